@@ -1,0 +1,1 @@
+"""Passport readers and other devices; knows nothing of the rooms above."""

@@ -1,0 +1,1 @@
+"""The device side of each protocol, for the demo and the tests."""

@@ -1,0 +1,1 @@
+"""Pure cores: no I/O, no clock, no randomness, no threads, no logging."""

@@ -1,0 +1,1 @@
+"""Headquarters: sources, publisher, collector, store (command: borderpost-hq)."""

@@ -1,0 +1,1 @@
+"""Readers of source list formats: rows in, records and complaints out."""

@@ -1,0 +1,1 @@
+"""A USB stick brings a bare box to life (command: borderpost-provision)."""
