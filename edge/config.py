@@ -1,0 +1,199 @@
+"""edge.toml -> frozen structures: every default and every limit of the box, with its unit.
+
+Laws:
+1. Unknown keys are errors (a mistyped limit must not be a silent default); a message names the key's path.
+2. Nothing here opens a device, a socket or a database; paths are kept as written and made absolute
+   against the folder of the file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from edge.core.errors import BorderpostError
+
+MAX_CONFIG_BYTES = 256 * 1024
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
+ListId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{2,40}$")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
+
+
+class ConfigError(BorderpostError):
+    """The configuration file is absent, unreadable or wrong; the message names the file and the key."""
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable, and unknown keys are refused."""
+
+
+class BoxConfig(_Section):
+    """Who this box is and where it keeps things."""
+
+    device: DeviceId                                  # the box's own id; certificate common name
+    site: str = ""                                    # the post, for people
+    state_dir: str = "/var/lib/borderpost"            # journal, clock floor, box key (0700)
+    lists_dir: str = "/var/lib/borderpost/lists"      # list generations
+    socket: str = "/run/borderpost/counter.sock"      # the counter's local socket
+
+
+class CounterConfig(_Section):
+    """One desk or lane."""
+
+    name: Name
+    direction: Literal["entry", "exit"]
+    readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]
+
+
+class ReaderConfig(_Section):
+    """One passport reader. ``settings`` belong to the driver and are checked by it."""
+
+    name: Name
+    driver: str
+    port: str
+    settings: dict[str, Any] = {}
+
+
+class ScreeningConfig(_Section):
+    """Which lists must be there, how old they may be, and how evenly verdicts come."""
+
+    required: tuple[ListId, ...] = ()                 # missing, damaged or stale: INCOMPLETE
+    max_age_days: Days = 7.0                          # for every list that has no own limit below
+    max_age_days_of: dict[ListId, Days] = {}
+    pace_ms: Annotated[int, msgspec.Meta(ge=0, le=500)] = 30  # verdicts leave on this grid after the last byte
+    refresh_seconds: Seconds = 5.0                    # how often the lists folder is looked at
+
+
+class HeadquartersConfig(_Section):
+    """Headquarters' public keys, as `borderpost-hq keys create` prints them (base64, raw)."""
+
+    seal_key: str
+    ack_key: str
+    escrow_keys: tuple[str, ...] = ()                 # further recipients of every body
+
+
+class TlsConfig(_Section):
+    """Mutual TLS towards the broker; all three are PEM files."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+class UplinkConfig(_Section):
+    """The way to the broker. Leave the section out for a box without a link."""
+
+    host: str
+    port: Port = 8883
+    tls: TlsConfig | None = None
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20
+    connect_timeout_s: Seconds = 30.0                 # satellite links need it
+    backoff_min_s: Seconds = 1.0
+    backoff_max_s: Seconds = 300.0
+    sync_retry_s: Seconds = 10.0
+    ack_timeout_s: Seconds = 10.0
+    health_s: Seconds = 60.0
+    in_flight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20        # messages awaiting PUBACK
+    await_ack: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 1000     # messages awaiting headquarters
+
+
+class ClockConfig(_Section):
+    """Where trusted time comes from: headquarters' signed word, or a system clock someone disciplines."""
+
+    source: Literal["signed", "system"] = "signed"
+    held_days: Days = 45.0                            # how far past the last signed word a clock is believed
+
+
+class JournalConfig(_Section):
+    """Limits of the record of what happened."""
+
+    max_mb: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 512
+    shelf_days: Days = 30.0                           # acked rows stay, sealed
+    clear_days: Days = 30.0                           # CLEAR passages: keyed hash, then gone
+    hit_days: Days = 365.0
+    commit_timeout_ms: Annotated[int, msgspec.Meta(ge=10, le=10000)] = 500
+
+
+class LogConfig(_Section):
+    """Log lines go to standard error (the journal of the system keeps them)."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+
+
+class Config(_Section):
+    """The whole of edge.toml."""
+
+    box: BoxConfig
+    counter: Annotated[tuple[CounterConfig, ...], msgspec.Meta(min_length=1, max_length=16)]
+    reader: Annotated[tuple[ReaderConfig, ...], msgspec.Meta(min_length=1, max_length=64)]
+    headquarters: HeadquartersConfig
+    screening: ScreeningConfig = ScreeningConfig()
+    uplink: UplinkConfig | None = None
+    clock: ClockConfig = ClockConfig()
+    journal: JournalConfig = JournalConfig()
+    log: LogConfig = LogConfig()
+
+
+def load(path: Path) -> Config:
+    """Read and check one edge.toml. Raises ConfigError naming file and key."""
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes", advice="give the right file")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"{path}: {reason}", advice="give the box's edge.toml with --config") from error
+    return parse(text, where=str(path), base=path.resolve().parent)
+
+
+def parse(text: str, *, where: str, base: Path) -> Config:
+    """The same from text; relative paths are taken from ``base``."""
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}", advice="mend that line") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}", advice="see docs/configuration.md for that key") from error
+    _check_names(config, where)
+    return _absolute(config, base)
+
+
+def _check_names(config: Config, where: str) -> None:
+    readers = [r.name for r in config.reader]
+    counters = [c.name for c in config.counter]
+    used = [name for c in config.counter for name in c.readers]
+    for what, names in (("reader", readers), ("counter", counters), ("counter.readers", used)):
+        doubles = sorted({n for n in names if names.count(n) > 1})
+        if doubles:
+            raise ConfigError(f"{where}: {what}: {doubles[0]!r} stands there twice", advice="give each its own name")
+    strangers = sorted(set(used) - set(readers))
+    if strangers:
+        raise ConfigError(
+            f"{where}: counter.readers: no [[reader]] is named {strangers[0]!r}", advice="add it or mend the name"
+        )
+    idle = sorted(set(readers) - set(used))
+    if idle:
+        raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    def at(path: str) -> str:
+        return str(base / path)
+
+    box = config.box
+    box = msgspec.structs.replace(
+        box, state_dir=at(box.state_dir), lists_dir=at(box.lists_dir), socket=at(box.socket)
+    )
+    uplink = config.uplink
+    if uplink and uplink.tls:
+        tls = TlsConfig(ca=at(uplink.tls.ca), cert=at(uplink.tls.cert), key=at(uplink.tls.key))
+        uplink = msgspec.structs.replace(uplink, tls=tls)
+    return msgspec.structs.replace(config, box=box, uplink=uplink)
