@@ -1,0 +1,130 @@
+"""hq.toml -> frozen structures: every default and every limit of headquarters, with its unit.
+
+Laws:
+1. Unknown keys are errors (a mistyped limit must not be a silent default); a message names the key's path.
+2. Nothing here opens a socket, a key or a database; relative paths are taken from the file's folder.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from hq.errors import ConfigError
+
+MAX_CONFIG_BYTES = 256 * 1024
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable, and unknown keys are refused."""
+
+
+class StoreConfig(_Section):
+    """Headquarters' database."""
+
+    path: str = "hq.sqlite"
+
+
+class KeysConfig(_Section):
+    """The private keys, as `borderpost-hq keys create` makes them."""
+
+    seal: tuple[str, ...] = ("keys/seal.pem",)        # X25519, open what the posts sealed; older ones too
+    ack: str = "keys/ack.pem"                         # Ed25519, signs what headquarters holds
+    passphrase_file: str | None = None                # one line; leave out for keys without a passphrase
+
+
+class TlsConfig(_Section):
+    """Mutual TLS towards the broker; all three are PEM files."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+class BrokerConfig(_Section):
+    """The way to the broker."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8883
+    client_id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")] = "hq"
+    tls: TlsConfig | None = None
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20
+    connect_timeout_s: Seconds = 30.0
+    backoff_min_s: Seconds = 1.0
+    backoff_max_s: Seconds = 60.0
+
+
+class CollectorConfig(_Section):
+    """Limits of the collecting thread."""
+
+    batch: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 200                   # messages a commit
+    batch_ms: Annotated[int, msgspec.Meta(ge=0, le=5000)] = 50                  # longest wait for a fuller batch
+    inbox: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 20_000          # messages waiting; more are left to
+    # the posts, which keep and resend them
+    message_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 65_536  # a larger one is quarantined, cut
+    quarantine_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # the oldest go first
+    conflict_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000    # further ones are only counted
+    devices: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000          # posts known; a stranger beyond is refused
+    health_interval_s: Seconds = 60.0                                           # as the posts are configured
+
+
+class Config(_Section):
+    """The whole of hq.toml."""
+
+    store: StoreConfig = StoreConfig()
+    keys: KeysConfig = KeysConfig()
+    broker: BrokerConfig = BrokerConfig()
+    collector: CollectorConfig = CollectorConfig()
+
+
+def load(path: Path) -> Config:
+    """Read and check one hq.toml. Raises ConfigError naming file and key."""
+    try:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes", advice="give the right file")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"{path}: {reason}", advice="give headquarters' hq.toml with --config") from error
+    return parse(text, where=str(path), base=path.resolve().parent)
+
+
+def parse(text: str, *, where: str, base: Path) -> Config:
+    """The same from text; relative paths are taken from ``base``."""
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}", advice="mend that line") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {error}", advice="see docs/headquarters.md for that key") from error
+    if config.broker.backoff_max_s < config.broker.backoff_min_s:
+        raise ConfigError(
+            f"{where}: broker.backoff_max_s is below broker.backoff_min_s", advice="make the maximum the larger one"
+        )
+    return _absolute(config, base)
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    replace = msgspec.structs.replace
+    keys, tls = config.keys, config.broker.tls
+    broker = config.broker
+    if tls:
+        tls = TlsConfig(ca=str(base / tls.ca), cert=str(base / tls.cert), key=str(base / tls.key))
+        broker = replace(broker, tls=tls)
+    return replace(
+        config,
+        store=replace(config.store, path=str(base / config.store.path)),
+        keys=replace(
+            keys,
+            seal=tuple(str(base / p) for p in keys.seal),
+            ack=str(base / keys.ack),
+            passphrase_file=str(base / keys.passphrase_file) if keys.passphrase_file else None,
+        ),
+        broker=broker,
+    )

@@ -1,0 +1,21 @@
+"""Headquarters' one database (SQLite): what the posts sent, sealed as it came, and what needs a person.
+
+Laws:
+1. The collector's thread is the only writer; everybody else opens a read-only ``View`` (marking an
+   alarm done is the one exception: a statement of its own).
+2. A message is held as the sealed bytes that came. In clear stand only what sorting needs: kind,
+   outcomes, list ids. No name, no document number.
+3. (device, epoch, seq) is stored once. The same bytes again are a duplicate, other bytes a conflict,
+   kept beside, never over.
+4. What ``commit`` returned from is on the disk (WAL, synchronous=FULL); acks are signed only after it.
+5. The store id is made with the file and never changes; a copy of an older file has the same id and
+   holds less, which is how a post sees a restored backup.
+6. Every table that a stranger could fill has a limit; what falls out is counted.
+"""
+
+from __future__ import annotations
+
+from hq.store.reading import Alarm, Gap, Hit, Post, View
+from hq.store.writing import Index, Put, Store
+
+__all__ = ["Alarm", "Gap", "Hit", "Index", "Post", "Put", "Store", "View"]

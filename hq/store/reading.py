@@ -1,0 +1,235 @@
+"""The reading side of headquarters' database: what status, watch and alarms show."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hq.errors import StoreError
+from hq.store.schema import BUSY_MS, open_reading
+from hq.store.writing import stamp
+
+MAX_GAPS = 1000   # ranges listed of one epoch
+MAX_ROWS = 10_000  # rows given at once
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Seqs ``first..last`` of one epoch that headquarters lacks though it holds later ones."""
+
+    epoch: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One box as headquarters sees it. Times are RFC 3339 or empty; counts are over all epochs."""
+
+    device: str
+    online: bool
+    since: str
+    last_seen: str
+    health_at: str
+    presence: dict[str, Any]
+    health: dict[str, Any]
+    epochs: int
+    held: int
+    duplicates: int
+    conflicts: int
+    unopened: int
+    gaps: tuple[Gap, ...]
+    alarms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One stored message of interest, still sealed. ``n`` orders the store; ``id`` is device:epoch:seq."""
+
+    n: int
+    id: str
+    device: str
+    received: str
+    time: str
+    clock: str
+    kind: str
+    passage: str
+    outcome: str
+    shown: str
+    lists: tuple[str, ...]
+    sealed: bytes
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that needs a person. ``done`` is empty while open."""
+
+    n: int
+    device: str
+    code: str
+    subject: str
+    text: str
+    first: str
+    last: str
+    times: int
+    done: str
+
+
+class View:
+    """A read-only look at the database; safe beside the running collector. Raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = open_reading(path)
+
+    def close(self) -> None:
+        """Close the view."""
+        self._db.close()
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def store_id(self) -> str:
+        """The id that was made with the database."""
+        return str(self._db.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()[0])
+
+    def counts(self) -> dict[str, int]:
+        """Rows of the tables that grow, by name, and the duplicates removed."""
+        tables = ("messages", "conflicts", "quarantine")
+        found = {t: int(self._db.execute(f"SELECT count(*) FROM {t}").fetchone()[0]) for t in tables}
+        row = self._db.execute("SELECT coalesce(sum(duplicates), 0) FROM epochs").fetchone()
+        return {**found, "duplicates": int(row[0])}
+
+    def posts(self) -> list[Post]:
+        """Every known box, by device id."""
+        return [self._post(row) for row in self._db.execute("SELECT * FROM devices ORDER BY device")]
+
+    def _post(self, row: sqlite3.Row) -> Post:
+        device = row["device"]
+        epochs = self._db.execute("SELECT * FROM epochs WHERE device = ? ORDER BY first_seen", (device,)).fetchall()
+        gaps = [g for e in epochs for g in self._gaps(e)]
+        alarms = self._db.execute(
+            "SELECT count(*) FROM alarms WHERE device = ? AND done = ''", (device,)
+        ).fetchone()[0]
+        return Post(
+            device=device,
+            online=bool(row["online"]),
+            since=row["since"],
+            last_seen=row["last_seen"],
+            health_at=row["health_at"],
+            presence=json.loads(row["presence"]),
+            health=json.loads(row["health"]),
+            epochs=len(epochs),
+            held=sum(e["held"] for e in epochs),
+            duplicates=sum(e["duplicates"] for e in epochs),
+            conflicts=sum(e["conflicts"] for e in epochs),
+            unopened=sum(e["unopened"] for e in epochs),
+            gaps=tuple(gaps),
+            alarms=int(alarms),
+        )
+
+    def _gaps(self, e: sqlite3.Row) -> list[Gap]:
+        floor = min(e["offered"] or e["oldest"], e["oldest"])
+        if e["held"] == 0 or e["newest"] - floor + 1 == e["held"]:
+            return []  # nothing is missing between the ends: no need to walk the rows
+        rows = self._db.execute(
+            "SELECT before + 1, seq - 1 FROM (SELECT seq, lag(seq, 1, ?3 - 1) OVER (ORDER BY seq) AS before"
+            " FROM messages WHERE device = ?1 AND epoch = ?2) WHERE seq > before + 1 ORDER BY seq LIMIT ?4",
+            (e["device"], e["epoch"], floor, MAX_GAPS),
+        ).fetchall()
+        reported = self._db.execute(
+            "SELECT first, last FROM dropped WHERE device = ? AND epoch = ? ORDER BY first", (e["device"], e["epoch"])
+        ).fetchall()
+        told = [(int(a), int(b)) for a, b in reported]
+        return [Gap(e["epoch"], *left) for a, b in rows for left in without((int(a), int(b)), told)]
+
+    def last(self) -> int:
+        """The newest row number, 0 for an empty store."""
+        return int(self._db.execute("SELECT coalesce(max(n), 0) FROM messages").fetchone()[0])
+
+    def first_since(self, when: datetime) -> int:
+        """The row number before the first message received at or after ``when``."""
+        row = self._db.execute(
+            "SELECT coalesce(min(n) - 1, (SELECT coalesce(max(n), 0) FROM messages)) FROM messages WHERE received >= ?",
+            (stamp(when),),
+        ).fetchone()
+        return int(row[0])
+
+    def hits(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
+        """HIT and POSSIBLE passages with a row number above ``after``, oldest first."""
+        return self._hits("m.outcome IN ('HIT', 'POSSIBLE') AND m.n > ?", after, limit)
+
+    def messages(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
+        """Every message with a row number above ``after``, oldest first."""
+        return self._hits("m.n > ?", after, limit)
+
+    def _hits(self, where: str, after: int, limit: int) -> list[Hit]:
+        rows = self._db.execute(
+            "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device AND c.passage = m.passage) AS closed"
+            f" FROM messages m WHERE {where} ORDER BY m.n LIMIT ?",
+            (after, limit),
+        )
+        return [
+            Hit(
+                n=r["n"],
+                id=f"{r['device']}:{r['epoch']}:{r['seq']}",
+                device=r["device"],
+                received=r["received"],
+                time=r["time"],
+                clock=r["clock"],
+                kind=r["kind"],
+                passage=r["passage"],
+                outcome=r["outcome"],
+                shown=r["shown"],
+                lists=tuple(json.loads(r["lists"])),
+                sealed=bytes(r["sealed"]),
+                closed=bool(r["closed"]),
+            )
+            for r in rows
+        ]
+
+    def alarms(self, *, done: bool = False) -> list[Alarm]:
+        """Open alarms, newest first; with ``done`` also those marked done."""
+        rows = self._db.execute(
+            "SELECT n, device, code, subject, text, first, last, times, done FROM alarms"
+            " WHERE ? OR done = '' ORDER BY last DESC, n DESC LIMIT ?",
+            (done, MAX_ROWS),
+        )
+        return [Alarm(*tuple(r)) for r in rows]
+
+
+def mark_done(path: Path, n: int, now: datetime) -> bool:
+    """Mark one open alarm as done. False if there is no such open alarm. Raises StoreError."""
+    View(path).close()  # the file exists and is a store
+    try:
+        db = sqlite3.connect(path, isolation_level=None)
+        try:
+            db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+            return bool(db.execute("UPDATE alarms SET done = ? WHERE n = ? AND done = ''", (stamp(now), n)).rowcount)
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}", advice="try again; check the rights of the file") from error
+
+
+def without(span: tuple[int, int], told: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is left of ``span`` (inclusive) when the ranges ``told`` (inclusive, by start) are taken out."""
+    first, last = span
+    left = []
+    for a, b in told:
+        if b < first or a > last:
+            continue
+        if a > first:
+            left.append((first, a - 1))
+        first = max(first, b + 1)
+    if first <= last:
+        left.append((first, last))
+    return left

@@ -1,0 +1,212 @@
+"""The writing side of headquarters' database: one thread, one transaction a batch."""
+
+from __future__ import annotations
+
+import enum
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hq.errors import StoreError
+from hq.store.schema import open_writing
+
+
+class Put(enum.Enum):
+    """What became of a message that was offered to the store."""
+
+    NEW = "new"              # stored now
+    DUPLICATE = "duplicate"  # these very bytes were there already
+    CONFLICT = "conflict"    # other bytes stand under this id; kept beside
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What may stand in clear beside a sealed message. ``kind``: passage, closing, dropped, unopened."""
+
+    kind: str
+    passage: str = ""
+    outcome: str = ""
+    shown: str = ""
+    lists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One message as the wire gave it, checked: ``digest`` is the SHA-256 (32 bytes) of ``sealed``."""
+
+    device: str
+    epoch: str
+    seq: int
+    time: str
+    clock: str
+    boot: str
+    mono: float
+    digest: bytes
+    sealed: bytes
+
+
+def stamp(now: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, sortable as text."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Store:
+    """Headquarters' database, open for its one writer. All changes go in ``with store.batch(now)``."""
+
+    def __init__(self, path: Path, *, new_id: Callable[[], str], conflict_rows: int, quarantine_rows: int) -> None:
+        self._db = open_writing(path)
+        self._conflict_rows, self._quarantine_rows = conflict_rows, quarantine_rows
+        self._now = ""
+        try:
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('store', ?)", (new_id(),))
+            self.id = str(self._db.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()[0])
+        except sqlite3.Error as error:
+            raise StoreError(f"{path}: {error}", advice="check the free space and the rights of the file") from error
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def batch(self, now: datetime) -> Iterator[None]:
+        """One transaction: on the disk when the block has ended, undone if it raised. Raises StoreError."""
+        self._now = stamp(now)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(f"the database did not take a batch: {error}", advice="check the free space") from error
+
+    def put(self, m: Arrived, index: Callable[[], Index]) -> tuple[Put, Index | None]:
+        """Offer one message; ``index`` (which opens the body) is asked only when the message is new."""
+        row = self._db.execute(
+            "SELECT digest FROM messages WHERE device = ? AND epoch = ? AND seq = ?", (m.device, m.epoch, m.seq)
+        ).fetchone()
+        if row is None:
+            found = index()
+            self._insert(m, found)
+            return Put.NEW, found
+        if row[0] == m.digest:
+            self._count(m, "duplicates")
+            return Put.DUPLICATE, None
+        self._count(m, "conflicts")
+        self._db.execute(
+            "INSERT OR IGNORE INTO conflicts (device, epoch, seq, received, digest, sealed)"
+            " SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM conflicts) < ?",
+            (m.device, m.epoch, m.seq, self._now, m.digest, m.sealed, self._conflict_rows),
+        )
+        return Put.CONFLICT, None
+
+    def _insert(self, m: Arrived, i: Index) -> None:
+        self._db.execute(
+            "INSERT INTO messages (device, epoch, seq, received, time, clock, boot, mono, digest, sealed,"
+            " kind, passage, outcome, shown, lists) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (m.device, m.epoch, m.seq, self._now, m.time, m.clock, m.boot, m.mono, m.digest, m.sealed,
+             i.kind, i.passage, i.outcome, i.shown, json.dumps(i.lists)),
+        )  # fmt: skip
+        self._db.execute(
+            "UPDATE epochs SET held = held + 1, newest = max(newest, ?1), last_seen = ?2, unopened = unopened + ?3,"
+            " oldest = CASE WHEN oldest = 0 THEN ?1 ELSE min(oldest, ?1) END WHERE device = ?4 AND epoch = ?5",
+            (m.seq, self._now, i.kind == "unopened", m.device, m.epoch),
+        )
+
+    def _count(self, m: Arrived, column: str) -> None:
+        self._db.execute(
+            f"UPDATE epochs SET {column} = {column} + 1, last_seen = ? WHERE device = ? AND epoch = ?",
+            (self._now, m.device, m.epoch),
+        )
+
+    def seen(self, device: str, *, limit: int) -> bool:
+        """Note that ``device`` has spoken. False if it is unknown and ``limit`` posts are known already."""
+        known = self._db.execute(
+            "UPDATE devices SET last_seen = ? WHERE device = ?", (self._now, device)
+        ).rowcount
+        if known:
+            return True
+        if self._db.execute("SELECT count(*) FROM devices").fetchone()[0] >= limit:
+            return False
+        self._db.execute(
+            "INSERT INTO devices (device, first_seen, last_seen) VALUES (?, ?, ?)", (device, self._now, self._now)
+        )
+        return True
+
+    def epoch(self, device: str, epoch: str) -> bool:
+        """Make the epoch known. True if the device had another one before: re-imaged, or cloned."""
+        fresh = self._db.execute(
+            "INSERT OR IGNORE INTO epochs (device, epoch, first_seen, last_seen) VALUES (?, ?, ?, ?)",
+            (device, epoch, self._now, self._now),
+        ).rowcount
+        if not fresh:
+            return False
+        count: int = self._db.execute("SELECT count(*) FROM epochs WHERE device = ?", (device,)).fetchone()[0]
+        return count > 1
+
+    def offered(self, device: str, epoch: str, oldest: int) -> None:
+        """The box says that ``oldest`` is the lowest seq it still has; the lowest ever said is kept."""
+        self._db.execute(
+            "UPDATE epochs SET last_seen = ?, offered = CASE WHEN offered = 0 THEN ? ELSE min(offered, ?) END"
+            " WHERE device = ? AND epoch = ?",
+            (self._now, oldest, oldest, device, epoch),
+        )
+
+    def held(self, device: str, epoch: str, first: int, last: int) -> list[tuple[int, bytes]]:
+        """(seq, digest) of what is held of ``first..last``, ordered by seq."""
+        rows = self._db.execute(
+            "SELECT seq, digest FROM messages WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            (device, epoch, first, last),
+        )
+        return [(int(seq), bytes(digest)) for seq, digest in rows]
+
+    def dropped(self, device: str, epoch: str, first: int, last: int) -> None:
+        """The box reports that it had to drop ``first..last`` unsent for want of space."""
+        self._db.execute("INSERT OR IGNORE INTO dropped VALUES (?, ?, ?, ?)", (device, epoch, first, last))
+
+    def presence(self, device: str, *, online: bool, session: str, body: Mapping[str, Any]) -> bool:
+        """Note a birth or a death. A death of another session than the last birth's is stale: False."""
+        if not online:
+            row = self._db.execute("SELECT session FROM devices WHERE device = ?", (device,)).fetchone()
+            if row and row[0] and row[0] != session:
+                return False
+        self._db.execute(
+            "UPDATE devices SET since = CASE WHEN online <> ?1 OR since = '' THEN ?2 ELSE since END,"
+            " online = ?1, session = ?3, presence = ?4 WHERE device = ?5",
+            (online, self._now, session, json.dumps(body), device),
+        )
+        return True
+
+    def health(self, device: str, body: Mapping[str, Any]) -> None:
+        """Keep the newest health message of a device."""
+        self._db.execute(
+            "UPDATE devices SET health = ?, health_at = ? WHERE device = ?", (json.dumps(body), self._now, device)
+        )
+
+    def quarantine(self, topic: str, reason: str, payload: bytes) -> None:
+        """Put aside what cannot be understood; the oldest of too many goes."""
+        self._db.execute(
+            "INSERT INTO quarantine (received, topic, reason, payload) VALUES (?, ?, ?, ?)",
+            (self._now, topic, reason, payload),
+        )
+        self._db.execute(
+            "DELETE FROM quarantine WHERE n <= (SELECT max(n) FROM quarantine) - ?", (self._quarantine_rows,)
+        )
+
+    def alarm(self, device: str, code: str, text: str, *, subject: str = "") -> None:
+        """Raise an alarm, or count it once more; one marked done comes back."""
+        self._db.execute(
+            "INSERT INTO alarms (device, code, subject, text, first, last) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (device, code, subject) DO UPDATE SET last = excluded.last, text = excluded.text,"
+            " times = times + 1, done = ''",
+            (device, code, subject, text, self._now, self._now),
+        )
