@@ -81,7 +81,7 @@ class Broker:
             self.kind = "iotcore"
             config = folder / "iotcore.toml"
             config.write_text(IOTCORE_CONF.format(port=self.port, size=MAX_PAYLOAD_BYTES), encoding="utf-8")
-            self._command = [sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "off"]
+            self._command = [sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "error"]
         else:
             raise BrokerError("no MQTT broker was found", advice="sudo apt install mosquitto, then try again")
         self.process: subprocess.Popen[bytes] | None = None

@@ -1,0 +1,130 @@
+"""``borderpost counter``: the officer's terminal view over the box's local socket."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge.core.codes import CONFIRM_ADVICE
+from edge.verbs.options import config_option
+
+# A word, a colour and a shape, so that nobody depends on one of them.
+LOOKS = {
+    "HIT": ("red", "■ ■ ■"),
+    "POSSIBLE": ("yellow", "▲"),
+    "UNREADABLE": ("magenta", "?"),
+    "INCOMPLETE": ("blue", "…"),
+    "CLEAR": ("green", "●"),
+}
+NEXT = {
+    "HIT": f"a lead, not a judgement: {CONFIRM_ADVICE}",
+    "POSSIBLE": "compare the document and the person with the record below before you ask on",
+    "UNREADABLE": "clean the document and swipe again; if it stays so, type from the visual zone and refer",
+    "INCOMPLETE": "not fully screened: a required list is missing or too old; follow the post's fallback",
+    "CLEAR": "",
+}
+
+
+@click.command("counter")
+@config_option
+@click.option("--counter", "name", default=None, help="Only this counter (default: all of the box).")
+@click.option("--json", "as_json", is_flag=True, help="The box's messages as they come, one JSON line each.")
+@click.option("--count", default=0, metavar="N", help="End after N verdicts (0: go on until Ctrl-C).")
+def command(config_path: Path, name: str | None, as_json: bool, count: int) -> None:
+    """Show verdicts as they come, with reasons and the lists that were asked.
+
+    \b
+    HIT         a listed document or person: a lead that a person confirms
+    POSSIBLE    something near: look closer
+    UNREADABLE  the zone could not be read for certain: read again
+    INCOMPLETE  not fully screened: a list is missing or too old
+    CLEAR       every list was asked and nothing agreed
+    """
+    from edge import config
+    from edge.desk import DeskClient
+
+    settings = config.load(config_path)
+    seen = 0
+    with DeskClient(Path(settings.box.socket)) as desk:
+        for message in desk.messages():
+            if name and message.get("counter") not in (None, name):
+                continue
+            if as_json:
+                import msgspec
+
+                sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
+                sys.stdout.flush()
+            else:
+                show(message)
+            seen += message.get("type") == "verdict"
+            if count and seen >= count:
+                return
+
+
+def show(message: Mapping[str, Any]) -> None:
+    """Print one message for a person."""
+    kind = message.get("type")
+    if kind == "hello":
+        click.echo(f"box {message['device']}  counters: {', '.join(message['counters'])}")
+        for lead in message["open"]:
+            click.echo(f"  open: {lead['passage']}  {lead['shown']}  {lead['counter']}  {lead['at']}")
+    elif kind == "verdict":
+        _verdict(message)
+    elif kind == "closed":
+        click.echo(f"  {message['passage']} closed: {message['outcome']}")
+    elif kind == "reader":
+        click.echo(f"  reader {message['reader']}: {message['state']}")
+    elif kind == "notice":
+        click.secho(f"  {message['text']}", fg="yellow", bold=True)
+
+
+def _verdict(message: Mapping[str, Any]) -> None:
+    outcome = message["outcome"]
+    colour, shape = LOOKS[outcome]
+    click.echo()
+    click.secho(f" {shape} {outcome} ", fg="white" if colour != "yellow" else "black", bg=colour, bold=True, nl=False)
+    click.echo(f"  {message['counter']} ({message['direction']})  {message['passage']}  {message['elapsed_ms']:.0f} ms")
+    if not message["recorded"]:
+        click.secho("   NOT RECORDED: note this traveller by hand and call the technician", fg="red", bold=True)
+    if outcome_advice := NEXT[outcome]:
+        click.echo(f"   {outcome_advice}")
+    document = message["document"]
+    if document["number"] or document["surname"]:
+        click.echo(
+            f"   {document['format'] or '?'}  {document['issuing_state']} {document['number']}  "
+            f"{document['surname']}, {document['given_names']}  born {document['birth_date']}  "
+            f"{document['sex']}  {document['nationality']}"
+        )
+    for reason in message["reasons"]:
+        _reason(reason)
+    for finding in message["findings"]:
+        click.echo(f"   - {finding['message']}")
+    ages = "  ".join(_coverage(c) for c in message["coverage"])
+    click.secho(f"   lists: {ages or 'none'}", dim=True)
+    if outcome in ("HIT", "POSSIBLE"):
+        click.echo(f"   when it is decided: borderpost close {message['passage']} --outcome CODE")
+
+
+def _reason(reason: Mapping[str, Any]) -> None:
+    name = f"  {reason['name']}" if reason["name"] else ""
+    click.secho(
+        f"   {reason['outcome']:9}{reason['list']}/{reason['record']}  {reason['kind']} {reason['category']}"
+        f"{name}  {reason['score']:.2f}",
+        bold=True,
+    )
+    if reason["action"]:
+        click.echo(f"     action: {reason['action']}")
+    for step in reason["evidence"]:
+        weight = f"{step['similarity']:.2f}" if step["weight"] else f"{step['points']:+.2f}"
+        click.echo(f"       {step['query'] or '-':22} {step['listed'] or '-':22} {step['rule']:18} {weight}")
+
+
+def _coverage(c: Mapping[str, Any]) -> str:
+    age = c["age_seconds"]
+    text = "age unknown" if age is None else f"{age / 86400:.1f} d" if age >= 86400 else f"{age / 3600:.1f} h"
+    state = "" if c["state"] in ("asked", "not_applicable") else f" {c['state'].upper()}"
+    return f"{c['list']} {text}{state}"

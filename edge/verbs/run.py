@@ -1,0 +1,31 @@
+"""``borderpost run``: the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.verbs.options import config_option
+
+
+@click.command("run")
+@config_option
+def command(config_path: Path) -> None:
+    """Run the box until it is told to stop (SIGTERM, Ctrl-C).
+
+    Readers, counters, journal and uplink each have a thread. The uplink and the watch over the lists are
+    restarted alone; the death of any other thread ends the process with exit code 70, and systemd starts
+    it again. A wrong configuration ends it with exit code 78, which systemd does not retry.
+
+    \b
+    Try it:  borderpost run --config edge.toml
+    Then:    borderpost counter --config edge.toml      (in another terminal)
+    """
+    from edge import app, config, logs
+
+    settings = config.load(config_path)
+    logs.set_up(settings.log)
+    code = app.run(settings)
+    if code:
+        raise SystemExit(code)
