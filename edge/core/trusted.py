@@ -16,9 +16,9 @@ from datetime import datetime
 class ClockState(enum.StrEnum):
     """Where the present time comes from."""
 
-    SIGNED = "signed"        # headquarters' signed word in this boot, carried on by the monotonic clock
-    HELD = "held"            # no word in this boot; the system clock lies near the last signed time
-    SYSTEM = "system"        # the configuration says that the system clock is disciplined
+    SIGNED = "signed"  # headquarters' signed word in this boot, carried on by the monotonic clock
+    HELD = "held"  # no word in this boot; the system clock lies near the last signed time
+    SYSTEM = "system"  # the configuration says that the system clock is disciplined
     UNTRUSTED = "untrusted"  # nobody can say what time it is
 
 
