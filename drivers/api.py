@@ -1,0 +1,148 @@
+"""What a driver offers and what it raises: the one page that the rooms above need to read.
+
+Laws:
+1. A device is noise until proven a frame. Bad bytes are events and counters, never exceptions.
+2. An exception says who must act: ``DeviceError`` (the device or its cable, port, rights) or
+   ``DriverMisuse`` (our own caller or configuration). Each carries an ``advice`` line.
+3. A reader has one owner: ``open``, ``read``, ``close`` come from one thread; ``status`` from any.
+4. What was read is personal data: it is in no ``repr``, so it cannot reach a log by accident.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+Clock: TypeAlias = Callable[[], float]
+"""Monotonic seconds; ``time.monotonic`` outside tests."""
+
+
+class DriverError(Exception):
+    """The root of what drivers raise. ``message`` says what happened, ``advice`` the next step, one line."""
+
+    def __init__(self, message: str, *, advice: str) -> None:
+        if type(self) is DriverError:
+            raise TypeError("DriverError is abstract: raise DeviceError or DriverMisuse")
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.advice})"
+
+
+class DeviceError(DriverError):
+    """The device, its cable, its port or our rights to it stop us; trying again later may help."""
+
+
+class DeviceGone(DeviceError):  # noqa: N818 - read as a sentence
+    """The port does not exist, or vanished while it was open."""
+
+
+class DeviceBusy(DeviceError):  # noqa: N818 - read as a sentence
+    """Another program holds the port."""
+
+
+class DeviceForbidden(DeviceError):  # noqa: N818 - read as a sentence
+    """The port exists, but this user may not open it."""
+
+
+class DeviceStuck(DeviceError):  # noqa: N818 - read as a sentence
+    """The device takes no bytes within the write timeout."""
+
+
+class DriverMisuse(DriverError):  # noqa: N818 - read as a sentence
+    """Our own caller is wrong: it reads a reader that is not open, or names a driver that is not there."""
+
+
+class BadSetting(DriverMisuse):
+    """A setting of a reader is wrong; ``key`` names it (empty when it is the table as a whole)."""
+
+    def __init__(self, message: str, *, key: str, advice: str) -> None:
+        super().__init__(message, advice=advice)
+        self.key = key
+
+
+class Tier(enum.StrEnum):
+    """How far a driver has been proven: on our emulator, on a recording, on the device itself."""
+
+    VIRTUAL = "virtual"
+    RECORDED = "recorded"
+    CERTIFIED = "certified"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRead:
+    """The lines one device sent for one document, as sent.
+
+    ``device`` is the configured name, ``lines`` one to three rows of ASCII without line ends, ``raw``
+    the frame (at most 1 KiB), ``at`` the monotonic second at which its last byte had been received.
+    """
+
+    device: str
+    lines: tuple[str, ...] = field(repr=False)
+    raw: bytes = field(repr=False)
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Bytes that were no document, since the last event.
+
+    ``count`` is in bytes; ``garbled`` counts frames that began and did not end well, ``others`` whole
+    blocks that are no machine-readable zone (a bar code, a magnetic stripe).
+    """
+
+    count: int
+    garbled: int = 0
+    others: int = 0
+
+
+ReaderEvent: TypeAlias = DocumentRead | Noise
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """Counters since the reader was made; they survive re-opening. Texts are empty when not known."""
+
+    name: str
+    driver: str
+    tier: Tier
+    port: str
+    open: bool
+    reads: int = 0
+    garbled: int = 0
+    others: int = 0
+    noise_bytes: int = 0
+    last_read_at: float | None = None  # monotonic seconds, same clock as DocumentRead.at
+    last_read_age_s: float | None = None
+    firmware: str = ""
+    serial: str = ""
+    product: str = ""
+
+
+class PassportReader(Protocol):
+    """One document reader, whatever it speaks."""
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+
+    def open(self) -> None:
+        """Open the port and greet the device. Raises DeviceError; may be called again after close()."""
+
+    def read(self, timeout_s: float) -> ReaderEvent | None:
+        """Wait at most ``timeout_s`` seconds (0 or more) for a document.
+
+        Returns a DocumentRead as soon as one is whole; else, when the time is over, a Noise that sums
+        up what else came, or None when nothing came. So noise costs one event per call, however much
+        there is. Raises DeviceError when the device disappears, DriverMisuse when it is not open.
+        """
+
+    def status(self) -> ReaderStatus:
+        """The counters; never blocks, never raises."""
+
+    def close(self) -> None:
+        """Let the port go; harmless when it is not open."""
