@@ -1,0 +1,151 @@
+"""From person entries to the bytes of ``persons.bin``.
+
+A name is stored once for each rendering that ``names.renderings`` gives (an Arabic-script name has
+several Latin ones), every rendering with the text the list wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from edge.core import names
+from edge.core.watch.entries import (
+    MAX_ACTION,
+    MAX_BIRTHS,
+    MAX_NAME_CHARACTERS,
+    MAX_NAMES,
+    MAX_NATIONALITIES,
+    MAX_REFERENCE,
+    MAX_TOKEN_LETTERS,
+    MAX_TOKENS,
+    QUALITIES,
+    PersonEntry,
+)
+from edge.core.watch.layout import KIND_PERSONS, U8, U16, U32, U64, Array, letter_mask, pack, skeleton_hash
+from edge.core.watch.persons import SILENT, StoredPerson
+from edge.core.watch.strings import StringPool
+
+
+def renderings(text: str) -> tuple[tuple[str, ...], ...]:
+    """The token tuples a name is found by: distinct, none empty, each within the limits."""
+    cut = (
+        tuple(t[:MAX_TOKEN_LETTERS] for t in tokens if t.isascii())[:MAX_TOKENS]
+        for tokens in names.renderings(text[:MAX_NAME_CHARACTERS])
+    )
+    return tuple(dict.fromkeys(tokens for tokens in cut if tokens))
+
+
+class _Names:
+    """Growing columns of the name table."""
+
+    def __init__(self) -> None:
+        self.vocabulary: dict[str, int] = {}
+        self.persons: list[int] = []
+        self.offsets: list[int] = [0]
+        self.tokens: list[int] = []
+        self.qualities: list[int] = []
+        self.text_starts: list[int] = []
+        self.text_lengths: list[int] = []
+        self.texts = bytearray()
+
+    def add(self, person: int, text: str, quality: int, found: tuple[tuple[str, ...], ...]) -> None:
+        raw = text[:MAX_NAME_CHARACTERS].encode()
+        start = len(self.texts)
+        self.texts += raw
+        for tokens in found:
+            self.persons.append(person)
+            self.tokens += [self.vocabulary.setdefault(t, len(self.vocabulary)) for t in tokens]
+            self.offsets.append(len(self.tokens))
+            self.qualities.append(quality)
+            self.text_starts.append(start)
+            self.text_lengths.append(len(raw))
+
+
+def build_persons(entries: Iterable[PersonEntry]) -> bytes:
+    """The file of these entries; a person's index is its place in the order given.
+
+    Raises ``ValueError`` for an entry beyond the limits of ``entries`` or without any name token.
+    """
+    table, pool = _Names(), StringPool()
+    records, record_offsets, person_names = bytearray(), [0], [0]
+    for person, entry in enumerate(entries):
+        _check(entry)
+        stored = 0
+        for name in entry.names:
+            found = renderings(name.text)[: MAX_NAMES - stored]
+            stored += len(found)
+            table.add(person, name.text, QUALITIES.index(name.quality), found)
+        if not stored:
+            raise ValueError("a person has no name that can be compared")
+        person_names.append(len(table.persons))
+        records += msgspec.msgpack.encode(_stored(entry, pool))
+        record_offsets.append(len(records))
+    return pack(
+        KIND_PERSONS,
+        {
+            **_token_sections(table),
+            "nam_pers": np.array(table.persons, dtype=U32),
+            "nam_off": np.array(table.offsets, dtype=U32),
+            "nam_qual": np.array(table.qualities, dtype=U8),
+            "txt_off": np.array(table.text_starts, dtype=U32),
+            "txt_len": np.array(table.text_lengths, dtype=U16),
+            "txt_blob": bytes(table.texts),
+            "rec_off": np.array(record_offsets, dtype=U64),
+            "rec_blob": bytes(records),
+            "per_nam": np.array(person_names, dtype=U32),
+            "strings": pool.encode(),
+        },
+    )
+
+
+def _token_sections(table: _Names) -> dict[str, Array | bytes]:
+    """Sort the vocabulary, renumber the names' tokens, and index them both ways."""
+    words = sorted(table.vocabulary)
+    count = len(words)
+    renumber = np.zeros(count, dtype=U32)
+    for new, word in enumerate(words):
+        renumber[table.vocabulary[word]] = new
+    tokens = renumber[np.array(table.tokens, dtype=np.int64)]
+    owners = np.repeat(np.arange(len(table.persons), dtype=np.uint64), np.diff(np.array(table.offsets)))
+    pairs = np.unique((tokens.astype(np.uint64) << np.uint64(32)) | owners)
+    held = np.bincount((pairs >> np.uint64(32)).astype(np.int64), minlength=count)
+    lengths = np.array([len(w) for w in words], dtype=U8)
+    skeletons = np.array([skeleton_hash(names.skeleton(w)) for w in words], dtype=U64)
+    return {
+        "tok_len": lengths,
+        "tok_mask": np.array([letter_mask(w) for w in words], dtype=U32),
+        "tok_cnt": held.astype(U32),
+        "tok_off": np.append(0, np.cumsum(lengths, dtype=np.int64)).astype(U32),
+        "tok_blob": "".join(words).encode("ascii"),
+        "skel": skeletons,
+        "skel_ord": np.argsort(skeletons, kind="stable").astype(U32),
+        "post_off": np.append(0, np.cumsum(held)).astype(U32),
+        "postings": (pairs & np.uint64(0xFFFF_FFFF)).astype(U32),
+        "nam_tok": tokens.astype(U32),
+    }
+
+
+def _stored(entry: PersonEntry, pool: StringPool) -> StoredPerson:
+    return StoredPerson(
+        reference=entry.reference,
+        births=[(b.earliest.toordinal(), b.latest.toordinal()) for b in entry.births],
+        sex=entry.sex,
+        nationalities=list(entry.nationalities),
+        notice=pool.index(entry.notice),
+        action=pool.index(entry.action),
+        flags=SILENT if entry.silent else 0,
+        review=entry.review_date.toordinal() if entry.review_date else 0,
+        documents=len(entry.documents),
+    )
+
+
+def _check(entry: PersonEntry) -> None:
+    if len(entry.reference) > MAX_REFERENCE or len(entry.action) > MAX_ACTION:
+        raise ValueError("a person's reference or action text is too long")
+    if len(entry.births) > MAX_BIRTHS or len(entry.nationalities) > MAX_NATIONALITIES:
+        raise ValueError("a person has too many birth dates or nationalities")
+    if entry.sex not in ("M", "F", ""):
+        raise ValueError("a person's sex is M, F or not stated")
