@@ -33,12 +33,13 @@ ROW: Final = np.dtype(
     {
         "names": [
             "confirm", "issuer", "type", "fraud", "action", "theft", "flags", "reference_length",
-            "reported", "issued", "expires", "review", "person", "reference",
+            "reported", "issued", "expires", "review", "person", "reference", "zero",
         ],
         "formats": [
-            "<u8", "<u2", "<u2", "<u2", "<u2", "<u2", "u1", "u1", "<i4", "<i4", "<i4", "<i4", "<u4", "<u4",
+            "<u8", "<u2", "<u2", "<u2", "<u2", "<u2", "u1", "u1",
+            "<i4", "<i4", "<i4", "<i4", "<u4", "<u4", "<u4",
         ],
-        "offsets": [0, 8, 10, 12, 14, 16, 18, 19, 20, 24, 28, 32, 36, 40],
+        "offsets": [0, 8, 10, 12, 14, 16, 18, 19, 20, 24, 28, 32, 36, 40, 44],
         "itemsize": 48,
     }
 )

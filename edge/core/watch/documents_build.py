@@ -88,6 +88,7 @@ def _row(
         _ordinal(entry.review_date),
         NO_PERSON if entry.person is None else entry.person,
         start,
+        0,
     )
 
 

@@ -1,0 +1,193 @@
+"""Opens, verifies and swaps the list generations of a lists folder. The only reader of list files.
+
+Laws:
+1. A file is used only after its length and SHA-256 agree with its manifest, and the manifest with
+   its own digest. What was verified stays verified for this process as long as path, inode, length
+   and modification time stay the same.
+2. The newest sound generation serves. A damaged newer one is named in ``problem``; the box keeps
+   screening on the older.
+3. Never back: a list whose newest sound generation is below the high-water mark is not opened.
+4. Files are mapped read-only and never changed in place; ``refresh`` gives a new value and leaves
+   the old one working for whoever still holds it.
+5. ``problem`` texts carry list ids and numbers of generations, nothing else from inside a list.
+
+Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from edge.core.errors import BorderpostError
+from edge.core.watch import manifest as manifests
+from edge.core.watch.documents import DocumentTable
+from edge.core.watch.layout import LayoutError
+from edge.core.watch.manifest import FileDigest, Manifest
+from edge.core.watch.persons import PersonTable
+
+MAX_LISTS: Final = 64          # folders of one root that are looked at
+MAX_GENERATIONS: Final = 1000  # folders of one list that are looked at
+TRIED_GENERATIONS: Final = 5   # newest ones that are opened before a list counts as damaged
+_CHUNK: Final = 1 << 20        # bytes read at a time while a digest is computed
+
+_Stamp = tuple[str, int, int, int]
+_digests: dict[_Stamp, str] = {}
+_MAX_DIGESTS: Final = 4096  # files whose digest is remembered
+
+
+class WatchlistsError(BorderpostError):
+    """The lists folder itself cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenList:
+    """One list as it stands: its newest sound generation, and what is wrong if anything is.
+
+    ``manifest``, ``documents`` and ``persons`` are None together, when no generation can be used.
+    """
+
+    list_id: str
+    manifest: Manifest | None
+    documents: DocumentTable | None
+    persons: PersonTable | None
+    problem: str | None
+    seen: tuple[int, ...] = field(default=(), repr=False)  # generations that were on disk, newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Watchlists:
+    """Every list below one root, ordered by id."""
+
+    root: Path
+    lists: tuple[OpenList, ...]
+    high_water: Mapping[str, int]
+
+    @classmethod
+    def open(cls, root: Path, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
+        """Open the newest sound generation of every list below ``root``.
+
+        ``high_water`` gives the highest generation ever accepted, by list id. A root that does not
+        exist holds no lists. Raises ``WatchlistsError`` if the root cannot be read.
+        """
+        marks = dict(high_water or {})
+        ids = _list_ids(root) | {i for i in marks if manifests.is_list_id(i)}
+        opened = (_open_list(root, list_id, marks.get(list_id, 0)) for list_id in sorted(ids))
+        return cls(root, tuple(opened), marks)
+
+    def refresh(self, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
+        """The lists as they stand now; ``self`` when nothing on disk changed.
+
+        Lists whose folder holds the same generations as before are taken over unopened, unless they
+        had a problem.
+        """
+        marks = dict(self.high_water if high_water is None else high_water)
+        before = {entry.list_id: entry for entry in self.lists}
+        ids = _list_ids(self.root) | {i for i in marks if manifests.is_list_id(i)}
+        after = []
+        for list_id in sorted(ids):
+            old = before.get(list_id)
+            mark = marks.get(list_id, 0)
+            keep = old is not None and _stands(old, self.root / list_id, mark)
+            after.append(old if old and keep else _open_list(self.root, list_id, mark))
+        lists = tuple(after)
+        same = len(lists) == len(self.lists) and all(a is b for a, b in zip(lists, self.lists, strict=True))
+        return self if same and marks == self.high_water else Watchlists(self.root, lists, marks)
+
+    def generations(self) -> dict[str, int]:
+        """The generation in use, by list id: what the high-water marks may be raised to."""
+        return {e.list_id: e.manifest.generation for e in self.lists if e.manifest}
+
+
+def _stands(entry: OpenList, folder: Path, mark: int) -> bool:
+    """True if a list is sound, not below its mark, and its folder holds what it held."""
+    sound = entry.manifest is not None and entry.problem is None and entry.manifest.generation >= mark
+    return sound and entry.seen == _generations(folder)
+
+
+def _list_ids(root: Path) -> set[str]:
+    try:
+        names = [p.name for p in root.iterdir() if manifests.is_list_id(p.name) and p.is_dir()]
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise WatchlistsError(
+            "the lists folder cannot be read", advice="check its path and permissions in the configuration"
+        ) from error
+    return set(sorted(names)[:MAX_LISTS])
+
+
+def _generations(folder: Path) -> tuple[int, ...]:
+    """The generations below a list's folder, newest first."""
+    try:
+        found = [g for p in folder.iterdir() if (g := manifests.generation_of(p.name))]
+    except OSError:
+        return ()
+    return tuple(sorted(found, reverse=True)[:MAX_GENERATIONS])
+
+
+def _open_list(root: Path, list_id: str, mark: int) -> OpenList:
+    folder = root / list_id
+    seen = _generations(folder)
+    problems: list[str] = []
+    for generation in seen[:TRIED_GENERATIONS]:
+        if generation < mark:
+            problems.append(f"generation {generation} is older than {mark}, which was accepted before")
+            break
+        try:
+            manifest, documents, persons = _open_generation(folder, list_id, generation)
+        except LayoutError as error:
+            problems.append(f"generation {generation} is damaged: {error.message}")
+            continue
+        except OSError as error:
+            why = error.strerror or "input/output error"
+            problems.append(f"generation {generation} cannot be read: {why}")
+            continue
+        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, seen)
+    return OpenList(list_id, None, None, None, "; ".join(problems) or "no generation is there", seen)
+
+
+def _open_generation(
+    folder: Path, list_id: str, generation: int
+) -> tuple[Manifest, DocumentTable, PersonTable]:
+    place = folder / manifests.folder_name(generation)
+    with (place / manifests.FILE_NAME).open("rb") as file:
+        manifest = manifests.decode(file.read(manifests.MAX_BYTES + 1))
+    if manifest.list_id != list_id or manifest.generation != generation:
+        raise LayoutError("its manifest belongs to another list or generation")
+    documents = DocumentTable(_mapped(place / manifests.DOCUMENTS, manifest.files[manifests.DOCUMENTS]))
+    persons = PersonTable(_mapped(place / manifests.PERSONS, manifest.files[manifests.PERSONS]))
+    counts = manifest.records
+    if (len(documents), len(persons), persons.n_names) != (counts.documents, counts.persons, counts.names):
+        raise LayoutError("its record counts differ from the manifest")
+    return manifest, documents, persons
+
+
+def _mapped(path: Path, digest: FileDigest) -> memoryview:
+    """The verified file as a read-only mapping."""
+    with path.open("rb") as file:
+        stat = os.fstat(file.fileno())
+        if stat.st_size != digest.bytes or not stat.st_size:
+            raise LayoutError(f"{path.name} is not as long as the manifest says")
+        mapping = mmap.mmap(file.fileno(), stat.st_size, access=mmap.ACCESS_READ)
+    stamp = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if stamp not in _digests:
+        if len(_digests) >= _MAX_DIGESTS:
+            _digests.clear()
+        _digests[stamp] = _sha256(mapping)
+    if _digests[stamp] != digest.sha256:
+        raise LayoutError(f"{path.name} does not agree with its digest")
+    return memoryview(mapping)
+
+
+def _sha256(mapping: mmap.mmap) -> str:
+    digest = hashlib.sha256()
+    with memoryview(mapping) as view:
+        for start in range(0, len(view), _CHUNK):
+            digest.update(view[start : start + _CHUNK])
+    return digest.hexdigest()
