@@ -144,8 +144,7 @@ class TravelDocument:
 
     ``format`` is TD1, TD2, TD3, MRVA, MRVB, FRA_ID or None when the lines fit none of them (then
     ``fields`` is None). ``primary`` and ``secondary`` are the name components; ``truncated`` says
-    that the name field was full, so that more may have been cut. ``readings`` are the numbers to
-    screen by.
+    that the name field was full, so that more may have been cut.
     """
 
     format: str | None
@@ -158,10 +157,16 @@ class TravelDocument:
     primary: tuple[str, ...]
     secondary: tuple[str, ...]
     truncated: bool
-    readings: tuple[NumberReading, ...]
     long_number_weighting: str | None = None  # "excluded" | "included": the filler at the digit's place
 
     @property
     def valid(self) -> bool:
         """True if no finding is an error."""
         return all(f.severity is not Severity.ERROR for f in self.findings)
+
+    @property
+    def readings(self) -> tuple[NumberReading, ...]:
+        """The numbers to screen by, most likely first; worked out anew at each call."""
+        from edge.core.mrz import readings
+
+        return readings(self)

@@ -1,0 +1,104 @@
+"""Which numbers a document may bear: the keys that screening asks the lists by.
+
+Laws:
+1. A reading is A-Z and 0-9 only. Lower case and decimal digits of other scripts count as what they
+   stand for; everything else drops out.
+2. Most likely first: as printed (or the whole long number, then its nine principal characters), then
+   corrections, then look-alikes by number of changes; never more than ``MAX_READINGS``, none twice.
+3. Look-alikes that the check digit cannot see (6/G, 1/L, 8/S, K/<: equal modulo 10) are always read;
+   those that it would have caught (O/0, I/1, S/5, B/8, Z/2) only if it disagrees.
+4. The number field of a visa holds the visa's or the passport's number (Doc 9303-7 section 4.2.2.2):
+   it is read under the issuing State and under the nationality.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import combinations, islice, product
+from typing import Final
+
+from edge.core.documents import NumberReading, NumberSource, TravelDocument
+from edge.core.mrz.layouts import ALL
+
+MAX_READINGS: Final = 64
+MAX_CHANGES: Final = 3       # look-alike characters changed in one reading
+PRINCIPAL_LENGTH: Final = 9  # characters
+
+_UNSEEN: Final = {"6": "G", "G": "6", "1": "L", "L": "1", "8": "S", "S": "8", "K": "<"}
+_SEEN: Final = {"0": "O", "O": "0", "1": "I", "I": "1", "5": "S", "S": "5", "8": "B", "B": "8", "2": "Z", "Z": "2"}
+_ALL: Final = {c: _UNSEEN.get(c, "") + _SEEN.get(c, "") for c in _UNSEEN.keys() | _SEEN.keys()}
+
+
+def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
+    """Every plausible number of a document, most likely first; empty if it has no fields or no number."""
+    fields = document.fields
+    if fields is None or document.format is None:
+        return ()
+    issuers = [_state(fields.issuing_state)]
+    if document.format in ("MRVA", "MRVB") and fields.nationality:
+        issuers.append(_state(fields.nationality))
+    printed = fields.document_number
+    bases: list[tuple[str, NumberSource]] = []
+    if _is_long(document):
+        bases.append((printed, NumberSource.LONG))
+        bases.append((printed[:PRINCIPAL_LENGTH], NumberSource.PRINCIPAL))
+    else:
+        bases.append((printed, NumberSource.PRINTED))
+    bases += [(a.value, NumberSource.CORRECTED) for a in document.alternatives if a.field == "document_number"]
+
+    found: dict[tuple[str, str], NumberReading] = {}
+    for text, source in bases:
+        _add(found, text, source, issuers)
+    table = _ALL if any(f.code == "document_number" for f in document.findings) else _UNSEEN
+    texts = [text for text, source in bases if source is not NumberSource.CORRECTED]
+    for changes in range(MAX_CHANGES):
+        for text in texts:
+            for folded in _folds(_plain(text), table, changes + 1):
+                if len(found) + len(issuers) > MAX_READINGS:
+                    return tuple(found.values())
+                _add(found, folded, NumberSource.LOOK_ALIKE, issuers)
+    return tuple(found.values())
+
+
+def _is_long(document: TravelDocument) -> bool:
+    """True if the printed number is longer than its field: part of it stands in the optional data."""
+    if document.fields is None or document.format is None:
+        return False
+    span = ALL[document.format].document_number
+    return len(document.fields.document_number) > span.stop - span.start
+
+
+def _add(
+    found: dict[tuple[str, str], NumberReading], text: str, source: NumberSource, issuers: list[str]
+) -> None:
+    number = _plain(text).replace("<", "")
+    for issuer in issuers:
+        if number:
+            found.setdefault((number, issuer), NumberReading(number, issuer, source))
+
+
+def _folds(text: str, table: dict[str, str], changes: int) -> Iterator[str]:
+    """The readings of ``text`` with exactly so many look-alikes exchanged, bounded."""
+    sites = [i for i, c in enumerate(text) if c in table]
+    return islice(_exchanged(text, sites, table, changes), 4 * MAX_READINGS)
+
+
+def _exchanged(text: str, sites: list[int], table: dict[str, str], changes: int) -> Iterator[str]:
+    for chosen in combinations(sites, changes):
+        for others in product(*(table[text[i]] for i in chosen)):
+            characters = list(text)
+            for i, other in zip(chosen, others, strict=True):
+                characters[i] = other
+            yield "".join(characters)
+
+
+def _plain(text: str) -> str:
+    """``text`` in the zone's alphabet: upper case, ASCII digits, fillers kept, everything else dropped."""
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(c, "")) or c for c in unicodedata.normalize("NFKC", text))
+    return "".join(c for c in text.upper() if c.isascii() and (c.isalnum() or c == "<"))
+
+
+def _state(code: str) -> str:
+    return _plain(code).replace("<", "")
