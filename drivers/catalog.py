@@ -1,0 +1,53 @@
+"""Every driver there is, in one explicit table. No plug-in magic: what is not here does not exist."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drivers.api import Clock, DriverMisuse, PassportReader, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class DriverEntry:
+    """One driver: what it is for, where its code is, how far it is proven, its devices' USB ids."""
+
+    title: str
+    module: str
+    tier: Tier
+    usb_ids: tuple[tuple[int, int], ...] = ()  # (vendor, product)
+
+
+DRIVERS: dict[str, DriverEntry] = {
+    "elyctis": DriverEntry(
+        title="ELYCTIS ID BOX, USB CDC or UART",
+        module="drivers.elyctis",
+        tier=Tier.VIRTUAL,
+        usb_ids=((0x2B78, 0x0005), (0x2B78, 0x0010)),  # CDC; keyboard and CDC
+    ),
+    "text": DriverEntry(
+        title="text between STX and ETX (airline style), serial",
+        module="drivers.text",
+        tier=Tier.VIRTUAL,
+    ),
+}
+
+
+def open_reader(
+    name: str, device_name: str, settings: Mapping[str, object], clock: Clock
+) -> PassportReader:
+    """Make the reader ``device_name`` of driver ``name``; its port is opened by its own ``open()``.
+
+    ``settings`` is the reader's table (``port = "/dev/..."`` and what the driver knows besides), ``clock``
+    gives monotonic seconds. Raises DriverMisuse for an unknown driver, BadSetting for a wrong setting.
+    """
+    entry = DRIVERS.get(name)
+    if entry is None:
+        raise DriverMisuse(
+            f"reader {device_name!r}: no driver is called {name!r}",
+            advice=f"choose one of: {', '.join(DRIVERS)}",
+        )
+    family = importlib.import_module(entry.module)
+    reader: PassportReader = family.build(device_name, settings, clock, entry.tier)
+    return reader

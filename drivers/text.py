@@ -1,0 +1,206 @@
+"""Readers that send text between STX and ETX: the airline family ("CUTE", AEA) and its relatives.
+
+Laws:
+1. A block is ``[start of device] STX row end-of-row row ... ETX [end of device]``. STX begins it, ETX ends
+   it, another STX begins it anew; the outer bytes decide nothing, they are only not noise.
+2. A missing third row sends no row end; an empty row is no row.
+3. Bar code and magnetic stripe come framed alike: a block is a document only if its rows look like a
+   machine-readable zone; what does not is counted as another block and not kept.
+4. Characters are repaired only as configured, and never guessed: a vendor's replacement character becomes
+   ``?``, which the zone's parser reports; a pad character is cut off, or becomes ``<``, at the end of a
+   row alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+from drivers.api import BadSetting, Clock, Tier
+from drivers.framing import (
+    GAP_S,
+    Broken,
+    Event,
+    Framer,
+    More,
+    OtherBlock,
+    RowsRead,
+    Skip,
+    Whole,
+)
+from drivers.reader import FramedReader
+from drivers.settings import Port, read_settings
+
+UNREADABLE = "?"
+SHORTEST_ROW, LONGEST_ROW = 7, 44  # characters
+MAX_ROWS = 3
+ZONE_ROW = re.compile(rf"[A-Z0-9<{re.escape(UNREADABLE)}]{{{SHORTEST_ROW},{LONGEST_ROW}}}")
+FULL_ROWS = (30, 36, 44)  # Doc 9303-5, -6, -4: characters per row of TD1, TD2, TD3
+UNCUT = {90: 30, 72: 36, 88: 44}  # characters of a zone sent without row ends -> per row
+ROW_ENDS = {"cr": "\r", "crlf": "\r\n", "lf": "\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one vendor frames. ``row_end``: cr, crlf, lf, none (rows cut by length) or auto (any of them)."""
+
+    stx: int = 0x02
+    etx: int = 0x03
+    device_start: bytes = b""
+    device_end: bytes = b""
+    row_end: str = "auto"
+    pad: str = ""  # what rows are filled up with, looked for at their ends only
+    pad_means: str = "nothing"  # nothing: cut it off; filler: it stands for <
+    error_characters: str = UNREADABLE
+
+
+class TextCodec:
+    """One such reader, without its port. It is sent nothing."""
+
+    def __init__(self, shape: Shape | None = None, *, gap_s: float = GAP_S) -> None:
+        self.shape = shape or Shape()
+        self.facts: dict[str, str] = {}
+        self.framer = Framer(self._cut, gap_s=gap_s)
+        shape = self.shape
+        firsts = {shape.stx, *shape.device_start[:1], *shape.device_end[:1]}
+        self._firsts = re.compile(b"[" + re.escape(bytes(firsts)) + b"]")
+        self._bounds = re.compile(b"[" + re.escape(bytes((shape.stx, shape.etx))) + b"]")
+
+    @property
+    def next_timeout(self) -> float | None:
+        """See framing.Codec."""
+        return self.framer.next_timeout
+
+    def start(self, now: float) -> None:
+        """See framing.Codec."""
+
+    def feed(self, data: bytes, now: float) -> list[Event]:
+        """See framing.Codec."""
+        return self.framer.feed(data, now)
+
+    def tick(self, now: float) -> list[Event]:
+        """See framing.Codec."""
+        return self.framer.tick(now)
+
+    def bytes_to_send(self) -> bytes:
+        """See framing.Codec."""
+        return b""
+
+    def _cut(self, buffer: bytearray, looked: int) -> More | Skip | Broken | Whole:
+        """Law 1. Looks at each byte at most twice, and at the outer bytes (8 at most) once per STX."""
+        shape = self.shape
+        opening = shape.device_start + bytes((shape.stx,))
+        if buffer[0] != shape.stx and not buffer.startswith(opening):
+            return self._between_blocks(buffer, opening)
+        body = 1 if buffer[0] == shape.stx else len(opening)
+        bound = self._bounds.search(buffer, max(body, looked))
+        if bound is None:
+            return More(looked=len(buffer), begun=True)
+        if buffer[bound.start()] == shape.stx:
+            # The start of device before the STX belongs to the new block.
+            outer = len(shape.device_start) if buffer.endswith(shape.device_start, body, bound.start()) else 0
+            count = bound.start() - outer
+            return Broken(count, "a block began within a block") if count > body else Skip(count)
+        end = bound.end()
+        return Whole(end, self._judge(bytes(buffer[:end]), bytes(buffer[body : end - 1])))
+
+    def _between_blocks(self, buffer: bytearray, opening: bytes) -> More | Skip | Whole:
+        ending = self.shape.device_end
+        if ending and buffer.startswith(ending):
+            return Whole(len(ending), None)
+        if opening.startswith(buffer) or ending.startswith(buffer):
+            return More()
+        following = self._firsts.search(buffer, 1)
+        return Skip(following.start() if following else len(buffer))
+
+    def _judge(self, block: bytes, body: bytes) -> RowsRead | OtherBlock:
+        """Law 3."""
+        rows = self._rows(body.decode("latin-1"))
+        if is_zone(rows):
+            return RowsRead(rows, block)
+        return OtherBlock(len(block))
+
+    def _rows(self, text: str) -> tuple[str, ...]:
+        shape = self.shape
+        if shape.row_end in ROW_ENDS:
+            parts = text.split(ROW_ENDS[shape.row_end])
+        elif shape.row_end == "auto":
+            parts = re.split(r"[\r\n]+", text)
+        else:
+            parts = [text]
+        width = UNCUT.get(len(text))
+        if len(parts) == 1 and width and shape.row_end in ("auto", "none"):
+            parts = [text[at : at + width] for at in range(0, len(text), width)]
+        return tuple(row for row in map(self._repair, parts) if row)
+
+    def _repair(self, row: str) -> str:
+        """Law 4."""
+        shape = self.shape
+        if shape.pad:
+            bare = row.rstrip(shape.pad)
+            row = bare + "<" * (len(row) - len(bare)) if shape.pad_means == "filler" else bare
+        for character in shape.error_characters:
+            row = row.replace(character, UNREADABLE)
+        return row
+
+
+def is_zone(rows: tuple[str, ...]) -> bool:
+    """True if the rows may be a machine-readable zone, or what is left of one.
+
+    One to three rows of 7 to 44 zone characters; a single row must be as long as a zone's and hold a
+    filler, because bar codes come as single rows.
+    """
+    if not 1 <= len(rows) <= MAX_ROWS or not all(ZONE_ROW.fullmatch(row) for row in rows):
+        return False
+    return len(rows) > 1 or (len(rows[0]) in FULL_ROWS and "<" in rows[0])
+
+
+HexBytes = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2}){0,8}$")]
+HexByte = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{2}$")]
+
+
+class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[[counter.reader]]`` settings of this driver; control bytes in hexadecimal."""
+
+    stx: HexByte = "02"
+    etx: HexByte = "03"
+    device_start: HexBytes = ""
+    device_end: HexBytes = ""
+    row_end: Literal["auto", "cr", "crlf", "lf", "none"] = "auto"
+    pad: Annotated[str, msgspec.Meta(pattern="^[ -~]?$")] = ""
+    pad_means: Literal["nothing", "filler"] = "nothing"
+    error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
+
+    def shape(self, device_name: str) -> Shape:
+        """The framing they describe. Raises BadSetting where two of them contradict each other."""
+        stx, etx = bytes.fromhex(self.stx), bytes.fromhex(self.etx)
+        start, end = bytes.fromhex(self.device_start), bytes.fromhex(self.device_end)
+        _require(stx != etx, device_name, "etx", "is the same as stx")
+        _require(not set(start) & {*stx, *etx}, device_name, "device_start", "holds stx or etx")
+        _require(not set(end) & {*stx, *etx}, device_name, "device_end", "holds stx or etx")
+        return Shape(
+            stx[0], etx[0], start, end, row_end=self.row_end, pad=self.pad, pad_means=self.pad_means,
+            error_characters=self.error_characters,
+        )
+
+
+def _require(holds: bool, device_name: str, key: str, complaint: str) -> None:
+    if not holds:
+        raise BadSetting(
+            f"reader {device_name!r}: {key} {complaint}", key=key, advice=f"correct {key} of this reader"
+        )
+
+
+def build(device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier) -> FramedReader:
+    """A reader by its settings, not yet open. Raises BadSetting."""
+    chosen = read_settings(Settings, settings, device_name)
+    shape = chosen.shape(device_name)
+    codec: Callable[[], TextCodec] = lambda: TextCodec(shape, gap_s=chosen.gap_s)  # noqa: E731
+    return FramedReader(
+        name=device_name, driver="text", tier=tier, port=chosen.port, clock=clock,
+        codec=codec, connect=chosen.connect,
+    )
