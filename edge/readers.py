@@ -9,11 +9,12 @@ import enum
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import structlog
 
-from drivers.api import DocumentRead, DriverError, PassportReader
+from drivers.api import DeviceError, DocumentRead, PassportReader
 
 READ_WAIT_S = 0.5        # how long one read may block before the stop flag is looked at
 BACKOFF_MIN_S = 1.0
@@ -87,12 +88,12 @@ class ReaderKeeper:
     def health(self) -> dict[str, Any]:
         """State and counters, for `status`."""
         status = self._reader.status()
-        return {"name": self.name, "state": str(self.state), "overflow": self.overflow, **status.to_dict()}
+        return {"state": str(self.state), "overflow": self.overflow, **asdict(status)}
 
     def _open(self) -> None:
         try:
             self._reader.open()
-        except DriverError as error:
+        except DeviceError as error:
             if not self._told_lost:
                 self._told_lost = True
                 log.warning("reader_lost", reader=self.name, reason=error.message, advice=error.advice)
@@ -108,7 +109,7 @@ class ReaderKeeper:
     def _read(self) -> None:
         try:
             event = self._reader.read(READ_WAIT_S)
-        except DriverError as error:
+        except DeviceError as error:
             self._reader.close()
             self._told_lost = True
             log.warning("reader_lost", reader=self.name, reason=error.message, advice=error.advice)

@@ -1,0 +1,250 @@
+"""The pieces on the desk: broker, link, headquarters, box, two virtual readers, each a real process.
+
+Everything lives in one folder: ``lists/``, ``hq/`` (keys, database), ``box/`` (edge.toml, state, socket).
+``close()`` ends every process that this stage started, by its own id, in the order in which a post would
+go down: box first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from demo.broker import Broker
+from demo.link import Link
+from drivers.virtual.control import VirtualReader
+from edge.core.errors import BorderpostError
+from edge.desk import DeskClient, DeskError
+
+LISTS = Path(__file__).parent / "lists"
+DEVICE = "demo-box"
+READERS = (("swipe-1", "elyctis", "lane-1"), ("page-1", "text", "lane-2"))
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+EDGE_TOML = """\
+# written by borderpost-demo
+[box]
+device = "{device}"
+site = "Demo crossing"
+state_dir = "state"
+lists_dir = "../lists"
+socket = "counter.sock"
+
+[[counter]]
+name = "lane-1"
+direction = "entry"
+readers = ["swipe-1"]
+
+[[counter]]
+name = "lane-2"
+direction = "exit"
+readers = ["page-1"]
+
+[[reader]]
+name = "swipe-1"
+driver = "elyctis"
+port = "swipe-1.tty"
+
+[[reader]]
+name = "page-1"
+driver = "text"
+port = "page-1.tty"
+
+[screening]
+required = ["sltd", "national"]
+max_age_days = 3650
+refresh_seconds = 0.2
+
+{headquarters}
+
+[uplink]
+host = "127.0.0.1"
+port = {port}
+backoff_min_s = 0.2
+backoff_max_s = 1.0
+health_s = 5.0
+
+[log]
+format = "json"
+"""
+
+HQ_TOML = """\
+# written by borderpost-demo
+[store]
+path = "hq.sqlite"
+
+[keys]
+seal = ["keys/seal.pem"]
+ack = "keys/ack.pem"
+
+[broker]
+host = "127.0.0.1"
+port = {port}
+backoff_min_s = 0.2
+backoff_max_s = 1.0
+
+[collector]
+health_interval_s = 5.0
+"""
+
+
+class StageError(BorderpostError):
+    """A piece of the demo did not come up."""
+
+
+class Stage:
+    """One post and its headquarters in ``folder``."""
+
+    def __init__(self, folder: Path, *, broker: str = "auto", keep_wire: bool = False) -> None:
+        self.folder = folder
+        self.box, self.hq, self.lists = folder / "box", folder / "hq", folder / "lists"
+        for part in (self.box, self.hq, self.lists):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.broker = Broker(folder, prefer=broker)
+        self._keep_wire = keep_wire
+        self.link: Link | None = None
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.readers: dict[str, VirtualReader] = {}
+
+    @property
+    def edge_toml(self) -> Path:
+        """The box's configuration."""
+        return self.box / "edge.toml"
+
+    @property
+    def hq_toml(self) -> Path:
+        """Headquarters' configuration."""
+        return self.hq / "hq.toml"
+
+    @property
+    def socket(self) -> Path:
+        """The counter's socket."""
+        return self.box / "counter.sock"
+
+    def set_up(self) -> None:
+        """Keys, configurations, broker and link."""
+        self.broker.start()
+        self.link = Link(self.broker.port, keep=self._keep_wire)
+        keys = self.command("borderpost-hq", "keys", "create", "--out", str(self.hq / "keys"))
+        self.hq_toml.write_text(HQ_TOML.format(port=self.broker.port), encoding="utf-8")
+        headquarters = keys[keys.index("[headquarters]") :].strip()
+        self.edge_toml.write_text(
+            EDGE_TOML.format(device=DEVICE, headquarters=headquarters, port=self.link.port), encoding="utf-8"
+        )
+
+    def publish_list(self, source: str) -> None:
+        """Have headquarters build one list from a source ``KIND:PATH`` into the box's lists folder."""
+        self.command("borderpost-hq", "lists", "build", "--out", str(self.lists), "--source", source)
+
+    def start_headquarters(self) -> None:
+        """Start the collector."""
+        self._spawn("hq", "borderpost-hq", "run", "--config", str(self.hq_toml))
+
+    def start_readers(self) -> None:
+        """Plug both readers in."""
+        for name, kind, _ in READERS:
+            reader = VirtualReader(self.box / f"{name}.tty", self.box / f"{name}.ctl", kind)
+            self.readers[name] = reader.start()
+
+    def start_box(self) -> None:
+        """Start the box and wait for its socket."""
+        self._spawn("box", "borderpost", "run", "--config", str(self.edge_toml))
+        self.wait_for(lambda: self.status() is not None, "the box did not open its socket", "box")
+
+    def status(self) -> dict[str, Any] | None:
+        """The box's own `status`, or None while it does not answer."""
+        try:
+            with DeskClient(self.socket, 5.0) as desk:
+                answer = desk.ask({"do": "status"})
+        except DeskError:
+            return None
+        status = answer.get("status")
+        return dict(status) if isinstance(status, dict) else None
+
+    def wait_ready(self) -> None:
+        """Wait until readers are open and headquarters has answered."""
+
+        def ready() -> bool:
+            s = self.status()
+            return bool(s) and s is not None and all(r["state"] == "ready" for r in s["readers"]) and self.linked(s)
+
+        self.wait_for(ready, "readers or link did not come up", "box")
+
+    @staticmethod
+    def linked(status: dict[str, Any]) -> bool:
+        """True while headquarters answers the box."""
+        return bool(status["uplink"]["state"] == "sending")
+
+    def wait_for(self, ready: Callable[[], bool], complaint: str, process: str) -> None:
+        """Wait until ``ready()``; StageError after the limit or when the process has ended."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if ready():
+                return
+            if self.processes[process].poll() is not None:
+                break
+            time.sleep(0.05)
+        raise StageError(complaint, advice=f"read {self.folder / (process + '.log')}")
+
+    def command(self, program: str, *words: str) -> str:
+        """Run one of our commands to its end; its standard output."""
+        done = subprocess.run(
+            [script(program), *words], capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False
+        )
+        if done.returncode:
+            raise StageError(f"{program} {words[0]}: {done.stderr.strip()}", advice="run it by hand to see why")
+        return done.stdout
+
+    def end(self, name: str, *, kill: bool = False) -> None:
+        """End one process: kindly, or as a power cut would."""
+        process = self.processes.pop(name, None)
+        if process is None or process.poll() is not None:
+            return
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        """End everything that this stage started."""
+        for name in ("box", "hq"):
+            self.end(name)
+        for reader in self.readers.values():
+            with contextlib.suppress(OSError):
+                reader.close()
+        if self.link:
+            self.link.close()
+        self.broker.stop()
+
+    def _spawn(self, name: str, program: str, *words: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as out:
+            self.processes[name] = subprocess.Popen(
+                [script(program), *words], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+
+
+def script(name: str) -> str:
+    """The console script beside this interpreter."""
+    return str(Path(sys.executable).parent / name)
+
+
+def source_of(kind: str) -> str:
+    """``KIND:PATH`` of one of the demo's invented lists."""
+    names: dict[str, str] = {"sltd-csv": "sltd.csv", "persons-csv": "persons.csv"}
+    return f"{kind}:{LISTS / names[kind]}"
+
+
+def counters() -> Sequence[str]:
+    """Names of the demo's counters."""
+    return [counter for _, _, counter in READERS]

@@ -1,0 +1,228 @@
+"""One traveller's passage, as a transition table, and the thread that walks it.
+
+Laws:
+1. The table below is the whole life of a passage; a happening that a step does not know is a bug.
+2. Commit before show (ARCHITECTURE law 3). When the commit fails or takes longer than its limit, the verdict is
+   shown all the same, marked NOT RECORDED, and alarmed; the journal goes on trying.
+3. A verdict leaves on the grid of ``pace_s`` after the read's last byte (docs/adr/0007): what differs
+   between a CLEAR and a silent HIT lies before the wait, and what follows treats both alike.
+4. Only this thread changes its passages; readers and the desk put work into ``inbox``.
+"""
+
+from __future__ import annotations
+
+import enum
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from drivers.api import DocumentRead
+from edge.config import CounterConfig
+from edge.core.codes import OUTCOME_CODES
+from edge.core.mrz import parse
+from edge.core.screening import Query, ScreenList, Screener
+from edge.core.shown import summary, verdict_message
+from edge.core.trusted import Trusted
+from edge.core.verdicts import Outcome
+from edge.core.wire import passage_body
+from edge.journal import ClosedLead, NewClosing, NewPassage, Recorded
+
+INBOX_SIZE = 64  # reads and requests waiting for one counter
+
+log = structlog.get_logger("counter")
+
+
+class Step(enum.StrEnum):
+    """Where a passage stands."""
+
+    READ = "read"
+    JUDGED = "judged"
+    RECORDED = "recorded"
+    UNRECORDED = "unrecorded"
+    AWAITING = "awaiting"
+    CLOSED = "closed"
+
+
+class Happening(enum.Enum):
+    """What moves it on."""
+
+    SCREENED = enum.auto()
+    COMMITTED = enum.auto()
+    COMMIT_FAILED = enum.auto()
+    SHOWN_LEAD = enum.auto()
+    SHOWN_OTHER = enum.auto()
+    DECIDED = enum.auto()
+
+
+TRANSITIONS: dict[tuple[Step, Happening], Step] = {
+    (Step.READ, Happening.SCREENED): Step.JUDGED,
+    (Step.JUDGED, Happening.COMMITTED): Step.RECORDED,
+    (Step.JUDGED, Happening.COMMIT_FAILED): Step.UNRECORDED,
+    (Step.RECORDED, Happening.SHOWN_LEAD): Step.AWAITING,
+    (Step.RECORDED, Happening.SHOWN_OTHER): Step.CLOSED,
+    (Step.UNRECORDED, Happening.SHOWN_LEAD): Step.AWAITING,
+    (Step.UNRECORDED, Happening.SHOWN_OTHER): Step.CLOSED,
+    (Step.AWAITING, Happening.DECIDED): Step.CLOSED,
+}
+
+LEADS = frozenset({Outcome.HIT, Outcome.POSSIBLE})
+
+
+class Recorder(Protocol):
+    """What the counter needs of the journal."""
+
+    def record(self, passage: NewPassage) -> Future[Recorded]:
+        """One transaction: passage, outbox row, audit row."""
+
+    def close_passage(self, closing: NewClosing) -> Future[ClosedLead]:
+        """The same for the end of a lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRequest:
+    """An officer's outcome code; ``reply`` gets the answer as JSON values."""
+
+    passage: str
+    code: str
+    uid: int
+    reply: Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a counter is given: nothing here is made by it."""
+
+    lists: Callable[[], Sequence[ScreenList]]
+    screener: Screener
+    journal: Recorder
+    now: Callable[[], Trusted]
+    wall: Callable[[], datetime]
+    mono: Callable[[], float]
+    wait: Callable[[float], object]
+    passage_id: Callable[[], str]
+    number_hash: Callable[[str, str], str]  # issuing State, number -> keyed hash
+    publish: Callable[[bytes], None]
+    pace_s: float
+    commit_timeout_s: float
+
+
+class Counter:
+    """Walks the passages of one desk or lane."""
+
+    def __init__(self, config: CounterConfig, around: Surroundings) -> None:
+        self.name = config.name
+        self._direction = config.direction
+        self._around = around
+        self.inbox: queue.Queue[DocumentRead | CloseRequest] = queue.Queue(INBOX_SIZE)
+        self.passages = 0
+        self.unrecorded = 0
+        self.shown: dict[str, int] = {str(o): 0 for o in Outcome}
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work off the inbox until ``stopping`` is set."""
+        while not stopping.is_set():
+            try:
+                work = self.inbox.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            if isinstance(work, DocumentRead):
+                self._pass(work)
+            else:
+                self._close(work)
+
+    def _pass(self, read: DocumentRead) -> None:
+        around = self._around
+        step = Step.READ
+        wall = around.wall()
+        now = around.now()
+        today = (now.time or wall).astimezone(UTC).date()
+        document = parse(read.lines, today=today)
+        verdict = around.screener.screen(Query.of_document(document), around.lists(), now)
+        step = TRANSITIONS[step, Happening.SCREENED]
+        passage = around.passage_id()
+        message = verdict_message(
+            verdict, document, passage=passage, at=wall.isoformat(timespec="seconds"),
+            counter=self.name, direction=self._direction,
+        )
+        shown = Outcome(message["outcome"])
+        fields = document.fields
+        number_hash = around.number_hash(fields.issuing_state, fields.document_number) if fields else ""
+        entry = NewPassage(
+            passage=passage, at=wall, clock=now.state, counter=self.name, direction=self._direction,
+            shown=shown, truth_clear=verdict.outcome is Outcome.CLEAR,
+            state="awaiting" if shown in LEADS else "closed",
+            summary=summary(verdict), number_hash=number_hash,
+            body=passage_body(
+                passage=passage, counter=self.name, direction=self._direction, at=wall, clock=now.state,
+                verdict=verdict, document=document, number_hash=number_hash,
+            ),
+        )
+        self._keep_pace(read.at)
+        recorded = self._commit(entry)
+        step = TRANSITIONS[step, Happening.COMMITTED if recorded else Happening.COMMIT_FAILED]
+        elapsed_ms = round((around.mono() - read.at) * 1000, 1)
+        around.publish(msgspec.json.encode({**message, "recorded": recorded, "elapsed_ms": elapsed_ms}))
+        step = TRANSITIONS[step, Happening.SHOWN_LEAD if shown in LEADS else Happening.SHOWN_OTHER]
+        self.passages += 1
+        self.shown[shown] += 1
+        log.info("passage", counter=self.name, passage=passage, shown=str(shown), elapsed_ms=elapsed_ms, state=str(step))
+
+    def _keep_pace(self, since: float) -> None:
+        pace = self._around.pace_s
+        if pace <= 0:
+            return
+        used = max(0.0, self._around.mono() - since)
+        self._around.wait(pace * (int(used / pace) + 1) - used)
+
+    def _commit(self, entry: NewPassage) -> bool:
+        try:
+            self._around.journal.record(entry).result(self._around.commit_timeout_s)
+        except FutureTimeout:
+            reason = "took too long"
+        except Exception as error:
+            # Whatever kept the journal from writing, the traveller stands at the counter.
+            reason = type(error).__name__
+        else:
+            return True
+        self.unrecorded += 1
+        log.error("not_recorded", counter=self.name, passage=entry.passage, reason=reason,
+                  advice="look at `borderpost doctor`: disk full or failing")
+        self._notice("a passage could not be recorded: call the technician")
+        return False
+
+    def _close(self, request: CloseRequest) -> None:
+        if request.code not in OUTCOME_CODES:
+            request.reply({"ok": False, "error": f"no outcome code {request.code!r}",
+                           "advice": "borderpost close --help lists them"})
+            return
+        now = self._around.now()
+        closing = NewClosing(passage=request.passage, code=request.code, at=self._around.wall(),
+                             clock=now.state, uid=request.uid)
+        try:
+            done = self._around.journal.close_passage(closing).result(self._around.commit_timeout_s)
+        except Exception as error:
+            request.reply({"ok": False, "error": f"not recorded: {type(error).__name__}",
+                           "advice": "try again; if it stays so call the technician"})
+            return
+        if not done.found or done.already:
+            error = "is closed already" if done.already else "is no open passage of this box"
+            request.reply({"ok": False, "error": f"{request.passage} {error}",
+                           "advice": "borderpost passages --open lists what awaits a decision"})
+            return
+        TRANSITIONS[Step.AWAITING, Happening.DECIDED]
+        request.reply({"ok": True, "passage": request.passage})
+        self._around.publish(msgspec.json.encode(
+            {"type": "closed", "passage": request.passage, "counter": self.name, "outcome": request.code}
+        ))
+        log.info("closed", counter=self.name, passage=request.passage, outcome_code=request.code)
+
+    def _notice(self, text: str) -> None:
+        self._around.publish(msgspec.json.encode({"type": "notice", "counter": self.name, "text": text}))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge import config
+
+GOOD = """
+[box]
+device = "post-1"
+state_dir = "state"
+
+[[counter]]
+name = "lane-1"
+direction = "entry"
+readers = ["swipe-1"]
+
+[[reader]]
+name = "swipe-1"
+driver = "elyctis"
+port = "/dev/serial/by-path/x"
+
+[headquarters]
+seal_key = "x25519:AAAA"
+ack_key = "ed25519:AAAA"
+"""
+
+
+def parse(text: str) -> config.Config:
+    return config.parse(text, where="edge.toml", base=Path("/base"))
+
+
+def test_defaults_fill_what_is_left_out_and_paths_become_absolute() -> None:
+    settings = parse(GOOD)
+    assert settings.screening.max_age_days == 7.0
+    assert settings.uplink is None
+    assert settings.box.state_dir == "/base/state"
+    assert settings.box.lists_dir == "/var/lib/borderpost/lists"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("device =", "devise ="), "devise"),
+        (('direction = "entry"', 'direction = "in"'), "$.counter[0].direction"),
+        (('device = "post-1"', 'device = "Post 1"'), "$.box.device"),
+        (('readers = ["swipe-1"]', 'readers = ["swipe-2"]'), "swipe-2"),
+        (('readers = ["swipe-1"]', "readers = []"), "$.counter[0].readers"),
+        (("[box]", "[box"), "not TOML"),
+    ],
+)
+def test_a_wrong_key_is_named_by_its_path(change: tuple[str, str], complaint: str) -> None:
+    with pytest.raises(config.ConfigError) as caught:
+        parse(GOOD.replace(*change))
+    assert complaint in caught.value.message
+    assert caught.value.message.startswith("edge.toml: ")
+    assert caught.value.advice
+
+
+def test_a_reader_that_no_counter_uses_is_refused() -> None:
+    with pytest.raises(config.ConfigError, match="spare"):
+        parse(GOOD + '\n[[reader]]\nname = "spare"\ndriver = "text"\nport = "p"\n')
+
+
+def test_one_reader_cannot_serve_two_counters() -> None:
+    twice = GOOD + '\n[[counter]]\nname = "lane-2"\ndirection = "exit"\nreaders = ["swipe-1"]\n'
+    with pytest.raises(config.ConfigError, match="twice"):
+        parse(twice)
+
+
+def test_an_absent_or_oversized_or_binary_file_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(config.ConfigError, match="No such file"):
+        config.load(tmp_path / "edge.toml")
+    big = tmp_path / "big.toml"
+    big.write_bytes(b"#" * (config.MAX_CONFIG_BYTES + 1))
+    with pytest.raises(config.ConfigError, match="larger than"):
+        config.load(big)
+    binary = tmp_path / "bin.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(config.ConfigError, match="not UTF-8"):
+        config.load(binary)

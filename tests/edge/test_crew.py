@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import threading
+
+from edge.crew import Crew, OnDeath
+
+
+def test_the_death_of_a_thread_that_must_live_is_told() -> None:
+    crew = Crew()
+
+    def fall() -> None:
+        raise RuntimeError("bug")
+
+    crew.hire("journal", fall)
+    assert crew.wait(5)
+    assert crew.dead == ("journal",)
+    crew.stop()
+    assert crew.join() == ()
+
+
+def test_a_thread_that_returns_too_early_has_died_as_well() -> None:
+    crew = Crew()
+    crew.hire("reader", lambda: None)
+    assert crew.wait(5)
+    assert crew.dead == ("reader",)
+
+
+def test_the_uplink_is_started_again_alone() -> None:
+    crew = Crew()
+    started: list[int] = []
+    twice = threading.Event()
+
+    def work() -> None:
+        started.append(1)
+        if len(started) == 1:
+            raise OSError("link")
+        twice.set()
+        crew.stopping.wait(5)
+
+    crew.hire("uplink", work, OnDeath.RESTART)
+    assert twice.wait(5)
+    assert crew.dead == ()
+    assert crew.restarts == {"uplink": 1}
+    crew.stop()
+    assert crew.join() == ()

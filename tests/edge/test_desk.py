@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge import desk as desks
+from edge.desk import Desk, DeskClient, DeskError, Reply
+
+
+def hello() -> Mapping[str, Any]:
+    return {"device": "box-1", "counters": ["lane-1"], "open": []}
+
+
+def echo(request: Mapping[str, Any], uid: int, reply: Reply) -> None:
+    reply({"ok": True, "asked": request.get("do"), "uid": uid})
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[tuple[Desk, Path]]:
+    path = tmp_path / "c.sock"
+    made = Desk(path, hello, echo)
+    stopping = threading.Event()
+    thread = threading.Thread(target=made.run, args=(stopping,))
+    thread.start()
+    yield made, path
+    stopping.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert not path.exists()
+
+
+def test_a_client_is_greeted_and_gets_what_is_published(desk: tuple[Desk, Path]) -> None:
+    made, path = desk
+    with DeskClient(path, 5) as client:
+        messages = client.messages()
+        assert next(messages) == {"type": "hello", **hello()}
+        made.publish(msgspec.json.encode({"type": "verdict", "outcome": "CLEAR"}))
+        assert next(messages)["outcome"] == "CLEAR"
+
+
+def test_a_request_is_answered_to_the_one_who_asked(desk: tuple[Desk, Path]) -> None:
+    _, path = desk
+    with DeskClient(path, 5) as client:
+        assert client.ask({"do": "status"}) == {"type": "reply", "ok": True, "asked": "status", "uid": os.getuid()}
+
+
+def test_what_is_no_json_is_answered_and_too_long_a_line_ends_the_client(desk: tuple[Desk, Path]) -> None:
+    _, path = desk
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(5)
+        raw.connect(str(path))
+        lines = raw.makefile("rb")
+        lines.readline()
+        raw.sendall(b"\xff{nonsense\n")
+        assert msgspec.json.decode(lines.readline())["ok"] is False
+        raw.sendall(b"x" * (desks.MAX_REQUEST_BYTES * 2))
+        assert lines.readline() == b""
+
+
+def test_a_client_that_does_not_read_is_dropped_and_others_go_on(desk: tuple[Desk, Path]) -> None:
+    made, path = desk
+    deaf = socket.socket(socket.AF_UNIX)
+    deaf.connect(str(path))
+    with DeskClient(path, 5) as client:
+        messages = client.messages()
+        next(messages)
+        big = msgspec.json.encode({"type": "notice", "text": "x" * 100_000})
+        for _ in range(40):
+            made.publish(big)
+            assert next(messages)["type"] == "notice"
+        made.publish(msgspec.json.encode({"type": "verdict", "outcome": "HIT"}))
+        assert next(messages)["outcome"] == "HIT"
+    deaf.settimeout(5)
+    received = 0
+    while chunk := deaf.recv(1 << 16):
+        received += len(chunk)
+    assert received < 40 * len(big)
+    deaf.close()
+
+
+def test_the_socket_is_for_owner_and_group_only(desk: tuple[Desk, Path]) -> None:
+    assert stat.S_IMODE(desk[1].stat().st_mode) == 0o660
+
+
+def test_a_box_that_does_not_run_is_said_with_the_next_step(tmp_path: Path) -> None:
+    with pytest.raises(DeskError) as caught:
+        DeskClient(tmp_path / "none.sock")
+    assert "borderpost run" in caught.value.advice

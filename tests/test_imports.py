@@ -1,0 +1,116 @@
+"""Who may import what: the rules of the architecture that name the only files allowed."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("edge", "drivers", "provisioning", "hq", "demo")
+
+# library -> the only modules (or packages, by prefix) that may import it
+ONLY_IN: dict[str, tuple[str, ...]] = {
+    "serial": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
+    "usb": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
+    "paho": ("edge.uplink", "hq.collector"),
+    "sqlite3": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
+    "sqlite_utils": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
+}
+# beyond import-linter's contracts: cryptography inside the pure core stands in one file
+CORE_ONLY_IN: dict[str, tuple[str, ...]] = {"cryptography": ("edge.core.sealing",)}
+CORE_ALLOWED = {"msgspec", "rapidfuzz", "numpy", "cryptography", "edge"}
+CORE_STDLIB = {
+    "__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime",
+    "enum", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator", "re", "string", "struct",
+    "types", "typing", "unicodedata", "zlib", "tomllib", "contextlib",
+}
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found.append((name.removesuffix(".__init__"), path))
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_stands_only_where_the_house_allows_it(library: str) -> None:
+    strangers = [
+        name
+        for name, path in modules()
+        if any(within(i, (library,)) for i in imports(path)) and not within(name, ONLY_IN[library])
+    ]
+    assert strangers == []
+
+
+def test_the_core_imports_nothing_but_pure_things() -> None:
+    for name, path in modules():
+        if not within(name, ("edge.core",)):
+            continue
+        for imported in imports(path):
+            top = imported.split(".")[0]
+            assert top in CORE_ALLOWED | CORE_STDLIB, f"{name} imports {imported}"
+            if top == "edge":
+                assert within(imported, ("edge.core",)) or imported == "edge", f"{name} imports {imported}"
+            if top in CORE_ONLY_IN:
+                assert within(name, CORE_ONLY_IN[top]), f"{name} imports {imported}"
+
+
+def test_headquarters_imports_of_the_box_its_core_alone() -> None:
+    for name, path in modules():
+        if within(name, ("hq",)):
+            for imported in imports(path):
+                if within(imported, ("edge",)) and imported != "edge":
+                    assert within(imported, ("edge.core",)), f"{name} imports {imported}"
+
+
+def test_provisioning_imports_of_the_box_what_the_house_allows() -> None:
+    allowed = ("drivers.discovery", "edge.config", "edge.core", "edge.updates", "edge.clock")
+    for name, path in modules():
+        if within(name, ("provisioning",)):
+            for imported in imports(path):
+                if imported.split(".")[0] in {"edge", "drivers", "hq", "demo"}:
+                    assert within(imported, allowed), f"{name} imports {imported}"
+
+
+def test_only_the_composition_root_reaches_concrete_drivers() -> None:
+    open_to_all = ("drivers.api",)
+    for name, path in modules():
+        if within(name, ("edge",)) and name != "edge.app":
+            for imported in imports(path):
+                if within(imported, ("drivers",)) and imported != "drivers":
+                    assert within(imported, open_to_all), f"{name} imports {imported}"
+    for imported in imports(ROOT / "edge" / "app.py"):
+        if within(imported, ("drivers",)) and imported != "drivers":
+            assert within(imported, ("drivers.api", "drivers.catalog")), f"edge.app imports {imported}"
+
+
+def test_the_virtual_devices_do_not_use_our_own_codecs() -> None:
+    for name, path in modules():
+        if within(name, ("drivers.virtual",)):
+            for imported in imports(path):
+                assert not within(imported, ("drivers.elyctis", "drivers.text", "drivers.framing")), f"{name}: {imported}"
+
+
+def test_files_stay_short_enough_to_be_read() -> None:
+    long = {name: n for name, path in modules() if (n := len(path.read_text("utf-8").splitlines())) > 330}
+    assert long == {}
