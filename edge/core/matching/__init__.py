@@ -1,0 +1,13 @@
+"""Names against lists of names: pairs of tokens, scores with their reasons, candidates without loss."""
+
+from __future__ import annotations
+
+from edge.core.matching.index import candidates, explain, index_of, search
+from edge.core.matching.pairs import Likeness, pair
+from edge.core.matching.scoring import NEAR_EXACT, NameScore, QueryName, score
+from edge.core.matching.texts import score_texts
+
+__all__ = [
+    "NEAR_EXACT", "Likeness", "NameScore", "QueryName", "candidates", "explain", "index_of", "pair", "score",
+    "score_texts", "search",
+]
