@@ -113,7 +113,7 @@ class NumberReading:
 
 @dataclass(frozen=True, slots=True)
 class PrintedFields:
-    """Fields as printed: trailing fillers removed, name components joined by one space, dates as six characters."""
+    """Fields as printed: trailing fillers removed, name components joined by a space, dates as they stand."""
 
     document_type: str
     issuing_state: str

@@ -83,7 +83,8 @@ def mrva(
 ) -> tuple[str, str]:  # fmt: skip
     """A visa, 2 lines of 44. ``number`` is the visa's or the passport's; optional <= 16."""
     upper = _head(document_code, issuing_state) + name_field(surname, given_names, 39)
-    return upper, _visa_lower(number, nationality, birth_date, sex, expiry_date, _padded("optional", optional, 16))
+    lower = _visa_lower(number, nationality, birth=birth_date, sex=sex, expiry=expiry_date)
+    return upper, lower + _padded("optional", optional, 16)
 
 
 def mrvb(
@@ -92,7 +93,8 @@ def mrvb(
 ) -> tuple[str, str]:  # fmt: skip
     """A visa, 2 lines of 36. ``number`` is the visa's or the passport's; optional <= 8."""
     upper = _head(document_code, issuing_state) + name_field(surname, given_names, 31)
-    return upper, _visa_lower(number, nationality, birth_date, sex, expiry_date, _padded("optional", optional, 8))
+    lower = _visa_lower(number, nationality, birth=birth_date, sex=sex, expiry=expiry_date)
+    return upper, lower + _padded("optional", optional, 8)
 
 
 def fra_id(
@@ -162,10 +164,10 @@ def _number_and_optional(number: str, optional: str, width: int, weighting: str)
     return principal + "<", _padded("optional data", rest, width)
 
 
-def _visa_lower(number: str, nationality: str, birth: str, sex: str, expiry: str, optional: str) -> str:
+def _visa_lower(number: str, nationality: str, *, birth: str, sex: str, expiry: str) -> str:
     return (
         _with_digit(_padded("number", number[:9], 9)) + _padded("nationality", nationality, 3)
-        + _with_digit(_date(birth)) + _sex(sex) + _with_digit(_date(expiry)) + optional
+        + _with_digit(_date(birth)) + _sex(sex) + _with_digit(_date(expiry))
     )  # fmt: skip
 
 
@@ -177,13 +179,13 @@ def _padded(what: str, text: str, width: int, *, pad: bool = True) -> str:
     """Special characters and spaces become fillers (Doc 9303-4 section 4.2.2.2)."""
     text = "".join(c if c in ALPHABET else "<" for c in text.upper())
     if len(text.rstrip("<")) > width:
-        raise ComposeError(f"{what} has more than {width} characters", advice="shorten it or take another format")
+        raise ComposeError(f"{what} has more than {width} characters", advice="shorten it or change format")
     return text[:width].ljust(width, "<") if pad else text
 
 
 def _date(text: str) -> str:
     if len(text) != 6 or any(c not in "0123456789<" for c in text):
-        raise ComposeError("a date is not six characters YYMMDD", advice="write 850214, or 85<<<< if only 1985")
+        raise ComposeError("a date is not six characters YYMMDD", advice="write 850214, or 85<<<< for 1985")
     return text
 
 

@@ -52,8 +52,8 @@ def propose(layout: Layout, zone: str, failed: tuple[str, ...]) -> tuple[Alterna
         return ()
     choices = [_candidates(layout, zone, code) for code in own]
     composite = layout.composite_digit.start
-    if "composite" in failed and zone[composite] in LOOK_ALIKE:  # a letter in the digit's place
-        choices.append([((composite, c),) for c in LOOK_ALIKE[zone[composite]] if c.isdigit()])
+    if "composite" in failed and zone[composite].isalpha():  # a letter in the digit's place
+        choices.append([((composite, c),) for c in LOOK_ALIKE.get(zone[composite], "") if c.isdigit()])
         own = [*own, "composite"]
     if not choices:
         return ()
@@ -67,9 +67,12 @@ def propose(layout: Layout, zone: str, failed: tuple[str, ...]) -> tuple[Alterna
         size = layout.line_length
         lines = tuple(fixed[i : i + size] for i in range(0, len(fixed), size))
         values = {
-            "document_number": checked.document_number.rstrip("<"), "birth_date": cut[5], "expiry_date": cut[8],
-            "optional_data": checked.optional1.rstrip("<"), "composite": cut[13],
-        }  # fmt: skip
+            "document_number": checked.document_number.rstrip("<"),
+            "birth_date": cut[5],
+            "expiry_date": cut[8],
+            "optional_data": checked.optional1.rstrip("<"),
+            "composite": cut[13],
+        }
         count = sum(map(len, changes))
         found += [Alternative(_field(code), values[code], lines, count) for code in own]
         if len(found) >= MAX_ALTERNATIVES:
@@ -91,7 +94,9 @@ def _candidates(layout: Layout, zone: str, code: str) -> list[tuple[_Change, ...
     ]
     fitting: list[tuple[_Change, ...]] = []
     for tried, changes in enumerate(_sets(sites)):
-        if tried >= MAX_TRIED or len(fitting) >= MAX_CANDIDATES or (fitting and len(changes) > len(fitting[0])):
+        if tried >= MAX_TRIED or len(fitting) >= MAX_CANDIDATES:
+            break
+        if fitting and len(changes) > len(fitting[0]):
             break
         fixed = _changed(zone, changes)
         if code not in check(layout, fixed, layout.cut(fixed), clean=True).failed:

@@ -36,7 +36,7 @@ TABLE: Final[dict[str, tuple[Severity, str, str]]] = {
     "document_code": (_W, "document_type", "The document code is not one for a document of this size."),
     "document_number_missing": (_W, "document_number", "The document number is empty."),
     "long_number_included_filler": (
-        _I, "document_number", "The long number's check digit counts the < in the digit's place (older cards)."),
+        _I, "document_number", "The long number's digit counts the < in the digit's place (older cards)."),
     "unknown_issuing_state": (_W, "issuing_state", "No State or organization uses this code today."),
     "unknown_nationality": (_W, "nationality", "No State or organization uses this code today."),
     "nationality_missing": (_I, "nationality", "The nationality is empty."),
@@ -47,13 +47,13 @@ TABLE: Final[dict[str, tuple[Severity, str, str]]] = {
     "expiry_date_partial": (_W, "expiry_date", "Parts of the expiry date are unknown."),
     "expiry_date_impossible": (_W, "expiry_date", "The month does not have this day."),
     "expiry_before_birth": (
-        _W, "expiry_date", "The document ended before the holder's birth unless the birth is a century earlier."),
+        _W, "expiry_date", "The document ended before the birth, unless that is a century earlier."),
     "expired": (_I, "expiry_date", "The document has expired."),
     "surname_missing": (_W, "name", "There is no primary identifier."),
     "name_missing": (_W, "name", "The name is empty."),
     "name_extra_filler": (_I, "name", "A filler stands doubled within the name."),
     "name_maybe_truncated": (_W, "name", "The name fills its field; more may have been cut."),
-    "correction": (_I, "", "Look-alike characters put right make the field's digit and the composite digit agree."),
+    "correction": (_I, "", "Look-alike characters put right make the digits agree: see the alternatives."),
 }  # fmt: skip
 
 _PLACED_AT: Final = {

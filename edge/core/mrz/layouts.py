@@ -88,8 +88,10 @@ def _span(text: str) -> slice:
     return slice(int(start), int(stop) if stop else int(start) + 1)
 
 
-def _layout(format_: str, count: int, length: int, letters: str, spans: str, composite: str = "",
-            *, forbidden: str = "", overflow: bool = False) -> Layout:
+def _layout(
+    format_: str, count: int, length: int, letters: str, spans: str, *,
+    composite: str = "", forbidden: str = "", overflow: bool = False,
+) -> Layout:  # fmt: skip
     given = dict(part.split("=") for part in spans.split())
     names = dict(zip(_SHORT, FIELDS, strict=True))
     return Layout(
@@ -109,7 +111,7 @@ TD3: Final = _layout(
     "TD3", 2, 44, "P",
     _UPPER + "name=5:44 no=44:53 no#=53 nat=54:57 born=57:63 born#=63 sex=64 ends=65:71 ends#=71 "
     "opt=72:86 opt#=86 all#=87",
-    "44:54 57:64 65:87",
+    composite="44:54 57:64 65:87",
 )  # fmt: skip
 MRVA: Final = _layout(
     "MRVA", 2, 44, "V",
@@ -119,8 +121,7 @@ TD2: Final = _layout(
     "TD2", 2, 36, "ACI",
     _UPPER + "name=5:36 no=36:45 no#=45 nat=46:49 born=49:55 born#=55 sex=56 ends=57:63 ends#=63 "
     "opt=64:71 all#=71",
-    "36:46 49:56 57:71",
-    forbidden="AV CV IV AC", overflow=True,
+    composite="36:46 49:56 57:71", forbidden="AV CV IV AC", overflow=True,
 )  # fmt: skip
 MRVB: Final = _layout(
     "MRVB", 2, 36, "V",
@@ -130,13 +131,12 @@ TD1: Final = _layout(
     "TD1", 3, 30, "ACI",
     _UPPER + "no=5:14 no#=14 opt=15:30 born=30:36 born#=36 sex=37 ends=38:44 ends#=44 nat=45:48 "
     "opt2=48:59 all#=59 name=60:90",
-    "5:37 38:45 48:59",
-    forbidden="AV CV IV AI", overflow=True,
+    composite="5:37 38:45 48:59", forbidden="AV CV IV AI", overflow=True,
 )  # fmt: skip
 FRA_ID: Final = _layout(
     "FRA_ID", 2, 36, "I",
     _UPPER + "name=5:30 opt=30:36 no=36:48 no#=48 given=49:63 born=63:69 born#=69 sex=70 all#=71",
-    "0:71",
+    composite="0:71",
 )  # fmt: skip
 
 ALL: Final = {layout.format: layout for layout in (TD1, TD2, TD3, MRVA, MRVB, FRA_ID)}

@@ -25,8 +25,8 @@ MAX_READINGS: Final = 64
 MAX_CHANGES: Final = 3       # look-alike characters changed in one reading
 PRINCIPAL_LENGTH: Final = 9  # characters
 
-_UNSEEN: Final = {"6": "G", "G": "6", "1": "L", "L": "1", "8": "S", "S": "8", "K": "<"}
-_SEEN: Final = {"0": "O", "O": "0", "1": "I", "I": "1", "5": "S", "S": "5", "8": "B", "B": "8", "2": "Z", "Z": "2"}
+_UNSEEN: Final = dict(zip("6G1L8SK", "G6L1S8<", strict=True))
+_SEEN: Final = dict(zip("0O1I5S8B2Z", "O0I1S5B8Z2", strict=True))
 _ALL: Final = {c: _UNSEEN.get(c, "") + _SEEN.get(c, "") for c in _UNSEEN.keys() | _SEEN.keys()}
 
 
@@ -45,7 +45,9 @@ def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
         bases.append((printed[:PRINCIPAL_LENGTH], NumberSource.PRINCIPAL))
     else:
         bases.append((printed, NumberSource.PRINTED))
-    bases += [(a.value, NumberSource.CORRECTED) for a in document.alternatives if a.field == "document_number"]
+    for alternative in document.alternatives:
+        if alternative.field == "document_number":
+            bases.append((alternative.value, NumberSource.CORRECTED))
 
     found: dict[tuple[str, str], NumberReading] = {}
     for text, source in bases:
@@ -66,7 +68,7 @@ def _is_long(document: TravelDocument) -> bool:
     if document.fields is None or document.format is None:
         return False
     span = ALL[document.format].document_number
-    return len(document.fields.document_number) > span.stop - span.start
+    return len(document.fields.document_number) > int(span.stop - span.start)
 
 
 def _add(

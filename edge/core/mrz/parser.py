@@ -45,7 +45,7 @@ def parse(lines: Sequence[str], *, today: date) -> TravelDocument:
     checked = check(layout, zone, cut, clean)
     if layout is FRA_ID and checked.failed:
         layout, cut, checked = _french_or_td2(zone, cut, checked, clean)
-    return _document(layout, texts, zone, cut, checked, clean, today)
+    return _document(layout, texts, zone=zone, cut=cut, checked=checked, clean=clean, today=today)
 
 
 def _french_or_td2(
@@ -58,7 +58,7 @@ def _french_or_td2(
 
 
 def _document(
-    layout: Layout, texts: tuple[str, ...], zone: str, cut: tuple[str, ...], checked: Checked,
+    layout: Layout, texts: tuple[str, ...], *, zone: str, cut: tuple[str, ...], checked: Checked,
     clean: bool, today: date,
 ) -> TravelDocument:  # fmt: skip
     (code, issuer, _, _, nationality, birth_text, _, sex, expiry_text, _, _, optional_digit,
@@ -88,7 +88,9 @@ def _document(
         if sex == "X":
             found.append(finding("sex_not_in_spec", layout))
 
-    birth, expiry = _dates(layout, birth_text, expiry_text, today, found, checked.failed)
+    birth, expiry = _dates(
+        layout, birth_text, expiry_text, today=today, found=found, failed=checked.failed
+    )
     primary, secondary = identifiers(name)
     truncated = name[-1].isalpha()
     if given:
@@ -96,7 +98,9 @@ def _document(
         truncated = truncated or given[-1].isalpha()
     if truncated:
         found.append(finding("name_maybe_truncated", layout))
-    _doubt_names(layout, name, given, not primary, not primary and not secondary, found)
+    if not primary:
+        found.append(finding("surname_missing" if secondary else "name_missing", layout))
+    _doubt_names(layout, name, given, found)
 
     alternatives = propose(layout, zone, checked.failed) if checked.failed and clean else ()
     if alternatives:
@@ -128,8 +132,9 @@ def _illegal_characters(layout: Layout, zone: str) -> list[Finding]:
 
 
 def _dates(
-    layout: Layout, birth_text: str, expiry_text: str, today: date, found: list[Finding], failed: tuple[str, ...]
-) -> tuple[DateInterval | None, DateInterval | None]:
+    layout: Layout, birth_text: str, expiry_text: str, *, today: date, found: list[Finding],
+    failed: tuple[str, ...],
+) -> tuple[DateInterval | None, DateInterval | None]:  # fmt: skip
     birth = expiry = None
     birth_parts = dates.parts_of(birth_text)
     if birth_parts is None:
@@ -167,15 +172,10 @@ def _doubt_date(
         found.append(finding(f"{name}_unknown" if unknown else f"{name}_partial", layout))
 
 
-def _doubt_names(layout: Layout, name: str, given: str, missing: bool, nobody: bool, found: list[Finding]) -> None:
-    """``missing``: no primary identifier; ``nobody``: no identifier at all."""
+def _doubt_names(layout: Layout, name: str, given: str, found: list[Finding]) -> None:
     if not name.replace("<", "").isalpha() or (given and not given.replace("<", "").isalpha()):
         for text, start in ((name, layout.name.start), (given, layout.given_names.start)):
             if (offset := first_digit(text)) is not None:
                 found.append(finding_at("digit_in_name", layout, start + offset))
-    if nobody:
-        found.append(finding("name_missing", layout))
-    elif missing:
-        found.append(finding("surname_missing", layout))
     if has_extra_filler(name):
         found.append(finding("name_extra_filler", layout))

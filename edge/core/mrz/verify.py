@@ -24,7 +24,7 @@ INCLUDED: Final = "included"
 
 
 class Checked(NamedTuple):
-    """``failed``: codes of the digits that do not agree. The number is whole, the rest of optional1 is left."""
+    """``failed``: codes of the digits that do not agree. The number is whole; optional1 is what it left."""
 
     failed: tuple[str, ...]
     document_number: str
@@ -71,11 +71,10 @@ def check(layout: Layout, zone: str, parts: tuple[str, ...], clean: bool) -> Che
 
     if not _agrees(birth, birth_digit, clean):
         failed.append("birth_date")
-    if expiry and not _agrees(expiry, expiry_digit, clean) and not (expiry == "<<<<<<" and expiry_digit == "<"):
+    if expiry and not _agrees(expiry, expiry_digit, clean) and (expiry_digit != "<" or expiry.strip("<")):
         failed.append("expiry_date")
-    if optional_digit and not (
-        (optional_digit == "<" and not optional.strip("<")) or _agrees(optional, optional_digit, clean)
-    ):
+    needs_digit = optional_digit and (optional_digit != "<" or optional.strip("<"))
+    if needs_digit and not _agrees(optional, optional_digit, clean):
         failed.append("optional_data")
     if composite_digit and not _composite_agrees(layout, zone, composite_digit, clean):
         failed.append("composite")
