@@ -1,0 +1,40 @@
+"""The one database of what happened at this box: passages, outbox, audit chain."""
+
+from edge.journal.model import (
+    AWAITING,
+    CLOSED,
+    Counts,
+    Expired,
+    JournalBusyError,
+    JournalError,
+    JournalLimits,
+    JournalUnavailableError,
+    NewPassage,
+    NoSuchPassageError,
+    Notice,
+    OutboxItem,
+    PassageRow,
+    Recorded,
+)
+from edge.journal.owner import Journal
+from edge.journal.reading import ReadOnlyJournal, read_only
+
+__all__ = [
+    "AWAITING",
+    "CLOSED",
+    "Counts",
+    "Expired",
+    "Journal",
+    "JournalBusyError",
+    "JournalError",
+    "JournalLimits",
+    "JournalUnavailableError",
+    "NewPassage",
+    "NoSuchPassageError",
+    "Notice",
+    "OutboxItem",
+    "PassageRow",
+    "ReadOnlyJournal",
+    "Recorded",
+    "read_only",
+]

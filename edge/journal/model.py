@@ -1,0 +1,163 @@
+"""What goes into the journal and what comes out, with every limit and its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from edge.core.errors import BorderpostError
+from edge.core.trusted import ClockState
+from edge.core.verdicts import Outcome
+from edge.core.wire import PassageBody
+
+AWAITING = "awaiting"
+CLOSED = "closed"
+
+
+class JournalError(BorderpostError):
+    """The journal could not do what was asked."""
+
+
+class JournalUnavailableError(JournalError):
+    """Nothing can be read or written just now: disk full or failing, not started, or closed."""
+
+
+class JournalBusyError(JournalError):
+    """Another process has this journal open for writing."""
+
+
+class NoSuchPassageError(JournalError):
+    """No passage with this id, or it is closed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLimits:
+    """How much the journal may take and how long it keeps things."""
+
+    quota_bytes: int = 1024 * 1024 * 1024  # of the database file
+    ballast_bytes: int = 1024 * 1024  # set aside on the disk for the moment it is full
+    page_size: int = 4096  # bytes
+    wal_pages: int = 256  # pages in the WAL before it is folded in
+    wal_bytes: int = 4 * 1024 * 1024  # the WAL file is cut back to this
+    shelf: timedelta = timedelta(days=30)  # acked bodies stay, sealed
+    clear_passages: timedelta = timedelta(days=30)  # passage rows shown as CLEAR
+    other_passages: timedelta = timedelta(days=365)  # all other closed passage rows, and audit bodies
+    audit_rows: timedelta = timedelta(days=3 * 365)  # audit rows without body; then the chain starts later
+    retry_entries: int = 256  # entries kept in memory while the disk refuses
+    retry_seconds: float = 5.0  # between tries without a new write
+    call_seconds: float = 30.0  # longest wait of a blocking call
+    queue_entries: int = 4096  # requests waiting for the owner thread
+    batch_rows: int = 500  # rows changed in one retention transaction
+    drop_rows: int = 64  # rows given up in one drop report
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage with its verdict, before it is written.
+
+    Everything but ``truth_clear`` and ``body`` is the shown projection. ``state`` is AWAITING when
+    the shown outcome is HIT or POSSIBLE, else CLOSED. ``summary`` lists the shown reasons as mappings
+    of list, record, kind and score: no names, no numbers.
+    """
+
+    passage: str
+    at: datetime
+    clock: ClockState
+    counter: str
+    direction: str
+    shown: Outcome
+    truth_clear: bool
+    state: str
+    summary: tuple[Mapping[str, str | float], ...]
+    body: PassageBody
+    number_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """It is on disk. ``committed_mono`` is the monotonic second at which the commit returned."""
+
+    seq: int
+    message_id: str
+    committed_mono: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One sealed body with what its envelope needs; ``mono_ms`` counts from ``boot``."""
+
+    seq: int
+    at: datetime
+    clock: ClockState
+    boot: str
+    mono_ms: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """One passage as shown. ``delivered`` says whether headquarters has acked it."""
+
+    passage: str
+    seq: int
+    at: datetime
+    clock: ClockState
+    counter: str
+    direction: str
+    shown: Outcome
+    state: str
+    code: str
+    closed_at: datetime | None
+    summary: tuple[Mapping[str, str | float], ...]
+    late: bool
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The journal in figures; nothing here tells a silent hit from a CLEAR.
+
+    ``oldest`` and ``newest`` are the first and last seq on the shelf (0 when empty); ``pending`` are
+    rows that headquarters has not acked, the oldest of them written at ``pending_since``.
+    ``retrying`` entries wait in memory for the disk; ``forgotten`` are lost for good (memory full or
+    process stopped while the disk refused); ``failures`` counts refused writes since the start.
+    """
+
+    epoch: str
+    store: str
+    oldest: int
+    newest: int
+    pending: int
+    pending_since: datetime | None
+    acked: int
+    dropped: int
+    passages: int
+    awaiting: int
+    used_bytes: int
+    quota_bytes: int
+    audit_rows: int
+    audit_head: str
+    by_shown: Mapping[str, int] = field(default_factory=dict)
+    retrying: int = 0
+    forgotten: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What one retention run took away, in rows; ``more`` if it stopped at its batch limit."""
+
+    bodies: int
+    passages: int
+    audit_bodies: int
+    audit_rows: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that befell the journal at its start, by code, for the log and the status."""
+
+    code: str
+    detail: Mapping[str, str | int]

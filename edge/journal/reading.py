@@ -1,0 +1,79 @@
+"""The journal seen from another process (status, doctor, passages, audit): reads, never writes."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.core.audit import AuditCheck
+from edge.journal import schema, views
+from edge.journal.model import Counts, JournalLimits, JournalUnavailableError, PassageRow
+
+
+class ReadOnlyJournal:
+    """A view of the database at ``path``; the daemon may run or not. ``close()`` at the end.
+
+    Figures that live in the daemon's memory (retrying, forgotten, failures) read 0 here.
+    """
+
+    def __init__(self, path: Path, limits: JournalLimits | None = None) -> None:
+        self._limits = limits or JournalLimits()
+        if not path.exists():
+            raise _unreadable(path, "no such file")
+        try:
+            self._db = schema.connect_reading(path)
+            views.epoch(self._db)
+        except (sqlite3.Error, TypeError) as error:
+            raise _unreadable(path, str(error)) from error
+        self._path = path
+
+    def counts(self) -> Counts:
+        """The journal in figures."""
+        with self._errors():
+            return views.counts(self._db, self._limits, {})
+
+    def passages(self, limit: int = 100) -> list[PassageRow]:
+        """The latest passages as shown, newest first."""
+        with self._errors():
+            return views.passages(self._db, limit)
+
+    def open_passages(self, limit: int = 100) -> list[PassageRow]:
+        """Passages that await an outcome code, newest first."""
+        with self._errors():
+            return views.passages(self._db, limit, awaiting=True)
+
+    def verify_audit(self) -> AuditCheck:
+        """Walk the audit chain; names the first bad row."""
+        with self._errors():
+            return views.verify_audit(self._db)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def __enter__(self) -> ReadOnlyJournal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _unreadable(self._path, str(error)) from error
+
+
+def read_only(path: Path, limits: JournalLimits | None = None) -> ReadOnlyJournal:
+    """Open the journal at ``path`` for reading; JournalUnavailableError when that cannot be done."""
+    return ReadOnlyJournal(path, limits)
+
+
+def _unreadable(path: Path, why: str) -> JournalUnavailableError:
+    return JournalUnavailableError(
+        f"the journal {path.name} cannot be read: {why}",
+        advice="check the state folder in the configuration and run this as the service's user",
+    )
