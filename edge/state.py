@@ -1,0 +1,157 @@
+"""Small durable values: the clock's floor and the high-water marks of the lists.
+
+Laws: every change is on disk when the call returns (synchronous=FULL); the floor and the marks only
+rise, whatever order calls come in. The store id that the journal trusts stands in the journal itself,
+because it changes together with rows there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlite_utils
+from sqlite_utils.migrations import Migrations
+
+from edge.core.errors import BorderpostError
+
+MAX_VALUE = 4096  # characters of one value
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+migrations = Migrations("state")
+
+
+@migrations()
+def first_tables(db: sqlite_utils.Database) -> None:
+    """Named values, and one mark per list."""
+    db.execute("create table small (name text primary key, value text not null) without rowid")
+    db.execute("create table marks (list text primary key, generation integer not null) without rowid")
+
+
+class StateError(BorderpostError):
+    """The state file cannot be opened, read or written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, advice="check that the state folder is writable and has free space")
+
+
+class State:
+    """The values in the file at ``path``; safe to share between threads.
+
+    A damaged file is renamed ``NAME.corrupt-N`` and a new one begun: ``set_aside`` then names it, and
+    the clock and the lists begin without a floor.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self.set_aside = ""
+        try:
+            try:
+                self._db = _opened(path)
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
+                    raise
+                self.set_aside = _put_aside(path)
+                self._db = _opened(path)
+        except (OSError, sqlite3.Error) as error:
+            raise StateError(f"the state file {path.name} cannot be opened: {error}") from error
+
+    def floor(self) -> datetime | None:
+        """The latest signed time that was ever believed, aware UTC; None before the first."""
+        text = self.get("floor")
+        try:
+            return datetime.fromisoformat(text) if text else None
+        except ValueError:
+            return None
+
+    def raise_floor(self, to: datetime) -> None:
+        """Move the floor forward; an earlier time changes nothing."""
+        with self._write() as db:
+            db.execute(
+                "insert into small values ('floor', ?)"
+                " on conflict (name) do update set value = max(value, excluded.value)",
+                (to.astimezone(UTC).isoformat(timespec="microseconds"),),
+            )
+
+    def high_water(self) -> dict[str, int]:
+        """List id -> the highest generation ever accepted."""
+        with self._read() as db:
+            return dict(db.execute("select list, generation from marks").fetchall())
+
+    def raise_high_water(self, list_id: str, generation: int) -> None:
+        """Remember that this generation was accepted; a lower one changes nothing."""
+        with self._write() as db:
+            db.execute(
+                "insert into marks values (?, ?)"
+                " on conflict (list) do update set generation = max(generation, excluded.generation)",
+                (list_id, generation),
+            )
+
+    def get(self, name: str) -> str | None:
+        """A named value, or None."""
+        with self._read() as db:
+            row = db.execute("select value from small where name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def put(self, name: str, value: str) -> None:
+        """Set a named value of at most ``MAX_VALUE`` characters; the floor has its own method."""
+        if name == "floor" or len(value) > MAX_VALUE:
+            raise StateError(f"the value {name!r} may not be set like this")
+        with self._write() as db:
+            db.execute("insert or replace into small values (?, ?)", (name, value))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                raise StateError(f"the state file cannot be used: {error}") from error
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """One statement, committed by SQLite itself (no transaction is open between calls)."""
+        with self._read() as db:
+            yield db
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        for pragma in ("journal_mode = wal", "synchronous = full", "max_page_count = 256"):
+            db.execute(f"pragma {pragma}").fetchall()
+        if [tuple(row) for row in db.execute("pragma quick_check(1)")] != [("ok",)]:
+            raise _damaged()
+        migrations.apply(sqlite_utils.Database(db))
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _damaged() -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("quick_check found damage")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _put_aside(path: Path) -> str:
+    number = 1
+    while (target := path.with_name(f"{path.stem}.corrupt-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm"):
+        side = path.with_name(path.name + suffix)
+        if side.exists():
+            side.rename(target.with_name(target.name + suffix))
+    path.rename(target)
+    return target.name
