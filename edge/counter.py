@@ -30,10 +30,10 @@ from edge.core.codes import OUTCOME_CODES
 from edge.core.mrz import parse
 from edge.core.screening import Query, ScreenList, Screener
 from edge.core.shown import summary, verdict_message
-from edge.core.trusted import Trusted
+from edge.core.trusted import ClockState, Trusted
 from edge.core.verdicts import Outcome
 from edge.core.wire import passage_body
-from edge.journal import ClosedLead, NewClosing, NewPassage, Recorded
+from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError, Recorded
 
 INBOX_SIZE = 64  # reads and requests waiting for one counter
 
@@ -79,11 +79,13 @@ LEADS = frozenset({Outcome.HIT, Outcome.POSSIBLE})
 class Recorder(Protocol):
     """What the counter needs of the journal."""
 
-    def record(self, passage: NewPassage) -> Future[Recorded]:
+    def record(self, new: NewPassage) -> Future[Recorded]:
         """One transaction: passage, outbox row, audit row."""
 
-    def close_passage(self, closing: NewClosing) -> Future[ClosedLead]:
-        """The same for the end of a lead."""
+    def close_passage(
+        self, passage: str, *, code: str, at: datetime, clock: ClockState, note: str = ""
+    ) -> Future[Recorded]:
+        """The same for the end of a lead; NoSuchPassageError if none with this id awaits one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ class Counter:
         entry = NewPassage(
             passage=passage, at=wall, clock=now.state, counter=self.name, direction=self._direction,
             shown=shown, truth_clear=verdict.outcome is Outcome.CLEAR,
-            state="awaiting" if shown in LEADS else "closed",
-            summary=summary(verdict), number_hash=number_hash,
+            state=AWAITING if shown in LEADS else CLOSED,
+            summary=tuple(summary(verdict)), number_hash=number_hash,
             body=passage_body(
                 passage=passage, counter=self.name, direction=self._direction, at=wall, clock=now.state,
                 verdict=verdict, document=document, number_hash=number_hash,
@@ -203,19 +205,17 @@ class Counter:
             request.reply({"ok": False, "error": f"no outcome code {request.code!r}",
                            "advice": "borderpost close --help lists them"})
             return
-        now = self._around.now()
-        closing = NewClosing(passage=request.passage, code=request.code, at=self._around.wall(),
-                             clock=now.state, uid=request.uid)
         try:
-            done = self._around.journal.close_passage(closing).result(self._around.commit_timeout_s)
+            self._around.journal.close_passage(
+                request.passage, code=request.code, at=self._around.wall(), clock=self._around.now().state,
+                note=f"uid {request.uid}",
+            ).result(self._around.commit_timeout_s)
+        except NoSuchPassageError as error:
+            request.reply({"ok": False, "error": f"{request.passage}: {error.message}", "advice": error.advice})
+            return
         except Exception as error:
             request.reply({"ok": False, "error": f"not recorded: {type(error).__name__}",
                            "advice": "try again; if it stays so call the technician"})
-            return
-        if not done.found or done.already:
-            error = "is closed already" if done.already else "is no open passage of this box"
-            request.reply({"ok": False, "error": f"{request.passage} {error}",
-                           "advice": "borderpost passages --open lists what awaits a decision"})
             return
         TRANSITIONS[Step.AWAITING, Happening.DECIDED]
         request.reply({"ok": True, "passage": request.passage})

@@ -112,5 +112,9 @@ def test_the_virtual_devices_do_not_use_our_own_codecs() -> None:
 
 
 def test_files_stay_short_enough_to_be_read() -> None:
-    long = {name: n for name, path in modules() if (n := len(path.read_text("utf-8").splitlines())) > 330}
+    # Files named *_data are tables of facts, looked up and not read.
+    long = {
+        name: n for name, path in modules()
+        if not name.endswith("_data") and (n := len(path.read_text("utf-8").splitlines())) > 330
+    }
     assert long == {}

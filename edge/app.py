@@ -1,0 +1,386 @@
+"""COMPOSITION ROOT: configuration -> objects -> crew -> stop. The only file that names concrete classes.
+
+Clock, randomness and the environment enter the house here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from drivers.api import DriverMisuse
+from drivers.catalog import open_reader
+from edge import systemd
+from edge.clock import ClockPolicy, TrustedClock, Word
+from edge.config import Config, ConfigError, ReaderConfig
+from edge.core import sealing
+from edge.core.screening import Screener, ScreeningRules
+from edge.core.shown import coverage
+from edge.core.wire import BODY_TYPE
+from edge.counter import CloseRequest, Counter, Surroundings
+from edge.crew import Crew, OnDeath
+from edge.desk import Desk, Reply
+from edge.errors import EXIT_CREW
+from edge.health import Health, Sources
+from edge.journal import Journal, JournalLimits
+from edge.readers import ReaderKeeper, ReaderState
+from edge.state import State
+from edge.uplink import Box as Speaker
+from edge.uplink import Uplink
+from edge.watchlists import Watchlists
+
+ALIVE_S = 5.0          # between two looks at the crew
+EXPIRE_S = 600.0       # between two runs of retention
+PASSAGE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
+PASSAGE_LENGTH = 10    # 30**10 > 10**14
+
+log = structlog.get_logger("app")
+
+
+def run(config: Config) -> int:
+    """Run the box until it is told to stop; the exit code."""
+    return Box(config).run()
+
+
+def mono() -> float:
+    """Monotonic seconds since boot, the same clock that drivers stamp reads with."""
+    return time.monotonic()
+
+
+def wall() -> datetime:
+    """The system clock, which nobody trusts."""
+    return datetime.now(UTC)
+
+
+def passage_id() -> str:
+    """A random id that an officer can read aloud: ``K7QZ4-M2X9P``."""
+    letters = "".join(secrets.choice(PASSAGE_ALPHABET) for _ in range(PASSAGE_LENGTH))
+    return f"{letters[:5]}-{letters[5:]}"
+
+
+class Box:
+    """Every object of the daemon, built in the order of their needs."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.crew = Crew()
+        self.state_dir = _own_folder(Path(config.box.state_dir))
+        self.state = State(self.state_dir / "state.sqlite")
+        self.clock = TrustedClock(
+            wall=wall, mono=mono, state=self.state,
+            policy=ClockPolicy(
+                disciplined=config.clock.source == "system", hold=timedelta(days=config.clock.held_days)
+            ),
+        )
+        self.box_key = _box_key(self.state_dir / "box.key")
+        recipients, ack_keys = _headquarters(config)
+        self.journal = Journal(
+            self.state_dir / "journal.sqlite",
+            device=config.box.device,
+            sealer=sealing.make_sealer(recipients, type=BODY_TYPE),
+            box_key=self.box_key,
+            token=lambda: secrets.token_urlsafe(12),
+            wall=wall,
+            mono=mono,
+            limits=_limits(config),
+            boot=_boot_id(),
+        )
+        # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
+        self.journal.start()
+        self.lists = Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water())
+        self.desk = Desk(Path(config.box.socket), self._hello, self._handle)
+        self.counters = {c.name: Counter(c, self._surroundings()) for c in config.counter}
+        self.keepers = [self._keeper(r) for r in config.reader]
+        self.uplink = self._make_uplink(ack_keys)
+        self.health = Health(self._sources(), mono)
+
+    def run(self) -> int:
+        """Start the crew, feed the watchdog, stop in order; the exit code."""
+        notifier = systemd.from_environment()
+        self._on_signals()
+        for notice in self.journal.notices:
+            log.error("journal_notice", code=notice.code, advice="read docs/technician.md under that code")
+        self._note_generations()
+        self._hire()
+        notifier.ready(self.health.line())
+        log.info("running", device=self.config.box.device, version=version("borderpost"))
+        while not self.crew.dead and not self.crew.stopping.is_set():
+            self.crew.wait(ALIVE_S)
+            notifier.alive(self.health.line())
+        dead = self.crew.dead
+        notifier.stopping()
+        self.crew.stop()
+        if self.uplink:
+            self.uplink.stop()
+        stuck = self.crew.join()
+        self.journal.close()
+        self.state.close()
+        if dead:
+            log.error("stopped", reason="a thread died", names=",".join(dead))
+        elif stuck:
+            log.warning("stopped", reason="threads did not end in time", names=",".join(stuck))
+        else:
+            log.info("stopped", reason="asked to")
+        return EXIT_CREW if dead else 0
+
+    def _hire(self) -> None:
+        stopping = self.crew.stopping
+        hire = self.crew.hire
+        hire("desk", lambda: self.desk.run(stopping))
+        hire("journal-watch", self._watch_journal)
+        for counter in self.counters.values():
+            hire(f"counter-{counter.name}", _runner(counter.run, stopping))
+        for keeper in self.keepers:
+            hire(f"reader-{keeper.name}", _runner(keeper.run, stopping))
+        hire("lists", self._watch_lists, OnDeath.RESTART)
+        hire("retention", self._expire, OnDeath.RESTART)
+        if self.uplink:
+            self.journal.add_listener(self.uplink.wake)
+            hire("uplink", self.uplink.run, OnDeath.RESTART)
+
+    # -- parts -----------------------------------------------------------------------------------
+
+    def _surroundings(self) -> Surroundings:
+        screening = self.config.screening
+        rules = ScreeningRules(
+            required=frozenset(screening.required),
+            max_age=timedelta(days=screening.max_age_days),
+            max_age_of={k: timedelta(days=v) for k, v in screening.max_age_days_of.items()},
+        )
+        return Surroundings(
+            lists=lambda: self.lists.lists,
+            screener=Screener(rules),
+            journal=self.journal,
+            now=self.clock.now,
+            wall=wall,
+            mono=mono,
+            wait=time.sleep,
+            passage_id=passage_id,
+            number_hash=lambda state, number: sealing.keyed_hash(self.box_key, f"{state}|{number}"),
+            publish=self.desk.publish,
+            pace_s=screening.pace_ms / 1000,
+            commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
+        )
+
+    def _keeper(self, config: ReaderConfig) -> ReaderKeeper:
+        counter = next(c.name for c in self.config.counter if config.name in c.readers)
+        try:
+            reader = open_reader(config.driver, config.name, {"port": config.port, **config.settings}, mono)
+        except DriverMisuse as error:
+            raise ConfigError(error.message, advice=error.advice) from error
+        return ReaderKeeper(
+            reader, deliver=self.counters[counter].inbox.put_nowait, announce=self._announce, jitter=random.random
+        )
+
+    def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:
+        if self.config.uplink is None:
+            return None
+        return Uplink(
+            self.config.uplink,
+            Speaker(
+                device=self.config.box.device, boot=_boot_id(), software=version("borderpost"),
+                lists=self._generations, health=self._health_report, stamp=lambda: (wall(), self.clock.now().state),
+            ),
+            self.journal,
+            ack_keys,
+            mono=mono,
+            token=lambda: secrets.token_urlsafe(12),
+            jitter=random.random,
+            on_signed_time=self._hear,
+        )
+
+    def _hear(self, time: datetime) -> None:
+        if self.clock.signed_word(time) is Word.TOO_FAR:
+            log.error("time_refused", reason="headquarters' time leaps too far ahead",
+                      advice="compare both clocks; see docs/technician.md, trusted time")
+
+    def _announce(self, reader: str, state: ReaderState) -> None:
+        import msgspec
+
+        self.desk.publish(msgspec.json.encode({"type": "reader", "reader": reader, "state": str(state)}))
+
+    # -- the desk's questions ----------------------------------------------------------------------
+
+    def _hello(self) -> Mapping[str, Any]:
+        leads = [
+            {"passage": p.passage, "shown": str(p.shown), "counter": p.counter, "at": p.at.isoformat()}
+            for p in self.journal.open_passages(20)
+        ]
+        return {"device": self.config.box.device, "counters": list(self.counters), "open": leads}
+
+    def _handle(self, request: Mapping[str, Any], uid: int, reply: Reply) -> None:
+        match request.get("do"):
+            case "status":
+                reply({"ok": True, "status": self.health.snapshot()})
+            case "close":
+                self._close(str(request.get("passage", "")), str(request.get("outcome", "")), uid, reply)
+            case _:
+                reply({"ok": False, "error": "unknown request", "advice": "ask for status or close"})
+
+    def _close(self, passage: str, code: str, uid: int, reply: Reply) -> None:
+        row = self.journal.passage(passage)
+        counter = self.counters.get(row.counter) if row else None
+        # A passage of a counter that the configuration no longer has is closed by the first one.
+        counter = counter or next(iter(self.counters.values()))
+        try:
+            counter.inbox.put_nowait(CloseRequest(passage, code, uid, reply))
+        except queue.Full:
+            reply({"ok": False, "error": "the counter is busy", "advice": "try again in a moment"})
+
+    # -- threads of this file ----------------------------------------------------------------------
+
+    def _watch_journal(self) -> None:
+        while not self.crew.stopping.wait(0.5):
+            if not self.journal.alive:
+                raise RuntimeError("the journal's thread has ended")
+
+    def _watch_lists(self) -> None:
+        while not self.crew.stopping.wait(self.config.screening.refresh_seconds):
+            fresh = self.lists.refresh()
+            if fresh is not self.lists:
+                self.lists = fresh
+                self._note_generations()
+
+    def _note_generations(self) -> None:
+        for opened in self.lists.lists:
+            if opened.problem:
+                log.warning("list_problem", list=opened.list_id, problem=opened.problem)
+            if opened.manifest:
+                log.info("list_in_use", list=opened.list_id, generation=opened.manifest.generation)
+                self.state.raise_high_water(opened.list_id, opened.manifest.generation)
+
+    def _expire(self) -> None:
+        while not self.crew.stopping.is_set():
+            while self.journal.expire(self.clock.now()).more:
+                pass
+            self.crew.stopping.wait(EXPIRE_S)
+
+    def _on_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.crew.stop())
+
+    # -- figures -----------------------------------------------------------------------------------
+
+    def _sources(self) -> Sources:
+        return Sources(
+            device=self.config.box.device, site=self.config.box.site, state_dir=self.state_dir, now=self.clock.now,
+            readers=self.keepers,
+            counters=lambda: [
+                {"name": c.name, "passages": c.passages, "not_recorded": c.unrecorded, "shown": dict(c.shown)}
+                for c in self.counters.values()
+            ],
+            lists=self._list_health, journal=self._journal_health,
+            uplink=self._uplink_health,
+            restarts=lambda: self.crew.restarts,
+        )
+
+    def _list_health(self) -> list[dict[str, Any]]:
+        screener = next(iter(self.counters.values())).screener
+        problems = {opened.list_id: opened.problem for opened in self.lists.lists}
+        asked = screener.coverage(self.lists.lists, self.clock.now())
+        return [{**c, "problem": problems.get(c["list"])} for c in coverage(asked)]
+
+    def _journal_health(self) -> dict[str, Any]:
+        counts = asdict(self.journal.counts())
+        since = counts.pop("pending_since")
+        counts["oldest_seconds"] = max(0, round((wall() - since).total_seconds())) if since else None
+        return counts
+
+    def _uplink_health(self) -> dict[str, Any]:
+        if self.uplink is None:
+            return {"state": "none"}
+        status = asdict(self.uplink.status())
+        return {**status, "state": str(status["state"]), "since": round(mono() - status["since"], 1)}
+
+    def _generations(self) -> dict[str, int]:
+        return {o.list_id: o.manifest.generation for o in self.lists.lists if o.manifest}
+
+    def _health_report(self) -> Mapping[str, Any]:
+        snapshot = self.health.snapshot()
+        return {
+            "at": wall(),
+            "clock": self.clock.now().state,
+            "outbox": snapshot["outbox"]["pending"],
+            "oldest_seconds": snapshot["outbox"]["oldest_seconds"],
+            "disk_free": snapshot["disk_free_mb"] * 1_000_000,
+            "readers": {r["name"]: r["state"] for r in snapshot["readers"]},
+            "list_ages": {entry["list"]: entry["age_seconds"] for entry in snapshot["lists"]},
+            "audit_head": snapshot["outbox"]["audit_head"],
+        }
+
+
+def _runner(work: Callable[[threading.Event], None], stopping: threading.Event) -> Callable[[], None]:
+    return lambda: work(stopping)
+
+
+def _own_folder(path: Path) -> Path:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"box.state_dir {path}: {error.strerror}", advice="give a folder that the box's user may write"
+        ) from error
+    return path
+
+
+def _box_key(path: Path) -> bytes:
+    """The box's own key, made once; it never leaves the box."""
+    try:
+        if not path.exists():
+            partial = path.with_suffix(".new")
+            fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                os.write(fd, sealing.generate_box_key())
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            partial.rename(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", advice="make the state folder the box user's own") from error
+    if len(key) != sealing.KEY_SIZE:
+        raise ConfigError(f"{path}: not a box key", advice="restore it from where it was; a new one cannot read old flags")
+    return key
+
+
+def _headquarters(config: Config) -> tuple[list[sealing.Recipient], tuple[sealing.SignPublic, ...]]:
+    section = config.headquarters
+    try:
+        seal = [sealing.Recipient.of(sealing.seal_public_from_text(t)) for t in (section.seal_key, *section.escrow_keys)]
+        ack = sealing.sign_public_from_text(section.ack_key)
+    except sealing.KeyTextError as error:
+        raise ConfigError(f"headquarters: {error.message}", advice=error.advice) from error
+    return seal, (ack,)
+
+
+def _limits(config: Config) -> JournalLimits:
+    journal = config.journal
+    return JournalLimits(
+        quota_bytes=journal.max_mb * 1024 * 1024,
+        shelf=timedelta(days=journal.shelf_days),
+        clear_passages=timedelta(days=journal.clear_days),
+        other_passages=timedelta(days=journal.hit_days),
+    )
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
