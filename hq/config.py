@@ -25,21 +25,21 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Base of every section: immutable, and unknown keys are refused."""
 
 
-class StoreConfig(_Section):
+class StoreConfig(_Section, frozen=True):
     """Headquarters' database."""
 
     path: str = "hq.sqlite"
 
 
-class KeysConfig(_Section):
+class KeysConfig(_Section, frozen=True):
     """The private keys, as `borderpost-hq keys create` makes them."""
 
-    seal: tuple[str, ...] = ("keys/seal.pem",)        # X25519, open what the posts sealed; older ones too
-    ack: str = "keys/ack.pem"                         # Ed25519, signs what headquarters holds
-    passphrase_file: str | None = None                # one line; leave out for keys without a passphrase
+    seal: tuple[str, ...] = ("keys/seal.pem",)  # X25519, opens what the posts sealed; older ones too
+    ack: str = "keys/ack.pem"  # Ed25519, signs what headquarters holds
+    passphrase_file: str | None = None  # one line; leave out for keys without a passphrase
 
 
-class TlsConfig(_Section):
+class TlsConfig(_Section, frozen=True):
     """Mutual TLS towards the broker; all three are PEM files."""
 
     ca: str
@@ -47,7 +47,7 @@ class TlsConfig(_Section):
     key: str
 
 
-class BrokerConfig(_Section):
+class BrokerConfig(_Section, frozen=True):
     """The way to the broker."""
 
     host: str = "127.0.0.1"
@@ -60,21 +60,19 @@ class BrokerConfig(_Section):
     backoff_max_s: Seconds = 60.0
 
 
-class CollectorConfig(_Section):
+class CollectorConfig(_Section, frozen=True):
     """Limits of the collecting thread."""
 
-    batch: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 200                   # messages a commit
-    batch_ms: Annotated[int, msgspec.Meta(ge=0, le=5000)] = 50                  # longest wait for a fuller batch
-    inbox: Annotated[int, msgspec.Meta(ge=100, le=1_000_000)] = 20_000          # messages waiting; more are left to
-    # the posts, which keep and resend them
-    message_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 65_536  # a larger one is quarantined, cut
+    # Batches form by themselves: whatever came in while the last one was written is the next one.
+    batch: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 200  # messages a commit
+    message_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_048_576)] = 65_536  # a larger one is cut
     quarantine_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # the oldest go first
-    conflict_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000    # further ones are only counted
-    devices: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000          # posts known; a stranger beyond is refused
-    health_interval_s: Seconds = 60.0                                           # as the posts are configured
+    conflict_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000  # further ones are counted
+    devices: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000  # a stranger beyond is refused
+    health_interval_s: Seconds = 60.0  # as the posts are configured; three without a word is silence
 
 
-class Config(_Section):
+class Config(_Section, frozen=True):
     """The whole of hq.toml."""
 
     store: StoreConfig = StoreConfig()
@@ -105,7 +103,8 @@ def parse(text: str, *, where: str, base: Path) -> Config:
         raise ConfigError(f"{where}: {error}", advice="see docs/headquarters.md for that key") from error
     if config.broker.backoff_max_s < config.broker.backoff_min_s:
         raise ConfigError(
-            f"{where}: broker.backoff_max_s is below broker.backoff_min_s", advice="make the maximum the larger one"
+            f"{where}: broker.backoff_max_s is below broker.backoff_min_s",
+            advice="make the maximum the larger one",
         )
     return _absolute(config, base)
 

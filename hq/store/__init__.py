@@ -15,7 +15,9 @@ Laws:
 
 from __future__ import annotations
 
-from hq.store.reading import Alarm, Gap, Hit, Post, View
-from hq.store.writing import Index, Put, Store
+from sqlite3 import Error as Fault
 
-__all__ = ["Alarm", "Gap", "Hit", "Index", "Post", "Put", "Store", "View"]
+from hq.store.reading import Alarm, Gap, Hit, Post, View, mark_done
+from hq.store.writing import Arrived, Index, Put, Store
+
+__all__ = ["Alarm", "Arrived", "Fault", "Gap", "Hit", "Index", "Post", "Put", "Store", "View", "mark_done"]

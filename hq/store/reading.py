@@ -13,7 +13,7 @@ from hq.errors import StoreError
 from hq.store.schema import BUSY_MS, open_reading
 from hq.store.writing import stamp
 
-MAX_GAPS = 1000   # ranges listed of one epoch
+MAX_GAPS = 1000  # ranges listed of one epoch
 MAX_ROWS = 10_000  # rows given at once
 
 
@@ -114,7 +114,9 @@ class View:
 
     def _post(self, row: sqlite3.Row) -> Post:
         device = row["device"]
-        epochs = self._db.execute("SELECT * FROM epochs WHERE device = ? ORDER BY first_seen", (device,)).fetchall()
+        epochs = self._db.execute(
+            "SELECT * FROM epochs WHERE device = ? ORDER BY first_seen", (device,)
+        ).fetchall()
         gaps = [g for e in epochs for g in self._gaps(e)]
         alarms = self._db.execute(
             "SELECT count(*) FROM alarms WHERE device = ? AND done = ''", (device,)
@@ -146,7 +148,8 @@ class View:
             (e["device"], e["epoch"], floor, MAX_GAPS),
         ).fetchall()
         reported = self._db.execute(
-            "SELECT first, last FROM dropped WHERE device = ? AND epoch = ? ORDER BY first", (e["device"], e["epoch"])
+            "SELECT first, last FROM dropped WHERE device = ? AND epoch = ? ORDER BY first",
+            (e["device"], e["epoch"]),
         ).fetchall()
         told = [(int(a), int(b)) for a, b in reported]
         return [Gap(e["epoch"], *left) for a, b in rows for left in without((int(a), int(b)), told)]
@@ -158,7 +161,8 @@ class View:
     def first_since(self, when: datetime) -> int:
         """The row number before the first message received at or after ``when``."""
         row = self._db.execute(
-            "SELECT coalesce(min(n) - 1, (SELECT coalesce(max(n), 0) FROM messages)) FROM messages WHERE received >= ?",
+            "SELECT coalesce(min(n) - 1, (SELECT coalesce(max(n), 0) FROM messages)) FROM messages"
+            " WHERE received >= ?",
             (stamp(when),),
         ).fetchone()
         return int(row[0])
@@ -173,7 +177,8 @@ class View:
 
     def _hits(self, where: str, after: int, limit: int) -> list[Hit]:
         rows = self._db.execute(
-            "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device AND c.passage = m.passage) AS closed"
+            "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device"
+            " AND c.passage = m.passage) AS closed"
             f" FROM messages m WHERE {where} ORDER BY m.n LIMIT ?",
             (after, limit),
         )
@@ -213,7 +218,9 @@ def mark_done(path: Path, n: int, now: datetime) -> bool:
         db = sqlite3.connect(path, isolation_level=None)
         try:
             db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-            return bool(db.execute("UPDATE alarms SET done = ? WHERE n = ? AND done = ''", (stamp(now), n)).rowcount)
+            return bool(
+                db.execute("UPDATE alarms SET done = ? WHERE n = ? AND done = ''", (stamp(now), n)).rowcount
+            )
         finally:
             db.close()
     except sqlite3.Error as error:

@@ -10,7 +10,7 @@ from sqlite_utils.migrations import Migrations
 
 from hq.errors import StoreError
 
-BUSY_MS = 5000            # how long a reader or the alarm verb may hold the lock
+BUSY_MS = 5000  # how long a reader or the alarm verb may hold the lock
 JOURNAL_LIMIT = 16 << 20  # bytes: the write-ahead log shrinks back to this
 
 migrations = Migrations("hq")
@@ -26,7 +26,7 @@ _FIRST = (
         time     TEXT NOT NULL,   -- the box's own word, with its clock state beside it
         clock    TEXT NOT NULL,
         boot     TEXT NOT NULL,
-        mono     REAL NOT NULL,
+        mono     INTEGER NOT NULL, -- milliseconds since the box's boot
         digest   BLOB NOT NULL,   -- SHA-256 of sealed
         sealed   BLOB NOT NULL,
         kind     TEXT NOT NULL,   -- passage, closing, dropped, unopened
@@ -113,7 +113,8 @@ def open_writing(path: Path) -> sqlite3.Connection:
         migrations.apply(sqlite_utils.Database(connection))
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
-            f"{path}: {error}", advice="check the folder, its rights and the free space; restore a backup if it is damaged"
+            f"{path}: {error}",
+            advice="check the folder, its rights and the free space; restore a backup if it is damaged",
         ) from error
     return connection
 

@@ -16,12 +16,15 @@ from hq.errors import StoreError
 from hq.store.schema import open_writing
 
 
+ALARMS_A_DEVICE = 100  # kinds of alarm kept of one device; further ones share one row
+
+
 class Put(enum.Enum):
     """What became of a message that was offered to the store."""
 
-    NEW = "new"              # stored now
+    NEW = "new"  # stored now
     DUPLICATE = "duplicate"  # these very bytes were there already
-    CONFLICT = "conflict"    # other bytes stand under this id; kept beside
+    CONFLICT = "conflict"  # other bytes stand under this id; kept beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """One message as the wire gave it, checked: ``digest`` is the SHA-256 (32 bytes) of ``sealed``."""
+    """One message as the wire gave it, checked: ``digest`` is the SHA-256 (32 bytes) of ``sealed``.
+
+    ``time``, ``clock``, ``boot`` and ``mono`` (milliseconds since boot) are the box's own word.
+    """
 
     device: str
     epoch: str
@@ -45,7 +51,7 @@ class Arrived:
     time: str
     clock: str
     boot: str
-    mono: float
+    mono: int
     digest: bytes
     sealed: bytes
 
@@ -58,7 +64,9 @@ def stamp(now: datetime) -> str:
 class Store:
     """Headquarters' database, open for its one writer. All changes go in ``with store.batch(now)``."""
 
-    def __init__(self, path: Path, *, new_id: Callable[[], str], conflict_rows: int, quarantine_rows: int) -> None:
+    def __init__(
+        self, path: Path, *, new_id: Callable[[], str], conflict_rows: int, quarantine_rows: int
+    ) -> None:
         self._db = open_writing(path)
         self._conflict_rows, self._quarantine_rows = conflict_rows, quarantine_rows
         self._now = ""
@@ -66,7 +74,9 @@ class Store:
             self._db.execute("INSERT OR IGNORE INTO meta VALUES ('store', ?)", (new_id(),))
             self.id = str(self._db.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()[0])
         except sqlite3.Error as error:
-            raise StoreError(f"{path}: {error}", advice="check the free space and the rights of the file") from error
+            raise StoreError(
+                f"{path}: {error}", advice="check the free space and the rights of the file"
+            ) from error
 
     def close(self) -> None:
         """Close the database."""
@@ -87,12 +97,15 @@ class Store:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise StoreError(f"the database did not take a batch: {error}", advice="check the free space") from error
+            raise StoreError(
+                f"the database did not take a batch: {error}", advice="check the free space"
+            ) from error
 
     def put(self, m: Arrived, index: Callable[[], Index]) -> tuple[Put, Index | None]:
         """Offer one message; ``index`` (which opens the body) is asked only when the message is new."""
         row = self._db.execute(
-            "SELECT digest FROM messages WHERE device = ? AND epoch = ? AND seq = ?", (m.device, m.epoch, m.seq)
+            "SELECT digest FROM messages WHERE device = ? AND epoch = ? AND seq = ?",
+            (m.device, m.epoch, m.seq),
         ).fetchone()
         if row is None:
             found = index()
@@ -117,8 +130,9 @@ class Store:
              i.kind, i.passage, i.outcome, i.shown, json.dumps(i.lists)),
         )  # fmt: skip
         self._db.execute(
-            "UPDATE epochs SET held = held + 1, newest = max(newest, ?1), last_seen = ?2, unopened = unopened + ?3,"
-            " oldest = CASE WHEN oldest = 0 THEN ?1 ELSE min(oldest, ?1) END WHERE device = ?4 AND epoch = ?5",
+            "UPDATE epochs SET held = held + 1, newest = max(newest, ?1), last_seen = ?2,"
+            " oldest = CASE WHEN oldest = 0 THEN ?1 ELSE min(oldest, ?1) END, unopened = unopened + ?3"
+            " WHERE device = ?4 AND epoch = ?5",
             (m.seq, self._now, i.kind == "unopened", m.device, m.epoch),
         )
 
@@ -138,7 +152,8 @@ class Store:
         if self._db.execute("SELECT count(*) FROM devices").fetchone()[0] >= limit:
             return False
         self._db.execute(
-            "INSERT INTO devices (device, first_seen, last_seen) VALUES (?, ?, ?)", (device, self._now, self._now)
+            "INSERT INTO devices (device, first_seen, last_seen) VALUES (?, ?, ?)",
+            (device, self._now, self._now),
         )
         return True
 
@@ -162,9 +177,15 @@ class Store:
         )
 
     def held(self, device: str, epoch: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """(seq, digest) of what is held of ``first..last``, ordered by seq."""
+        """(seq, digest) of what is held of ``first..last``, ordered by seq.
+
+        A seq in conflict is left out: which of its bodies the box has is not known here, and one such
+        row must not make the digest of a whole span disagree.
+        """
         rows = self._db.execute(
-            "SELECT seq, digest FROM messages WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            "SELECT seq, digest FROM messages WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+            " AND NOT EXISTS (SELECT 1 FROM conflicts c WHERE c.device = messages.device"
+            " AND c.epoch = messages.epoch AND c.seq = messages.seq) ORDER BY seq",
             (device, epoch, first, last),
         )
         return [(int(seq), bytes(digest)) for seq, digest in rows]
@@ -189,7 +210,8 @@ class Store:
     def health(self, device: str, body: Mapping[str, Any]) -> None:
         """Keep the newest health message of a device."""
         self._db.execute(
-            "UPDATE devices SET health = ?, health_at = ? WHERE device = ?", (json.dumps(body), self._now, device)
+            "UPDATE devices SET health = ?, health_at = ? WHERE device = ?",
+            (json.dumps(body), self._now, device),
         )
 
     def quarantine(self, topic: str, reason: str, payload: bytes) -> None:
@@ -204,6 +226,13 @@ class Store:
 
     def alarm(self, device: str, code: str, text: str, *, subject: str = "") -> None:
         """Raise an alarm, or count it once more; one marked done comes back."""
+        kinds = self._db.execute("SELECT count(*) FROM alarms WHERE device = ?", (device,)).fetchone()[0]
+        if kinds >= ALARMS_A_DEVICE:
+            known = self._db.execute(
+                "SELECT 1 FROM alarms WHERE device = ? AND code = ? AND subject = ?", (device, code, subject)
+            ).fetchone()
+            if not known:
+                code, subject, text = "too_many_alarms", "", "further alarms of this post are only counted here"
         self._db.execute(
             "INSERT INTO alarms (device, code, subject, text, first, last) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (device, code, subject) DO UPDATE SET last = excluded.last, text = excluded.text,"

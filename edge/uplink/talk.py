@@ -1,0 +1,345 @@
+"""The talk with headquarters over one connection: sync, send, believe acks. No socket, no clock inside.
+
+Laws:
+1. Nothing is sent before headquarters has said, signed and for this very sync, what it holds.
+2. Rows go strictly in order of seq; nothing here knows an outcome; every message is like every other.
+3. PUBACK frees a place in the window and nothing else. A refusal deletes nothing, is alarmed, and slows
+   the sending down.
+4. A row is delivered when the journal believed an ack, never by anything in this file.
+5. What stays unanswered is asked for with a new sync, not sent again blindly; the wait grows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from edge.config import UplinkConfig
+from edge.core.acks import AckOutcome, judge
+from edge.core.sealing import SignPublic
+from edge.core.wire import (
+    AckPayload,
+    HqState,
+    Signed,
+    SyncRequest,
+    Topic,
+    WireError,
+    decode,
+    encode,
+    envelope,
+    topic,
+)
+from edge.journal.model import Counts, OutboxItem
+from edge.uplink.states import Happening, State
+
+SYNC_EXPIRY_S = 60  # a sync that no collector took in this time is pointless
+PAGE = 50  # rows fetched from the journal at once
+REFUSED = 0x80  # reason codes from here on are refusals (MQTT 5 section 2.4)
+REFUSAL_PAUSE_S = 5.0  # after the first refusal; doubles
+MAX_WAIT_S = 300.0  # longest ack wait and refusal pause
+PAST_SESSIONS = 8  # earlier syncs of this connection whose late answers are no alarm
+
+
+class Outbox(Protocol):
+    """What the uplink needs of the journal. Every call may block for the journal's own limit."""
+
+    def counts(self) -> Counts:
+        """The journal in figures."""
+
+    def pending(self, after: int, limit: int) -> Sequence[OutboxItem]:
+        """Rows not yet acked with a seq above ``after``, ascending, at most ``limit``."""
+
+    def apply_ack(self, payload: AckPayload) -> AckOutcome:
+        """Mark rows as delivered if the digest fits."""
+
+    def apply_holdings(self, payload: AckPayload) -> AckOutcome:
+        """Compare the span with the shelf: rows that headquarters lacks become pending."""
+
+
+class Publish(Protocol):
+    """Hands one message to the broker; gives the number that its PUBACK will carry."""
+
+    def __call__(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0
+    ) -> int:
+        """Queue it."""
+
+
+class StalledError(Exception):
+    """The broker holds messages and has not confirmed any for too long."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened on this box's uplink since the start. Never tells one outcome from another."""
+
+    sent: int = 0  # passage messages handed to the broker, resent ones included
+    taken: int = 0  # confirmed by the broker
+    refused: int = 0  # refused by the broker (PUBACK reason >= 0x80)
+    believed: int = 0  # acks and holdings that were believed
+    disbelieved: dict[str, int] = field(default_factory=dict)  # by AckOutcome
+    syncs: int = 0
+    late: int = 0  # times that an ack stayed out and a new sync was made
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who is told: signed time (aware datetime), and alarms by code with figures, never with data."""
+
+    signed_time: Callable[[datetime], None]
+    alarm: Callable[[str, Mapping[str, str | int]], None]
+
+
+class Talk:
+    """One connection's conversation. ``now`` arguments are monotonic seconds."""
+
+    def __init__(
+        self,
+        config: UplinkConfig,
+        *,
+        device: str,
+        outbox: Outbox,
+        ack_keys: Mapping[str, SignPublic],
+        publish: Publish,
+        token: Callable[[], str],
+        move: Callable[[Happening], State],
+        ears: Ears,
+        tally: Tally,
+    ) -> None:
+        self._config, self._device, self._outbox, self._keys = config, device, outbox, ack_keys
+        self._publish, self._token, self._move, self._ears = publish, token, move, ears
+        self.tally = tally
+        self._session = ""
+        self._epoch = ""
+        self._past: deque[str] = deque(maxlen=PAST_SESSIONS)
+        self._hq: tuple[str, str] | None = None  # store and session that hq/state last named
+        self._want = (1, 1)
+        self._covered: list[tuple[int, int]] = []
+        self._syncing = True
+        self._asked = 0.0  # when the last sync was sent or answered
+        self._flying: dict[int, int] = {}  # mid -> seq, 0 for what is not a row of this sync
+        self._waiting: dict[int, float] = {}  # seq -> when the broker confirmed it
+        self._cursor = 0
+        self._confirmed = 0.0  # when the broker last confirmed something
+        self._ack_wait = config.ack_timeout_s
+        self._pause, self._paused_until = REFUSAL_PAUSE_S, 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that the broker has not confirmed."""
+        return len(self._flying)
+
+    @property
+    def awaiting(self) -> int:
+        """Rows that the broker has and headquarters has not acked."""
+        return len(self._waiting)
+
+    def begin(self, now: float) -> None:
+        """Start a sync under a new token; whatever was under way is settled by its answer."""
+        if self._session:
+            self._past.append(self._session)
+        counts = self._outbox.counts()
+        self._session, self._epoch = self._token(), counts.epoch
+        self._want = (max(counts.oldest, 1), max(counts.newest, 1))
+        self._covered = []
+        self._syncing = True
+        self._waiting.clear()
+        self._flying = dict.fromkeys(self._flying, 0)
+        self._cursor = 0
+        self._ask(now, counts)
+
+    def _ask(self, now: float, counts: Counts | None = None) -> None:
+        counts = counts or self._outbox.counts()
+        request = SyncRequest(
+            epoch=self._epoch,
+            session=self._session,
+            oldest=self._want[0] if counts.newest else 0,
+            newest=self._want[1] if counts.newest else 0,
+            pending=counts.pending,
+            audit_head=counts.audit_head,
+        )
+        self._asked = now
+        self.tally.syncs += 1
+        self._send(topic(Topic.SYNC, self._device), encode(request), now, expiry_s=SYNC_EXPIRY_S)
+
+    def _send(self, where: str, payload: bytes, now: float, *, seq: int = 0, expiry_s: int = 0) -> None:
+        if not self._flying:
+            self._confirmed = now
+        mid = self._publish(where, payload, qos=1, expiry_s=expiry_s)
+        self._flying[mid] = seq
+
+    def next_due(self, now: float) -> float:
+        """Seconds until ``tick`` has something to do, at most the ack wait."""
+        times = [self._asked + self._config.sync_retry_s] if self._syncing else []
+        if self._waiting:
+            times.append(min(self._waiting.values()) + self._ack_wait)
+        if self._flying:
+            times.append(self._confirmed + self._stall_s)
+        if self._paused_until > now:
+            times.append(self._paused_until)
+        return max(0.0, min(times, default=now + self._ack_wait) - now)
+
+    @property
+    def _stall_s(self) -> float:
+        return 2 * self._config.ack_timeout_s
+
+    def tick(self, now: float) -> None:
+        """Do what is due: ask again, look for late acks, send. Raises StalledError."""
+        if self._flying and now - self._confirmed > self._stall_s:
+            raise StalledError
+        if self._syncing:
+            if now - self._asked >= self._config.sync_retry_s:
+                self._ask(now)
+            return
+        if self._waiting and now - next(iter(self._waiting.values())) >= self._ack_wait:
+            self._ack_wait = min(self._ack_wait * 2, MAX_WAIT_S)
+            self.tally.late += 1
+            self._move(Happening.ACK_LATE)
+            self.begin(now)
+            return
+        self._pump(now)
+
+    def _pump(self, now: float) -> None:
+        if now < self._paused_until:
+            return
+        busy = set(self._flying.values()) | self._waiting.keys()
+        while (room := self._room()) > 0:
+            page = self._outbox.pending(self._cursor, min(PAGE, room + len(busy)))
+            if not page:
+                return
+            for item in page:
+                if self._room() <= 0:
+                    return
+                self._cursor = item.seq
+                if item.seq not in busy:
+                    self._send_row(item, now)
+
+    def _room(self) -> int:
+        flying = len(self._flying)
+        return min(self._config.in_flight - flying, self._config.await_ack - flying - len(self._waiting))
+
+    def _send_row(self, item: OutboxItem, now: float) -> None:
+        message = envelope(
+            device=self._device,
+            epoch=self._epoch,
+            seq=item.seq,
+            body=item.body,
+            at=item.at,
+            clock=item.clock,
+            boot=item.boot,
+            mono_ms=item.mono_ms,
+            session=self._session,
+        )
+        self.tally.sent += 1
+        self._send(topic(Topic.PASSAGE, self._device), encode(message), now, seq=item.seq)
+
+    def on_taken(self, mid: int, code: int, now: float) -> None:
+        """The broker confirmed or refused a message."""
+        seq = self._flying.pop(mid, None)
+        if seq is None:
+            return  # presence, health, events: nothing to do
+        self._confirmed = now
+        if code >= REFUSED:
+            self._on_refused(seq, code, now)
+        elif seq:
+            self.tally.taken += 1
+            self._pause = REFUSAL_PAUSE_S
+            self._waiting[seq] = now
+
+    def _on_refused(self, seq: int, code: int, now: float) -> None:
+        self.tally.refused += 1
+        self._ears.alarm("publish_refused", {"rc": code})
+        if seq:
+            self._cursor = min(self._cursor, seq - 1)
+        if now >= self._paused_until:
+            self._paused_until = now + self._pause
+            self._pause = min(self._pause * 2, MAX_WAIT_S)
+
+    def on_message(self, where: str, payload: bytes, retained: bool, now: float) -> None:
+        """Something arrived on one of the two topics that the box hears."""
+        try:
+            if where == topic(Topic.ACK, self._device):
+                if self._session:  # else nothing was asked yet, and nothing can be an answer
+                    self._on_signed(decode(payload, Signed), now)
+            elif where == topic(Topic.HQ_STATE):
+                self._on_hq(decode(payload, HqState), retained, now)
+        except WireError:
+            self._disbelieve(AckOutcome.MALFORMED)
+
+    def _on_hq(self, state: HqState, retained: bool, now: float) -> None:
+        before, self._hq = self._hq, (state.store, state.session) if state.online else None
+        if before == self._hq or not self._session:
+            return
+        if retained and before is None and self._syncing:
+            return  # it stood there before our sync was sent: that one will be answered
+        if self._hq is not None:
+            self._ack_wait = self._config.ack_timeout_s
+        self._move(Happening.HQ_CHANGED if self._hq else Happening.HQ_AWAY)
+        self.begin(now)
+
+    def _on_signed(self, message: Signed, now: float) -> None:
+        payload = self._judge(message, self._session)
+        if payload is AckOutcome.REPLAYED and any(
+            isinstance(self._judge(message, past), AckPayload) for past in self._past
+        ):
+            return  # an answer that a newer sync has overtaken
+        if isinstance(payload, AckOutcome):
+            self._disbelieve(payload)
+            return
+        self._ears.signed_time(payload.server_time)
+        if payload.kind == "holdings":
+            self._on_holdings(payload, now)
+        else:
+            self._on_ack(payload)
+
+    def _judge(self, message: Signed, session: str) -> AckPayload | AckOutcome:
+        return judge(message, keys=self._keys, device=self._device, epoch=self._epoch, session=session)
+
+    def _on_ack(self, payload: AckPayload) -> None:
+        outcome = self._outbox.apply_ack(payload)
+        if outcome is not AckOutcome.APPLIED:
+            self._disbelieve(outcome)
+            return
+        self.tally.believed += 1
+        held = set(payload.seqs())
+        for seq in held:
+            self._waiting.pop(seq, None)
+        for mid, seq in self._flying.items():
+            if seq in held:
+                self._flying[mid] = 0  # the ack has overtaken the PUBACK
+        if not self._waiting:
+            self._ack_wait = self._config.ack_timeout_s
+
+    def _on_holdings(self, payload: AckPayload, now: float) -> None:
+        outcome = self._outbox.apply_holdings(payload)
+        if outcome is AckOutcome.APPLIED:
+            self.tally.believed += 1
+        else:
+            self._disbelieve(outcome)  # headquarters did answer: what it lacks is sent all the same
+        if not self._syncing:
+            return
+        self._asked = now
+        self._covered = merged([*self._covered, payload.span])
+        if any(low <= self._want[0] and high >= self._want[1] for low, high in self._covered):
+            self._syncing = False
+            self._move(Happening.SYNCED)
+            self._pump(now)
+
+    def _disbelieve(self, outcome: AckOutcome) -> None:
+        self.tally.disbelieved[outcome] = self.tally.disbelieved.get(outcome, 0) + 1
+        self._ears.alarm("ack_not_believed", {"reason": str(outcome)})
+
+
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Closed spans, joined where they touch or overlap, ascending."""
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(spans):
+        if joined and low <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined

@@ -1,0 +1,192 @@
+"""The collector's thread: connect, subscribe, take batches, answer; over again for as long as it runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from edge.core.errors import BorderpostError
+from edge.core.wire import UP_TOPICS, HqState, Topic, encode, subscription, topic
+from hq.collector.answers import Answer, Speaker
+from hq.collector.intake import Counts, Intake
+from hq.collector.line import Closed, Granted, Line, LineError, Message, Opened, Taken, Will
+from hq.config import Config
+from hq.keys import Keys
+from hq.store import Store
+
+TURN_S = 1.0  # longest wait for the broker in one turn
+HOLDINGS_A_TURN = 20  # spans of 2000 answered before new messages are looked at again
+REFUSED = 0x80  # reason codes from here on are refusals (MQTT 5 section 2.4)
+
+log = structlog.get_logger("collector")
+
+
+class Collector:
+    """Headquarters' side of the wire. ``run`` blocks until ``stop``; only its thread touches the store.
+
+    ``clock`` gives aware time, ``new_token`` a fresh random token (letters, digits, 16 or more),
+    ``jitter`` a number in 0..1.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        keys: Keys,
+        *,
+        clock: Callable[[], datetime],
+        new_token: Callable[[], str],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._config, self._keys = config, keys
+        self._clock, self._new_token, self._jitter = clock, new_token, jitter
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stopping = False
+        self._holdings: dict[str, Iterator[Answer]] = {}
+        self.counts = Counts()
+        self.subscribed = False
+
+    def stop(self) -> None:
+        """Ask ``run`` to end; safe from a signal handler and from any thread."""
+        self._stopping = True
+        os.write(self._wake_write, b"s")
+
+    def run(self) -> None:
+        """Collect until told to stop. A failure of any kind ends one connection, never the collector."""
+        pause = self._config.broker.backoff_min_s
+        while not self._stopping:
+            store = None
+            try:
+                store = self._open_store()
+                self._connection(store)
+            except LineError as error:
+                log.warning("link_down", reason=error.message, advice=error.advice)
+            except BorderpostError as error:
+                log.error("collector_stopped", reason=error.message, advice=error.advice)
+            except Exception as error:
+                log.error("collector_fault", error=type(error).__name__)
+            finally:
+                if store:
+                    store.close()
+            pause = self._config.broker.backoff_min_s if self.subscribed else pause * 2
+            pause = min(pause, self._config.broker.backoff_max_s)
+            self.subscribed = False
+            self._sleep(pause * (0.5 + self._jitter() / 2))
+
+    def _sleep(self, seconds: float) -> None:
+        if not self._stopping:
+            wait(self._wake_read, seconds)
+
+    def _open_store(self) -> Store:
+        limits = self._config.collector
+        return Store(
+            Path(self._config.store.path),
+            new_id=self._new_token,
+            conflict_rows=limits.conflict_rows,
+            quarantine_rows=limits.quarantine_rows,
+        )
+
+    def _connection(self, store: Store) -> None:
+        session = self._new_token()
+        broker = self._config.broker
+        state = topic(Topic.HQ_STATE)
+        line = Line(
+            client_id=broker.client_id,
+            host=broker.host,
+            port=broker.port,
+            tls=broker.tls,
+            keepalive_s=broker.keepalive_s,
+            connect_timeout_s=broker.connect_timeout_s,
+            will=Will(state, encode(HqState(online=False, store=store.id, session=session))),
+        )
+        line.open()
+        try:
+            self._serve(line, store, HqState(online=True, store=store.id, session=session))
+            line.publish(
+                state, encode(HqState(online=False, store=store.id, session=session)), qos=1, retain=True
+            )
+            line.close()
+        finally:
+            line.abandon()
+
+    def _serve(self, line: Line, store: Store, birth: HqState) -> None:
+        speaker = Speaker(store.id, self._keys.ack, self._clock)
+        intake = Intake(store, self._keys.seal, speaker, self._config.collector, self._clock)
+        intake.counts = self.counts
+        self._holdings = {}
+        while not self._stopping:
+            if line.turn(0 if self._holdings else TURN_S, self._wake_read):
+                drain(self._wake_read)
+            messages = self._events(line, birth)
+            size = self._config.collector.batch
+            for start in range(0, len(messages), size):
+                outcome = intake.take(messages[start : start + size])
+                for answer in outcome.answers:
+                    line.publish(answer.topic, answer.payload, qos=1)
+                self._holdings.update(outcome.holdings)
+            self._answer_syncs(line)
+
+    def _events(self, line: Line, birth: HqState) -> list[tuple[str, bytes]]:
+        messages = []
+        while line.events:
+            event = line.events.popleft()
+            match event:
+                case Message():
+                    messages.append((event.topic, event.payload))
+                case Opened():
+                    if event.code >= REFUSED:
+                        raise LineError(
+                            f"the broker refused us: {event.reason}", advice="check certificate and ACL"
+                        )
+                    line.subscribe(*(subscription(t) for t in UP_TOPICS))
+                case Granted():
+                    if any(code >= REFUSED for code in event.codes):
+                        raise LineError(
+                            "the broker refused a subscription", advice="let headquarters read bp/v1/+/up/#"
+                        )
+                    line.publish(topic(Topic.HQ_STATE), encode(birth), qos=1, retain=True)
+                    self.subscribed = True
+                    log.info("collecting", store=birth.store, session=birth.session)
+                case Taken():
+                    if event.code >= REFUSED:
+                        log.error(
+                            "answer_refused",
+                            reason=event.reason,
+                            advice="let headquarters write bp/v1/+/down/#",
+                        )
+                case Closed():
+                    raise LineError(
+                        f"connection lost: {event.reason}", advice="check the link and the broker"
+                    )
+        return messages
+
+    def _answer_syncs(self, line: Line) -> None:
+        for device in list(self._holdings):
+            for _ in range(HOLDINGS_A_TURN):
+                answer = next(self._holdings[device], None)
+                if answer is None:
+                    del self._holdings[device]
+                    break
+                line.publish(answer.topic, answer.payload, qos=1)
+
+
+def wait(pipe: int, seconds: float) -> None:
+    """Wait for a byte on a pipe, or the time."""
+    import select
+
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.poll(seconds * 1000)
+    drain(pipe)
+
+
+def drain(pipe: int) -> None:
+    """Empty a non-blocking pipe."""
+    try:
+        while os.read(pipe, 4096):
+            pass
+    except BlockingIOError:
+        return
