@@ -4,8 +4,8 @@ Laws:
 1. Only the owner thread writes (ARCHITECTURE law 6). Others hand it requests through a queue with a
    limit and get Futures; reading goes over a connection that cannot write.
 2. A Future that succeeded means: on disk, power cut or not (law 3).
-3. What the disk refuses stays in memory, up to a limit, and is tried again with every later write and
-   on a timer; then it is recorded as late. Its own Future has failed by then.
+3. A Future that failed with JournalUnavailableError means: not on disk now; the entry waits in memory
+   and is written as late as soon as the disk allows (``writer.py``).
 4. A damaged file ends the thread, and with it the process; the next start sets the file aside.
 """
 
@@ -17,7 +17,6 @@ import os
 import queue
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -30,14 +29,13 @@ from edge.core.acks import AckOutcome
 from edge.core.audit import AuditCheck
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import AckPayload
-from edge.journal import deliveries, entries, retention, schema, views
+from edge.journal import deliveries, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.entries import Closing, Entry, NoticeEntry, Pen
 from edge.journal.model import (
     Counts,
     Expired,
     JournalBusyError,
-    JournalError,
     JournalLimits,
     JournalUnavailableError,
     NewPassage,
@@ -46,10 +44,9 @@ from edge.journal.model import (
     PassageRow,
     Recorded,
 )
+from edge.journal.writer import Writer, refused
 
 T = TypeVar("T")
-_ROOM_TRIES = 8  # batches given up for one write
-_FREE_IN_ADVICE = "free space on the disk or raise the journal's quota; entries wait in memory meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +84,6 @@ class Journal:
         self._token = token
         self._pen_parts = (device, boot, sealer, box_key, wall, mono)
         self._queue: queue.Queue[_Request | None] = queue.Queue(self._limits.queue_entries)
-        self._retry: deque[Entry] = deque()
-        self._in_memory = {"retrying": 0, "forgotten": 0, "failures": 0}
         self._listeners: list[Callable[[], None]] = []
         self._reading_lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -106,14 +101,17 @@ class Journal:
         ``notices`` says afterwards what befell it.
         """
         self._lock_file = _take_lock(self._path)
-        self._db, notice = schema.open_journal(self._path, self._limits, self._token)
-        self._reading = schema.connect_reading(self._path)
+        try:
+            self._db, notice = schema.open_journal(self._path, self._limits, self._token)
+            self._reading = schema.connect_reading(self._path)
+        except BaseException:
+            os.close(self._lock_file)
+            raise
         device, boot, sealer, box_key, wall, mono = self._pen_parts
         self._pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
         self._ballast.restore()
-        if notice:
-            self.notices = (notice,)
-            self._retry.append(NoticeEntry(notice.code, notice.detail))
+        self._writer = Writer(self._db, self._pen, self._limits, self._ballast, self._listeners)
+        self.notices = (notice,) if notice else ()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -204,7 +202,7 @@ class Journal:
     def counts(self) -> Counts:
         """The journal in figures."""
         with self._reader() as db:
-            return views.counts(db, self._limits, self._in_memory)
+            return views.counts(db, self._limits, self._writer.in_memory)
 
     def verify_audit(self) -> AuditCheck:
         """Walk the audit chain; names the first bad row."""
@@ -215,12 +213,12 @@ class Journal:
 
     def _run(self) -> None:
         try:
-            self._write_again()
+            self._writer.write_waiting()
+            for notice in self.notices:
+                self._serve(_Request(Future(), entry=NoticeEntry(notice.code, notice.detail)))
             while (request := self._next()) is not None:
                 self._serve(request)
-            self._write_again()
-            self._in_memory["forgotten"] += len(self._retry)
-            self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
+            self._writer.finish()
         except BaseException as error:
             self.failure = error
             raise
@@ -230,114 +228,29 @@ class Journal:
             self._db.close()
 
     def _next(self) -> _Request | None:
-        """The next request; on every quiet interval the entries in memory are tried again."""
         while True:
             try:
                 return self._queue.get(timeout=self._limits.retry_seconds)
             except queue.Empty:
-                self._write_again()
-                self._ballast.restore()
+                self._writer.tend()
 
     def _serve(self, request: _Request) -> None:
+        """Answer one request; raises only when the file is damaged (law 4)."""
         future = request.future
         if not future.set_running_or_notify_cancel():
             return
         try:
             if request.entry is not None:
-                result: Any = self._write_first_time(request.entry)
+                future.set_result(self._writer.write(request.entry))
             elif request.action is not None:
-                result = request.action(self._db)
-            else:
-                result = None
+                future.set_result(request.action(self._db))
         except sqlite3.Error as error:
-            future.set_exception(_refused(error))
+            future.set_exception(refused(error))
             if schema.is_damage(error):
                 schema.mark_suspect(self._path)
                 raise
         except Exception as error:
             future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    def _write_first_time(self, entry: Entry) -> Recorded:
-        self._write_again()
-        if isinstance(entry, Closing) and self._waits_in_memory(entry.passage):
-            self._keep_for_later(entry)
-            raise _refused(None)
-        try:
-            return self._write(entry, late=False)
-        except sqlite3.IntegrityError as error:
-            raise JournalError(
-                "an entry contradicts the journal", advice="report this as a fault of the program"
-            ) from error
-        except (sqlite3.Error, OSError) as error:
-            self._keep_for_later(entry)
-            raise (_refused(error) if isinstance(error, OSError) else error) from error
-
-    def _write_again(self) -> None:
-        """Try the entries in memory in their order; stop at the first that the disk still refuses."""
-        while self._retry:
-            entry = self._retry[0]
-            try:
-                self._write(entry, late=not isinstance(entry, NoticeEntry))
-            except (sqlite3.IntegrityError, JournalError):
-                self._in_memory["forgotten"] += 1  # it can never be written; do not block the others
-            except (sqlite3.Error, OSError):
-                return
-            self._retry.popleft()
-            self._in_memory["retrying"] = len(self._retry)
-
-    def _write(self, entry: Entry, *, late: bool) -> Recorded:
-        """Write one entry, giving up what may go when there is no room."""
-        for _ in range(_ROOM_TRIES):
-            try:
-                seq = self._in_transaction(lambda db: entries.write_entry(db, self._pen, entry, late=late))
-            except sqlite3.Error as error:
-                self._in_memory["failures"] += 1
-                if not schema.is_full(error) or not self._make_room():
-                    raise
-                continue
-            recorded = Recorded(seq, self._pen.id_of(seq), self._pen.mono())
-            for listener in self._listeners:
-                listener()
-            return recorded
-        raise _refused(None)
-
-    def _make_room(self) -> bool:
-        released = self._ballast.release()
-        try:
-            return (
-                bool(self._in_transaction(lambda db: retention.make_room(db, self._pen, self._limits)))
-                or released
-            )
-        except sqlite3.Error:
-            return released
-
-    def _keep_for_later(self, entry: Entry) -> None:
-        """Keep it in memory; when that is full, a CLEAR passage is forgotten before any other."""
-        if len(self._retry) >= self._limits.retry_entries:
-            victim = next(
-                (e for e in self._retry if isinstance(e, NewPassage) and e.truth_clear), self._retry[0]
-            )
-            self._retry.remove(victim)
-            self._in_memory["forgotten"] += 1
-        self._retry.append(entry)
-        self._in_memory["retrying"] = len(self._retry)
-
-    def _waits_in_memory(self, passage: str) -> bool:
-        return any(isinstance(e, NewPassage) and e.passage == passage for e in self._retry)
-
-    def _in_transaction(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        db = self._db
-        db.execute("begin immediate")
-        try:
-            result = action(db)
-            db.execute("commit")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("rollback")
-            raise
-        return result
 
     def _fail_queued(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -355,7 +268,7 @@ class Journal:
         try:
             self._queue.put_nowait(request)
         except queue.Full:
-            request.future.set_exception(_refused(None))
+            request.future.set_exception(refused(None))
         return request.future
 
     def _call(self, action: Callable[[sqlite3.Connection], T]) -> T:
@@ -363,10 +276,10 @@ class Journal:
         try:
             return future.result(self._limits.call_seconds)
         except FutureTimeout as error:
-            raise _refused(None) from error
+            raise refused(None) from error
 
     def _transaction(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        return self._call(lambda _db: self._in_transaction(action))
+        return self._call(lambda _db: self._writer.transaction(action))
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
@@ -376,7 +289,7 @@ class Journal:
             try:
                 yield self._reading
             except sqlite3.Error as error:
-                raise _refused(error) from error
+                raise refused(error) from error
 
 
 def _take_lock(path: Path) -> int:
@@ -396,11 +309,6 @@ def _take_lock(path: Path) -> int:
             advice="stop the other 'borderpost run', or give this one its own state folder",
         ) from error
     return handle
-
-
-def _refused(error: Exception | None) -> JournalUnavailableError:
-    what = f": {error}" if error else ""
-    return JournalUnavailableError(f"the journal cannot be written just now{what}", advice=_FREE_IN_ADVICE)
 
 
 def _stopped() -> JournalUnavailableError:

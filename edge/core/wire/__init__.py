@@ -13,6 +13,7 @@ from edge.core.wire.bodies import (
     decode_body,
     passage_body,
 )
+from edge.core.wire.cloudevent import BODY_TYPE, CONTENT_TYPE, PassageEnvelope, envelope, message_id
 from edge.core.wire.codec import MAX_MESSAGE, WireError, decode, encode
 from edge.core.wire.control import (
     MAX_SPAN,
@@ -26,9 +27,8 @@ from edge.core.wire.control import (
     digest_of,
     ranges_of,
 )
-from edge.core.wire.envelope import BODY_TYPE, CONTENT_TYPE, PassageEnvelope, envelope, message_id
 from edge.core.wire.fields import MAX_RANGES, MAX_SEQ
-from edge.core.wire.fit import fit
+from edge.core.wire.fitting import fit
 from edge.core.wire.topics import UP_TOPICS, Topic, parse_topic, subscription, topic, valid_device
 
 __all__ = [
