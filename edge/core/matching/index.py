@@ -139,8 +139,8 @@ class NameIndex:
         owners = np.repeat(np.arange(table.n_names, dtype=np.uint64), np.diff(table.name_offsets))
         distinct = np.unique((owners << np.uint64(32)) | table.name_tokens.astype(np.uint64))
         strong = self.weights[(distinct & np.uint64(0xFFFF_FFFF)).astype(np.int64)] > WEAK_WEIGHT
-        counts = np.bincount((distinct >> np.uint64(32)).astype(np.int64), weights=strong, minlength=table.n_names)
-        return counts <= 1
+        names = (distinct >> np.uint64(32)).astype(np.int64)
+        return np.bincount(names, weights=strong, minlength=table.n_names) <= 1
 
     def likes(self, token: str) -> TokenLikes:
         """All listed tokens like this one (cached)."""
@@ -175,14 +175,7 @@ class NameIndex:
         size = len(token)
         if size < EDIT_MIN_LETTERS:
             return np.empty(0, dtype=np.uint32)
-        limits = np.array(
-            [
-                max_edits(max(size, n)) if n >= EDIT_MIN_LETTERS and abs(n - size) <= max_edits(max(size, n)) else -1
-                for n in range(256)
-            ],
-            dtype=np.int8,
-        )
-        limit = limits[self._lengths]
+        limit = _edit_limits(size)[self._lengths]
         at = np.flatnonzero(limit >= 0)
         masks = self.table.token_masks[at]
         own = np.uint32(letter_mask(token))
@@ -220,6 +213,16 @@ class NameIndex:
         return low
 
 
+def _edit_limits(size: int) -> npt.NDArray[np.int8]:
+    """By length of the listed token: the edits that ``pair`` allows against ``size`` letters, -1 for none."""
+    limits = np.full(256, -1, dtype=np.int8)
+    for n in range(EDIT_MIN_LETTERS, 256):
+        allowed = max_edits(max(size, n))
+        if abs(n - size) <= allowed:
+            limits[n] = min(allowed, 127)
+    return limits
+
+
 def compare(token: str, ids: Iterable[int], table: NameTable) -> Found:
     """``pair`` for these ids; a listed initial is joined to a token that begins with it."""
     found: Found = {}
@@ -244,7 +247,9 @@ def half_ids(half: str, ids: Iterable[int], table: Vocabulary) -> frozenset[int]
     return frozenset(i for i in ids if (t := table.token(i)) == half or (sound and same_sound(half, t)))
 
 
-def split_of(left: str, first: frozenset[int], right: str, second: frozenset[int], table: Vocabulary) -> Split:
+def split_of(
+    left: str, first: frozenset[int], right: str, second: frozenset[int], table: Vocabulary
+) -> Split:
     """The split with its likeness: exact halves or halves by sound."""
     exact = {table.token(i) for i in first} == {left} and {table.token(i) for i in second} == {right}
     return Split(first, second, Likeness(SPLIT_EXACT if exact else SPLIT_SOUND, "split"))
@@ -264,8 +269,9 @@ class Known:
     def _joined(self, first: str, second: str) -> dict[int, Likeness]:
         if len(first) < 2 or len(second) < 2:
             return {}
-        found = self._index.likes(first + second).pairs
-        return {i: joined for i, (likeness, _) in found.items() if (joined := as_joined(likeness)) is not None}
+        pairs = self._index.likes(first + second).pairs
+        joined = {i: as_joined(likeness) for i, (likeness, _) in pairs.items()}
+        return {i: likeness for i, likeness in joined.items() if likeness is not None}
 
     def _prefix(self, query: QueryName, unit: int) -> Prefix | None:
         likeness = cut_likeness(query, unit)
@@ -336,7 +342,10 @@ def as_joined(likeness: Likeness) -> Likeness | None:
 
 
 def cut_likeness(query: QueryName, unit: int) -> Likeness | None:
-    """What it is worth that a listed token begins with this one (Doc 9303-4 section 4.2.3); None if not cut."""
+    """What it is worth that a listed token begins with this one; None where the zone cannot have cut it.
+
+    Doc 9303-4 section 4.2.3: the end may be cut off, and inner components shortened or made initials.
+    """
     if not query.cut:
         return None
     size = len(query.tokens[unit])

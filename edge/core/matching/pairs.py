@@ -28,8 +28,9 @@ SKELETON_BEST = 0.99       # equal consonants and vowels, another spelling
 _ARTICLES = ("AL", "EL", "UL")
 _SUN = frozenset("RSNTZDL")
 _NO_ARTICLE = (
-    "ALEX", "ALEKS", "ALBERT", "ALFRED", "ALFONS", "ALISON", "ALLAN", "ALLEN", "ALICE", "ALICIA", "ALEJ", "ALESS", "ALDO", "ELIZ", "ELIS",
-    "ELEN", "ELIAS", "ELLEN", "ELEONOR", "ELVIRA", "ULRI", "ALVARO", "ALVES", "ALVAREZ", "ALMEIDA", "ALONSO", "ELIJAH",
+    "ALEX", "ALEKS", "ALBERT", "ALFRED", "ALFONS", "ALISON", "ALLAN", "ALLEN", "ALICE", "ALICIA", "ALEJ",
+    "ALESS", "ALDO", "ELIZ", "ELIS", "ELEN", "ELIAS", "ELLEN", "ELEONOR", "ELVIRA", "ULRI", "ALVARO",
+    "ALVES", "ALVAREZ", "ALMEIDA", "ALONSO", "ELIJAH",
 )
 
 
@@ -45,7 +46,9 @@ NONE = Likeness(0.0, "")
 
 def max_edits(letters: int) -> int:
     """Edits allowed when the longer token has this many letters."""
-    return int(letters * EDIT_SHARE + 1e-9) if letters > EDIT_MIN_LETTERS else int(letters == EDIT_MIN_LETTERS)
+    if letters <= EDIT_MIN_LETTERS:
+        return int(letters == EDIT_MIN_LETTERS)
+    return int(letters * EDIT_SHARE + 1e-9)
 
 
 def without_article(token: str) -> str | None:

@@ -1,0 +1,116 @@
+"""Documents: exact look-up of every plausible number, then the issuing State decides.
+
+| reading                            | issuer equal | issuer unknown on a side | issuer different |
+|------------------------------------|--------------|--------------------------|------------------|
+| printed, long                      | HIT          | POSSIBLE *               | no match         |
+| principal, corrected, look-alike   | POSSIBLE     | POSSIBLE                 | no match         |
+
+* HIT if the document belongs to a listed person whose name or birth date agrees as well.
+
+Laws:
+1. A record past its review date does not match, by trusted time alone (untrusted time expires nothing).
+2. A different document type is explained, never decisive: types are often miscoded.
+3. A corrected or look-alike reading leads to POSSIBLE only (mrz.md section 5.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from edge.core.documents import NumberReading, NumberSource
+from edge.core.screening.lists import Asked
+from edge.core.screening.query import Query
+from edge.core.states import same_issuer
+from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
+from edge.core.watch import DocumentRecord, PersonRecord
+
+_SURE = frozenset({NumberSource.PRINTED, NumberSource.LONG})
+_SIMILARITY = {
+    NumberSource.PRINTED: 1.0,
+    NumberSource.LONG: 1.0,
+    NumberSource.PRINCIPAL: 0.9,
+    NumberSource.CORRECTED: 0.9,
+    NumberSource.LOOK_ALIKE: 0.8,
+}
+_UNKNOWN_ISSUER = 0.9       # factor on the score when one side does not say who issued the document
+_TYPES = {"P": "P", "V": "V", "A": "I", "C": "I", "I": "I"}
+
+BearerAgrees = Callable[[PersonRecord, int], Evidence | None]
+
+
+def by_document(query: Query, asked: Asked, today: date | None, bearer_agrees: BearerAgrees) -> list[Reason]:
+    """Reasons from the list's documents. ``today`` by trusted time, None if there is none."""
+    if asked.documents is None:
+        return []
+    best: dict[DocumentRecord, tuple[Outcome, float, tuple[Evidence, ...]]] = {}
+    for reading in query.readings:
+        for record in asked.documents.find(reading.number):
+            if today is not None and record.review_date is not None and record.review_date < today:
+                continue
+            judged = _judge(query, reading, record, asked, bearer_agrees)
+            if judged is None:
+                continue
+            old = best.get(record)
+            if old is None or (judged[0].rank, judged[1]) > (old[0].rank, old[1]):
+                best[record] = judged
+    return [_reason(asked, record, *judged) for record, judged in best.items()]
+
+
+def _judge(
+    query: Query, reading: NumberReading, record: DocumentRecord, asked: Asked, bearer_agrees: BearerAgrees
+) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
+    known = bool(reading.issuing_state and record.issuing_state)
+    if known and not same_issuer(reading.issuing_state, record.issuing_state):
+        return None
+    similarity = _SIMILARITY[reading.source]
+    lines = [Evidence(reading.number, "", f"number {reading.source.replace('_', '-')}", similarity, 1.0)]
+    outcome = Outcome.HIT if reading.source in _SURE else Outcome.POSSIBLE
+    score = similarity
+    if known:
+        lines.append(Evidence(reading.issuing_state, record.issuing_state, "issuing State equal"))
+    else:
+        rule = "issuing State not known on both sides"
+        lines.append(Evidence(reading.issuing_state, record.issuing_state, rule))
+        score *= _UNKNOWN_ISSUER
+        if outcome is Outcome.HIT:
+            outcome = Outcome.POSSIBLE
+            if record.person is not None and asked.persons is not None:
+                agrees = bearer_agrees(asked.persons.person(record.person), record.person)
+                if agrees is not None:
+                    lines.append(agrees)
+                    outcome = Outcome.HIT
+    type_line = _document_type(query.document_type, record.document_type)
+    if type_line is not None:
+        lines.append(type_line)
+    if record.fraud_category:
+        since = record.reported.isoformat() if record.reported else ""
+        lines.append(Evidence("", f"{record.fraud_category} {since}".strip(), "reported as"))
+    return outcome, round(score, 4), tuple(lines)
+
+
+def _document_type(printed: str, listed: str) -> Evidence | None:
+    mine = _TYPES.get(printed[:1], "")
+    if not mine or listed in {"", "O", mine}:
+        return None
+    return Evidence(mine, listed, "document type differs")
+
+
+def _reason(
+    asked: Asked, record: DocumentRecord, outcome: Outcome, score: float, evidence: tuple[Evidence, ...]
+) -> Reason:
+    bearer = None
+    if record.person is not None and asked.persons is not None:
+        bearer = asked.persons.person(record.person)
+    return Reason(
+        list_id=asked.list_id,
+        record=record.reference or (bearer.reference if bearer else ""),
+        kind=ReasonKind.DOCUMENT,
+        outcome=outcome,
+        score=score,
+        evidence=evidence,
+        silent=record.silent or asked.silent or (bearer is not None and bearer.silent),
+        category=(bearer.notice if bearer and bearer.notice else "") or record.fraud_category,
+        action=record.action or (bearer.action if bearer else "") or asked.action,
+        name=bearer.names[0].text if bearer and bearer.names else "",
+    )

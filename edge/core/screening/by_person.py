@@ -1,0 +1,158 @@
+"""Persons: the name's score, then what the qualifiers make of it.
+
+| birth date                      | needs                                                       | gives    |
+|---------------------------------|-------------------------------------------------------------|----------|
+| equal                           | name >= alert, sex not contradicted                          | HIT      |
+| listed year or less, inside it  | the whole name near exact, three tokens or more agree, sex   | HIT      |
+| not contradicting, or unknown   | name + points >= review                                      | POSSIBLE |
+| contradicts                     | the whole name near exact; three tokens agree, or two of     | POSSIBLE |
+|                                 | which one is not a common name (forged birth dates)          |          |
+
+Laws:
+1. A record of one token: exact or skeleton equality, POSSIBLE only, and not if the birth date contradicts.
+2. A low-quality alias never gives more than POSSIBLE unless the birth date is equal to the day.
+3. A record past its review date does not match, by trusted time alone.
+4. One reason a person: the best of all its names. Every score is explained token by token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from edge.core.matching import NEAR_EXACT, NameScore, explain, search
+from edge.core.screening.lists import Asked
+from edge.core.screening.qualifiers import LOW_ALIAS_POINTS, NATIONALITY_EQUAL, Birth, Qualified, qualify
+from edge.core.screening.query import Query
+from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
+from edge.core.watch import PersonRecord, PersonTable
+
+ALERT = 0.92    # name score from which a person with an equal birth date is a HIT
+REVIEW = 0.84   # name score plus points from which a person is worth a look
+MOST_POINTS = Birth.EXACT.points + NATIONALITY_EQUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Name scores 0..1; ``review`` is compared with the score after qualifiers."""
+
+    alert: float = ALERT
+    review: float = REVIEW
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    outcome: Outcome
+    total: float
+    name_id: int
+    low: bool
+
+
+def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
+    """Reasons from the list's persons. ``today`` by trusted time, None if there is none."""
+    table = asked.persons
+    if table is None or not query.name.tokens:
+        return []
+    limits = asked.thresholds
+    records: dict[int, tuple[PersonRecord, Qualified] | None] = {}
+    best: dict[int, _Found] = {}
+    for name_id, name in search(query.name, table, max(0.0, limits.review - MOST_POINTS)):
+        person = int(table.name_persons[name_id])
+        if person not in records:
+            records[person] = _qualified(query, table.person(person), today)
+        known = records[person]
+        if known is None:
+            continue
+        low = table.name(name_id).quality == "low"
+        found = decide(name, known[1], limits, low=low)
+        if found is None:
+            continue
+        total = min(1.0, max(0.0, name.score + known[1].points + (LOW_ALIAS_POINTS if low else 0.0)))
+        candidate = _Found(found, total, name_id, low)
+        old = best.get(person)
+        if old is None or (candidate.outcome.rank, candidate.total) > (old.outcome.rank, old.total):
+            best[person] = candidate
+    reasons = []
+    for person, found_best in best.items():
+        known = records[person]
+        if known is not None:
+            reasons.append(_reason(query, asked, table, known, found_best))
+    return reasons
+
+
+def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bool) -> Outcome | None:
+    """The outcome that one listed name gives, None for no match (the table at the top)."""
+    if qualified.birth is Birth.CONTRADICTS:
+        same = name.score >= NEAR_EXACT and name.complete and not name.one_token
+        many = name.agreeing >= 3 or (name.agreeing == 2 and name.distinctive >= 1)
+        return Outcome.POSSIBLE if same and many and not low else None
+    if name.one_token:
+        return Outcome.POSSIBLE
+    if name.score + qualified.points + (LOW_ALIAS_POINTS if low else 0.0) < limits.review:
+        return None
+    if qualified.sex_contradicts:
+        return Outcome.POSSIBLE
+    if qualified.birth is Birth.EXACT and name.score >= limits.alert:
+        return Outcome.HIT
+    whole = name.complete and name.agreeing >= 3 and name.score >= max(limits.alert, NEAR_EXACT)
+    if qualified.birth is Birth.OVERLAPS and qualified.narrow and whole and not low:
+        return Outcome.HIT
+    return Outcome.POSSIBLE
+
+
+def bearer_agrees(query: Query, asked: Asked, record: PersonRecord, person: int) -> Evidence | None:
+    """Evidence that a traveller is the bearer of a listed document: birth date or name at alert level."""
+    qualified = _compare(query, record)
+    if qualified.birth is Birth.EXACT:
+        return qualified.evidence[0]
+    table = asked.persons
+    if table is None or not query.name.tokens:
+        return None
+    for name_id, name in search(query.name, table, asked.thresholds.alert):
+        if int(table.name_persons[name_id]) == person:
+            return Evidence(" ".join(query.name.tokens), table.name(name_id).text, "name agrees", name.score)
+    return None
+
+
+def _qualified(
+    query: Query, record: PersonRecord, today: date | None
+) -> tuple[PersonRecord, Qualified] | None:
+    """The record with its qualifiers; None past its review date."""
+    if today is not None and record.review_date is not None and record.review_date < today:
+        return None
+    return record, _compare(query, record)
+
+
+def _compare(query: Query, record: PersonRecord) -> Qualified:
+    return qualify(
+        birth=query.birth,
+        births=record.births,
+        sexes=(query.sex, record.sex),
+        nationality=query.nationality,
+        nationalities=record.nationalities,
+    )
+
+
+def _reason(
+    query: Query, asked: Asked, table: PersonTable, known: tuple[PersonRecord, Qualified], found: _Found
+) -> Reason:
+    record, qualified = known
+    name = explain(query.name, table, found.name_id)
+    listed = table.name(found.name_id)
+    lines = (*(name.evidence if name else ()), *qualified.evidence)
+    if listed.quality == "low":
+        lines += (Evidence("", listed.text, "low-quality alias", points=LOW_ALIAS_POINTS),)
+    if name is not None and name.one_token:
+        lines += (Evidence("", listed.text, "record of one name token: review only"),)
+    return Reason(
+        list_id=asked.list_id,
+        record=record.reference,
+        kind=ReasonKind.PERSON,
+        outcome=found.outcome,
+        score=round(found.total, 4),
+        evidence=lines,
+        silent=record.silent or asked.silent,
+        category=record.notice,
+        action=record.action or asked.action,
+        name=listed.text,
+    )

@@ -1,0 +1,113 @@
+"""What is asked of the lists about one traveller, from a read zone or from typed fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from edge.core.documents import DateInterval, Finding, NumberReading, NumberSource, Severity, TravelDocument
+from edge.core.matching import QueryName
+from edge.core.watch.layout import normal_number
+
+MAX_FIELD = 300              # characters of a typed field
+PRINCIPAL = 9                # Doc 9303-5 section 4.2.2 note j: characters of a long number in its own field
+MAX_NUMBER = 24              # characters of a document number
+
+# Errors in these fields leave the question itself sound: no list is asked by them.
+_HARMLESS_CODES = frozenset({"sex", "expiry_date", "expiry_date_format"})
+_HARMLESS_FIELDS = frozenset({"sex", "expiry_date", "optional1", "optional2", "document_type"})
+# Warnings that leave a question unasked: without them a zone would be CLEAR that was not screened.
+_UNASKED = frozenset({"name_missing", "document_number_missing"})
+
+FIELDS = ("surname", "given_names", "birth_date", "sex", "nationality", "document_number", "issuing_state")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question. Empty or None means not known.
+
+    ``sex`` is M, F or empty; ``nationality`` a code without fillers; ``doubts`` are the codes of findings
+    that make the question itself doubtful (they make a verdict UNREADABLE, never unscreened).
+    """
+
+    name: QueryName = field(default_factory=lambda: QueryName(()))
+    birth: DateInterval | None = None
+    sex: str = ""
+    nationality: str = ""
+    readings: tuple[NumberReading, ...] = ()
+    document_type: str = ""
+    doubts: tuple[str, ...] = ()
+
+    @classmethod
+    def of_document(cls, document: TravelDocument) -> Query:
+        """The question that a read zone puts; never raises."""
+        fields = document.fields
+        doubts = tuple(dict.fromkeys(f.code for f in document.findings if _is_doubt(f)))
+        if fields is None:
+            return cls(readings=document.readings, doubts=doubts or ("format",))
+        sex = fields.sex if fields.sex in {"M", "F"} else ""
+        return cls(
+            name=QueryName.of(document.primary, document.secondary, cut=document.truncated),
+            birth=document.birth_date,
+            sex=sex,
+            nationality=_code(fields.nationality),
+            readings=document.readings,
+            document_type=fields.document_type,
+            doubts=doubts,
+        )
+
+    @classmethod
+    def of_fields(cls, fields: Mapping[str, Any]) -> Query:
+        """The question that typed fields put (any subset of ``FIELDS``; others are ignored).
+
+        ``birth_date`` is ``YYYY[-MM[-DD]]``. A value of the wrong kind or an impossible date becomes a
+        doubt named after its field; nothing raises.
+        """
+        doubts = [name for name in FIELDS if not isinstance(fields.get(name, ""), str | None)]
+        text = {name: (fields.get(name) or "").strip()[:MAX_FIELD] for name in FIELDS if name not in doubts}
+        birth = DateInterval.parse(text["birth_date"]) if text.get("birth_date") else None
+        if text.get("birth_date") and birth is None:
+            doubts.append("birth_date")
+        sex = text.get("sex", "").upper()
+        if sex not in {"M", "F", "", "X", "<", "U"}:
+            doubts.append("sex")
+        number = normal_number(text.get("document_number", ""))
+        if (text.get("document_number") and not number) or len(number) > MAX_NUMBER:
+            doubts.append("document_number")
+        found = cls(
+            name=QueryName.of([text.get("surname", "")], [text.get("given_names", "")]),
+            birth=birth,
+            sex=sex if sex in {"M", "F"} else "",
+            nationality=_code(text.get("nationality", "")),
+            readings=tuple(_readings(number[:MAX_NUMBER], _code(text.get("issuing_state", "")))),
+        )
+        if (text.get("surname") or text.get("given_names")) and not found.name.tokens:
+            doubts.append("name")
+        if not found.asks and not doubts:
+            doubts.append("empty")
+        return replace(found, doubts=tuple(doubts))
+
+    @property
+    def asks(self) -> bool:
+        """True if there is a name or a number to ask by."""
+        return bool(self.name.tokens or self.readings)
+
+
+def _readings(number: str, issuer: str) -> Iterable[NumberReading]:
+    if number:
+        yield NumberReading(number, issuer, NumberSource.PRINTED)
+        if len(number) > PRINCIPAL:
+            yield NumberReading(number[:PRINCIPAL], issuer, NumberSource.PRINCIPAL)
+
+
+def _is_doubt(finding: Finding) -> bool:
+    if finding.code in _UNASKED:
+        return True
+    if finding.severity is not Severity.ERROR:
+        return False
+    return finding.code not in _HARMLESS_CODES and finding.field not in _HARMLESS_FIELDS
+
+
+def _code(text: str) -> str:
+    return text.replace("<", "").strip().upper()

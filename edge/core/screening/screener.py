@@ -1,0 +1,138 @@
+"""One question put to every list: a verdict with its reasons and the lists that were asked.
+
+Laws:
+1. Every verdict carries its coverage. A required list that is absent, damaged, too old, or whose age
+   cannot be judged makes the verdict INCOMPLETE (ARCHITECTURE law 1).
+2. A doubtful zone is screened all the same; the doubts make it UNREADABLE (law 4).
+3. Silent and shown reasons are bounded apart, so that what is shown never depends on what is silent
+   (law 8).
+4. Untrusted time expires nothing (law 10): then no record ends, and no age is believed.
+5. Data never raises: a list whose bytes turn out damaged while it is asked counts as damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from edge.core.screening.by_document import by_document
+from edge.core.screening.by_person import ALERT, REVIEW, Thresholds, bearer_agrees, by_person
+from edge.core.screening.lists import Asked, ScreenList
+from edge.core.screening.query import Query
+from edge.core.trusted import Trusted
+from edge.core.verdicts import Coverage, CoverageState, Evidence, Reason, Verdict
+from edge.core.watch import LayoutError, Manifest, PersonRecord
+
+MAX_REASONS = 10                     # shown reasons a list, and as many silent ones; the rest is counted
+FUTURE_TOLERANCE = timedelta(days=1)  # a source date further ahead than this means that a clock is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Screener:
+    """Screening under one policy.
+
+    ``required`` are the ids whose lists must have been asked; None means every list there is.
+    ``max_age_seconds`` bounds the age of a list from its source date, None for no limit;
+    ``max_age_seconds_of`` has the limits of single lists.
+    """
+
+    required: frozenset[str] | None = None
+    max_age_seconds: float | None = None
+    max_age_seconds_of: Mapping[str, float] = field(default_factory=dict)
+
+    def screen(self, query: Query, lists: Sequence[ScreenList], now: Trusted) -> Verdict:
+        """The verdict on one question; never raises on data."""
+        today = now.expiry.date() if now.expiry is not None else None
+        reasons: list[Reason] = []
+        coverage: list[Coverage] = []
+        for one in lists:
+            found, part = self._ask(query, one, now, today)
+            reasons += found
+            coverage.append(part)
+        present = {one.list_id for one in lists}
+        for absent in sorted((self.required or frozenset()) - present):
+            coverage.append(Coverage(absent, None, None, 0, CoverageState.MISSING))
+        reasons.sort(key=lambda r: (-r.outcome.rank, -r.score, r.list_id, r.record))
+        return Verdict.of(tuple(reasons), tuple(coverage), query.doubts)
+
+    def _ask(
+        self, query: Query, one: ScreenList, now: Trusted, today: date | None
+    ) -> tuple[list[Reason], Coverage]:
+        required = self.required is None or one.list_id in self.required
+        manifest = one.manifest
+        if manifest is None:
+            return [], Coverage(one.list_id, None, None, 0, CoverageState.DAMAGED, required)
+        part = Coverage(
+            one.list_id,
+            manifest.generation,
+            _age_seconds(manifest, now),
+            manifest.records.documents + manifest.records.persons,
+            self._state(query, one, manifest, now),
+            required,
+        )
+        asked = Asked(
+            one.list_id, one.documents, one.persons, manifest.silent, manifest.action, _thresholds(manifest)
+        )
+
+        def agrees(record: PersonRecord, person: int) -> Evidence | None:
+            return bearer_agrees(query, asked, record, person)
+
+        found: list[Reason] = []
+        try:
+            found += by_document(query, asked, today, agrees)
+            found += by_person(query, asked, today)
+        except LayoutError:
+            part = replace(part, state=CoverageState.DAMAGED)
+        return bounded(found), part
+
+    def _state(self, query: Query, one: ScreenList, manifest: Manifest, now: Trusted) -> CoverageState:
+        if one.documents is None or one.persons is None:
+            return CoverageState.DAMAGED
+        limit = self.max_age_seconds_of.get(one.list_id, self.max_age_seconds)
+        if limit is not None:
+            if now.time is None or manifest.source_date > now.time + FUTURE_TOLERANCE:
+                return CoverageState.TIME_UNTRUSTED
+            if (now.time - manifest.source_date).total_seconds() > limit:
+                return CoverageState.STALE
+        by_number = bool(query.readings) and len(one.documents) > 0
+        by_name = bool(query.name.tokens) and len(one.persons) > 0
+        return CoverageState.ASKED if by_number or by_name else CoverageState.NOT_APPLICABLE
+
+
+def screen(
+    query: Query,
+    lists: Sequence[ScreenList],
+    *,
+    now: Trusted,
+    max_age_seconds: float | None = None,
+    required: frozenset[str] | None = None,
+) -> Verdict:
+    """``Screener.screen`` under a policy given in place."""
+    return Screener(required, max_age_seconds).screen(query, lists, now)
+
+
+def bounded(found: Sequence[Reason]) -> list[Reason]:
+    """The best reasons, shown and silent apart; the last one kept says how many more there were."""
+    kept: list[Reason] = []
+    for silent in (False, True):
+        group = [r for r in found if r.silent is silent]
+        group.sort(key=lambda r: (-r.outcome.rank, -r.score, r.kind, r.record))
+        kept += group[:MAX_REASONS]
+        if len(group) > MAX_REASONS:
+            more = Evidence("", str(len(group) - MAX_REASONS), "more records of this list agree")
+            kept[-1] = replace(kept[-1], evidence=(*kept[-1].evidence, more))
+    return kept
+
+
+def _age_seconds(manifest: Manifest, now: Trusted) -> int | None:
+    if now.time is None:
+        return None
+    return max(0, int((now.time - manifest.source_date).total_seconds()))
+
+
+def _thresholds(manifest: Manifest) -> Thresholds:
+    own = manifest.thresholds
+    return Thresholds(
+        ALERT if own.alert is None else own.alert, REVIEW if own.review is None else own.review
+    )
