@@ -162,14 +162,14 @@ def _understood(raw: bytes) -> _Request:
         pass
     try:
         found = json.loads(raw.decode("utf-8", "replace"))
+        if not isinstance(found, dict):
+            return _Request()
+        id_ = msgspec.Raw(json.dumps(found.get("id"), allow_nan=False).encode("ascii"))
     except (ValueError, RecursionError):
-        return _Request()
-    if not isinstance(found, dict):
         return _Request()
     lines = found.get("lines")
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         lines = None
-    id_ = msgspec.Raw(json.dumps(found.get("id")).encode("ascii"))
     return _Request(lines and [_printable(line) for line in lines], id_)
 
 

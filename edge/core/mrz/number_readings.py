@@ -9,6 +9,9 @@ Laws:
    those that it would have caught (O/0, I/1, S/5, B/8, Z/2) only if it disagrees.
 4. The number field of a visa holds the visa's or the passport's number (Doc 9303-7 section 4.2.2.2):
    it is read under the issuing State and under the nationality.
+5. Where the lines fit no format, a line in which a number and its digit stand in their usual places and
+   agree still gives a reading, as a look-alike and under no State: one lost character in the other
+   line must not hide a wanted document.
 """
 
 from __future__ import annotations
@@ -19,11 +22,15 @@ from itertools import combinations, islice, product
 from typing import Final
 
 from edge.core.documents import NumberReading, NumberSource, TravelDocument
+from edge.core.mrz.digits import digit_of, is_legal, values_of
 from edge.core.mrz.layouts import ALL
 
 MAX_READINGS: Final = 64
 MAX_CHANGES: Final = 3       # look-alike characters changed in one reading
 PRINCIPAL_LENGTH: Final = 9  # characters
+
+_JOINED: Final = {88: 44, 72: 36, 90: 30}  # length of a zone sent as one line: length of its lines
+_NUMERIC: Final = frozenset("0123456789")
 
 _UNSEEN: Final = dict(zip("6G1L8SK", "G6L1S8<", strict=True))
 _SEEN: Final = dict(zip("0O1I5S8B2Z", "O0I1S5B8Z2", strict=True))
@@ -34,7 +41,7 @@ def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
     """Every plausible number of a document, most likely first; empty if it has no fields or no number."""
     fields = document.fields
     if fields is None or document.format is None:
-        return ()
+        return _salvaged(document.lines)
     issuers = [_state(fields.issuing_state)]
     if document.format in ("MRVA", "MRVB") and fields.nationality:
         issuers.append(_state(fields.nationality))
@@ -60,6 +67,20 @@ def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
                 if len(found) + len(issuers) > MAX_READINGS:
                     return tuple(found.values())
                 _add(found, folded, NumberSource.LOOK_ALIKE, issuers)
+    return tuple(found.values())
+
+
+def _salvaged(lines: tuple[str, ...]) -> tuple[NumberReading, ...]:
+    if len(lines) == 1 and len(lines[0]) in _JOINED:  # the lines of one zone, joined
+        size = _JOINED[len(lines[0])]
+        lines = tuple(lines[0][i : i + size] for i in range(0, len(lines[0]), size))
+    found = {}
+    for line in lines:
+        for start in (0, 5):  # lower line of TD2, TD3 and visas; upper line of TD1
+            number, digit = line[start : start + 9], line[start + 9 : start + 10]
+            if is_legal(number) and digit == digit_of(values_of(number)) and _NUMERIC & set(number):
+                plain = number.replace("<", "")
+                found[plain] = NumberReading(plain, "", NumberSource.LOOK_ALIKE)
     return tuple(found.values())
 
 

@@ -91,11 +91,11 @@ def _document(
     birth, expiry = _dates(
         layout, birth_text, expiry_text, today=today, found=found, failed=checked.failed
     )
-    primary, secondary = identifiers(name)
-    truncated = name[-1].isalpha()
-    if given:
-        secondary += components(given)
-        truncated = truncated or given[-1].isalpha()
+    if given:  # the French card: each identifier has its own field
+        primary, secondary = components(name), components(given)
+    else:
+        primary, secondary = identifiers(name)
+    truncated = name[-1].isalpha() or given[-1:].isalpha()
     if truncated:
         found.append(finding("name_maybe_truncated", layout))
     if not primary:
