@@ -51,7 +51,7 @@ CMR|Cameroon
 CAN|Canada
 CPV|Cabo Verde|Cape Verde
 CYM|Cayman Islands
-CAF|Central African Republic
+CAF|Central African Republic|CAR
 TCD|Chad
 CHL|Chile
 CHN|China|People's Republic of China

@@ -1,1 +1,1 @@
-"""Readers of source list formats: rows in, records and complaints out."""
+"""Readers of what lists come from: one file a format, each streaming rows as entries or complaints."""

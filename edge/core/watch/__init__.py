@@ -6,14 +6,15 @@ Pure code over buffers. ``hq.publisher`` writes the files, ``edge.watchlists`` r
 from __future__ import annotations
 
 from edge.core.watch.documents import DocumentRecord, DocumentTable
-from edge.core.watch.documents_build import build_documents
+from edge.core.watch.documents_build import DocumentBuilder, build_documents
 from edge.core.watch.entries import DocumentEntry, EntryName, PersonEntry
 from edge.core.watch.layout import LayoutError, letter_mask, normal_number, skeleton_hash
 from edge.core.watch.manifest import FileDigest, Lost, Manifest, Records, Thresholds
 from edge.core.watch.persons import ListedName, PersonName, PersonRecord, PersonTable
-from edge.core.watch.persons_build import build_persons
+from edge.core.watch.persons_build import PersonBuilder, build_persons
 
 __all__ = [
+    "DocumentBuilder",
     "DocumentEntry",
     "DocumentRecord",
     "DocumentTable",
@@ -23,6 +24,7 @@ __all__ = [
     "ListedName",
     "Lost",
     "Manifest",
+    "PersonBuilder",
     "PersonEntry",
     "PersonName",
     "PersonRecord",

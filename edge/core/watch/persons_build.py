@@ -65,40 +65,59 @@ class _Names:
 
 
 def build_persons(entries: Iterable[PersonEntry]) -> bytes:
-    """The file of these entries; a person's index is its place in the order given.
+    """The file of these entries; a person's index is its place in the order given."""
+    builder = PersonBuilder()
+    for entry in entries:
+        builder.add(entry)
+    return builder.finish()
 
-    Raises ``ValueError`` for an entry beyond the limits of ``entries`` or without any name token.
-    """
-    table, pool = _Names(), StringPool()
-    records, record_offsets, person_names = bytearray(), [0], [0]
-    for person, entry in enumerate(entries):
+
+class PersonBuilder:
+    """Takes entries one by one; ``len`` is the index that the next person gets."""
+
+    def __init__(self) -> None:
+        self._table = _Names()
+        self._pool = StringPool()
+        self._records = bytearray()
+        self._record_offsets = [0]
+        self._person_names = [0]
+
+    def __len__(self) -> int:
+        return len(self._person_names) - 1
+
+    def add(self, entry: PersonEntry) -> None:
+        """Raises ``ValueError`` for an entry beyond the limits or without a name to compare."""
         _check(entry)
-        stored = 0
-        for name in entry.names:
-            found = renderings(name.text)[: MAX_NAMES - stored]
-            stored += len(found)
-            table.add(person, name.text, QUALITIES.index(name.quality), found)
-        if not stored:
+        found = [(name, renderings(name.text)) for name in entry.names]
+        if not any(forms for _, forms in found):
             raise ValueError("a person has no name that can be compared")
-        person_names.append(len(table.persons))
-        records += msgspec.msgpack.encode(_stored(entry, pool))
-        record_offsets.append(len(records))
-    return pack(
-        KIND_PERSONS,
-        {
-            **_token_sections(table),
-            "nam_pers": np.array(table.persons, dtype=U32),
-            "nam_off": np.array(table.offsets, dtype=U32),
-            "nam_qual": np.array(table.qualities, dtype=U8),
-            "txt_off": np.array(table.text_starts, dtype=U32),
-            "txt_len": np.array(table.text_lengths, dtype=U16),
-            "txt_blob": bytes(table.texts),
-            "rec_off": np.array(record_offsets, dtype=U64),
-            "rec_blob": bytes(records),
-            "per_nam": np.array(person_names, dtype=U32),
-            "strings": pool.encode(),
-        },
-    )
+        room, person = MAX_NAMES, len(self)
+        for name, forms in found:
+            self._table.add(person, name.text, QUALITIES.index(name.quality), forms[:room])
+            room -= len(forms[:room])
+        self._person_names.append(len(self._table.persons))
+        self._records += msgspec.msgpack.encode(_stored(entry, self._pool))
+        self._record_offsets.append(len(self._records))
+
+    def finish(self) -> bytes:
+        """The file of all entries added."""
+        table = self._table
+        return pack(
+            KIND_PERSONS,
+            {
+                **_token_sections(table),
+                "nam_pers": np.array(table.persons, dtype=U32),
+                "nam_off": np.array(table.offsets, dtype=U32),
+                "nam_qual": np.array(table.qualities, dtype=U8),
+                "txt_off": np.array(table.text_starts, dtype=U32),
+                "txt_len": np.array(table.text_lengths, dtype=U16),
+                "txt_blob": bytes(table.texts),
+                "rec_off": np.array(self._record_offsets, dtype=U64),
+                "rec_blob": bytes(self._records),
+                "per_nam": np.array(self._person_names, dtype=U32),
+                "strings": self._pool.encode(),
+            },
+        )
 
 
 def _token_sections(table: _Names) -> dict[str, Array | bytes]:

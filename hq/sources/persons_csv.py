@@ -1,0 +1,188 @@
+"""A national list of persons as CSV (docs/lists.md).
+
+One row, one person: a row without any name that can be compared is lost; whatever else cannot be
+read is left out and reported. Several values in one field are separated by ``|``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from edge.core.documents import DateInterval
+from edge.core.watch.entries import (
+    LISTED_PERSON,
+    MAX_BIRTHS,
+    MAX_NAME_CHARACTERS,
+    MAX_NAMES,
+    MAX_NATIONALITIES,
+    NOTICES,
+    QUALITIES,
+    DocumentEntry,
+    EntryName,
+    PersonEntry,
+    Quality,
+)
+from edge.core.watch.persons_build import renderings
+from hq.sources import fields
+from hq.sources.base import Complaint, Item
+from hq.sources.csv_rows import CsvRows
+
+REQUIRED: Final = ("reference", "surname", "given_names")
+OPTIONAL: Final = (
+    "aliases", "name_original", "birth_date", "sex", "nationalities", "documents", "notice", "action",
+    "silent", "review_date",
+)
+_SEX: Final = {"m": "M", "male": "M", "f": "F", "female": "F", "": "", "x": "", "u": "", "<": ""}
+_YES: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
+_MAX_DOCUMENTS: Final = 100
+
+
+class PersonsCsv:
+    """A source of kind ``persons-csv``."""
+
+    source_date: datetime | None = None  # a CSV does not say how old it is
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows = CsvRows(path, required=REQUIRED, optional=OPTIONAL)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Unknown columns."""
+        return self._rows.remarks
+
+    def __iter__(self) -> Iterator[Item]:
+        """Stream the rows. Raises ``SourceError``."""
+        for row in self._rows:
+            if isinstance(row, Complaint):
+                yield row
+                continue
+            line, texts = row
+            reasons: list[str] = []
+            try:
+                entry = person(texts, reasons.append)
+            except fields.RowError as error:
+                yield Complaint(self._path.name, line, str(error), lost=True)
+                continue
+            for reason in reasons:
+                yield Complaint(self._path.name, line, reason, lost=False)
+            yield entry
+
+
+def person(texts: Mapping[str, str], complain: fields.Complain) -> PersonEntry:
+    """One row -> one person. Raises ``RowError``."""
+    reference = fields.reference(texts["reference"], complain)
+    if not reference:
+        raise fields.RowError("reference is empty")
+    review = fields.day(texts.get("review_date", ""), "review_date", complain)
+    return PersonEntry(
+        reference=reference,
+        names=_names(texts, complain),
+        births=_births(texts.get("birth_date", ""), complain),
+        sex=_sex(texts.get("sex", ""), complain),
+        nationalities=_nationalities(texts.get("nationalities", ""), complain),
+        documents=_documents(texts.get("documents", ""), reference, complain),
+        notice=_notice(texts.get("notice", ""), complain),
+        action=fields.action(texts.get("action", ""), complain),
+        silent=_silent(texts.get("silent", ""), complain),
+        review_date=review,
+    )
+
+
+def _values(text: str) -> list[str]:
+    return [v for part in text.split("|") if (v := part.strip())]
+
+
+def _names(texts: Mapping[str, str], complain: fields.Complain) -> tuple[EntryName, ...]:
+    own = " ".join(f"{texts['surname']} {texts['given_names']}".split())
+    found = [EntryName(own, "primary")] if own else []
+    found += [EntryName(v, "original") for v in _values(texts.get("name_original", ""))]
+    for value in _values(texts.get("aliases", "")):
+        stated, colon, name = value.partition(":")
+        quality = _quality(stated) if colon else "good"
+        if quality is None:
+            complain("an alias has an unknown quality; it counts as good")
+        found.append(EntryName(name.strip() if colon else value, quality or "good"))
+    distinct = dict.fromkeys(n for n in found if n.text)
+    kept = tuple(n for n in distinct if len(n.text) <= MAX_NAME_CHARACTERS and renderings(n.text))
+    if not kept:
+        raise fields.RowError("the row has no name that can be compared")
+    if len(kept) < len(distinct) or len(kept) > MAX_NAMES:
+        complain("a name that is too long, one too many, or in no script that is compared, is left out")
+    return kept[:MAX_NAMES]
+
+
+def _quality(text: str) -> Quality | None:
+    wanted = text.strip().casefold()
+    return next((q for q in QUALITIES if q == wanted), None)
+
+
+def _births(text: str, complain: fields.Complain) -> tuple[DateInterval, ...]:
+    found = []
+    for value in _values(text):
+        interval = DateInterval.parse(value)
+        if interval:
+            found.append(interval)
+        else:
+            complain("a birth date is not YYYY[-MM[-DD]] or A/B of those; it is left out")
+    return tuple(dict.fromkeys(found))[:MAX_BIRTHS]
+
+
+def _sex(text: str, complain: fields.Complain) -> str:
+    found = _SEX.get(text.casefold())
+    if found is None:
+        complain("sex is none of M, F, X; it is left out")
+    return found or ""
+
+
+def _nationalities(text: str, complain: fields.Complain) -> tuple[str, ...]:
+    found = []
+    for value in _values(text):
+        try:
+            found.append(fields.state(value, "a nationality", complain))
+        except fields.RowError:
+            complain("a nationality is not an ICAO code; it is left out")
+    return tuple(dict.fromkeys(found))[:MAX_NATIONALITIES]
+
+
+def _documents(text: str, reference: str, complain: fields.Complain) -> tuple[DocumentEntry, ...]:
+    """``ISSUER:NUMBER:TYPE`` each; issuer and type may be empty."""
+    found = []
+    for value in _values(text):
+        parts = [p.strip() for p in value.split(":")]
+        try:
+            if not 2 <= len(parts) <= 3:
+                raise fields.RowError("a document is not ISSUER:NUMBER:TYPE")
+            entry = DocumentEntry(
+                number=fields.number(parts[1], "a document's number"),
+                issuing_state=fields.state(parts[0], "a document's issuer", complain),
+                document_type=fields.document_type(parts[2] if len(parts) == 3 else "", complain),
+                fraud_category=LISTED_PERSON,
+                reference=reference,
+            )
+        except fields.RowError as error:
+            complain(f"{error}; the document is left out")
+        else:
+            found.append(entry)
+    if len(found) > _MAX_DOCUMENTS:
+        complain(f"documents beyond the first {_MAX_DOCUMENTS} are left out")
+    return tuple(dict.fromkeys(found))[:_MAX_DOCUMENTS]
+
+
+def _notice(text: str, complain: fields.Complain) -> str:
+    notice = text.casefold() or "national"
+    if notice not in NOTICES:
+        complain("notice is of an unknown kind; it counts as national")
+        return "national"
+    return notice
+
+
+def _silent(text: str, complain: fields.Complain) -> bool:
+    """What was shown by mistake cannot be taken back, so a doubtful word counts as yes."""
+    found = _YES.get(text.casefold())
+    if found is None:
+        complain("silent is neither yes nor no; it counts as yes")
+    return found is not False
