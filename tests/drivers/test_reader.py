@@ -1,0 +1,111 @@
+"""The thin driver's own laws, on a port that the test plays."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from drivers.api import DeviceGone, DocumentRead, Noise, Tier
+from drivers.elyctis import ElyctisCodec
+from drivers.reader import REST_S, FramedReader
+from drivers.text import TextCodec
+from drivers.virtual.elyctis_device import frame, mrz_payload
+from drivers.virtual.text_device import TextDevice
+
+
+class Script:
+    """A port whose reads are listed: bytes, or an exception to raise. Time moves by waiting and resting."""
+
+    def __init__(self, *reads, write_fault: Exception | None = None) -> None:
+        self.reads, self.now, self.rests = deque(reads), 0.0, []
+        self.write_fault, self.writes = write_fault, []
+
+    def clock(self) -> float:
+        return self.now
+
+    def read(self, size: int, wait_s: float) -> bytes:
+        if not self.reads:
+            self.now += wait_s
+            return b""
+        self.now += 0.001
+        step = self.reads.popleft()
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        if self.write_fault and len(self.writes) > 1:
+            raise self.write_fault
+
+    def rest(self, seconds: float) -> None:
+        self.rests.append(seconds)
+        self.now += seconds
+
+    def close(self) -> None:
+        pass
+
+
+def reader_on(script: Script, codec) -> FramedReader:
+    reader = FramedReader(
+        name="north", driver="x", tier=Tier.VIRTUAL, port="script", clock=script.clock, codec=codec,
+        connect=lambda: script,
+    )
+    reader.open()
+    return reader
+
+
+def test_documents_of_one_chunk_come_one_per_call(td3, td1):
+    device = TextDevice()
+    reader = reader_on(Script(device.present(td3) + device.present(td1)), TextCodec)
+    assert [reader.read(1).lines, reader.read(1).lines] == [td3, td1]
+    assert reader.read(1) is None
+
+
+def test_a_document_is_given_out_although_the_device_vanished_behind_it(td3):
+    gone = DeviceGone("gone", advice="plug it in")
+    script = Script(frame(0x49, mrz_payload(td3)), gone, write_fault=gone)
+    reader = reader_on(script, ElyctisCodec)
+    assert reader.read(1).lines == td3
+    try:
+        reader.read(1)
+    except DeviceGone:
+        return
+    raise AssertionError("the fault must be met by the next read")
+
+
+def test_noise_is_one_event_per_call_and_the_driver_rests():
+    script = Script(*[b"\xff" * 200] * 100)
+    reader = reader_on(script, TextCodec)
+    assert reader.read(1.0) == Noise(200 * reads_within(1.0))
+    assert set(script.rests) == {REST_S}
+    assert reader.read(30.0) == Noise(20_000 - 200 * reads_within(1.0))
+    assert reader.status().noise_bytes == 20_000
+
+
+def reads_within(seconds: float) -> int:
+    """Six reads fill 1 KiB at a millisecond each; each further one is preceded by a rest."""
+    now, reads = 0.0, 0
+    while now < seconds:
+        now += 0.001 + (REST_S if reads >= 6 else 0.0)
+        reads += 1
+    return reads
+
+
+def test_silence_ends_the_resting(td3):
+    sent = TextDevice().present(td3)
+    script = Script(*[b"\xff" * 600] * 3, b"", *(sent[at : at + 1] for at in range(len(sent))))
+    reader = reader_on(script, TextCodec)
+    read = reader.read(5.0)
+    assert isinstance(read, DocumentRead)
+    assert len(script.rests) == 2
+
+
+def test_counters_survive_reopening(td3):
+    script = Script(b"\xff\xff", TextDevice().present(td3))
+    reader = reader_on(script, TextCodec)
+    reader.read(1)
+    reader.close()
+    assert reader.status().open is False
+    reader.open()
+    status = reader.status()
+    assert (status.reads, status.noise_bytes, status.open) == (1, 2, True)

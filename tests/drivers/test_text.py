@@ -1,0 +1,116 @@
+"""What vendors of text readers do differently, each as a setting; and what is no document."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.framing import Garbled, Noise, OtherBlock, RowsRead
+from drivers.text import Shape, TextCodec, is_zone
+from drivers.virtual.text_device import TextDevice, TextShape
+
+
+def read(block: bytes, **shape) -> list:
+    return TextCodec(Shape(**shape)).feed(block, 0.0)
+
+
+def rows(block: bytes, **shape) -> tuple[str, ...]:
+    (event,) = read(block, **shape)
+    assert isinstance(event, RowsRead), event
+    return event.rows
+
+
+@pytest.mark.parametrize("end", ["cr", "crlf", "lf", "none"])
+def test_row_ends(td3, td1, end):
+    for zone in (td3, td1):
+        sent = TextDevice(TextShape(line_end=end)).present(zone)
+        assert rows(sent, row_end="auto") == zone
+        assert rows(sent, row_end=end) == zone
+
+
+def test_a_row_end_that_is_not_the_configured_one_is_no_row_end(td3):
+    sent = TextDevice(TextShape(line_end="cr")).present(td3)
+    assert isinstance(read(sent, row_end="lf")[0], OtherBlock)
+
+
+def test_a_missing_third_row_sends_no_row_end(td1):
+    assert rows(b"\x02" + "\r".join(td1[:2]).encode() + b"\r\x03") == td1[:2]
+    assert rows(b"\x02" + "\r".join(td1[:2]).encode() + b"\x03") == td1[:2]
+
+
+def test_an_empty_first_row_is_no_row(td3):
+    assert rows(b"\x02\r" + "\r".join(td3).encode() + b"\r\x03") == td3
+
+
+def test_rows_filled_up_with_a_pad_character_are_cut(td1):
+    sent = TextDevice(TextShape(pad="_", width=44)).present(td1)
+    assert rows(sent, pad="_") == td1
+
+
+def test_a_pad_character_that_stands_for_fillers(td3):
+    spaced = [row.rstrip("<").ljust(44) for row in td3]
+    sent = b"\x02" + "\r".join(spaced).encode() + b"\r\x03"
+    assert rows(sent, pad=" ", pad_means="filler") == td3
+
+
+def test_pad_characters_are_left_alone_unless_configured(td1):
+    sent = TextDevice(TextShape(pad="_", width=44)).present(td1)
+    assert isinstance(read(sent)[0], OtherBlock)
+
+
+def test_a_pad_character_inside_a_row_is_not_a_filler(td3):
+    damaged = td3[1][:5] + "_" + td3[1][6:]
+    block = f"\x02{td3[0]}\r{damaged}\r\x03".encode()
+    assert rows(block, pad="_", pad_means="filler", error_characters="?_") == (
+        td3[0], td3[1][:5] + "?" + td3[1][6:],
+    )
+
+
+@pytest.mark.parametrize("character", ["?", "*", "#", " "])
+def test_a_vendors_replacement_character_becomes_the_one_the_parser_knows(td3, character):
+    damaged = td3[1][:3] + character + td3[1][4:]
+    block = f"\x02{td3[0]}\r{damaged}\r\x03".encode()
+    assert rows(block, error_characters=character) == (td3[0], td3[1][:3] + "?" + td3[1][4:])
+
+
+def test_outer_bytes_are_not_noise(td3):
+    shape = {"device_start": b"\x1b\x50", "device_end": b"\x0d"}
+    sent = TextDevice(TextShape(start=b"\x1b\x50", end=b"\x0d")).present(td3)
+    codec = TextCodec(Shape(**shape))
+    events = [event for at in range(len(sent)) for event in codec.feed(sent[at : at + 1], 0.0)]
+    assert [type(event) for event in events] == [RowsRead]
+    assert codec.tick(9.0) == []
+
+
+def test_outer_bytes_decide_nothing(td3):
+    sent = TextDevice().present(td3)
+    assert rows(sent, device_start=b"\x1b\x50", device_end=b"\x0d") == td3
+
+
+def test_other_control_bytes_for_the_frame(td3):
+    sent = TextDevice().present(td3).replace(b"\x02", b"\x01").replace(b"\x03", b"\x04")
+    assert rows(sent, stx=1, etx=4) == td3
+
+
+@pytest.mark.parametrize("block", [
+    b"M1ERIKSSON/ANNA       EABC123 ZRHUTO\r", b"ABC1234567\r", b"%B1234^ERIKSSON/ANNA^2512?\r",
+    b";1234567890=2512?\r", b"", b"\r\r\r", b"A" * 45 + b"\r" + b"A" * 45 + b"\r", b"\x80\x90\xff\r\x00\r",
+    b"AAAAAAA\rBBBBBBB\rCCCCCCC\rDDDDDDD\r", b"short\rrows\r",
+])
+def test_what_is_no_zone_is_another_block_and_not_kept(block):
+    assert read(b"\x02" + block + b"\x03") == [OtherBlock(len(block) + 2)]
+
+
+def test_a_bar_code_in_the_middle_of_a_document_breaks_it_and_is_seen(td3, td1):
+    halves = [f"\x02{td3[0]}\r".encode(), b"\x02ABC1234567\r\x03", f"{td3[1]}\r\x03".encode()]
+    codec = TextCodec()
+    events = codec.feed(b"".join(halves), 0.0)
+    assert [type(event) for event in events] == [Garbled, OtherBlock, Noise]
+    after = codec.feed(TextDevice().present(td1), 0.0)
+    assert [event.rows for event in after if isinstance(event, RowsRead)] == [td1]
+
+
+def test_a_single_row_is_a_document_only_if_it_looks_like_one(td3):
+    assert is_zone((td3[0],))
+    assert not is_zone(("ABC1234567",))
+    assert not is_zone(("A" * 44,))
+    assert not is_zone(())
