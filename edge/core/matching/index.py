@@ -353,8 +353,10 @@ def cut_likeness(query: QueryName, unit: int) -> Likeness | None:
         return Likeness((0.80, 0.85, 0.92)[size - 1] if size <= 3 else 0.96, "prefix")
     if size == 1:
         return Likeness(0.85, "initial")
-    if size >= 4 or (size == 3 and query.initials):
+    if size >= 4 or (size == 3 and query.shortened):
         return Likeness(0.88, "prefix")
+    if size >= 2 and unit == len(query.tokens) - 2 and len(query.tokens[-1]) == 1:
+        return Likeness(0.85, "prefix")  # gave letters so that the last component could begin
     return None
 
 

@@ -25,6 +25,7 @@ MAX_UNITS = 24             # tokens of a traveller that are compared
 LEFT_QUERY = 0.40          # weight of a traveller's token without partner
 LEFT_LISTED = 0.25         # weight of a listed token without partner
 WEAK_WEIGHT = 0.10
+SHORT_LETTERS = 5          # a full name field without a longer token was shortened token by token
 ONE_TOKEN_MIN = 0.90       # similarity that a record of one token needs
 DISTINCTIVE = 0.6          # weight from which a token is not a common one
 NEAR_EXACT = 0.94          # score from which a name counts as the same name
@@ -34,33 +35,32 @@ NEAR_EXACT = 0.94          # score from which a name counts as the same name
 class QueryName:
     """A traveller's name: canonical tokens in order, surname first if known.
 
-    ``cut`` says that the zone may have cut the name: ``tokens[-1]`` may be a beginning. ``surname``
-    counts the leading tokens of the primary identifier, 0 if that is not known.
+    ``cut`` says that the zone may have cut the name: ``tokens[-1]`` may be a beginning, and others may
+    have been shortened (Doc 9303-4 section 4.2.3).
     """
 
     tokens: tuple[str, ...]
     cut: bool = False
-    surname: int = 0
 
     @classmethod
     def of(cls, primary: Sequence[str], secondary: Sequence[str] = (), *, cut: bool = False) -> QueryName:
         """From name components as printed (any script)."""
-        first = names.tokens(" ".join(primary))[:MAX_UNITS]
-        second = names.tokens(" ".join(secondary))[: MAX_UNITS - len(first)]
-        return cls(first + second, cut, len(first))
+        return cls.of_text(" ".join((*primary, *secondary)), cut=cut)
 
     @classmethod
     def of_text(cls, text: str, *, cut: bool = False) -> QueryName:
         """From one string in any script, or a raw MRZ name field."""
-        first, found, second = text.partition("<<")
-        if found:
-            return cls.of([first], [second], cut=cut)
-        return cls(names.tokens(text)[:MAX_UNITS], cut)
+        tokens = names.tokens(text)
+        if cut:
+            tokens = tuple(part for token in tokens for part in names.of_cut(token))
+        return cls(tokens[:MAX_UNITS], cut)
 
     @property
-    def initials(self) -> bool:
-        """True if a component before the last was cut to its first letter."""
-        return self.cut and any(len(t) == 1 for t in self.tokens[:-1])
+    def shortened(self) -> bool:
+        """True if the components themselves look shortened: initials, or a full field of short ones."""
+        return self.cut and (
+            any(len(t) == 1 for t in self.tokens[:-1]) or max(map(len, self.tokens), default=0) <= SHORT_LETTERS
+        )
 
 
 class Match(NamedTuple):

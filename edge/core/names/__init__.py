@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from edge.core.names.folding import words
-from edge.core.names.particles import WEAK, canonical
+from edge.core.names.particles import WEAK, canonical, of_cut
 from edge.core.names.sound import keys, shape, skeleton
 
-__all__ = ["WEAK", "keys", "renderings", "shape", "skeleton", "tokens"]
+__all__ = ["WEAK", "keys", "of_cut", "renderings", "shape", "skeleton", "tokens"]
 
 
 def tokens(text: str) -> tuple[str, ...]:

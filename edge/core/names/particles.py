@@ -45,6 +45,8 @@ _ALLAH = re.compile(r"^ABD(?:U|A|E|OU|I)?L+A*(?:H|HI|YE)?$")
 _ABD_ARTICLE = re.compile(r"^ABD(?:UL|EL|AL|OUL|IL|OL)([A-Z]{3,})$")
 _ABD_SUN = re.compile(r"^ABD[AEIOU]+(?:([RSNTZD])\1)([A-Z]{3,})$")
 _ABD_BARE = re.compile(r"^ABD[EIU]([BDFGHJKMNQRSTWZ][A-Z]{3,})$")
+_ABD_CUT = re.compile(r"^ABD(?:UL|EL|AL|OUL|UR|ER)([A-Z]{0,2})$")
+_DIN_CUT = re.compile(r"^([A-Z]{3,}?)(?:E|U|A|OU)(?:DD|LD)(?:I|EE|E)?N?$")
 _DIN = re.compile(r"^([A-Z]{3,}?)(?:[AEIOU]+[LD]D|U+D|OUD)(?:I|EE|IE)NE?$")
 
 
@@ -62,6 +64,15 @@ def _split(token: str) -> tuple[str, ...]:
     if token in DIN_FORMS:
         return ("DIN",)
     if token[-2:] in {"IN", "NE", "EN"} and token not in NOT_DIN and (found := _DIN.match(token)):
+        return (found.group(1), "DIN")
+    return (token,)
+
+
+def of_cut(token: str) -> tuple[str, ...]:
+    """A token that a zone may have cut, as canonical tokens: ABDELR is ABD and R, NOUREDDI is NOUR and DIN."""
+    if found := _ABD_CUT.match(token):
+        return ("ABD", found.group(1)) if found.group(1) else ("ABD",)
+    if (found := _DIN_CUT.match(token)) and token not in NOT_DIN:
         return (found.group(1), "DIN")
     return (token,)
 
@@ -84,9 +95,9 @@ def canonical(words: list[str]) -> tuple[str, ...]:
             out[-1] = "ABDALLAH"
         elif _is_article(word, following):
             continue
-        elif following and word in ABD_FORMS:
+        elif word in ABD_FORMS:
             out.append("ABD")
-        elif following and word in ABU_FORMS:
+        elif word in ABU_FORMS:
             out.append("ABU")
         elif word in BIN_FORMS:
             out.append("BIN")

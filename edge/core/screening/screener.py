@@ -56,21 +56,22 @@ class Screener:
         reasons.sort(key=lambda r: (-r.outcome.rank, -r.score, r.list_id, r.record))
         return Verdict.of(tuple(reasons), tuple(coverage), query.doubts)
 
+    def coverage(self, lists: Sequence[ScreenList], now: Trusted) -> tuple[Coverage, ...]:
+        """How every list stands, for `status`: as in a verdict on a read that gives every field."""
+        parts = [self._part(one, self._standing(one, now), now) for one in lists]
+        absent = sorted((self.required or frozenset()) - {one.list_id for one in lists})
+        return (*parts, *(Coverage(i, None, None, 0, CoverageState.MISSING) for i in absent))
+
     def _ask(
         self, query: Query, one: ScreenList, now: Trusted, today: date | None
     ) -> tuple[list[Reason], Coverage]:
-        required = self.required is None or one.list_id in self.required
         manifest = one.manifest
+        state = self._standing(one, now)
+        if state is CoverageState.ASKED and not _applies(query, one):
+            state = CoverageState.NOT_APPLICABLE
+        part = self._part(one, state, now)
         if manifest is None:
-            return [], Coverage(one.list_id, None, None, 0, CoverageState.DAMAGED, required)
-        part = Coverage(
-            one.list_id,
-            manifest.generation,
-            _age_seconds(manifest, now),
-            manifest.records.documents + manifest.records.persons,
-            self._state(query, one, manifest, now),
-            required,
-        )
+            return [], part
         asked = Asked(
             one.list_id, one.documents, one.persons, manifest.silent, manifest.action, _thresholds(manifest)
         )
@@ -86,8 +87,17 @@ class Screener:
             part = replace(part, state=CoverageState.DAMAGED)
         return bounded(found), part
 
-    def _state(self, query: Query, one: ScreenList, manifest: Manifest, now: Trusted) -> CoverageState:
-        if one.documents is None or one.persons is None:
+    def _part(self, one: ScreenList, state: CoverageState, now: Trusted) -> Coverage:
+        required = self.required is None or one.list_id in self.required
+        manifest = one.manifest
+        if manifest is None:
+            return Coverage(one.list_id, None, None, 0, state, required)
+        records = manifest.records.documents + manifest.records.persons
+        return Coverage(one.list_id, manifest.generation, _age_seconds(manifest, now), records, state, required)
+
+    def _standing(self, one: ScreenList, now: Trusted) -> CoverageState:
+        manifest = one.manifest
+        if manifest is None or one.documents is None or one.persons is None:
             return CoverageState.DAMAGED
         limit = self.max_age_seconds_of.get(one.list_id, self.max_age_seconds)
         if limit is not None:
@@ -95,9 +105,13 @@ class Screener:
                 return CoverageState.TIME_UNTRUSTED
             if (now.time - manifest.source_date).total_seconds() > limit:
                 return CoverageState.STALE
-        by_number = bool(query.readings) and len(one.documents) > 0
-        by_name = bool(query.name.tokens) and len(one.persons) > 0
-        return CoverageState.ASKED if by_number or by_name else CoverageState.NOT_APPLICABLE
+        return CoverageState.ASKED
+
+
+def _applies(query: Query, one: ScreenList) -> bool:
+    by_number = bool(query.readings) and one.documents is not None and len(one.documents) > 0
+    by_name = bool(query.name.tokens) and one.persons is not None and len(one.persons) > 0
+    return by_number or by_name
 
 
 def screen(
