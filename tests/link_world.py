@@ -88,9 +88,7 @@ class Headquarters:
         self.path = folder / "hq.sqlite"
         self.config = Config(
             store=StoreConfig(path=str(self.path)),
-            keys=KeysConfig(
-                seal=(str(folder / "keys" / "seal.pem"),), ack=str(folder / "keys" / "ack.pem")
-            ),
+            keys=KeysConfig(seal=(str(folder / "keys" / "seal.pem"),), ack=str(folder / "keys" / "ack.pem")),
             broker=BrokerConfig(
                 port=port, tls=tls, keepalive_s=5, backoff_min_s=0.1, backoff_max_s=0.5, connect_timeout_s=3
             ),
@@ -172,7 +170,9 @@ class Post:
             self.config = msgspec.structs.replace(self.config, tls=tls)
         self.uplink = Uplink(
             self.config,
-            Box(device, "boot-1", "0.1.0", lambda: {"un": 1}, self._health, lambda: (now(), ClockState.SYSTEM)),
+            Box(
+                device, "boot-1", "0.1.0", lambda: {"un": 1}, self._health, lambda: (now(), ClockState.SYSTEM)
+            ),
             self.journal,
             (ack_key or hq.keys.ack.public_key(),),
             mono=time.monotonic,

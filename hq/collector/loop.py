@@ -54,6 +54,10 @@ class Collector:
         self._stopping = True
         os.write(self._wake_write, b"s")
 
+    def check(self) -> None:
+        """Open the database once, so that a wrong path is told at the start. Raises StoreError."""
+        self._open_store().close()
+
     def run(self) -> None:
         """Collect until told to stop. A failure of any kind ends one connection, never the collector."""
         pause = self._config.broker.backoff_min_s

@@ -168,8 +168,10 @@ class View:
         return int(row[0])
 
     def hits(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
-        """HIT and POSSIBLE passages with a row number above ``after``, oldest first."""
-        return self._hits("m.outcome IN ('HIT', 'POSSIBLE') AND m.n > ?", after, limit)
+        """HIT and POSSIBLE passages and the closings, with a row number above ``after``, oldest first."""
+        return self._hits(
+            "(m.outcome IN ('HIT', 'POSSIBLE') OR m.kind = 'closing') AND m.n > ?", after, limit
+        )
 
     def messages(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
         """Every message with a row number above ``after``, oldest first."""

@@ -15,7 +15,6 @@ from typing import Any
 from hq.errors import StoreError
 from hq.store.schema import open_writing
 
-
 ALARMS_A_DEVICE = 100  # kinds of alarm kept of one device; further ones share one row
 
 
@@ -232,7 +231,11 @@ class Store:
                 "SELECT 1 FROM alarms WHERE device = ? AND code = ? AND subject = ?", (device, code, subject)
             ).fetchone()
             if not known:
-                code, subject, text = "too_many_alarms", "", "further alarms of this post are only counted here"
+                code, subject, text = (
+                    "too_many_alarms",
+                    "",
+                    "further alarms of this post are only counted here",
+                )
         self._db.execute(
             "INSERT INTO alarms (device, code, subject, text, first, last) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (device, code, subject) DO UPDATE SET last = excluded.last, text = excluded.text,"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from broker import Broker
-from link_world import Headquarters, Post, until
+from link_world import Headquarters, Post
 
 from edge.core.verdicts import Outcome
 

@@ -1,0 +1,29 @@
+"""What to do first about each alarm. The page docs/headquarters.md repeats this table."""
+
+from __future__ import annotations
+
+ADVICE = {
+    # what headquarters itself finds
+    "conflict": "two bodies under one number: look for a cloned box or a journal that was copied back",
+    "new_epoch": "ask the post whether the box was made anew; if not, revoke its certificate",
+    "foreign_source": "look at the broker's access list: this post may write only its own topics",
+    "unopened": "compare seal_key in the post's edge.toml with the keys in hq.toml; the bodies are kept",
+    "not_understood": "compare the post's software version with headquarters'; the message is in quarantine",
+    "strange_topic": "look for a client with too wide an access list on the broker",
+    "too_long": "look for a faulty client on that post's topics",
+    "too_many_posts": "raise collector.devices, or look for a client that invents device names",
+    "too_many_alarms": "settle the other alarms of this post first",
+    "collector_fault": "report it with the log; the message is in quarantine",
+    # what boxes report
+    "dropped": "the post's disk is full: mend its link or give it more space; only CLEAR passages went",
+    "publish_refused": "let the post write bp/v1/DEVICE/up/# on the broker; nothing was lost",
+    "ack_not_believed": "compare ack_key in the post's edge.toml with headquarters'; or somebody forges acks",
+    "journal_set_aside": "the post's journal was damaged: fetch the file that was set aside, check its disk",
+    "entries_forgotten": "the post's disk refused entries until its memory was full: replace the disk",
+}
+UNKNOWN = "ask the post's technician to run `borderpost doctor`"
+
+
+def advice(code: str) -> str:
+    """The first thing to do about an alarm of this code."""
+    return ADVICE.get(code, UNKNOWN)

@@ -1,0 +1,49 @@
+"""What several verbs share: where the configuration is, what time it is, how lines leave."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("hq.toml"),
+    show_default=True,
+    help="headquarters' configuration",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
+
+
+def now() -> datetime:
+    """The present time, aware."""
+    return datetime.now(UTC)
+
+
+def say_json(value: Mapping[str, object]) -> None:
+    """One JSON object on one line, at once."""
+    click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+    sys.stdout.flush()
+
+
+def table(columns: list[str], rows: list[list[str]]) -> None:
+    """A table for a person on a terminal, plain columns in a pipe."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markup import escape
+        from rich.table import Table
+
+        shown = Table(*columns)
+        for row in rows:
+            shown.add_row(*map(escape, row))
+        Console().print(shown)
+        return
+    widths = [max(len(r[i]) for r in [columns, *rows]) for i in range(len(columns))]
+    for row in [columns, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,165 @@
+"""``borderpost-hq watch``: hits as they arrive, opened with the private key."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hq.verbs.options import config_option, json_option, now, say_json
+
+if TYPE_CHECKING:
+    from edge.core.sealing import SealPrivate
+    from edge.core.wire import BodyReason, ClosingBody, PassageBody
+    from hq.store import Hit
+
+POLL_S = 0.2
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_COLOURS = {"HIT": "red", "POSSIBLE": "yellow"}
+
+
+def when(_ctx: click.Context, _param: click.Parameter, text: str | None) -> datetime | None:
+    """A time: ``2h`` (ago; s, m, h, d) or a date or time in ISO 8601 (UTC unless it says otherwise)."""
+    if text is None:
+        return None
+    ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if ago:
+        return now() - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time: give 30m, 2h, 7d or 2026-05-17T08:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@click.command()
+@config_option
+@json_option
+@click.option(
+    "--since",
+    callback=when,
+    metavar="TIME",
+    help="begin there (30m, 2h, 7d, or a date); without it: from now on",
+)
+@click.option("--once", is_flag=True, help="print what is there (all of it without --since) and exit")
+def command(config_path: Path, as_json: bool, since: datetime | None, once: bool) -> None:
+    """Follow HIT and POSSIBLE passages, silent ones marked, and the decisions that close them.
+
+    A hit is a lead: confirm it with the NCB. This output holds personal data; it is not logged.
+    """
+    from hq import config, keys
+    from hq.store import View
+
+    settings = config.load(config_path)
+    opened = keys.load_seal([Path(p) for p in settings.keys.seal], keys.read_passphrase(settings.keys))
+    say = say_json if as_json else _say_text
+    with View(Path(settings.store.path)) as view:
+        after = view.first_since(since) if since else 0 if once else view.last()
+        while True:
+            found = view.hits(after)
+            for hit in found:
+                say(record(hit, opened))
+                after = hit.n
+            if once and not found:
+                return
+            if not found:
+                time.sleep(POLL_S)
+
+
+def record(hit: Hit, keys: Mapping[str, SealPrivate]) -> dict[str, object]:
+    """One line: what stands in clear, and with ``opened`` true what the sealed body says."""
+    from edge.core.sealing import SealError, open_sealed
+    from edge.core.wire import BODY_TYPE, ClosingBody, PassageBody, WireError, decode_body
+
+    line: dict[str, object] = {
+        "kind": hit.kind,
+        "id": hit.id,
+        "post": hit.device,
+        "passage": hit.passage,
+        "received": hit.received,
+        "time": hit.time,
+        "clock": hit.clock,
+        "outcome": hit.outcome,
+        "shown": hit.shown,
+        "silent": hit.kind == "passage" and hit.shown != hit.outcome,
+        "closed": hit.closed,
+        "lists": list(hit.lists),
+        "opened": False,
+    }
+    try:
+        body = decode_body(open_sealed(hit.sealed, message_id=hit.id, type=BODY_TYPE, keys=keys))
+    except (SealError, WireError):
+        return line
+    if isinstance(body, PassageBody):
+        line |= {"opened": True} | _passage(body)
+    elif isinstance(body, ClosingBody):
+        line |= {"opened": True} | _closing(body)
+    return line
+
+
+def _passage(body: PassageBody) -> dict[str, object]:
+    import msgspec
+
+    return {
+        "counter": body.counter,
+        "direction": body.direction,
+        "document": msgspec.to_builtins(body.document) if body.document else None,
+        "reasons": [_reason(r) for r in body.reasons],
+        "findings": list(body.findings),
+    }
+
+
+def _reason(reason: BodyReason) -> dict[str, object]:
+    return {
+        "list": reason.list,
+        "record": reason.record,
+        "kind": reason.kind,
+        "outcome": reason.outcome,
+        "score": reason.score,
+        "silent": reason.silent,
+        "category": reason.category,
+        "name": reason.name,
+        "action": reason.action,
+    }
+
+
+def _closing(body: ClosingBody) -> dict[str, object]:
+    return {"code": body.code, "note": body.note}
+
+
+def _say_text(line: Mapping[str, object]) -> None:
+    when = str(line["received"]).replace("T", " ")[:19]
+    if line["kind"] == "closing":
+        click.echo(f"{when}  {line['post']}  closed  {line['passage']}  {line.get('code', 'sealed')}")
+        return
+    outcome = str(line["outcome"])
+    mark = "  SILENT: the counter was shown " + str(line["shown"]) if line["silent"] else ""
+    word = click.style(outcome, fg=_COLOURS.get(outcome), bold=True)
+    place = f"{line.get('counter', '?')} {line.get('direction', '')}".strip()
+    click.echo(f"{when}  {line['post']}  {place}  {word}  {line['passage']}{mark}")
+    if not line["opened"]:
+        click.echo("    the body is sealed to a key that hq.toml does not name")
+        return
+    document = line.get("document")
+    if isinstance(document, Mapping):
+        names = ", ".join(filter(None, (document.get("surname", ""), document.get("given_names", ""))))
+        facts = (document.get("type"), document.get("issuing_state"), document.get("number"), names,
+                 document.get("birth_date"), document.get("sex"), document.get("nationality"))  # fmt: skip
+        click.echo("    " + "  ".join(str(f) for f in facts if f))
+    reasons = line.get("reasons")
+    for reason in reasons if isinstance(reasons, list) else []:
+        silent = " silent" if reason["silent"] else ""
+        name = f" {reason['name']}" if reason["name"] else ""
+        click.echo(
+            f"    {reason['list']}{silent} {reason['record']} {reason['kind']} {reason['outcome']}"
+            f" {reason['score']:.2f}{name} {reason['category']}".rstrip()
+        )
+        if reason["action"]:
+            click.echo(f"      {reason['action']}")
+    sys.stdout.flush()
