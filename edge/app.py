@@ -5,7 +5,6 @@ Clock, randomness and the environment enter the house here and nowhere else.
 
 from __future__ import annotations
 
-import os
 import queue
 import random
 import secrets
@@ -13,7 +12,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -27,15 +25,15 @@ from edge import systemd
 from edge.clock import ClockPolicy, TrustedClock, Word
 from edge.config import Config, ConfigError, ReaderConfig
 from edge.core import sealing
-from edge.core.screening import Screener, ScreeningRules
-from edge.core.shown import coverage
+from edge.core.screening import Screener
 from edge.core.wire import BODY_TYPE
 from edge.counter import CloseRequest, Counter, Surroundings
 from edge.crew import Crew, OnDeath
 from edge.desk import Desk, Reply
 from edge.errors import EXIT_CREW
-from edge.health import Health, Sources
+from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
+from edge.keys import box_key, headquarters, own_folder
 from edge.readers import ReaderKeeper, ReaderState
 from edge.state import State
 from edge.uplink import Box as Speaker
@@ -77,7 +75,7 @@ class Box:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.crew = Crew()
-        self.state_dir = _own_folder(Path(config.box.state_dir))
+        self.state_dir = own_folder(Path(config.box.state_dir))
         self.state = State(self.state_dir / "state.sqlite")
         self.clock = TrustedClock(
             wall=wall, mono=mono, state=self.state,
@@ -85,8 +83,8 @@ class Box:
                 disciplined=config.clock.source == "system", hold=timedelta(days=config.clock.held_days)
             ),
         )
-        self.box_key = _box_key(self.state_dir / "box.key")
-        recipients, ack_keys = _headquarters(config)
+        self.box_key = box_key(self.state_dir / "box.key")
+        recipients, ack_keys = headquarters(config)
         self.journal = Journal(
             self.state_dir / "journal.sqlite",
             device=config.box.device,
@@ -100,12 +98,13 @@ class Box:
         )
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
         self.journal.start()
+        self.screener = _screener(config)
         self.lists = Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water())
         self.desk = Desk(Path(config.box.socket), self._hello, self._handle)
         self.counters = {c.name: Counter(c, self._surroundings()) for c in config.counter}
         self.keepers = [self._keeper(r) for r in config.reader]
         self.uplink = self._make_uplink(ack_keys)
-        self.health = Health(self._sources(), mono)
+        self.health = Health(self._parts())
 
     def run(self) -> int:
         """Start the crew, feed the watchdog, stop in order; the exit code."""
@@ -154,15 +153,9 @@ class Box:
     # -- parts -----------------------------------------------------------------------------------
 
     def _surroundings(self) -> Surroundings:
-        screening = self.config.screening
-        rules = ScreeningRules(
-            required=frozenset(screening.required),
-            max_age=timedelta(days=screening.max_age_days),
-            max_age_of={k: timedelta(days=v) for k, v in screening.max_age_days_of.items()},
-        )
         return Surroundings(
             lists=lambda: self.lists.lists,
-            screener=Screener(rules),
+            screener=self.screener,
             journal=self.journal,
             now=self.clock.now,
             wall=wall,
@@ -171,7 +164,7 @@ class Box:
             passage_id=passage_id,
             number_hash=lambda state, number: sealing.keyed_hash(self.box_key, f"{state}|{number}"),
             publish=self.desk.publish,
-            pace_s=screening.pace_ms / 1000,
+            pace_s=self.config.screening.pace_ms / 1000,
             commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
         )
 
@@ -192,7 +185,7 @@ class Box:
             self.config.uplink,
             Speaker(
                 device=self.config.box.device, boot=_boot_id(), software=version("borderpost"),
-                lists=self._generations, health=self._health_report, stamp=lambda: (wall(), self.clock.now().state),
+                lists=self._generations, health=lambda: self.health.report(), stamp=lambda: (wall(), self.clock.now().state),
             ),
             self.journal,
             ack_keys,
@@ -272,101 +265,31 @@ class Box:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.crew.stop())
 
-    # -- figures -----------------------------------------------------------------------------------
-
-    def _sources(self) -> Sources:
-        return Sources(
-            device=self.config.box.device, site=self.config.box.site, state_dir=self.state_dir, now=self.clock.now,
-            readers=self.keepers,
-            counters=lambda: [
-                {"name": c.name, "passages": c.passages, "not_recorded": c.unrecorded, "shown": dict(c.shown)}
-                for c in self.counters.values()
-            ],
-            lists=self._list_health, journal=self._journal_health,
-            uplink=self._uplink_health,
-            restarts=lambda: self.crew.restarts,
-        )
-
-    def _list_health(self) -> list[dict[str, Any]]:
-        screener = next(iter(self.counters.values())).screener
-        problems = {opened.list_id: opened.problem for opened in self.lists.lists}
-        asked = screener.coverage(self.lists.lists, self.clock.now())
-        return [{**c, "problem": problems.get(c["list"])} for c in coverage(asked)]
-
-    def _journal_health(self) -> dict[str, Any]:
-        counts = asdict(self.journal.counts())
-        since = counts.pop("pending_since")
-        counts["oldest_seconds"] = max(0, round((wall() - since).total_seconds())) if since else None
-        return counts
-
-    def _uplink_health(self) -> dict[str, Any]:
-        if self.uplink is None:
-            return {"state": "none"}
-        status = asdict(self.uplink.status())
-        return {**status, "state": str(status["state"]), "since": round(mono() - status["since"], 1)}
-
     def _generations(self) -> dict[str, int]:
         return {o.list_id: o.manifest.generation for o in self.lists.lists if o.manifest}
 
-    def _health_report(self) -> Mapping[str, Any]:
-        snapshot = self.health.snapshot()
-        return {
-            "at": wall(),
-            "clock": self.clock.now().state,
-            "outbox": snapshot["outbox"]["pending"],
-            "oldest_seconds": snapshot["outbox"]["oldest_seconds"],
-            "disk_free": snapshot["disk_free_mb"] * 1_000_000,
-            "readers": {r["name"]: r["state"] for r in snapshot["readers"]},
-            "list_ages": {entry["list"]: entry["age_seconds"] for entry in snapshot["lists"]},
-            "audit_head": snapshot["outbox"]["audit_head"],
-        }
+    def _parts(self) -> Parts:
+        box = self.config.box
+        return Parts(
+            device=box.device, site=box.site, state_dir=self.state_dir, now=self.clock.now, wall=wall, mono=mono,
+            readers=self.keepers, counters=list(self.counters.values()), lists=lambda: self.lists.lists,
+            screener=self.screener, journal=self.journal, uplink=lambda: self.uplink,
+            restarts=lambda: self.crew.restarts,
+        )
 
 
 def _runner(work: Callable[[threading.Event], None], stopping: threading.Event) -> Callable[[], None]:
     return lambda: work(stopping)
 
 
-def _own_folder(path: Path) -> Path:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(
-            f"box.state_dir {path}: {error.strerror}", advice="give a folder that the box's user may write"
-        ) from error
-    return path
-
-
-def _box_key(path: Path) -> bytes:
-    """The box's own key, made once; it never leaves the box."""
-    try:
-        if not path.exists():
-            partial = path.with_suffix(".new")
-            fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                os.write(fd, sealing.generate_box_key())
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            partial.rename(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}", advice="make the state folder the box user's own") from error
-    if len(key) != sealing.KEY_SIZE:
-        raise ConfigError(f"{path}: not a box key", advice="restore it from where it was; a new one cannot read old flags")
-    return key
-
-
-def _headquarters(config: Config) -> tuple[list[sealing.Recipient], tuple[sealing.SignPublic, ...]]:
-    section = config.headquarters
-    try:
-        seal = [sealing.Recipient.of(sealing.seal_public_from_text(t)) for t in (section.seal_key, *section.escrow_keys)]
-        ack = sealing.sign_public_from_text(section.ack_key)
-    except sealing.KeyTextError as error:
-        raise ConfigError(f"headquarters: {error.message}", advice=error.advice) from error
-    return seal, (ack,)
+def _screener(config: Config) -> Screener:
+    rules = config.screening
+    day = timedelta(days=1).total_seconds()
+    return Screener(
+        required=frozenset(rules.required),
+        max_age_seconds=rules.max_age_days * day,
+        max_age_seconds_of={name: days * day for name, days in rules.max_age_days_of.items()},
+    )
 
 
 def _limits(config: Config) -> JournalLimits:

@@ -34,7 +34,7 @@ class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Base of every section: immutable, and unknown keys are refused."""
 
 
-class BoxConfig(_Section):
+class BoxConfig(_Section, frozen=True):
     """Who this box is and where it keeps things."""
 
     device: DeviceId                                  # the box's own id; certificate common name
@@ -44,91 +44,91 @@ class BoxConfig(_Section):
     socket: str = "/run/borderpost/counter.sock"      # the counter's local socket
 
 
-class CounterConfig(_Section):
+class CounterConfig(_Section, frozen=True):
     """One desk or lane."""
 
-    name: Name
-    direction: Literal["entry", "exit"]
-    readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]
+    name: Name                                        # as officers call it
+    direction: Literal["entry", "exit"]               # which way travellers go
+    readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]  # names of [[reader]] entries
 
 
-class ReaderConfig(_Section):
+class ReaderConfig(_Section, frozen=True):
     """One passport reader. ``settings`` belong to the driver and are checked by it."""
 
-    name: Name
-    driver: str
-    port: str
-    settings: dict[str, Any] = {}
+    name: Name                                        # as technicians call it
+    driver: str                                       # elyctis or text, see docs/drivers.md
+    port: str                                         # /dev/serial/by-id/… or by-path/…, or a URL of a terminal server
+    settings: dict[str, Any] = {}                     # the driver's own, see docs/drivers.md
 
 
-class ScreeningConfig(_Section):
+class ScreeningConfig(_Section, frozen=True):
     """Which lists must be there, how old they may be, and how evenly verdicts come."""
 
     required: tuple[ListId, ...] = ()                 # missing, damaged or stale: INCOMPLETE
     max_age_days: Days = 7.0                          # for every list that has no own limit below
-    max_age_days_of: dict[ListId, Days] = {}
+    max_age_days_of: dict[ListId, Days] = {}          # limits of single lists, by list id
     pace_ms: Annotated[int, msgspec.Meta(ge=0, le=500)] = 30  # verdicts leave on this grid after the last byte
     refresh_seconds: Seconds = 5.0                    # how often the lists folder is looked at
 
 
-class HeadquartersConfig(_Section):
+class HeadquartersConfig(_Section, frozen=True):
     """Headquarters' public keys, as `borderpost-hq keys create` prints them (base64, raw)."""
 
-    seal_key: str
-    ack_key: str
+    seal_key: str                                     # X25519: bodies are sealed to it
+    ack_key: str                                      # Ed25519: only acks signed by it are believed
     escrow_keys: tuple[str, ...] = ()                 # further recipients of every body
 
 
-class TlsConfig(_Section):
+class TlsConfig(_Section, frozen=True):
     """Mutual TLS towards the broker; all three are PEM files."""
 
-    ca: str
-    cert: str
-    key: str
+    ca: str                                           # whom the box believes
+    cert: str                                         # the box's certificate; its common name is the device id
+    key: str                                          # its private key, readable for the box alone
 
 
-class UplinkConfig(_Section):
+class UplinkConfig(_Section, frozen=True):
     """The way to the broker. Leave the section out for a box without a link."""
 
-    host: str
-    port: Port = 8883
-    tls: TlsConfig | None = None
-    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20
+    host: str                                         # the broker, as its certificate names it
+    port: Port = 8883                                 # TCP
+    tls: TlsConfig | None = None                      # leave out on a test bench only
+    keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20       # MQTT ping; a dead line shows after 1.5 of it
     connect_timeout_s: Seconds = 30.0                 # satellite links need it
-    backoff_min_s: Seconds = 1.0
-    backoff_max_s: Seconds = 300.0
-    sync_retry_s: Seconds = 10.0
-    ack_timeout_s: Seconds = 10.0
-    health_s: Seconds = 60.0
+    backoff_min_s: Seconds = 1.0                      # pause after the first failure
+    backoff_max_s: Seconds = 300.0                    # and the longest
+    sync_retry_s: Seconds = 10.0                      # headquarters is asked again so often until it answers
+    ack_timeout_s: Seconds = 10.0                     # unanswered rows are sent again after it (and twice as long…)
+    health_s: Seconds = 60.0                          # between two health reports
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20        # messages awaiting PUBACK
     await_ack: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 1000     # messages awaiting headquarters
 
 
-class ClockConfig(_Section):
+class ClockConfig(_Section, frozen=True):
     """Where trusted time comes from: headquarters' signed word, or a system clock someone disciplines."""
 
-    source: Literal["signed", "system"] = "signed"
+    source: Literal["signed", "system"] = "signed"    # system: NTP, GPS or a good RTC keeps the clock
     held_days: Days = 45.0                            # how far past the last signed word a clock is believed
 
 
-class JournalConfig(_Section):
+class JournalConfig(_Section, frozen=True):
     """Limits of the record of what happened."""
 
-    max_mb: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 512
+    max_mb: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 512  # quota of the database, in MiB
     shelf_days: Days = 30.0                           # acked rows stay, sealed
     clear_days: Days = 30.0                           # CLEAR passages: keyed hash, then gone
-    hit_days: Days = 365.0
-    commit_timeout_ms: Annotated[int, msgspec.Meta(ge=10, le=10000)] = 500
+    hit_days: Days = 365.0                            # all other passages, and the audit log's bodies
+    commit_timeout_ms: Annotated[int, msgspec.Meta(ge=10, le=10000)] = 500  # after it: NOT RECORDED
 
 
-class LogConfig(_Section):
+class LogConfig(_Section, frozen=True):
     """Log lines go to standard error (the journal of the system keeps them)."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"  # least weight of a line that is written
+    format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal, else JSON lines
 
 
-class Config(_Section):
+class Config(_Section, frozen=True):
     """The whole of edge.toml."""
 
     box: BoxConfig
@@ -196,4 +196,7 @@ def _absolute(config: Config, base: Path) -> Config:
     if uplink and uplink.tls:
         tls = TlsConfig(ca=at(uplink.tls.ca), cert=at(uplink.tls.cert), key=at(uplink.tls.key))
         uplink = msgspec.structs.replace(uplink, tls=tls)
-    return msgspec.structs.replace(config, box=box, uplink=uplink)
+    readers = tuple(
+        r if "://" in r.port else msgspec.structs.replace(r, port=at(r.port)) for r in config.reader
+    )
+    return msgspec.structs.replace(config, box=box, uplink=uplink, reader=readers)

@@ -6,70 +6,88 @@ Law (ARCHITECTURE law 8): statistics count what was shown, never the truth behin
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from edge.core.screening import Screener, ScreenList
+from edge.core.shown import coverage
 from edge.core.trusted import Trusted
+from edge.counter import Counter
+from edge.journal import Journal
+from edge.readers import ReaderKeeper
+from edge.uplink import Uplink
 
 CACHE_S = 1.0  # seconds one snapshot serves everybody who asks
 
 
-class HasHealth(Protocol):
-    """Anything with a part in the snapshot."""
-
-    def health(self) -> Mapping[str, Any]:
-        """JSON values."""
-
-
 @dataclass(frozen=True, slots=True)
-class Sources:
+class Parts:
     """Who is asked for a snapshot."""
 
     device: str
     site: str
     state_dir: Path
     now: Callable[[], Trusted]
-    readers: Sequence[HasHealth]
-    counters: Callable[[], list[dict[str, Any]]]
-    lists: Callable[[], list[dict[str, Any]]]
-    journal: Callable[[], dict[str, Any]]
-    uplink: Callable[[], dict[str, Any]]
+    wall: Callable[[], datetime]
+    mono: Callable[[], float]
+    readers: Sequence[ReaderKeeper]
+    counters: Sequence[Counter]
+    lists: Callable[[], Sequence[ScreenList]]
+    screener: Screener
+    journal: Journal
+    uplink: Callable[[], Uplink | None]
     restarts: Callable[[], Mapping[str, int]]
 
 
 class Health:
     """Takes snapshots, at most one a second."""
 
-    def __init__(self, sources: Sources, mono: Callable[[], float] = time.monotonic) -> None:
-        self._sources = sources
-        self._mono = mono
-        self._started = mono()
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started = parts.mono()
         self._taken: tuple[float, dict[str, Any]] | None = None
 
     def snapshot(self) -> dict[str, Any]:
         """Everything `borderpost status --json` prints."""
-        if self._taken and self._mono() - self._taken[0] < CACHE_S:
+        p = self._parts
+        if self._taken and p.mono() - self._taken[0] < CACHE_S:
             return self._taken[1]
-        s = self._sources
-        now = s.now()
+        now = p.now()
         snapshot: dict[str, Any] = {
-            "device": s.device,
-            "site": s.site,
-            "uptime_seconds": round(self._mono() - self._started),
+            "device": p.device,
+            "site": p.site,
+            "uptime_seconds": round(p.mono() - self._started),
             "clock": {"state": str(now.state), "time": now.time.isoformat(timespec="seconds") if now.time else None},
-            "disk_free_mb": round(shutil.disk_usage(s.state_dir).free / 1e6),
-            "readers": [dict(r.health()) for r in s.readers],
-            "counters": s.counters(),
-            "lists": s.lists(),
-            "outbox": s.journal(),
-            "uplink": s.uplink(),
-            "restarts": dict(s.restarts()),
+            "disk_free_mb": round(shutil.disk_usage(p.state_dir).free / 1e6),
+            "readers": [dict(r.health()) for r in p.readers],
+            "counters": [
+                {"name": c.name, "passages": c.passages, "not_recorded": c.unrecorded, "shown": dict(c.shown)}
+                for c in p.counters
+            ],
+            "lists": self._lists(now),
+            "outbox": self._outbox(),
+            "uplink": self._uplink(),
+            "restarts": dict(p.restarts()),
         }
-        self._taken = (self._mono(), snapshot)
+        self._taken = (p.mono(), snapshot)
         return snapshot
+
+    def report(self) -> dict[str, Any]:
+        """The fields of ``wire.Health`` but its session."""
+        s = self.snapshot()
+        return {
+            "at": self._parts.wall(),
+            "clock": s["clock"]["state"],
+            "outbox": s["outbox"]["pending"],
+            "oldest_seconds": s["outbox"]["oldest_seconds"],
+            "disk_free": s["disk_free_mb"] * 1_000_000,
+            "readers": {r["name"]: r["state"] for r in s["readers"]},
+            "list_ages": {entry["list"]: entry["age_seconds"] for entry in s["lists"]},
+            "audit_head": s["outbox"]["audit_head"],
+        }
 
     def line(self) -> str:
         """One line for systemd's status."""
@@ -77,6 +95,25 @@ class Health:
         ready = sum(r["state"] == "ready" for r in s["readers"])
         passed = sum(c["passages"] for c in s["counters"])
         return (
-            f"{ready}/{len(s['readers'])} readers, {passed} passages, outbox {s['outbox'].get('pending', '?')}, "
-            f"link {s['uplink'].get('state', 'none')}, clock {s['clock']['state']}"
+            f"{ready}/{len(s['readers'])} readers, {passed} passages, outbox {s['outbox']['pending']}, "
+            f"link {s['uplink']['state']}, clock {s['clock']['state']}"
         )
+
+    def _lists(self, now: Trusted) -> list[dict[str, Any]]:
+        opened = self._parts.lists()
+        problems = {one.list_id: one.problem for one in opened}
+        standing = coverage(self._parts.screener.coverage(opened, now))
+        return [{**entry, "problem": problems.get(entry["list"])} for entry in standing]
+
+    def _outbox(self) -> dict[str, Any]:
+        counts = asdict(self._parts.journal.counts())
+        since = counts.pop("pending_since")
+        age = (self._parts.wall() - since).total_seconds() if since else None
+        return {**counts, "oldest_seconds": None if age is None else max(0, round(age))}
+
+    def _uplink(self) -> dict[str, Any]:
+        uplink = self._parts.uplink()
+        if uplink is None:
+            return {"state": "none"}
+        status = asdict(uplink.status())
+        return {**status, "state": str(status["state"]), "since": round(self._parts.mono() - status["since"], 1)}

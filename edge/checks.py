@@ -1,0 +1,193 @@
+"""The checks of `borderpost doctor`: each says what it looked at, what it found and what to do.
+
+Laws:
+1. A check looks, it changes nothing; it works whether the box runs or not, and as root or as the box's user.
+2. ``error`` stops the post from screening or recording, ``warning`` will some day; only errors make the exit
+   code 1.
+3. No personal data: counts, ages, paths.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config import Config, TlsConfig
+from edge.core.errors import BorderpostError
+from edge.desk import DeskClient, DeskError
+from edge.journal import read_only
+from edge.watchlists import Watchlists
+
+MIN_FREE_MB = 200
+LINK_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 3.0
+
+
+class Grade(enum.StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's answer."""
+
+    name: str
+    grade: Grade
+    found: str
+    advice: str = ""
+
+
+def examine(config: Config) -> Iterator[Check]:
+    """Every check in the order in which a technician mends things."""
+    for check in (_state, _keys, _readers, _lists, _journal, _disk, _running, _link, _tls):
+        yield from _guarded(check, config)
+
+
+def _guarded(check: Callable[[Config], Iterator[Check]], config: Config) -> Iterator[Check]:
+    try:
+        yield from check(config)
+    except BorderpostError as error:
+        yield Check(check.__name__.strip("_"), Grade.ERROR, error.message, error.advice)
+
+
+def _state(config: Config) -> Iterator[Check]:
+    path = Path(config.box.state_dir)
+    if not path.is_dir():
+        yield Check("state", Grade.WARNING, f"{path} is not there yet", "it is made when the box first runs")
+    elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        yield Check("state", Grade.ERROR, f"{path} cannot be used by this user", "run this as the box's user, or as root")
+    elif path.stat().st_mode & 0o077:
+        yield Check("state", Grade.WARNING, f"{path} is open to other users", f"chmod 700 {path}")
+    else:
+        yield Check("state", Grade.OK, str(path))
+
+
+def _keys(config: Config) -> Iterator[Check]:
+    from edge.keys import headquarters
+
+    recipients, _ = headquarters(config)
+    yield Check("keys", Grade.OK, f"headquarters' keys can be read; {len(recipients)} recipient(s) of every body")
+
+
+def _readers(config: Config) -> Iterator[Check]:
+    for reader in config.reader:
+        name = f"reader {reader.name}"
+        if "://" in reader.port:
+            yield Check(name, Grade.OK, f"{reader.port} is a network port, not looked at here")
+        elif "ttyUSB" in reader.port or "ttyACM" in reader.port:
+            yield Check(name, Grade.WARNING, f"{reader.port} may be another device after the next boot",
+                        "use the path below /dev/serial/by-id or by-path")
+        elif not Path(reader.port).exists():
+            yield Check(name, Grade.ERROR, f"{reader.port} is not there",
+                        "plug the reader in; ls /dev/serial/by-path shows what is")
+        elif not os.access(reader.port, os.R_OK | os.W_OK):
+            yield Check(name, Grade.ERROR, f"{reader.port} may not be opened by this user",
+                        "add the user to the group dialout")
+        else:
+            yield Check(name, Grade.OK, reader.port)
+
+
+def _lists(config: Config) -> Iterator[Check]:
+    opened = {entry.list_id: entry for entry in Watchlists.open(Path(config.box.lists_dir)).lists}
+    for list_id in sorted({*opened, *config.screening.required}):
+        entry = opened.get(list_id)
+        required = list_id in config.screening.required
+        bad = Grade.ERROR if required else Grade.WARNING
+        if entry is None:
+            yield Check(f"list {list_id}", bad, f"no generation in {config.box.lists_dir}",
+                        "bring the list; until then verdicts are INCOMPLETE")
+        elif entry.problem or entry.manifest is None:
+            yield Check(f"list {list_id}", bad, entry.problem or "no sound generation", "bring a fresh generation")
+        else:
+            records = entry.manifest.records
+            yield Check(f"list {list_id}", Grade.OK,
+                        f"generation {entry.manifest.generation}, {records.documents} documents, "
+                        f"{records.persons} persons, source of {entry.manifest.source_date}")
+    if not config.screening.required:
+        yield Check("lists", Grade.WARNING, "no list is required",
+                    "name the lists of this post in screening.required, so that a missing one is noticed")
+
+
+def _journal(config: Config) -> Iterator[Check]:
+    path = Path(config.box.state_dir) / "journal.sqlite"
+    if not path.exists():
+        yield Check("journal", Grade.OK, "none yet: the box has not run")
+        return
+    with read_only(path) as journal:
+        counts, audit = journal.counts(), journal.verify_audit()
+    share = counts.used_bytes / counts.quota_bytes
+    yield Check("journal", Grade.WARNING if share > 0.8 else Grade.OK,
+                f"{counts.passages} passages, {counts.pending} waiting for headquarters, {share:.0%} of its quota",
+                "restore the link or carry the rows by stick before it is full" if share > 0.8 else "")
+    if audit.sound:
+        yield Check("audit", Grade.OK, f"{audit.rows} rows, the chain is whole")
+    else:
+        yield Check("audit", Grade.ERROR, f"the chain is broken at row {audit.first_bad}",
+                    "keep the box as it is and call headquarters")
+    aside = sorted(p.name for p in path.parent.glob("*.corrupt-*") if p.suffix not in (".-wal", ".-shm"))
+    if aside:
+        yield Check("journal", Grade.WARNING, f"a damaged journal was set aside: {aside[0]}",
+                    "send the box's disk to headquarters' technicians; do not delete the file")
+
+
+def _disk(config: Config) -> Iterator[Check]:
+    path = Path(config.box.state_dir)
+    while not path.exists():
+        path = path.parent
+    free = shutil.disk_usage(path).free / 1e6
+    grade = Grade.ERROR if free < MIN_FREE_MB / 4 else Grade.WARNING if free < MIN_FREE_MB else Grade.OK
+    yield Check("disk", grade, f"{free:.0f} MB free", "" if grade is Grade.OK else "free space below the state folder")
+
+
+def _running(config: Config) -> Iterator[Check]:
+    try:
+        with DeskClient(Path(config.box.socket), ANSWER_TIMEOUT_S) as desk:
+            status = desk.ask({"do": "status"}).get("status", {})
+    except DeskError as error:
+        yield Check("box", Grade.ERROR, error.message, "start it: systemctl start borderpost, or `borderpost run`")
+        return
+    yield Check("box", Grade.OK, f"runs for {status['uptime_seconds']} s")
+    clock = status["clock"]["state"]
+    trusted = clock != "untrusted"
+    yield Check("clock", Grade.OK if trusted else Grade.ERROR, f"time is {clock}",
+                "" if trusted else "bring the link up once: headquarters' signed word sets the time")
+    for reader in status["readers"]:
+        if reader["state"] != "ready":
+            yield Check(f"reader {reader['name']}", Grade.ERROR, f"is {reader['state']}", "look at its cable and port")
+
+
+def _link(config: Config) -> Iterator[Check]:
+    uplink = config.uplink
+    if uplink is None:
+        yield Check("link", Grade.WARNING, "no [uplink] is configured", "rows wait for a stick")
+        return
+    try:
+        socket.create_connection((uplink.host, uplink.port), timeout=LINK_TIMEOUT_S).close()
+    except OSError as error:
+        yield Check("link", Grade.WARNING, f"{uplink.host}:{uplink.port}: {error.strerror or error}",
+                    "the box works on without it; check cable, modem, address")
+        return
+    yield Check("link", Grade.OK, f"{uplink.host}:{uplink.port} answers")
+    if uplink.tls is None:
+        yield Check("link", Grade.WARNING, "the link is not encrypted", "configure [uplink.tls] outside a test bench")
+
+
+def _tls(config: Config) -> Iterator[Check]:
+    tls = config.uplink.tls if config.uplink else None
+    if tls is None:
+        return
+    for field in TlsConfig.__struct_fields__:
+        path = Path(getattr(tls, field))
+        if not os.access(path, os.R_OK):
+            yield Check(f"tls.{field}", Grade.ERROR, f"{path} cannot be read", "put it there, readable for the box's user")
+        else:
+            yield Check(f"tls.{field}", Grade.OK, str(path))

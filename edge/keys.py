@@ -1,0 +1,57 @@
+"""Keys and folders of the box: its own key made once, headquarters' public keys from the configuration.
+
+Law: no private key leaves the state folder, and none is made anew over an old one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge.config import Config, ConfigError
+from edge.core import sealing
+
+
+def own_folder(path: Path) -> Path:
+    """The box's folder for what it keeps, made if need be; ConfigError if it cannot be written."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"box.state_dir {path}: {error.strerror}", advice="give a folder that the box's user may write"
+        ) from error
+    return path
+
+
+def box_key(path: Path) -> bytes:
+    """The box's own key, made once; it never leaves the box."""
+    try:
+        if not path.exists():
+            partial = path.with_suffix(".new")
+            fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                os.write(fd, sealing.generate_box_key())
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            partial.rename(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", advice="make the state folder the box user's own") from error
+    if len(key) != sealing.KEY_SIZE:
+        raise ConfigError(f"{path}: not a box key", advice="restore it from where it was; a new one cannot read old flags")
+    return key
+
+
+def headquarters(config: Config) -> tuple[list[sealing.Recipient], tuple[sealing.SignPublic, ...]]:
+    """Recipients of every body, and the keys whose acks are believed; ConfigError for a wrong text."""
+    section = config.headquarters
+    try:
+        seal = [sealing.Recipient.of(sealing.seal_public_from_text(t)) for t in (section.seal_key, *section.escrow_keys)]
+        ack = sealing.sign_public_from_text(section.ack_key)
+    except sealing.KeyTextError as error:
+        raise ConfigError(f"headquarters: {error.message}", advice=error.advice) from error
+    return seal, (ack,)

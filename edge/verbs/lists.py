@@ -1,0 +1,88 @@
+"""``borderpost lists``: look into the list generations on disk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edge.watchlists import OpenList
+
+
+@click.group("lists")
+def command() -> None:
+    """Look into the watchlists that this box screens by."""
+
+
+@command.command("inspect")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def inspect(folder: Path, as_json: bool) -> None:
+    """Verify every list below DIR: generation, age, records, digests. Prints no record.
+
+    Exit code 1 if a list is damaged or missing, or if there is none.
+
+    \b
+    Try it:  borderpost lists inspect /var/lib/borderpost/lists
+    """
+    import msgspec
+
+    from edge.watchlists import Watchlists
+
+    now = datetime.now(UTC)
+    lists = Watchlists.open(folder).lists
+    rows = [_described(entry, now) for entry in lists]
+    sound = bool(rows) and all(row["sound"] for row in rows)
+    if as_json:
+        click.echo(msgspec.json.encode({"sound": sound, "lists": rows}))
+    else:
+        for entry, row in zip(lists, rows, strict=True):
+            click.echo(_line(entry, row))
+        if not rows:
+            click.echo("no list is there; headquarters makes one with: borderpost-hq lists build")
+    if not sound:
+        raise SystemExit(1)
+
+
+def _described(entry: OpenList, now: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "list": entry.list_id,
+        "sound": entry.manifest is not None and entry.problem is None,
+        "problem": entry.problem,
+    }
+    if entry.manifest and entry.persons:
+        m = entry.manifest
+        row |= {
+            "generation": m.generation,
+            "title": m.title,
+            "source_date": m.source_date,
+            "built_at": m.built_at,
+            "age_seconds": int((now - m.source_date).total_seconds()),
+            "records": m.records,
+            "tokens": entry.persons.n_tokens,
+            "lost": m.lost,
+            "files": m.files,
+            "silent": m.silent,
+            "action": m.action,
+            "thresholds": m.thresholds,
+            "format": m.format,
+        }
+    return row
+
+
+def _line(entry: OpenList, row: dict[str, Any]) -> str:
+    if entry.manifest is None:
+        return f"{entry.list_id}: cannot be used: {entry.problem}"
+    m = entry.manifest
+    hours = row["age_seconds"] // 3600
+    age = f"{hours // 24} d {hours % 24} h" if hours >= 24 else f"{hours} h"
+    silent = ", silent" if m.silent else ""
+    problem = f"\n  problem: {entry.problem}" if entry.problem else ""
+    return (
+        f"{entry.list_id}: generation {m.generation}, {age} old, {m.records.documents:,} documents, "
+        f"{m.records.persons:,} persons ({m.records.names:,} names), digests agree{silent}\n"
+        f"  {m.title}, dated {m.source_date:%Y-%m-%d %H:%M} UTC; {m.action}{problem}"
+    )

@@ -1,0 +1,74 @@
+"""``borderpost status``: how the running box is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge.verbs.options import config_option, json_option
+
+ANSWER_TIMEOUT_S = 5.0
+
+
+@click.command("status")
+@config_option
+@json_option
+def command(config_path: Path, as_json: bool) -> None:
+    """Ask the running box for readers, lists, outbox, link and clock.
+
+    \b
+    Try it:  borderpost status --json
+    If the box does not run:  borderpost doctor
+    """
+    import msgspec
+
+    from edge import config
+    from edge.core.errors import BorderpostError
+    from edge.desk import DeskClient
+
+    settings = config.load(config_path)
+    with DeskClient(Path(settings.box.socket), ANSWER_TIMEOUT_S) as desk:
+        answer = desk.ask({"do": "status"})
+    if not answer.get("ok"):
+        raise BorderpostError(str(answer.get("error")), advice=str(answer.get("advice")))
+    status = answer["status"]
+    if as_json:
+        click.echo(msgspec.json.encode(status))
+        return
+    for line in lines(status):
+        click.echo(line)
+
+
+def lines(status: dict[str, Any]) -> list[str]:
+    """The status for a person, one fact a line."""
+    clock, outbox, link = status["clock"], status["outbox"], status["uplink"]
+    text = [
+        f"box      {status['device']}  {status['site']}  up {status['uptime_seconds']} s",
+        f"clock    {clock['state']}  {clock['time'] or 'time unknown'}",
+    ]
+    for r in status["readers"]:
+        age = "never" if r["last_read_age_s"] is None else f"{r['last_read_age_s']:.0f} s ago"
+        text.append(
+            f"reader   {r['name']:12} {r['state']:8} {r['driver']} ({r['tier']})  reads {r['reads']}  "
+            f"garbled {r['garbled']}  noise {r['noise_bytes']} B  last read {age}"
+        )
+    for c in status["counters"]:
+        shown = "  ".join(f"{k} {v}" for k, v in c["shown"].items() if v)
+        text.append(f"counter  {c['name']:12} passages {c['passages']}  {shown}  not recorded {c['not_recorded']}")
+    for entry in status["lists"]:
+        age = "age unknown" if entry["age_seconds"] is None else f"{entry['age_seconds'] / 3600:.1f} h old"
+        problem = f"  {entry['problem']}" if entry["problem"] else ""
+        text.append(
+            f"list     {entry['list']:12} {entry['state']:14} generation {entry['generation']}  "
+            f"{entry['records']} records  {age}{problem}"
+        )
+    waiting = "" if outbox["oldest_seconds"] is None else f", the oldest for {outbox['oldest_seconds']} s"
+    text.append(
+        f"outbox   {outbox['pending']} waiting{waiting}  acknowledged {outbox['acked']}  "
+        f"dropped {outbox['dropped']}  open leads {outbox['awaiting']}"
+    )
+    text.append(f"link     {link['state']}" + (f"  {link['problem']}" if link.get("problem") else ""))
+    text.append(f"disk     {status['disk_free_mb']} MB free")
+    return text
