@@ -30,6 +30,7 @@ def inspect(folder: Path, as_json: bool) -> None:
     """
     import msgspec
 
+    from edge.errors import EXIT_NO
     from edge.watchlists import Watchlists
 
     now = datetime.now(UTC)
@@ -44,7 +45,7 @@ def inspect(folder: Path, as_json: bool) -> None:
         if not rows:
             click.echo("no list is there; headquarters makes one with: borderpost-hq lists build")
     if not sound:
-        raise SystemExit(1)
+        raise SystemExit(EXIT_NO)
 
 
 def _described(entry: OpenList, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""What a build read, kept, left out and published: for a person and for a program."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from edge.core.watch.entries import DocumentEntry, PersonEntry
+from edge.core.watch.manifest import Records
+from hq.sources.base import Complaint, Item
+
+LISTED_COMPLAINTS: Final = 50  # of one source; the rest is counted
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """One source: rows read = entries + lost.
+
+    ``reasons`` counts every complaint, ``complaints`` lists the first ones.
+    """
+
+    file: str
+    kind: str
+    list_id: str
+    rows: int = 0
+    documents: int = 0
+    persons: int = 0
+    lost: int = 0
+    left_out: int = 0
+    source_date: datetime | None = None
+    source_date_from: str = "source"  # source | option | file time
+    remarks: tuple[str, ...] = ()
+    reasons: Counter[str] = field(default_factory=Counter)
+    complaints: list[Complaint] = field(default_factory=list)
+
+    def count(self, item: Item) -> None:
+        """Take one item of the source into account. ``documents`` counts persons' documents too."""
+        if isinstance(item, Complaint):
+            self.reasons[item.reason] += 1
+            self.lost += item.lost
+            self.rows += item.lost
+            self.left_out += not item.lost
+            if len(self.complaints) < LISTED_COMPLAINTS:
+                self.complaints.append(item)
+            return
+        self.rows += 1
+        if isinstance(item, PersonEntry):
+            self.persons += 1
+            self.documents += len(item.documents)
+        elif isinstance(item, DocumentEntry):
+            self.documents += 1
+
+    @property
+    def lost_share(self) -> float:
+        """Lost rows of all rows read, 0..1."""
+        return self.lost / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListReport:
+    """One published generation."""
+
+    list_id: str
+    generation: int
+    source_date: datetime
+    records: Records
+    bytes: int
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """A whole build; ``lists`` is empty when it was stopped."""
+
+    lists: tuple[ListReport, ...]
+    sources: tuple[SourceReport, ...]
