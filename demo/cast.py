@@ -42,7 +42,8 @@ def before_the_list() -> tuple[Traveller, ...]:
     """Act one: a required list is missing."""
     return (
         Traveller(
-            "passport, before the national list arrived", _passport("Eriksson", "Anna Maria", "L898902C3", "740812", "F"),
+            "passport, before the national list arrived",
+            _passport("Eriksson", "Anna Maria", "L898902C3", "740812", "F"),
             "swipe-1", Outcome.INCOMPLETE, Outcome.INCOMPLETE,
         ),
     )
@@ -71,7 +72,7 @@ def with_link() -> tuple[Traveller, ...]:
         Traveller("number one look-alike away from a lost passport",
                   _passport("Dunmore", "Peregrine", "L04508178", "660319"), "swipe-1", possible, possible),
         Traveller("name of a listed person, year of birth agrees",
-                  _passport("Almarwaza", "Hussam Aldin Qutaiba", "B70112284", "840000".replace("0000", "0511")),
+                  _passport("Almarwaza", "Hussam Aldin Qutaiba", "B70112284", "840511"),
                   "page-1", possible, possible),
         Traveller("birth date misread", _misread(_passport("Castellmore", "Ines", "A10299384", "950730", "F")),
                   "page-1", unreadable, unreadable),
@@ -85,7 +86,8 @@ def without_link() -> tuple[Traveller, ...]:
     return (
         Traveller("passport, link cut", _passport("Haldorsen", "Brynja", "N55810043", "011122", "F"),
                   "swipe-1", Outcome.CLEAR, Outcome.CLEAR),
-        Traveller("passport of a listed person, link cut", _passport("Okonvara", "Ifeyande Solace", "K90217733", "910214", "F"),
+        Traveller("passport of a listed person, link cut",
+                  _passport("Okonvara", "Ifeyande Solace", "K90217733", "910214", "F"),
                   "page-1", Outcome.HIT, Outcome.HIT),
         Traveller("passport, link cut", _passport("Tanvale", "Oriel", "M20993816", "880909"),
                   "page-1", Outcome.CLEAR, Outcome.CLEAR),

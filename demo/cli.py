@@ -68,6 +68,7 @@ def _play(once: bool, as_json: bool, broker: str) -> int:
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="bp-demo-"))
     stage = Stage(folder, broker=broker)
+    ended_well = False
     play = Play(stage, (lambda _line: None) if as_json else click.echo)
     try:
         play.acts()
@@ -80,13 +81,15 @@ def _play(once: bool, as_json: bool, broker: str) -> int:
         odd = [p for p in play.passed if not p.as_expected or not p.recorded]
         for p in odd:
             click.echo(f"not as the script says: {p.traveller.what}: {p.outcome}, shown {p.shown}", err=True)
+        ended_well = True
         if not once:
             _stay(stage, as_json)
         return 1 if totals.lost or odd else 0
     finally:
         stage.close()
         CURRENT.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        if ended_well:
+            shutil.rmtree(folder, ignore_errors=True)  # else its logs say why
 
 
 def _stay(stage: object, as_json: bool) -> None:

@@ -23,14 +23,14 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Passed:
-    """One traveller as it went. ``arrived_s``: seconds from the show at the counter to headquarters' commit."""
+    """One traveller as it went. ``arrived_s``: seconds from the last byte to headquarters' commit."""
 
     traveller: Traveller
     passage: str
     shown: str
     recorded: bool
     elapsed_ms: float
-    shown_at: float  # seconds since the epoch, by this desk's clock
+    scanned_at: float  # seconds since the epoch, by this desk's clock
     outcome: str = ""
     arrived_s: float | None = None
 
@@ -119,6 +119,8 @@ class Play:
             stage.wait_for(lambda: not self._linked(), "the cut link was not noticed", "box")
             self.say("link          CUT: the box goes on screening")
             self.scan_all(ear, cast.without_link())
+            waiting = len(cast.without_link())
+            stage.wait_for(lambda: self._pending() == waiting, "the outbox does not hold what was scanned", "box")
             self.say(f"outbox        {self._pending()} sealed passages wait on the box")
             stage.link.restore()
             stage.wait_for(lambda: self._pending() == 0, "the outbox did not drain", "box")
@@ -134,10 +136,13 @@ class Play:
 
     def scan(self, ear: Ear, traveller: Traveller) -> Passed:
         """Lay one document down and take the verdict that comes of it."""
-        self.stage.readers[traveller.reader].present(list(traveller.lines))
+        at = self.stage.readers[traveller.reader].present(list(traveller.lines))
+        if at is None:
+            raise StageError("the box did not take the document", advice=f"read {self.stage.folder / 'box.log'}")
         message = ear.next()
+        scanned_at = time.time() - (time.monotonic() - at)
         passed = Passed(
-            traveller, message["passage"], message["outcome"], message["recorded"], message["elapsed_ms"], time.time()
+            traveller, message["passage"], message["outcome"], message["recorded"], message["elapsed_ms"], scanned_at
         )
         self.passed.append(passed)
         self.say(f"scan          {passed.shown:11} {passed.elapsed_ms:6.1f} ms  {traveller.what}")
@@ -152,7 +157,7 @@ class Play:
                 if (hit := held.get(passed.passage)) is not None:
                     passed.outcome = hit.outcome
                     received = datetime.fromisoformat(hit.received).timestamp()
-                    passed.arrived_s = max(0.0, received - passed.shown_at)
+                    passed.arrived_s = max(0.0, received - passed.scanned_at)
             if all(p.arrived_s is not None for p in self.passed):
                 return
             time.sleep(0.1)

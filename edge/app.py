@@ -185,7 +185,8 @@ class Box:
             self.config.uplink,
             Speaker(
                 device=self.config.box.device, boot=_boot_id(), software=version("borderpost"),
-                lists=self._generations, health=lambda: self.health.report(), stamp=lambda: (wall(), self.clock.now().state),
+                lists=self._generations, health=self._report,
+                stamp=lambda: (wall(), self.clock.now().state),
             ),
             self.journal,
             ack_keys,
@@ -267,6 +268,9 @@ class Box:
 
     def _generations(self) -> dict[str, int]:
         return {o.list_id: o.manifest.generation for o in self.lists.lists if o.manifest}
+
+    def _report(self) -> Mapping[str, Any]:
+        return self.health.report()
 
     def _parts(self) -> Parts:
         box = self.config.box

@@ -64,7 +64,7 @@ def _state(config: Config) -> Iterator[Check]:
     if not path.is_dir():
         yield Check("state", Grade.WARNING, f"{path} is not there yet", "it is made when the box first runs")
     elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        yield Check("state", Grade.ERROR, f"{path} cannot be used by this user", "run this as the box's user, or as root")
+        yield Check("state", Grade.ERROR, f"{path} is closed to this user", "run this as the box's user or as root")
     elif path.stat().st_mode & 0o077:
         yield Check("state", Grade.WARNING, f"{path} is open to other users", f"chmod 700 {path}")
     else:
@@ -188,6 +188,7 @@ def _tls(config: Config) -> Iterator[Check]:
     for field in TlsConfig.__struct_fields__:
         path = Path(getattr(tls, field))
         if not os.access(path, os.R_OK):
-            yield Check(f"tls.{field}", Grade.ERROR, f"{path} cannot be read", "put it there, readable for the box's user")
+            yield Check(f"tls.{field}", Grade.ERROR, f"{path} cannot be read",
+                        "put it there, readable for the box's user")
         else:
             yield Check(f"tls.{field}", Grade.OK, str(path))

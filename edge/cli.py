@@ -26,11 +26,11 @@ VERBS = {
 class LazyVerbs(click.Group):
     """Imports a verb's module when the verb is named, so that each starts fast."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Verbs in the order of the table above."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """The verb's click command, or None for an unknown word."""
         if cmd_name not in VERBS:
             return None
@@ -38,7 +38,7 @@ class LazyVerbs(click.Group):
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the verbs without importing any."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))

@@ -28,7 +28,7 @@ from drivers.api import DocumentRead
 from edge.config import CounterConfig
 from edge.core.codes import OUTCOME_CODES
 from edge.core.mrz import parse
-from edge.core.screening import Query, ScreenList, Screener
+from edge.core.screening import Query, Screener, ScreenList
 from edge.core.shown import summary, verdict_message
 from edge.core.trusted import ClockState, Trusted
 from edge.core.verdicts import Outcome
@@ -175,7 +175,9 @@ class Counter:
         step = TRANSITIONS[step, Happening.SHOWN_LEAD if shown in LEADS else Happening.SHOWN_OTHER]
         self.passages += 1
         self.shown[shown] += 1
-        log.info("passage", counter=self.name, passage=passage, shown=str(shown), elapsed_ms=elapsed_ms, state=str(step))
+        log.info(
+            "passage", counter=self.name, passage=passage, shown=str(shown), elapsed_ms=elapsed_ms, state=str(step)
+        )
 
     def _keep_pace(self, since: float) -> None:
         pace = self._around.pace_s

@@ -42,7 +42,7 @@ def box_key(path: Path) -> bytes:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", advice="make the state folder the box user's own") from error
     if len(key) != sealing.KEY_SIZE:
-        raise ConfigError(f"{path}: not a box key", advice="restore it from where it was; a new one cannot read old flags")
+        raise ConfigError(f"{path}: not a box key", advice="restore it: a new one cannot read old flags")
     return key
 
 
@@ -50,7 +50,8 @@ def headquarters(config: Config) -> tuple[list[sealing.Recipient], tuple[sealing
     """Recipients of every body, and the keys whose acks are believed; ConfigError for a wrong text."""
     section = config.headquarters
     try:
-        seal = [sealing.Recipient.of(sealing.seal_public_from_text(t)) for t in (section.seal_key, *section.escrow_keys)]
+        texts = (section.seal_key, *section.escrow_keys)
+        seal = [sealing.Recipient.of(sealing.seal_public_from_text(text)) for text in texts]
         ack = sealing.sign_public_from_text(section.ack_key)
     except sealing.KeyTextError as error:
         raise ConfigError(f"headquarters: {error.message}", advice=error.advice) from error
