@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.api import Clock, DriverMisuse, PassportReader, Tier
+from drivers.transport import Through, directly
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,13 @@ DRIVERS: dict[str, DriverEntry] = {
 
 
 def open_reader(
-    name: str, device_name: str, settings: Mapping[str, object], clock: Clock
+    name: str, device_name: str, settings: Mapping[str, object], clock: Clock, *, through: Through = directly
 ) -> PassportReader:
     """Make the reader ``device_name`` of driver ``name``; its port is opened by its own ``open()``.
 
     ``settings`` is the reader's table (``port = "/dev/..."`` and what the driver knows besides), ``clock``
-    gives monotonic seconds. Raises DriverMisuse for an unknown driver, BadSetting for a wrong setting.
+    gives monotonic seconds, ``through`` wraps the port each time it is opened (a recorder, for one).
+    Raises DriverMisuse for an unknown driver, BadSetting for a wrong setting.
     """
     entry = DRIVERS.get(name)
     if entry is None:
@@ -49,5 +51,5 @@ def open_reader(
             advice=f"choose one of: {', '.join(DRIVERS)}",
         )
     family = importlib.import_module(entry.module)
-    reader: PassportReader = family.build(device_name, settings, clock, entry.tier)
+    reader: PassportReader = family.build(device_name, settings, clock, entry.tier, through)
     return reader

@@ -37,6 +37,7 @@ from drivers.framing import (
 )
 from drivers.reader import FramedReader
 from drivers.settings import Port, read_settings
+from drivers.transport import Through, directly
 
 MRZ, CONTINUOUS = 0x49, 0x43
 FIRMWARE, NNA, SERIAL, PRODUCT = 0x56, 0x57, 0x52, 0x54
@@ -238,11 +239,13 @@ class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rearm_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30.0  # 0: never
 
 
-def build(device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier) -> FramedReader:
+def build(
+    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly
+) -> FramedReader:
     """A reader by its settings, not yet open. Raises BadSetting."""
     chosen = read_settings(Settings, settings, device_name)
     return FramedReader(
         name=device_name, driver="elyctis", tier=tier, port=chosen.port, clock=clock,
         codec=lambda: ElyctisCodec(gap_s=chosen.gap_s, reply_s=chosen.reply_s, rearm_s=chosen.rearm_s),
-        connect=chosen.connect,
+        connect=lambda: through(chosen.connect()),
     )

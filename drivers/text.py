@@ -34,6 +34,7 @@ from drivers.framing import (
 )
 from drivers.reader import FramedReader
 from drivers.settings import Port, read_settings
+from drivers.transport import Through, directly
 
 UNREADABLE = "?"
 SHORTEST_ROW, LONGEST_ROW = 7, 44  # characters
@@ -195,12 +196,14 @@ def _require(holds: bool, device_name: str, key: str, complaint: str) -> None:
         )
 
 
-def build(device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier) -> FramedReader:
+def build(
+    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly
+) -> FramedReader:
     """A reader by its settings, not yet open. Raises BadSetting."""
     chosen = read_settings(Settings, settings, device_name)
     shape = chosen.shape(device_name)
     codec: Callable[[], TextCodec] = lambda: TextCodec(shape, gap_s=chosen.gap_s)  # noqa: E731
     return FramedReader(
         name=device_name, driver="text", tier=tier, port=chosen.port, clock=clock,
-        codec=codec, connect=chosen.connect,
+        codec=codec, connect=lambda: through(chosen.connect()),
     )

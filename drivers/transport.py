@@ -14,7 +14,8 @@ import errno
 import select
 import termios
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 import serial
 
@@ -41,6 +42,14 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Never raises."""
+
+
+Through: TypeAlias = Callable[[Transport], Transport]
+
+
+def directly(transport: Transport) -> Transport:
+    """Nothing between the driver and the port."""
+    return transport
 
 
 class SerialTransport:

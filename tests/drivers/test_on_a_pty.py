@@ -68,6 +68,15 @@ def wait_for_document(reader) -> DocumentRead:
     pytest.fail(f"no document within {LIMIT_S:g} s: {reader.status()}")
 
 
+def wait_for_noise(reader) -> Noise:
+    limit = time.monotonic() + LIMIT_S
+    while time.monotonic() < limit:
+        event = reader.read(0.6)
+        if isinstance(event, Noise):
+            return event
+    pytest.fail(f"no noise within {LIMIT_S:g} s")
+
+
 def scan(reader, hand, device, rows) -> tuple[DocumentRead, float]:
     sent: Future = hand.submit(device.present, rows)
     read = wait_for_document(reader)
@@ -80,7 +89,7 @@ def test_documents_one_after_another(reader, hand, device, td3, td1):
         assert read.lines == rows
         assert read.device == "north"
         # Two processes stamp the same byte; each may be held up between the byte and its stamp.
-        assert abs(read.at - sent_at) < 0.5
+        assert abs(read.at - sent_at) < LIMIT_S
     status = reader.status()
     assert (status.reads, status.garbled, status.noise_bytes, status.open) == (3, 0, 0, True)
     assert status.last_read_age_s is not None
@@ -118,10 +127,9 @@ def test_half_a_frame_then_silence_then_a_document(reader, hand, device, td3):
     reader.read(0.3)
     device.remove()
     cut = hand.submit(device.present, td3, cut=40)
-    event = reader.read(1.0)
     cut.result(LIMIT_S)
+    event = wait_for_noise(reader)
     if device.kind == "elyctis":  # it believes that it has sent the document; the order is repeated later
-        assert isinstance(event, Noise)
         device.unplug()
         with pytest.raises(DeviceGone):
             reader.read(1.0)
@@ -129,9 +137,7 @@ def test_half_a_frame_then_silence_then_a_document(reader, hand, device, td3):
         device.plug()
         reader.open()
         reader.read(0.3)
-    assert isinstance(event, Noise)
-    assert event.garbled == 1
-    assert event.count == 40
+    assert event == Noise(40, garbled=1)
     read, _ = scan(reader, hand, device, td3)
     assert read.lines == td3
 
@@ -195,9 +201,11 @@ def test_the_same_document_pressed_down_again(reader, hand, device, td3):
     scan(reader, hand, device, td3)
     reader.read(0.2)
     again = hand.submit(device.present_again, td3)
-    read = reader.read(0.4)
-    assert (again.result(LIMIT_S) is None) == (read is None) == (device.kind == "elyctis")
-    assert read is None or read.lines == td3
+    if device.kind == "elyctis":
+        assert again.result(LIMIT_S) is None
+        assert reader.read(0.2) is None
+    else:
+        assert wait_for_document(reader).lines == td3
 
 
 def test_a_bar_code_is_counted_and_not_delivered(reader, hand, device, td3):

@@ -82,6 +82,31 @@ def test_noise_is_one_event_per_call_and_the_driver_rests():
     assert reader.status().noise_bytes == 20_000
 
 
+class Babbler(Script):
+    """A UART at 115200 baud that never stops: what has gathered since the last read is there at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent, self.calls = 0, 0
+
+    def read(self, size: int, wait_s: float) -> bytes:
+        self.calls += 1
+        self.now += 1 / 11_520
+        ready = min(size, int(self.now * 11_520) - self.sent)
+        self.sent += ready
+        return b"\x55" * ready
+
+
+def test_a_minute_of_noise_costs_a_counter():
+    port = Babbler()
+    reader = reader_on(port, TextCodec)
+    events = [reader.read(0.5) for _ in range(120)]
+    assert port.now >= 60
+    assert all(isinstance(event, Noise) for event in events)
+    assert sum(event.count for event in events) == reader.status().noise_bytes == port.sent > 690_000
+    assert port.calls < 60 / REST_S + 1100  # fifty wake-ups a second, after the first kilobyte
+
+
 def reads_within(seconds: float) -> int:
     """Six reads fill 1 KiB at a millisecond each; each further one is preceded by a rest."""
     now, reads = 0.0, 0
