@@ -26,15 +26,22 @@ class Ballast:
             return False
         return True
 
-    def restore(self) -> None:
-        """Set the space aside if there is plenty; says nothing when there is not."""
+    def restore(self) -> bool:
+        """Set the space aside if there is plenty; True if it is there now, or none is wanted."""
         try:
-            if not self._size or self._path.exists() or self._free() < _PLENTY * self._size:
-                return
-            with self._path.open("xb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._size)
+            if not self._size or self._path.exists():
+                return True
+            if self._free() < _PLENTY * self._size:
+                return False
+            handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            try:
+                os.posix_fallocate(handle, 0, self._size)
+            finally:
+                os.close(handle)
         except OSError:
             self.release()
+            return False
+        return True
 
     def _free(self) -> int:
         space = os.statvfs(self._path.parent)

@@ -60,9 +60,7 @@ def _refusal(pen: Pen, payload: AckPayload, kind: str) -> AckOutcome | None:
 
 
 def _own(db: sqlite3.Connection, payload: AckPayload) -> dict[int, bytes]:
-    return dict(
-        db.execute("select seq, sha256 from outbox where seq between ? and ?", payload.span).fetchall()
-    )
+    return dict(db.execute("select seq, sha256 from outbox where seq between ? and ?", payload.span).fetchall())
 
 
 def _mark(db: sqlite3.Connection, payload: AckPayload) -> None:
@@ -85,8 +83,7 @@ def _adopt_store(db: sqlite3.Connection, pen: Pen, store: str) -> None:
 
 def _pend_again(db: sqlite3.Connection, pen: Pen, low: int, high: int, why: str) -> None:
     rows = db.execute(
-        "update outbox set acked_at = null"
-        " where seq between ? and ? and acked_at is not null and gone is null",
+        "update outbox set acked_at = null where seq between ? and ? and acked_at is not null and gone is null",
         (low, high),
     ).rowcount
     if rows:

@@ -188,9 +188,7 @@ def _write_closing(db: sqlite3.Connection, pen: Pen, closing: Closing, late: boo
         late=late,
     )
     seq, digest = put_outbox(db, pen, body, closing.at, closing.clock, clear=False)
-    add_audit(
-        db, pen, "closing", {"passage": closing.passage, "code": closing.code, "seq": seq, "sha256": digest}
-    )
+    add_audit(db, pen, "closing", {"passage": closing.passage, "code": closing.code, "seq": seq, "sha256": digest})
     return seq
 
 

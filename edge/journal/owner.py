@@ -220,8 +220,7 @@ class Journal:
                 self._serve(request)
             self._writer.finish()
         except BaseException as error:
-            self.failure = error
-            raise
+            self.failure = error  # whoever watches the thread reports it and ends the process
         finally:
             self._closing = True
             self._fail_queued()
@@ -279,7 +278,7 @@ class Journal:
             raise refused(None) from error
 
     def _transaction(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        return self._call(lambda _db: self._writer.transaction(action))
+        return self._call(lambda _db: self._writer.housekeeping(action))
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:

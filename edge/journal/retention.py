@@ -39,9 +39,7 @@ def expire(db: sqlite3.Connection, now: Trusted, limits: JournalLimits) -> Expir
     passages += _delete_passages(db, f"shown <> 'CLEAR' and state <> '{AWAITING}'", other, batch)
     redacted = _redact_audit(db, redact, batch)
     removed = _remove_audit(db, remove, batch)
-    return Expired(
-        bodies, passages, redacted, removed, more=max(bodies, passages, redacted, removed) >= batch
-    )
+    return Expired(bodies, passages, redacted, removed, more=max(bodies, passages, redacted, removed) >= batch)
 
 
 def make_room(db: sqlite3.Connection, pen: Pen, limits: JournalLimits) -> int:
@@ -60,8 +58,7 @@ def make_room(db: sqlite3.Connection, pen: Pen, limits: JournalLimits) -> int:
     if seqs:
         _forget_bodies(db, seqs, "dropped")
         db.execute(
-            "insert into meta values ('dropped', ?)"
-            " on conflict (name) do update set value = value + excluded.value",
+            "insert into meta values ('dropped', ?) on conflict (name) do update set value = value + excluded.value",
             (len(seqs),),
         )
         now = pen.wall()
@@ -81,23 +78,17 @@ def _expire_bodies(db: sqlite3.Connection, before: str, batch: int) -> int:
 def _forget_bodies(db: sqlite3.Connection, seqs: list[int], why: str) -> None:
     db.executemany("delete from bodies where seq = ?", [(seq,) for seq in seqs])
     db.executemany("update outbox set gone = ? where seq = ?", [(why, seq) for seq in seqs])
-    db.execute(
-        "delete from outbox where gone is not null and gone <> 'dropped' and seq < ?", (_first_live(db),)
-    )
+    db.execute("delete from outbox where gone is not null and gone <> 'dropped' and seq < ?", (_first_live(db),))
 
 
 def _first_live(db: sqlite3.Connection) -> int:
-    return int(
-        db.execute("select min(seq) from outbox where gone is null").fetchone()[0] or newest_seq(db) + 1
-    )
+    return int(db.execute("select min(seq) from outbox where gone is null").fetchone()[0] or newest_seq(db) + 1)
 
 
 def _droppable(db: sqlite3.Connection, pen: Pen, limit: int) -> list[int]:
     """The oldest pending seqs whose sealed flag says CLEAR; a flag that does not open means keep."""
     seqs: list[int] = []
-    for seq, keep in db.execute(
-        "select seq, keep from outbox where acked_at is null and gone is null order by seq"
-    ):
+    for seq, keep in db.execute("select seq, keep from outbox where acked_at is null and gone is null order by seq"):
         try:
             if may_drop(pen, seq, keep):
                 seqs.append(seq)
@@ -118,9 +109,7 @@ def _mark(db: sqlite3.Connection, now: Trusted, limits: JournalLimits) -> None:
     number = db.execute("select max(number) from audit").fetchone()[0] or 0
     db.execute("insert into marks (at, seq, audit) values (?, ?, ?)", (at, newest_seq(db), number))
     longest = max(limits.clear_passages, limits.other_passages, limits.audit_rows)
-    useful = db.execute("select max(at) from marks where at <= ?", (stamp(now.expiry - longest),)).fetchone()[
-        0
-    ]
+    useful = db.execute("select max(at) from marks where at <= ?", (stamp(now.expiry - longest),)).fetchone()[0]
     if useful is not None:
         db.execute("delete from marks where at < ?", (useful,))
 

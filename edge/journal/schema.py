@@ -18,6 +18,7 @@ from sqlite_utils.migrations import Migrations
 
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
 
+RESERVE_PAGES = 64  # beyond the quota, for acks and for giving up bodies only
 migrations = Migrations("journal")
 
 _TABLES = """
@@ -116,6 +117,11 @@ def set_aside(path: Path) -> str:
     return target.name
 
 
+def max_pages(limits: JournalLimits) -> int:
+    """The quota in pages; below 32 there would be no room for the tables themselves."""
+    return max(32, limits.quota_bytes // limits.page_size)
+
+
 def connect(path: Path, limits: JournalLimits) -> sqlite3.Connection:
     """The owner's connection, with every pragma set. Transactions are begun by hand."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
@@ -127,7 +133,7 @@ def connect(path: Path, limits: JournalLimits) -> sqlite3.Connection:
         "foreign_keys = on",
         f"wal_autocheckpoint = {limits.wal_pages}",
         f"journal_size_limit = {limits.wal_bytes}",
-        f"max_page_count = {max(16, limits.quota_bytes // limits.page_size)}",
+        f"max_page_count = {max_pages(limits)}",
     ):
         connection.execute(f"pragma {pragma}").fetchall()
     return connection

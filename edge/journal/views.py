@@ -30,9 +30,7 @@ def pending(db: sqlite3.Connection, after: int, limit: int) -> list[OutboxItem]:
         " where o.acked_at is null and o.gone is null and o.seq > ? order by o.seq limit ?",
         (after, min(limit, MAX_ROWS)),
     )
-    return [
-        OutboxItem(s, unstamp(at), ClockState(c), boot, mono, body) for s, at, c, boot, mono, body in rows
-    ]
+    return [OutboxItem(s, unstamp(at), ClockState(c), boot, mono, body) for s, at, c, boot, mono, body in rows]
 
 
 def passages(db: sqlite3.Connection, limit: int, *, awaiting: bool = False) -> list[PassageRow]:
@@ -56,12 +54,8 @@ def epoch(db: sqlite3.Connection) -> str:
 def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str, int]) -> Counts:
     """The journal in figures; ``in_memory`` fills retrying, forgotten and failures."""
     oldest = db.execute("select min(seq) from outbox where gone is null").fetchone()[0] or 0
-    waiting = db.execute(
-        "select count(*), min(seq) from outbox where acked_at is null and gone is null"
-    ).fetchone()
-    acked = db.execute("select count(*) from outbox where acked_at is not null and gone is null").fetchone()[
-        0
-    ]
+    waiting = db.execute("select count(*), min(seq) from outbox where acked_at is null and gone is null").fetchone()
+    acked = db.execute("select count(*) from outbox where acked_at is not null and gone is null").fetchone()[0]
     shown = dict(db.execute("select shown, count(*) from passages group by shown").fetchall())
     base, base_hash = audit_base(db)
     head = db.execute("select number, hash from audit order by number desc limit 1").fetchone() or (
@@ -99,9 +93,7 @@ def verify_audit(db: sqlite3.Connection) -> audit.AuditCheck:
 
 
 def _audit_rows(db: sqlite3.Connection) -> Iterator[audit.AuditRow]:
-    for row in db.execute(
-        "select number, at, kind, body, body_hash, previous, hash from audit order by number"
-    ):
+    for row in db.execute("select number, at, kind, body, body_hash, previous, hash from audit order by number"):
         yield audit.AuditRow(*row)
 
 
@@ -111,9 +103,7 @@ def _written(db: sqlite3.Connection, seq: int | None) -> datetime | None:
 
 
 def _used(db: sqlite3.Connection) -> int:
-    pages, free, size = (
-        db.execute(f"pragma {p}").fetchone()[0] for p in ("page_count", "freelist_count", "page_size")
-    )
+    pages, free, size = (db.execute(f"pragma {p}").fetchone()[0] for p in ("page_count", "freelist_count", "page_size"))
     return int((pages - free) * size)
 
 

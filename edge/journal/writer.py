@@ -4,7 +4,8 @@ Laws:
 1. What the disk refuses stays in memory, up to a limit, and is tried again with every later write and
    on a timer; then it is recorded as late.
 2. When there is no room, the ballast and then a batch of bodies is given up (``retention.make_room``),
-   and the entry is tried again.
+   and the entry is tried again. Acks and giving up may use a reserve beyond the quota, because they
+   are what makes room.
 3. An entry that can never be written does not block the others; it is counted as forgotten.
 """
 
@@ -20,6 +21,7 @@ from edge.journal import entries, retention, schema
 from edge.journal.ballast import Ballast
 from edge.journal.entries import Closing, Entry, NoticeEntry, Pen
 from edge.journal.model import JournalError, JournalLimits, JournalUnavailableError, NewPassage, Recorded
+from edge.journal.schema import RESERVE_PAGES, max_pages
 
 T = TypeVar("T")
 _ROOM_TRIES = 8  # batches given up for one write
@@ -39,6 +41,7 @@ class Writer:
     ) -> None:
         self._db, self._pen, self._limits, self._ballast = db, pen, limits, ballast
         self._listeners = listeners
+        self._tight = False
         self._waiting: deque[Entry] = deque()
         self.in_memory = {"retrying": 0, "forgotten": 0, "failures": 0}
 
@@ -82,7 +85,8 @@ class Writer:
     def tend(self) -> None:
         """What a quiet moment is for: waiting entries, and the ballast back in its place."""
         self.write_waiting()
-        self._ballast.restore()
+        if self._tight and self._ballast.restore():
+            self._set_tight(False)
 
     def finish(self) -> None:
         """The last try; what still waits is forgotten with the process. Folds in the WAL."""
@@ -103,6 +107,20 @@ class Writer:
             raise
         return result
 
+    def housekeeping(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """``transaction`` with the reserve; on a disk that is full, with the ballast's space."""
+        pages = max_pages(self._limits)
+        self._db.execute(f"pragma max_page_count = {pages + RESERVE_PAGES}").fetchall()
+        try:
+            try:
+                return self.transaction(action)
+            except sqlite3.Error as error:
+                if not schema.is_full(error) or not self._release_ballast():
+                    raise
+                return self.transaction(action)
+        finally:
+            self._db.execute(f"pragma max_page_count = {pages}").fetchall()
+
     def _write(self, entry: Entry, *, late: bool) -> Recorded:
         for _ in range(_ROOM_TRIES):
             try:
@@ -120,12 +138,28 @@ class Writer:
         raise sqlite3.OperationalError("no room after giving up what may go")
 
     def _make_room(self) -> bool:
-        released = self._ballast.release()
+        """Give something up; True if another try makes sense. Never waits for readers."""
+        released = self._release_ballast()
         try:
-            given_up = self.transaction(lambda db: retention.make_room(db, self._pen, self._limits))
+            given_up = self.housekeeping(lambda db: retention.make_room(db, self._pen, self._limits))
         except sqlite3.Error:
             return released
         return released or given_up > 0
+
+    def _release_ballast(self) -> bool:
+        released = self._ballast.release()
+        self._set_tight(True)
+        return released
+
+    def _set_tight(self, tight: bool) -> None:
+        """While space is short every commit is folded in at once.
+
+        The WAL then starts again at its beginning, in space that the disk has given already.
+        """
+        self._tight = tight
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute(f"pragma wal_autocheckpoint = {1 if tight else self._limits.wal_pages}").fetchall()
+            self._db.execute("pragma wal_checkpoint(passive)").fetchall()
 
     def _keep(self, entry: Entry) -> None:
         """Let it wait; when memory is full, a CLEAR passage is forgotten before any other entry."""
