@@ -25,7 +25,7 @@ from edge import systemd
 from edge.clock import ClockPolicy, TrustedClock, Word
 from edge.config import Config, ConfigError, ReaderConfig
 from edge.core import sealing
-from edge.core.screening import Screener
+from edge.core.screening import Query, Screener
 from edge.core.wire import BODY_TYPE
 from edge.counter import CloseRequest, Counter, Surroundings
 from edge.crew import Crew, OnDeath
@@ -113,6 +113,7 @@ class Box:
         for notice in self.journal.notices:
             log.error("journal_notice", code=notice.code, advice="read docs/technician.md under that code")
         self._note_generations()
+        self._warm()
         self._hire()
         notifier.ready(self.health.line())
         log.info("running", device=self.config.box.device, version=version("borderpost"))
@@ -241,11 +242,17 @@ class Box:
             if not self.journal.alive:
                 raise RuntimeError("the journal's thread has ended")
 
+    def _warm(self) -> None:
+        """Ask once for nobody, so that the first traveller does not pay for first use."""
+        nobody = Query.of_fields({"surname": "A", "given_names": "B", "document_number": "0", "issuing_state": "UTO"})
+        self.screener.screen(nobody, self.lists.lists, self.clock.now())
+
     def _watch_lists(self) -> None:
         while not self.crew.stopping.wait(self.config.screening.refresh_seconds):
             fresh = self.lists.refresh()
             if fresh is not self.lists:
                 self.lists = fresh
+                self._warm()
                 self._note_generations()
 
     def _note_generations(self) -> None:

@@ -20,7 +20,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -224,18 +224,23 @@ class DeskClient:
         self._file.close()
         self._sock.close()
 
-    def messages(self) -> Any:
-        """Every message until the box closes the socket; TimeoutError after ``timeout_s`` of silence."""
-        for line in self._file:
-            yield msgspec.json.decode(line)
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Every message until the box goes away; TimeoutError after ``timeout_s`` of silence, which ends it."""
+        try:
+            for line in self._file:
+                yield msgspec.json.decode(line)
+        except ConnectionError:
+            return
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send one request and wait for its reply, passing over whatever comes between."""
-        self._sock.sendall(msgspec.json.encode(request) + b"\n")
         try:
+            self._sock.sendall(msgspec.json.encode(request) + b"\n")
             for message in self.messages():
                 if message.get("type") == "reply":
-                    return dict(message)
+                    return message
+        except ConnectionError:
+            pass
         except TimeoutError as error:
             raise DeskError("the box did not answer in time", advice="look at `borderpost doctor`") from error
         raise DeskError("the box went away", advice="look at `borderpost doctor`")
