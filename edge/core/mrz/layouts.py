@@ -49,11 +49,17 @@ class Layout:
     overflow: bool = False            # a long number may go on in optional1 (note j of parts 5 and 6)
     cut: Callable[[str], tuple[str, ...]] = field(init=False)
     cut_composite: Callable[[bytes], Any] = field(init=False)
+    composite_weights: tuple[int, ...] = field(init=False)  # by offset; 0 where the digit does not look
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cut", itemgetter(*(getattr(self, name) for name in FIELDS)))
         spans = self.composite + (NOWHERE,) * (2 - len(self.composite))  # two or more give a tuple
         object.__setattr__(self, "cut_composite", itemgetter(*spans))
+        weights = [0] * (self.line_count * self.line_length)
+        offsets = (offset for span in self.composite for offset in range(span.start, span.stop))
+        for index, offset in enumerate(offsets):
+            weights[offset] = (7, 3, 1)[index % 3]
+        object.__setattr__(self, "composite_weights", tuple(weights))
 
     def place(self, offset: int) -> tuple[int, int]:
         """Offset over the joined lines -> line and column, both from 1."""

@@ -57,13 +57,14 @@ def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
             bases.append((alternative.value, NumberSource.CORRECTED))
 
     found: dict[tuple[str, str], NumberReading] = {}
+    bases = [(_plain(text), source) for text, source in bases]
     for text, source in bases:
         _add(found, text, source, issuers)
     table = _ALL if any(f.code == "document_number" for f in document.findings) else _UNSEEN
     texts = [text for text, source in bases if source is not NumberSource.CORRECTED]
     for changes in range(MAX_CHANGES):
         for text in texts:
-            for folded in _folds(_plain(text), table, changes + 1):
+            for folded in _folds(text, table, changes + 1):
                 if len(found) + len(issuers) > MAX_READINGS:
                     return tuple(found.values())
                 _add(found, folded, NumberSource.LOOK_ALIKE, issuers)
@@ -95,10 +96,10 @@ def _is_long(document: TravelDocument) -> bool:
 def _add(
     found: dict[tuple[str, str], NumberReading], text: str, source: NumberSource, issuers: list[str]
 ) -> None:
-    number = _plain(text).replace("<", "")
+    number = text.replace("<", "")
     for issuer in issuers:
-        if number:
-            found.setdefault((number, issuer), NumberReading(number, issuer, source))
+        if number and (number, issuer) not in found:
+            found[number, issuer] = NumberReading(number, issuer, source)
 
 
 def _folds(text: str, table: dict[str, str], changes: int) -> Iterator[str]:
@@ -118,6 +119,8 @@ def _exchanged(text: str, sites: list[int], table: dict[str, str], changes: int)
 
 def _plain(text: str) -> str:
     """``text`` in the zone's alphabet: upper case, ASCII digits, fillers kept, everything else dropped."""
+    if is_legal(text):
+        return text
     if not text.isascii():
         text = "".join(str(unicodedata.decimal(c, "")) or c for c in unicodedata.normalize("NFKC", text))
     return "".join(c for c in text.upper() if c.isascii() and (c.isalnum() or c == "<"))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 
 import pytest
 
 from edge.core.documents import DateInterval, NumberSource, Severity
 from edge.core.mrz import compose, parse
+from edge.core.mrz.corrections import LOOK_ALIKE
+from edge.core.mrz.digits import ALPHABET
+from edge.core.mrz.layouts import ALL
 from edge.core.mrz.number_readings import MAX_READINGS
 
 TODAY = date(2026, 11, 22)
@@ -251,6 +255,30 @@ class TestCorrections:
         right = compose.td3(**PASSPORT, optional="ZE184226B")
         wrong = changed(changed(changed(right, 2, 17, "B"), 2, 23, "Z"), 2, 6, "O")
         assert read(wrong).alternatives == ()
+
+    @pytest.mark.parametrize("write", [compose.td1, compose.td2, compose.td3])
+    def test_the_search_finds_what_trying_everything_finds(self, write):
+        rng, compared = random.Random(5), 0
+        right = write(**HOLDER, number="S012B8G5Z")
+        layout = ALL[read(right).format]
+        zone = "".join(right)
+        for _ in range(150):
+            offset = rng.choice([o for o, w in enumerate(layout.composite_weights) if w])
+            lines = changed(right, *layout.place(offset), rng.choice(ALPHABET))
+            document = read(lines)
+            own = {"document_number", "birth_date", "expiry_date"}
+            wrong = [c for c in codes(document, Severity.ERROR) if c in own]
+            if len(wrong) != 1 or zone[layout.document_number_digit] == "<":
+                continue
+            places = [getattr(layout, name) for name in (wrong[0], f"{wrong[0]}_digit")]
+            tried = {changed(lines, *layout.place(o), c)
+                     for span in places for o in range(span.start, span.stop)
+                     for c in LOOK_ALIKE.get(lines[layout.place(o)[0] - 1][layout.place(o)[1] - 1], "")}
+            fitting = {text for text in tried if not codes(read(text), Severity.ERROR)}
+            singles = {a.lines for a in document.alternatives if a.changes == 1}
+            assert singles == fitting
+            compared += bool(fitting)
+        assert compared
 
     def test_none_without_a_composite_digit(self):
         document = read(changed(compose.mrva(**PASSPORT), 2, 6, "O"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from dataclasses import asdict
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.core import mrz
 from edge.core.documents import Severity
 from edge.core.mrz import check_digit, parse
 from edge.core.mrz.digits import ALPHABET, values_of
@@ -106,3 +108,8 @@ def test_a_french_card_with_a_wrong_digit_stays_one():
     document = parse([upper, lower[:-1] + "7"], today=TODAY)
     assert document.format == "FRA_ID"
     assert [f.code for f in document.findings if f.severity is Severity.ERROR] == ["composite"]
+
+
+def test_the_example_in_the_package_is_true():
+    result = doctest.testmod(mrz)
+    assert (result.attempted, result.failed) == (4, 0)
