@@ -5,7 +5,8 @@ Laws:
 1. A frame is command, length (two bytes, high first), payload, both ways; no checksum, no terminator.
    So a frame is believed only when its length fits its command and its payload is what that command
    sends; a payload byte that is no text proves the frame false at once. Every true header holds such a
-   byte (its high length byte, 00-03), therefore a false start never swallows a true frame.
+   byte (its high length byte, 00-03), therefore a false start never swallows a true frame. (While a
+   question about the device is open, a false answer could take the first byte of a frame behind it.)
 2. The dialogue is the table TRANSITIONS and nothing else; every trigger is answered in every state.
 3. Continuous reading switches itself off after one good read: it is armed again after each, and again
    after a quiet while, because a reader on a UART may lose its power without our port noticing.
@@ -194,7 +195,7 @@ class ElyctisCodec:
         if command not in LONGEST:
             return Skip(_distance_to_start(buffer))
         if len(buffer) < 3:
-            return More() if len(buffer) < 2 or buffer[1] <= LONGEST[command] >> 8 else Skip(1)
+            return More()
         length = buffer[1] << 8 | buffer[2]
         if not 0 < length <= LONGEST[command] or not self._expected(command):
             return Skip(1)

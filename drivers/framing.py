@@ -170,7 +170,7 @@ class Framer:
         self._cut = cut
         self._gap_s = gap_s
         self._last_byte_at = 0.0
-        self._begun = False
+        self._begun = False  # of what the buffer holds, if it holds anything
 
     def feed(self, data: bytes, now: float) -> list[Event]:
         """Bytes that arrived by ``now``; any number of them, cut anywhere. Runs of noise become one event."""
@@ -187,9 +187,8 @@ class Framer:
         due = self.next_timeout
         if due is None or now < due:
             return []
-        begun, count = self._begun, self.buffer.drop(len(self.buffer))
-        self._begun = False
-        return [Garbled("silence within a frame", count) if begun else Noise(count)]
+        count = self.buffer.drop(len(self.buffer))
+        return [Garbled("silence within a frame", count) if self._begun else Noise(count)]
 
     @property
     def next_timeout(self) -> float | None:
@@ -212,7 +211,6 @@ class Framer:
                 events.append(Garbled(decision.reason, count))
             elif decision.event is not None:
                 events.append(decision.event)
-        self._begun = False
 
 
 def note_noise(events: list[Event], count: int) -> None:

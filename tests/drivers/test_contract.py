@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.framing import BUFFER_CAP, GAP_S, Garbled, Noise, OtherBlock, RowsRead
+from drivers.framing import BUFFER_CAP, GAP_S, Broken, Garbled, More, Noise, OtherBlock, RowsRead
 
 SILENCE = 10 * GAP_S
 
@@ -117,6 +117,25 @@ def test_a_frame_cut_in_its_middle_is_garbled_not_noise(family, rows):
     assert any(isinstance(e, Garbled) for e in play(family.codec(), sent[: len(sent) // 2]))
 
 
+def test_a_slow_line_is_not_silence(family, rows):
+    """Each byte almost a gap after the one before: far more than a gap for the frame as a whole."""
+    sent = family.encode(rows)
+    events = play(family.codec(), *(sent[i : i + 1] for i in range(len(sent))), step=0.9 * GAP_S)
+    assert rows_of(events) == [rows]
+
+
+def test_a_byte_that_could_begin_a_frame_is_noise_when_nothing_follows(family):
+    first = b"I" if family.name == "elyctis" else b"\x1b"
+    assert play(family.codec(), first) == [Noise(1)]
+
+
+def test_a_process_held_up_between_two_reads_loses_nothing(family, rows):
+    """The second half has waited in the kernel for a minute: no tick came between, so it still counts."""
+    sent, codec = family.encode(rows), family.codec()
+    events = codec.feed(sent[:40], 1.0) + codec.feed(sent[40:], 61.0) + codec.tick(61.0)
+    assert rows_of(events) == [rows]
+
+
 def test_doubled(family, rows):
     sent = family.encode(rows)
     assert rows_of(play(family.codec(), sent + sent)) == [rows, rows]
@@ -149,6 +168,16 @@ def test_flooded_in_one_call(family, rows):
     events = codec.feed(random.Random(8).randbytes(1 << 20) + b"\x00\x00" + family.encode(rows), 1.0)
     assert rows_of(events) == [rows]
     assert codec.framer.buffer.highest <= BUFFER_CAP
+
+
+def test_what_was_looked_at_is_not_looked_at_again(family, rows):
+    """The cut believes the buffer's word: a byte that would break the frame, but lies before it, is not seen."""
+    sent = bytearray(family.encode(rows))[:60]
+    cut = family.codec()._cut
+    assert cut(sent, 0) == More(looked=60, begun=True)
+    sent[20] = 0x00 if family.name == "elyctis" else 0x02
+    assert cut(sent, 30) == More(looked=60, begun=True)
+    assert isinstance(cut(sent, 0), Broken)
 
 
 def counting(cut, calls):

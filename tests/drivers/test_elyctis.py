@@ -6,7 +6,7 @@ import pytest
 
 from drivers.elyctis import ENTERS_ANEW, ON_ENTRY, TRANSITIONS, ElyctisCodec, State, Trigger
 from drivers.framing import CardAbsent, Echo, Garbled, Info, Noise, RowsRead
-from drivers.virtual.elyctis_device import ElyctisDevice
+from drivers.virtual.elyctis_device import ElyctisDevice, frame, mrz_payload
 
 
 class Line:
@@ -144,6 +144,18 @@ def test_the_clock_is_not_due_before_its_time(line):
     assert line.codec.bytes_to_send() == b""
 
 
+def test_a_document_that_overtakes_the_echo_is_read_and_disarms(line, td3):
+    line.open()
+    line.codec.feed(b"C\x00\x01\x00", 0.0)
+    assert line.codec.bytes_to_send() == b"\x00C\x00\x01\x01"
+    assert line.codec.state is State.ECHO_AGAIN
+    assert line.codec.feed(frame(0x49, mrz_payload(td3)), 0.0)
+    assert line.codec.bytes_to_send() == b"C\x00\x01\x01"
+    assert line.codec.feed(frame(0x49, mrz_payload(td3)), 0.0)
+    assert line.codec.bytes_to_send() == b"C\x00\x01\x01"
+    assert line.codec.state is State.ECHO
+
+
 def test_answers_to_no_question_are_noise():
     codec = ElyctisCodec()
     assert codec.feed(b"V\x00\x02AB", 0.0) == [Noise(5)]
@@ -155,12 +167,12 @@ def test_no_document_is_three_cr():
 
 
 @pytest.mark.parametrize(
-    "frame", [b"I\x00\x00", b"I\x04\x00", b"I\x7f\xff", b"C\x00\x02\x01\x01", b"C\x00\x01\x07"]
+    "sent", [b"I\x00\x00", b"I\x04\x00", b"I\x7f\xff", b"C\x00\x02\x01\x01", b"C\x00\x01\x07"]
 )
-def test_impossible_lengths_and_payloads_are_noise(frame):
+def test_impossible_lengths_and_payloads_are_noise(sent):
     codec = ElyctisCodec()
-    events = codec.feed(frame, 0.0) + codec.tick(9.0)
-    assert sum(event.count for event in events) == len(frame)
+    events = codec.feed(sent, 0.0) + codec.tick(9.0)
+    assert sum(event.count for event in events) == len(sent)
     assert all(isinstance(event, Noise) for event in events)
 
 

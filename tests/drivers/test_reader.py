@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+import pytest
+
 from drivers.api import DeviceGone, DocumentRead, Noise, Tier
 from drivers.elyctis import ElyctisCodec
 from drivers.reader import REST_S, FramedReader
@@ -15,9 +17,9 @@ from drivers.virtual.text_device import TextDevice
 class Script:
     """A port whose reads are listed: bytes, or an exception to raise. Time moves by waiting and resting."""
 
-    def __init__(self, *reads, write_fault: Exception | None = None) -> None:
+    def __init__(self, *reads, write_fault: Exception | None = None, good_writes: int = 0) -> None:
         self.reads, self.now, self.rests = deque(reads), 0.0, []
-        self.write_fault, self.writes = write_fault, []
+        self.write_fault, self.good_writes, self.writes = write_fault, good_writes, []
 
     def clock(self) -> float:
         return self.now
@@ -34,7 +36,7 @@ class Script:
 
     def write(self, data: bytes) -> None:
         self.writes.append(data)
-        if self.write_fault and len(self.writes) > 1:
+        if self.write_fault and len(self.writes) > self.good_writes:
             raise self.write_fault
 
     def rest(self, seconds: float) -> None:
@@ -63,14 +65,19 @@ def test_documents_of_one_chunk_come_one_per_call(td3, td1):
 
 def test_a_document_is_given_out_although_the_device_vanished_behind_it(td3):
     gone = DeviceGone("gone", advice="plug it in")
-    script = Script(frame(0x49, mrz_payload(td3)), gone, write_fault=gone)
+    greeting = [b"V\x00\x01A", b"W\x00\x01A", b"R\x00\x01A", b"T\x00\x01A", b"I\x00\x03\r\r\r", b"C\x00\x01\x01"]
+    script = Script(*greeting, frame(0x49, mrz_payload(td3)), gone, write_fault=gone, good_writes=6)
     reader = reader_on(script, ElyctisCodec)
     assert reader.read(1).lines == td3
-    try:
+    assert len(script.writes) == 7  # the order to read on failed
+    with pytest.raises(DeviceGone):
         reader.read(1)
-    except DeviceGone:
-        return
-    raise AssertionError("the fault must be met by the next read")
+
+
+def test_a_port_that_fails_while_it_is_greeted_is_closed_again():
+    gone = DeviceGone("gone", advice="plug it in")
+    with pytest.raises(DeviceGone):
+        reader_on(Script(write_fault=gone), ElyctisCodec)
 
 
 def test_noise_is_one_event_per_call_and_the_driver_rests():
@@ -122,6 +129,14 @@ def test_silence_ends_the_resting(td3):
     reader = reader_on(script, TextCodec)
     read = reader.read(5.0)
     assert isinstance(read, DocumentRead)
+    assert len(script.rests) == 2
+
+
+def test_sense_ends_the_resting(td3):
+    script = Script(*[b"\xff" * 600] * 3, TextDevice().present(td3), *[b"\xff" * 10] * 5)
+    reader = reader_on(script, TextCodec)
+    assert reader.read(5.0).lines == td3
+    assert reader.read(5.0) == Noise(50)
     assert len(script.rests) == 2
 
 

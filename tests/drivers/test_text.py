@@ -81,6 +81,13 @@ def test_outer_bytes_are_not_noise(td3):
     assert codec.tick(9.0) == []
 
 
+def test_outer_bytes_of_a_new_block_are_not_part_of_the_broken_one(td3):
+    sent = TextDevice(TextShape(start=b"\x1b\x50")).present(td3)
+    broken, read_ = read(sent[:30] + sent, device_start=b"\x1b\x50")
+    assert broken == Garbled("a block began within a block", 30)
+    assert read_.raw == sent
+
+
 def test_outer_bytes_decide_nothing(td3):
     sent = TextDevice().present(td3)
     assert rows(sent, device_start=b"\x1b\x50", device_end=b"\x0d") == td3
