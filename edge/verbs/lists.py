@@ -54,7 +54,7 @@ def _described(entry: OpenList, now: datetime) -> dict[str, Any]:
         "sound": entry.manifest is not None and entry.problem is None,
         "problem": entry.problem,
     }
-    if entry.manifest and entry.persons:
+    if entry.manifest and entry.persons is not None:
         m = entry.manifest
         row |= {
             "generation": m.generation,

