@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 START_S = 10.0  # how long a broker may take to answer on its port
 
@@ -199,3 +203,31 @@ class Broker:
 
     def __exit__(self, *_: object) -> None:
         self._end(signal.SIGTERM)
+
+
+class Spy:
+    """A client of a test: hears every topic it was told to, and may publish anything."""
+
+    def __init__(self, port: int, *topics: str) -> None:
+        self.heard: list[tuple[str, bytes]] = []
+        self._ready = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="spy", protocol=mqtt.MQTTv5)
+        self._client.on_message = lambda _c, _u, m: self.heard.append((m.topic, bytes(m.payload)))
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._client.subscribe([(t, SubscribeOptions(qos=1)) for t in topics or ("none",)])
+        assert self._ready.wait(5)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 1 and wait for the broker's word."""
+        self._client.publish(topic, payload, qos=1).wait_for_publish(5)
+
+    def of(self, ending: str) -> list[bytes]:
+        """Payloads heard on topics with this ending."""
+        return [payload for topic, payload in list(self.heard) if topic.endswith(ending)]
+
+    def close(self) -> None:
+        """Leave."""
+        self._client.disconnect()
+        self._client.loop_stop()

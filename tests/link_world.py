@@ -100,7 +100,9 @@ class Headquarters:
 
     def start(self) -> Headquarters:
         """Run the collector until it listens."""
-        self.collector = Collector(self.config, self.keys, clock=now, new_token=token, jitter=lambda: 0.5)
+        self.collector = Collector(
+            self.config, self.keys, clock=now, mono=time.monotonic, new_token=token, jitter=lambda: 0.5
+        )
         self._thread = threading.Thread(target=self.collector.run, daemon=True)
         self._thread.start()
         until(lambda: self.collector and self.collector.subscribed, "the collector listens")
@@ -113,6 +115,11 @@ class Headquarters:
             self._thread.join(5)
             assert not self._thread.is_alive()
             self.collector = None
+
+    def forget(self) -> None:
+        """Lose the database."""
+        for name in ("hq.sqlite", "hq.sqlite-wal", "hq.sqlite-shm"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def view(self) -> View:
         """A read-only look at its database."""
@@ -170,9 +177,7 @@ class Post:
             self.config = msgspec.structs.replace(self.config, tls=tls)
         self.uplink = Uplink(
             self.config,
-            Box(
-                device, "boot-1", "0.1.0", lambda: {"un": 1}, self._health, lambda: (now(), ClockState.SYSTEM)
-            ),
+            Box(device, "boot-1", "0.1.0", lambda: {"un": 1}, self._health, lambda: (now(), ClockState.SYSTEM)),
             self.journal,
             (ack_key or hq.keys.ack.public_key(),),
             mono=time.monotonic,

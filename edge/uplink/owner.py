@@ -30,8 +30,9 @@ from edge.uplink.talk import REFUSED, Ears, Outbox, StalledError, Talk, Tally
 TURN_S = 1.0  # longest wait in one turn: a stop is seen within it even if the wake pipe fails
 MAX_EVENTS = 100  # events waiting for a link; the oldest go
 EVENT_REPEAT_S = 60.0  # the same code is told at most this often
-GREETING_S = 30.0  # longest wait for CONNACK and SUBACK
 HEALTH_EXPIRY_S = 600
+
+Notice = tuple[str, Mapping[str, str | int], datetime, ClockState]  # an event before it has a session
 
 log = structlog.get_logger("uplink")
 
@@ -89,10 +90,9 @@ class Uplink:
         self._ears = Ears(on_signed_time, self._alarm)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
-        self._events: deque[tuple[str, Mapping[str, str | int], datetime, ClockState]] = deque(
-            maxlen=MAX_EVENTS
-        )
+        self._events: deque[Notice] = deque(maxlen=MAX_EVENTS)
         self._told: dict[str, float] = {}
+        self._telling: dict[int, Notice] = {}  # events under way, by the number of their PUBACK
         self._state, self._since = State.OFFLINE, mono()
         self._problem, self._advice = "", ""
         self._talk: Talk | None = None
@@ -225,6 +225,8 @@ class Uplink:
             line.close()
         finally:
             self._talk = None
+            self._events.extendleft(reversed(self._telling.values()))
+            self._telling.clear()
             line.abandon()
 
     def _serve(self, line: Line, talk: Talk) -> None:
@@ -232,7 +234,7 @@ class Uplink:
         while not self._stopping:
             now = self._mono()
             talking = self._state in (State.SYNCING, State.SENDING)
-            if not talking and now - opened > GREETING_S:
+            if not talking and now - opened > self._config.connect_timeout_s:
                 raise LineError("the broker does not answer", advice="check that it speaks MQTT 5")
             if line.turn(min(TURN_S, talk.next_due(now)) if talking else TURN_S, self._wake_read):
                 self._drain()
@@ -248,6 +250,7 @@ class Uplink:
             case Message():
                 talk.on_message(event.topic, event.payload, event.retained, now)
             case Taken():
+                self._telling.pop(event.mid, None)
                 talk.on_taken(event.mid, event.code, now)
             case Opened():
                 self._on_opened(event, line)
@@ -292,11 +295,16 @@ class Uplink:
     def _report(self, line: Line) -> None:
         device = self._box.device
         while self._events:
-            code, detail, at, clock = self._events.popleft()
+            notice = self._events.popleft()
+            code, detail, at, clock = notice
             event = Event(code=code, at=at, clock=clock, session=self._session, detail=dict(detail))
-            line.publish(topic(Topic.EVENT, device), encode(event), qos=1)
+            self._telling[line.publish(topic(Topic.EVENT, device), encode(event), qos=1)] = notice
         now = self._mono()
         if now >= self._health_at:
             self._health_at = now + self._config.health_s
-            health = msgspec.convert({**self._box.health(), "session": self._session}, Health)
+            try:
+                health = msgspec.convert({**self._box.health(), "session": self._session}, Health)
+            except msgspec.ValidationError:
+                log.error("health_not_sent")  # a fault of this program, and no reason to give up the link
+                return
             line.publish(topic(Topic.HEALTH, device), encode(health), qos=0, expiry_s=HEALTH_EXPIRY_S)

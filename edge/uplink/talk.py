@@ -62,9 +62,7 @@ class Outbox(Protocol):
 class Publish(Protocol):
     """Hands one message to the broker; gives the number that its PUBACK will carry."""
 
-    def __call__(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0
-    ) -> int:
+    def __call__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0) -> int:
         """Queue it."""
 
 

@@ -49,9 +49,7 @@ class Speaker:
         if chunk:
             yield self._sign("ack", talk, (chunk[0][0], chunk[-1][0]), chunk)
 
-    def holdings(
-        self, talk: Talk, oldest: int, newest: int, held: Callable[[int, int], Rows]
-    ) -> Iterator[Answer]:
+    def holdings(self, talk: Talk, oldest: int, newest: int, held: Callable[[int, int], Rows]) -> Iterator[Answer]:
         """What ``held(first, last)`` gives for oldest..newest, span by span; for an empty shelf span 1..1."""
         newest = max(newest, 1)
         first = max(oldest, 1, newest - MAX_SYNC_SPANS * MAX_SPAN + 1)

@@ -131,9 +131,7 @@ class Intake:
         try:
             kind, device = parse_topic(topic)
         except WireError:
-            raise UnwantedError(
-                "strange_topic", "a message on a topic that is not of this contract"
-            ) from None
+            raise UnwantedError("strange_topic", "a message on a topic that is not of this contract") from None
         handler = self._kinds.get(kind)
         if handler is None:
             raise UnwantedError("strange_topic", "a message on a topic that the posts do not send on")
@@ -144,9 +142,7 @@ class Intake:
         try:
             handler(device, payload, batch)
         except WireError as error:
-            raise UnwantedError(
-                "not_understood", f"{kind.rpartition('/')[2]}: {error.message}", device
-            ) from None
+            raise UnwantedError("not_understood", f"{kind.rpartition('/')[2]}: {error.message}", device) from None
 
     def _put_aside(self, topic: str, payload: bytes, reason: UnwantedError) -> None:
         self.counts.quarantined += 1
@@ -195,17 +191,13 @@ class Intake:
             self.counts.duplicates += 1
         if index is not None:
             self.counts.stored += 1
-        batch.rows.setdefault(Talk(device, envelope.epoch, envelope.session), []).append(
-            (arrived.seq, arrived.digest)
-        )
+        batch.rows.setdefault(Talk(device, envelope.epoch, envelope.session), []).append((arrived.seq, arrived.digest))
 
     def _open(self, envelope: PassageEnvelope, sealed: bytes) -> Index:
         """Open a new body for what may stand in clear beside it, and note what it reports."""
         device, epoch = envelope.device, envelope.epoch
         try:
-            body = decode_body(
-                open_sealed(sealed, message_id=envelope.id, type=envelope.type, keys=self._keys)
-            )
+            body = decode_body(open_sealed(sealed, message_id=envelope.id, type=envelope.type, keys=self._keys))
         except (SealError, WireError) as error:
             self.counts.unopened += 1
             self._store.alarm(device, "unopened", f"a body stays closed: {error.message}", subject=epoch)

@@ -134,9 +134,7 @@ class Line:
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = 0
         try:
-            self._client.connect(
-                self._host, self._port, self._keepalive, clean_start=True, properties=session
-            )
+            self._client.connect(self._host, self._port, self._keepalive, clean_start=True, properties=session)
         except ssl.SSLError as error:
             raise LineError(
                 f"TLS with {self._host}:{self._port} failed: {error.reason or 'handshake'}",
@@ -148,9 +146,7 @@ class Line:
                 f"{self._host}:{self._port}: {reason}", advice="check the link, the broker and its address"
             ) from error
 
-    def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0
-    ) -> int:
+    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0) -> int:
         """Queue one message; the number that its PUBACK will carry."""
         properties = None
         if expiry_s:
@@ -243,9 +239,7 @@ def _readable(sock: Any) -> bool:
 def _context(tls: TlsConfig) -> ssl.SSLContext:
     for path in (tls.ca, tls.cert, tls.key):
         if not Path(path).is_file():
-            raise LineError(
-                f"{path}: there is no such file", advice="mend the tls section of the configuration"
-            )
+            raise LineError(f"{path}: there is no such file", advice="mend the tls section of the configuration")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:

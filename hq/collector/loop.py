@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,8 @@ from hq.keys import Keys
 from hq.store import Store
 
 TURN_S = 1.0  # longest wait for the broker in one turn
-HOLDINGS_A_TURN = 20  # spans of 2000 answered before new messages are looked at again
+MAX_OUT = 100  # answers under way to the broker; further holdings wait, acks do not
+SILENCE = 2  # keepalives without a PUBACK after which the connection is given up
 REFUSED = 0x80  # reason codes from here on are refusals (MQTT 5 section 2.4)
 
 log = structlog.get_logger("collector")
@@ -28,8 +30,8 @@ log = structlog.get_logger("collector")
 class Collector:
     """Headquarters' side of the wire. ``run`` blocks until ``stop``; only its thread touches the store.
 
-    ``clock`` gives aware time, ``new_token`` a fresh random token (letters, digits, 16 or more),
-    ``jitter`` a number in 0..1.
+    ``clock`` gives aware time, ``mono`` monotonic seconds, ``new_token`` a fresh random token (letters and
+    digits, 16 or more), ``jitter`` a number in 0..1.
     """
 
     def __init__(
@@ -38,11 +40,14 @@ class Collector:
         keys: Keys,
         *,
         clock: Callable[[], datetime],
+        mono: Callable[[], float],
         new_token: Callable[[], str],
         jitter: Callable[[], float],
     ) -> None:
         self._config, self._keys = config, keys
-        self._clock, self._new_token, self._jitter = clock, new_token, jitter
+        self._clock, self._mono, self._new_token, self._jitter = clock, mono, new_token, jitter
+        self._out: dict[int, float] = {}  # answers that the broker has not confirmed: number -> since
+        self._muted = False  # a refusal of answers was logged in this connection
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
         self._holdings: dict[str, Iterator[Answer]] = {}
@@ -109,9 +114,7 @@ class Collector:
         line.open()
         try:
             self._serve(line, store, HqState(online=True, store=store.id, session=session))
-            line.publish(
-                state, encode(HqState(online=False, store=store.id, session=session)), qos=1, retain=True
-            )
+            line.publish(state, encode(HqState(online=False, store=store.id, session=session)), qos=1, retain=True)
             line.close()
         finally:
             line.abandon()
@@ -120,18 +123,32 @@ class Collector:
         speaker = Speaker(store.id, self._keys.ack, self._clock)
         intake = Intake(store, self._keys.seal, speaker, self._config.collector, self._clock)
         intake.counts = self.counts
-        self._holdings = {}
+        self._holdings, self._out, self._muted = {}, {}, False
+        opened = self._mono()
         while not self._stopping:
-            if line.turn(0 if self._holdings else TURN_S, self._wake_read):
+            more = self._holdings and len(self._out) < MAX_OUT
+            if line.turn(0 if more else TURN_S, self._wake_read):
                 drain(self._wake_read)
             messages = self._events(line, birth)
             size = self._config.collector.batch
             for start in range(0, len(messages), size):
                 outcome = intake.take(messages[start : start + size])
                 for answer in outcome.answers:
-                    line.publish(answer.topic, answer.payload, qos=1)
+                    self._publish(line, answer)
                 self._holdings.update(outcome.holdings)
             self._answer_syncs(line)
+            self._look_for_silence(opened)
+
+    def _publish(self, line: Line, answer: Answer) -> None:
+        self._out[line.publish(answer.topic, answer.payload, qos=1)] = self._mono()
+
+    def _look_for_silence(self, opened: float) -> None:
+        now, broker = self._mono(), self._config.broker
+        oldest = next(iter(self._out.values()), now)
+        if now - oldest > SILENCE * broker.keepalive_s:
+            raise LineError("the broker confirms nothing", advice="check the link and the broker")
+        if not self.subscribed and now - opened > broker.connect_timeout_s:
+            raise LineError("the broker does not answer", advice="check that it speaks MQTT 5")
 
     def _events(self, line: Line, birth: HqState) -> list[tuple[str, bytes]]:
         messages = []
@@ -142,9 +159,7 @@ class Collector:
                     messages.append((event.topic, event.payload))
                 case Opened():
                     if event.code >= REFUSED:
-                        raise LineError(
-                            f"the broker refused us: {event.reason}", advice="check certificate and ACL"
-                        )
+                        raise LineError(f"the broker refused us: {event.reason}", advice="check certificate and ACL")
                     line.subscribe(*(subscription(t) for t in UP_TOPICS))
                 case Granted():
                     if any(code >= REFUSED for code in event.codes):
@@ -155,32 +170,30 @@ class Collector:
                     self.subscribed = True
                     log.info("collecting", store=birth.store, session=birth.session)
                 case Taken():
-                    if event.code >= REFUSED:
+                    self._out.pop(event.mid, None)
+                    if event.code >= REFUSED and not self._muted:
+                        self._muted = True
                         log.error(
                             "answer_refused",
                             reason=event.reason,
                             advice="let headquarters write bp/v1/+/down/#",
                         )
                 case Closed():
-                    raise LineError(
-                        f"connection lost: {event.reason}", advice="check the link and the broker"
-                    )
+                    raise LineError(f"connection lost: {event.reason}", advice="check the link and the broker")
         return messages
 
     def _answer_syncs(self, line: Line) -> None:
         for device in list(self._holdings):
-            for _ in range(HOLDINGS_A_TURN):
+            while len(self._out) < MAX_OUT:
                 answer = next(self._holdings[device], None)
                 if answer is None:
                     del self._holdings[device]
                     break
-                line.publish(answer.topic, answer.payload, qos=1)
+                self._publish(line, answer)
 
 
 def wait(pipe: int, seconds: float) -> None:
     """Wait for a byte on a pipe, or the time."""
-    import select
-
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     poll.poll(seconds * 1000)

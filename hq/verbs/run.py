@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import signal
+import time
 from pathlib import Path
 
 import click
@@ -30,6 +31,7 @@ def command(config_path: Path, level: str) -> None:
         settings,
         keys.load(settings.keys),
         clock=now,
+        mono=time.monotonic,
         new_token=lambda: secrets.token_hex(8),
         jitter=random.random,
     )
