@@ -36,8 +36,15 @@ def journal(path: Path, *, sealer: Callable[[bytes, str], bytes] = SEALER, **lim
     chosen = JournalLimits(**{"ballast_bytes": 0, "retry_seconds": 0.05, **limits})  # type: ignore[arg-type]
     ticks = itertools.count(1)
     return Journal(
-        path, device=DEVICE, sealer=sealer, box_key=BOX_KEY, token=_file_token(path), wall=lambda: START,
-        mono=lambda: next(ticks) / 1000, limits=chosen, boot="boot-1",
+        path,
+        device=DEVICE,
+        sealer=sealer,
+        box_key=BOX_KEY,
+        token=_file_token(path),
+        wall=lambda: START,
+        mono=lambda: next(ticks) / 1000,
+        limits=chosen,
+        boot="boot-1",
     )
 
 
@@ -48,16 +55,30 @@ def new_passage(
     shown = shown or outcome
     clear = outcome is Outcome.CLEAR
     body = wire.PassageBody(
-        passage=f"passage-{number:06}", counter="entry-1", direction="entry", at=at, clock=ClockState.SIGNED,
-        outcome=outcome, shown=shown, number_hash=sealing.keyed_hash(BOX_KEY, f"{number}"),
+        passage=f"passage-{number:06}",
+        counter="entry-1",
+        direction="entry",
+        at=at,
+        clock=ClockState.SIGNED,
+        outcome=outcome,
+        shown=shown,
+        number_hash=sealing.keyed_hash(BOX_KEY, f"{number}"),
         lines=() if clear else (f"P<UTO{NAME}<<<<<<<<<<<<<<<<<<<", f"{NUMBER}6UTO7408122F1204159ZE184226B<<<<<10"),
         document=None if clear else wire.BodyDocument(number=NUMBER, surname="ERIKSSON", given_names="ANNA MARIA"),
     )
     asks = shown in (Outcome.HIT, Outcome.POSSIBLE)
     summary = ({"list": "demo-docs", "record": f"D-{number}", "kind": "document", "score": 1.0},) if asks else ()
     return NewPassage(
-        passage=body.passage, at=at, clock=ClockState.SIGNED, counter="entry-1", direction="entry", shown=shown,
-        truth_clear=clear, state=AWAITING if asks else CLOSED, summary=summary, body=body,
+        passage=body.passage,
+        at=at,
+        clock=ClockState.SIGNED,
+        counter="entry-1",
+        direction="entry",
+        shown=shown,
+        truth_clear=clear,
+        state=AWAITING if asks else CLOSED,
+        summary=summary,
+        body=body,
         number_hash=body.number_hash,
     )
 
@@ -85,8 +106,15 @@ def word(
     """Headquarters' word that it holds these bodies."""
     ranges = wire.ranges_of(sorted(held))
     return wire.AckPayload(
-        kind=kind, device=DEVICE, epoch=target.epoch, store=store, session=SESSION, server_time=at,
-        span=span or (ranges[0][0], ranges[-1][1]), ranges=ranges, digest=wire.digest_of(sorted(held.items())),
+        kind=kind,
+        device=DEVICE,
+        epoch=target.epoch,
+        store=store,
+        session=SESSION,
+        server_time=at,
+        span=span or (ranges[0][0], ranges[-1][1]),
+        ranges=ranges,
+        digest=wire.digest_of(sorted(held.items())),
     )
 
 

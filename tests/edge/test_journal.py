@@ -40,7 +40,12 @@ def test_a_passage_is_recorded_with_its_sealed_body_and_its_audit_row(journal: J
     assert (body.passage, body.outcome, body.late) == ("passage-000001", Outcome.HIT, False)
     (row,) = journal.passages()
     assert (row.passage, row.seq, row.shown, row.state, row.delivered) == (
-        "passage-000001", 1, Outcome.HIT, "awaiting", False)
+        "passage-000001",
+        1,
+        Outcome.HIT,
+        "awaiting",
+        False,
+    )
     assert row.summary == ({"list": "demo-docs", "record": "D-1", "kind": "document", "score": 1.0},)
     check = journal.verify_audit()
     assert (check.sound, check.rows, check.head) == (True, 1, journal.counts().audit_head)
@@ -113,7 +118,8 @@ def test_a_passage_is_closed_once_with_a_code(journal: Journal) -> None:
     assert (row.state, row.code, row.closed_at) == ("closed", "not_same", kit.START)
     body = kit.open_body(journal, 2, journal.pending()[1].body)
     assert body == wire.ClosingBody(
-        passage="passage-000001", code="not_same", at=kit.START, clock=ClockState.SIGNED, note="n")
+        passage="passage-000001", code="not_same", at=kit.START, clock=ClockState.SIGNED, note="n"
+    )
     for wrong in ("passage-000001", "passage-999999"):
         with pytest.raises(NoSuchPassageError):
             journal.close_passage(wrong, code="not_same", at=kit.START, clock=ClockState.SIGNED).result(10)

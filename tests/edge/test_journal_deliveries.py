@@ -52,7 +52,10 @@ def test_an_ack_that_does_not_fit_changes_nothing(journal: Journal) -> None:
     beyond = kit.word(journal, {**held, 11: bytes(32)})
     holdings = kit.word(journal, held, kind="holdings")
     assert [journal.apply_ack(w) for w in (foreign, other_epoch, wrong, beyond, holdings)] == [
-        AckOutcome.FOREIGN, AckOutcome.FOREIGN, AckOutcome.DIGEST_MISMATCH, AckOutcome.UNKNOWN_ROWS,
+        AckOutcome.FOREIGN,
+        AckOutcome.FOREIGN,
+        AckOutcome.DIGEST_MISMATCH,
+        AckOutcome.UNKNOWN_ROWS,
         AckOutcome.MALFORMED,
     ]
     assert journal.apply_holdings(good) is AckOutcome.MALFORMED
@@ -86,7 +89,9 @@ def test_empty_holdings_of_a_span_leave_the_rest_alone(journal: Journal) -> None
 def test_holdings_with_another_digest_make_the_whole_span_pending(journal: Journal) -> None:
     held = kit.hashes(journal)
     journal.apply_ack(kit.word(journal, held))
-    wrong = kit.word(journal, {s: (bytes(32) if s == 4 else h) for s, h in held.items() if 2 <= s <= 6}, kind="holdings")
+    wrong = kit.word(
+        journal, {s: (bytes(32) if s == 4 else h) for s, h in held.items() if 2 <= s <= 6}, kind="holdings"
+    )
     assert journal.apply_holdings(wrong) is AckOutcome.DIGEST_MISMATCH
     assert _pending(journal) == [2, 3, 4, 5, 6]
 

@@ -20,8 +20,14 @@ OWN = {seq: hashlib.sha256(bytes([seq])).digest() for seq in range(1, 9)}
 def _payload(**changes: object) -> wire.AckPayload:
     held = {seq: OWN[seq] for seq in (2, 3, 5)}
     fields: dict[str, object] = {
-        "kind": "ack", "device": kit.DEVICE, "epoch": "epoch-0", "store": kit.STORE, "session": kit.SESSION,
-        "server_time": kit.START, "span": (2, 5), "ranges": [(2, 3), (5, 5)],
+        "kind": "ack",
+        "device": kit.DEVICE,
+        "epoch": "epoch-0",
+        "store": kit.STORE,
+        "session": kit.SESSION,
+        "server_time": kit.START,
+        "span": (2, 5),
+        "ranges": [(2, 3), (5, 5)],
         "digest": wire.digest_of(sorted(held.items())),
     }
     return wire.AckPayload(**{**fields, **changes})  # type: ignore[arg-type]
@@ -54,7 +60,8 @@ def test_forged_words_are_not_believed() -> None:
     forged = [
         acks.sign_ack(_payload(), stranger),
         wire.Signed(
-            payload=acks.sign_ack(_payload(store="store-bbbb"), KEY).payload, kid=signed.kid,
+            payload=acks.sign_ack(_payload(store="store-bbbb"), KEY).payload,
+            kid=signed.kid,
             signature=signed.signature,
         ),
         wire.Signed(payload=signed.payload, kid=signed.kid, signature=""),
@@ -73,8 +80,12 @@ def test_signed_nonsense_is_malformed(payload: bytes) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"ranges": [(3, 2)]}, {"ranges": [(2, 3), (3, 5)]}, {"ranges": [(1, 3)]}, {"ranges": [(5, 6)]},
-        {"span": (5, 2), "ranges": []}, {"span": (1, 2001), "ranges": []},
+        {"ranges": [(3, 2)]},
+        {"ranges": [(2, 3), (3, 5)]},
+        {"ranges": [(1, 3)]},
+        {"ranges": [(5, 6)]},
+        {"span": (5, 2), "ranges": []},
+        {"span": (1, 2001), "ranges": []},
     ],
 )
 def test_ranges_out_of_order_or_too_wide_are_no_payload(changes: dict[str, object]) -> None:

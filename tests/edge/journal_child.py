@@ -1,0 +1,30 @@
+"""A process that records passages and says each acknowledged one, until it is killed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+
+import journal_kit as kit
+
+from edge.core.verdicts import Outcome
+from edge.journal import Journal
+
+
+def main(path: Path, start: int) -> None:
+    """Record from number ``start`` on; every third one is a HIT that is closed again."""
+    journal: Journal = kit.journal(path, wal_pages=20)
+    journal.start()
+    number = start
+    while True:
+        outcome = Outcome.HIT if number % 3 == 0 else Outcome.CLEAR
+        recorded = journal.record(kit.new_passage(number, outcome)).result(10)
+        sys.stdout.write(f"{recorded.seq} passage-{number:06}\n")
+        sys.stdout.flush()
+        number += 1
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,153 @@
+"""Trusted time: forward on signed word alone, and never further than one word may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.clock import ClockPolicy, TrustedClock, Word
+from edge.core.trusted import ClockState, Trusted
+from edge.state import State
+
+T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+class Box:
+    """A box that can be switched off and on; its two clocks are set by hand."""
+
+    def __init__(self, path: Path, **policy: object) -> None:
+        self._path, self._policy = path, ClockPolicy(**policy)  # type: ignore[arg-type]
+        self.wall, self.mono = T0, 100.0
+        self.state: State | None = None
+        self.boot()
+
+    def boot(self) -> None:
+        self.close()
+        self.state = State(self._path)
+        self.mono = 5.0
+        self.clock = TrustedClock(wall=lambda: self.wall, mono=lambda: self.mono, state=self.state, policy=self._policy)
+
+    def close(self) -> None:
+        if self.state:
+            self.state.close()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    made = Box(tmp_path / "state.db")
+    yield made
+    made.close()
+
+
+def test_a_new_box_knows_no_time_and_believes_the_first_word_whatever_it_is(box: Box) -> None:
+    assert box.clock.now() == Trusted(ClockState.UNTRUSTED, None, None)
+    assert box.clock.signed_word(T0 + 900 * DAY) is Word.ACCEPTED
+    assert box.clock.now() == Trusted(ClockState.SIGNED, T0 + 900 * DAY, T0 + 900 * DAY)
+
+
+def test_signed_time_runs_on_monotonic_seconds_and_ignores_the_system_clock(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.mono += 3600
+    box.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    assert box.clock.now().time == T0 + timedelta(hours=1)
+
+
+def test_after_a_boot_ages_run_by_the_system_clock_and_expiring_by_the_floor(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.wall = T0 + 44 * DAY
+    box.boot()
+    assert box.clock.now() == Trusted(ClockState.HELD, T0 + 44 * DAY, T0)
+    assert box.clock.signed_word(T0 + 44 * DAY) is Word.ACCEPTED
+    assert box.clock.now().state is ClockState.SIGNED
+
+
+@pytest.mark.parametrize("wall", [T0 - timedelta(seconds=1), T0 + 46 * DAY, datetime(1970, 1, 1, tzinfo=UTC)])
+def test_a_system_clock_far_from_the_floor_is_not_believed(box: Box, wall: datetime) -> None:
+    box.clock.signed_word(T0)
+    box.wall = wall
+    box.boot()
+    assert box.clock.now() == Trusted(ClockState.UNTRUSTED, None, None)
+
+
+def test_a_disciplined_clock_is_believed_unless_it_is_before_the_floor(tmp_path: Path) -> None:
+    box = Box(tmp_path / "state.db", disciplined=True)
+    assert box.clock.now() == Trusted(ClockState.SYSTEM, T0, T0)
+    box.clock.signed_word(T0)
+    box.wall = T0 + 400 * DAY
+    box.boot()
+    assert box.clock.now().state is ClockState.SYSTEM
+    box.wall = T0 - DAY
+    assert box.clock.now().state is ClockState.UNTRUSTED
+    box.close()
+
+
+def test_a_leap_over_thirty_days_is_refused_and_changes_nothing(box: Box) -> None:
+    box.clock.signed_word(T0)
+    assert box.clock.signed_word(T0 + 31 * DAY) is Word.TOO_FAR
+    assert box.clock.signed_word(datetime.max.replace(tzinfo=UTC)) is Word.TOO_FAR
+    assert box.clock.now().time == T0
+    assert box.clock.signed_word(T0 + 30 * DAY) is Word.ACCEPTED
+
+
+def test_a_stale_word_is_ignored_and_a_slightly_late_one_confirms(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.mono += 60
+    assert box.clock.signed_word(T0 + timedelta(seconds=30)) is Word.ACCEPTED
+    assert box.clock.signed_word(T0 - DAY) is Word.STALE
+    assert box.clock.now().time == T0 + timedelta(seconds=60)
+
+
+def test_the_first_word_of_a_boot_may_lie_a_little_behind_the_floor(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.boot()
+    assert box.clock.signed_word(T0 - DAY) is Word.STALE
+    assert box.clock.now().state is ClockState.HELD
+    assert box.clock.signed_word(T0 - timedelta(minutes=5)) is Word.ACCEPTED
+    assert box.clock.now() == Trusted(ClockState.SIGNED, T0, T0)
+
+
+def test_the_floor_on_disk_lags_a_minute_at_most(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.clock.signed_word(T0 + timedelta(seconds=59))
+    assert box.state is not None
+    assert box.state.floor() == T0
+    box.clock.signed_word(T0 + timedelta(seconds=61))
+    assert box.state.floor() == T0 + timedelta(seconds=61)
+
+
+def test_a_disk_that_refuses_does_not_stop_the_time(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.close()
+    assert box.clock.signed_word(T0 + DAY) is Word.ACCEPTED
+    assert (box.clock.unsaved, box.clock.now().time) == (True, T0 + DAY)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["word", "boot", "wait", "wall"]), st.integers(-50, 50)), max_size=25))
+def test_expiring_time_never_goes_back_whatever_happens(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    box = Box(tmp_path_factory.mktemp("c") / "state.db", save_step=timedelta(0))
+    words: list[datetime] = []
+    for what, days in steps:
+        if what == "word" and box.clock.signed_word(T0 + days * DAY) is Word.ACCEPTED:
+            words.append(T0 + days * DAY)
+        elif what == "boot":
+            box.boot()
+        elif what == "wait":
+            box.mono += abs(days)
+        else:
+            box.wall = T0 + days * DAY
+        now = box.clock.now()
+        if now.expiry is not None:
+            assert now.expiry >= max(words)
+            if now.state is ClockState.HELD:
+                assert now.expiry == max(words)
+        assert (now.time is None) == (now.expiry is None) == (now.state is ClockState.UNTRUSTED)
+    box.close()
