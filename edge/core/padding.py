@@ -14,7 +14,7 @@ from edge.core.errors import BorderpostError
 PLAIN_SIZE = 2048  # bytes of one padded block, whatever it holds
 MAX_INFLATED = 64 * 1024  # bytes; a block that inflates to more is refused
 _ROOM = PLAIN_SIZE - 2
-_LEVEL = 6  # zlib level; measured: 1 saves 10 us on a passage body and loses 4 % of room
+_LEVEL = 6  # zlib's own default
 
 
 class PaddingError(BorderpostError):

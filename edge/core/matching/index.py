@@ -41,7 +41,7 @@ from edge.core.watch.layout import letter_mask, skeleton_hash
 MAX_CACHED = 4096            # tokens of travellers whose likenesses are kept for a list
 COMMON_WEIGHT = 0.45
 FLOOR_NAMES = 2000           # a smaller list knows nothing of how common a name is
-JOINED_MIN = 0.85
+JOINED_MIN = 0.88
 JOINED_FACTOR = 0.98
 SPLIT_EXACT, SPLIT_SOUND = 0.97, 0.93
 
@@ -226,11 +226,12 @@ def _edit_limits(size: int) -> npt.NDArray[np.int8]:
 def compare(token: str, ids: Iterable[int], table: NameTable) -> Found:
     """``pair`` for these ids; a listed initial is joined to a token that begins with it."""
     found: Found = {}
+    counts = len(token) > 1 and token not in WEAK
     for i in ids:
         listed = table.token(i)
         likeness = pair(token, listed)
         if likeness.similarity:
-            found[i] = (likeness, len(token) > 1)
+            found[i] = (likeness, counts)
     if len(token) > 1 and (initial := table.token_id(token[0])) is not None:
         found[initial] = (Likeness(0.75, "initial"), False)
     return found
@@ -323,7 +324,8 @@ class Known:
 
     def agreeing_ids(self) -> set[int]:
         """Listed tokens that may agree with some token of the query."""
-        found = {i for likes in self._likes for i, (_, counts) in likes.pairs.items() if counts}
+        weak = self._index.weak
+        found = {i for likes in self._likes for i, (_, counts) in likes.pairs.items() if counts or i in weak}
         found.update(i for joins in self._joins for i in joins)
         for likes in self._likes:
             for split in likes.splits:
@@ -353,7 +355,9 @@ def cut_likeness(query: QueryName, unit: int) -> Likeness | None:
         return Likeness((0.80, 0.85, 0.92)[size - 1] if size <= 3 else 0.96, "prefix")
     if size == 1:
         return Likeness(0.85, "initial")
-    if size >= 4 or (size == 3 and query.shortened):
+    if size >= 3 and query.shortened:
+        return Likeness(0.92, "prefix")
+    if size >= 4:
         return Likeness(0.88, "prefix")
     if size >= 2 and unit == len(query.tokens) - 2 and len(query.tokens[-1]) == 1:
         return Likeness(0.85, "prefix")  # gave letters so that the last component could begin

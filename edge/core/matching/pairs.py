@@ -22,10 +22,14 @@ MIN_SIMILARITY = 0.70      # below this two tokens do not agree
 EDIT_MIN_LETTERS = 4       # both tokens, for edits to be allowed at all
 EDIT_SHARE = 0.30          # most edits, as a share of the longer token's letters
 FIRST_LETTER_COST = 0.05   # typing errors and transcriptions rarely touch the first letter
+SHORT = 3                  # letters up to which only an exact token or one of equal sound agrees
+SHORT_SOUND_MIN = 0.95     # what "equal sound" needs there: LI ~ LEE, not SE ~ SEO
 ARTICLE_FACTOR = 0.97      # ALTIKRITI ~ TIKRITI
+INITIAL_VOWEL_COST = 0.02  # OMAR, UMAR
 SKELETON_BEST = 0.99       # equal consonants and vowels, another spelling
 
 _ARTICLES = ("AL", "EL", "UL")
+_HARD_K = frozenset("CKQ")
 _SUN = frozenset("RSNTZDL")
 _NO_ARTICLE = (
     "ALEX", "ALEKS", "ALBERT", "ALFRED", "ALFONS", "ALISON", "ALLAN", "ALLEN", "ALICE", "ALICIA", "ALEJ",
@@ -87,7 +91,13 @@ def same_sound(query: str, listed: str) -> bool:
 def _by_sound(query: str, listed: str) -> Likeness:
     if not same_sound(query, listed):
         return NONE
-    return Likeness(vowel_similarity(query, listed), "skeleton")
+    similarity = vowel_similarity(query, listed)
+    if min(len(query), len(listed)) <= SHORT and len(skeleton(query)) < 3:
+        same_start = query[0] == listed[0] or {query[0], listed[0]} <= _HARD_K
+        unwritten = not (any(shape(query)[1]) and any(shape(listed)[1]))  # BN for BEN: Arabic script
+        if not same_start or (similarity < SHORT_SOUND_MIN and not unwritten):
+            return NONE
+    return Likeness(similarity, "skeleton")
 
 
 def _by_article(query: str, listed: str) -> Likeness:
@@ -120,34 +130,42 @@ def vowel_similarity(query: str, listed: str) -> float:
     Vowels that one side does not write (Arabic script, ICAO's letters) cost little; vowels that
     contradict each other cost more, and much more where few consonants carry the name.
     """
-    gaps_a, gaps_b = shape(query)[1], shape(listed)[1]
+    (letters, gaps_a), (_, gaps_b) = shape(query), shape(listed)
     if len(gaps_a) != len(gaps_b):
         return 0.9  # G as jeem can change how digraphs fall
+    consonants = len(letters) - letters.startswith("A")
+    factor = 1.0 if consonants >= 3 else 1.4 if consonants == 2 else 2.6
     last = len(gaps_a) - 1
-    cost = 0.0
+    cost = 0.0 if query[0] == listed[0] else 0.005
     for at, (a, b) in enumerate(zip(gaps_a, gaps_b, strict=True)):
-        if a != b:
-            cost += _gap_cost(a, b) * (0.7 if at == last else 1.0)
-    consonants = len(gaps_a) - 1
-    factor = 1.0 if consonants >= 3 else 2.0 if consonants == 2 else 3.0
-    if query[0] != listed[0]:
-        cost += 0.005
-    return max(0.0, round(SKELETON_BEST - cost * factor, 4))
+        if a == b:
+            continue
+        if not (a and b):
+            cost += _unwritten_cost(a or b, final=at == last) * (factor if at == last else 1.0)
+        elif at == 1 and letters[0] == "A":
+            cost += INITIAL_VOWEL_COST  # alef and ain carry any vowel
+        else:
+            cost += _contrast_cost(a, b) * factor
+    return max(0.0, round(SKELETON_BEST - cost, 4))
 
 
-def _gap_cost(a: str, b: str) -> float:
-    if not a or not b:
-        written = a or b
-        return 0.025 if written in {"a", "e", "i"} else 0.03 if len(written) == 1 else 0.04
-    low_a, low_b = _vowel_classes(a), _vowel_classes(b)
-    if low_a == low_b:
-        return 0.0
-    if low_a & low_b:
-        return 0.015
-    near = {frozenset("ei"), frozenset("ae")}
-    if any(frozenset((x, y)) in near for x in low_a for y in low_b):
-        return 0.015
-    return 0.06
+def _unwritten_cost(gap: str, *, final: bool) -> float:
+    """A vowel that only one side has: Arabic script and ICAO's letters leave the short ones out."""
+    if final:  # a family name in -I or -U is not the given name it comes from; a final A or E is silent
+        return 0.02 if set(gap) <= {"a", "e"} else 0.06
+    return 0.025 if len(gap) == 1 else 0.04
+
+
+def _contrast_cost(a: str, b: str) -> float:
+    """Two written vowels (or runs of them) that differ."""
+    mine, theirs = _vowel_classes(a), _vowel_classes(b)
+    longer = 0.03 * max(0, abs(len(a) - len(b)) - 2)  # a run of vowels is a syllable more
+    if mine == theirs:
+        return longer
+    apart = mine ^ theirs
+    if apart <= {"a", "e"} or apart <= {"e", "i"} or bool(mine & theirs and "i" not in apart):
+        return 0.015 + longer
+    return (0.04 if mine & theirs else 0.06) + longer
 
 
 def _vowel_classes(gap: str) -> frozenset[str]:

@@ -26,7 +26,7 @@ LEFT_QUERY = 0.40          # weight of a traveller's token without partner
 LEFT_LISTED = 0.25         # weight of a listed token without partner
 WEAK_WEIGHT = 0.10
 SHORT_LETTERS = 5          # a full name field without a longer token was shortened token by token
-ONE_TOKEN_MIN = 0.90       # similarity that a record of one token needs
+ONE_TOKEN_MIN = 0.92       # similarity that a record of one token needs
 DISTINCTIVE = 0.6          # weight from which a token is not a common one
 NEAR_EXACT = 0.94          # score from which a name counts as the same name
 
@@ -54,6 +54,11 @@ class QueryName:
         if cut:
             tokens = tuple(part for token in tokens for part in names.of_cut(token))
         return cls(tokens[:MAX_UNITS], cut)
+
+    @property
+    def strong(self) -> int:
+        """How many distinct tokens weigh: no particles, no initials."""
+        return len({t for t in self.tokens if t not in names.WEAK and len(t) > 1})
 
     @property
     def shortened(self) -> bool:
@@ -202,13 +207,17 @@ def score(
     )
 
 
+_SAME_TOKEN = frozenset({"exact", "skeleton", "article", "joined", "split"})
+
+
 def _one_token(listed: Sequence[int], matches: Sequence[Match], strong: set[int]) -> bool:
     """Every token of the record agrees, the one that weighs exactly or by skeleton."""
     used = {p for m in matches for p in m.listed}
     for match in matches:
         if any(listed[p] in strong for p in match.listed) or not strong:
-            same = match.likeness.rule in {"exact", "skeleton", "article", "joined", "split"}
-            if not same or match.likeness.similarity < ONE_TOKEN_MIN:
+            if strong and not match.counts:
+                return False
+            if match.likeness.rule not in _SAME_TOKEN or match.likeness.similarity < ONE_TOKEN_MIN:
                 return False
     return len(used) == len(listed)
 

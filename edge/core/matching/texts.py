@@ -34,7 +34,7 @@ class _Known:
     def single(self, unit: int, token_id: int) -> tuple[Likeness, bool] | None:
         token, listed = self._query.tokens[unit], self._words[token_id]
         likeness = pair(token, listed)
-        found = (likeness, len(token) > 1) if likeness.similarity else None
+        found = (likeness, len(token) > 1 and token not in names.WEAK) if likeness.similarity else None
         if found is None and len(listed) == 1 and len(token) > 1 and token[0] == listed:
             found = (Likeness(0.75, "initial"), False)
         cut = cut_likeness(self._query, unit)

@@ -23,6 +23,8 @@ _TREMA = re.compile(r"(?<=[UNO])XX(?=[A-Z]|$)")     # Doc 9303-3 table A: NXX an
 _WORD = re.compile(r"[A-Z0-9]+")
 _DIGITS = str.maketrans("012568", "OIZSGB")          # what readers print for a letter (mrz.md 5.2)
 _ARABIC = re.compile("[\u0600-\u06ff]")
+_AITCHES = frozenset("هحھہ")
+_DIGRAPH_STARTS = frozenset({"T", "S", "K", "D", "G", "P", "Z"})
 _CYRILLIC_Y = {"Я": "YA", "Ю": "YU", "Є": "YE", "Ї": "YI", "Й": "Y", "Ё": "YO"}
 
 
@@ -104,6 +106,8 @@ def _arabic(word: str) -> str:
             out.append("A" if at == 0 else "")
         elif letter == "ا" and at == 0 and word[1:2] in {"ي", "ی"}:
             out.append("")  # alef before yeh at the start carries it: EI, I
+        elif letter in _AITCHES and out and out[-1] in _DIGRAPH_STARTS:
+            out.append("A" + "H")  # teh and heh are two sounds, TH would be one
         else:
             out.append(tables.ARABIC.get(letter, letter))
     return prefix + "".join(out)

@@ -3,7 +3,8 @@
 1. The article (AL, EL, UL; AR, ASH… before the letter it is assimilated to) is no token.
 2. Abd + the divine name is two tokens, ABD and the name: ABDURRAHMAN, ABD AL-RAHMAN, ABDEL RAHMAN.
    ABDALLAH is one name and stays one token.
-3. X + al-Din is two tokens, X and DIN: SALAHEDDINE, SALAH AL-DIN, SALAHUDDIN.
+3. X + al-Din is two tokens, X and DIN: SALAHEDDINE, SALAH AL-DIN, SALAHUDDIN. X + Allah likewise, X
+   and ULLAH: HIDAYATULLAH, HIDAYAT ULLAH, NASRALLAH.
 4. IBN is BIN, ABOU and ABO before a name are ABU. They stay as tokens, and count little in the score.
 """
 
@@ -35,6 +36,7 @@ ALLAH_FORMS = frozenset({"LAH", "LLAH", "ALLAH", "ALLA", "ULLAH", "ELLAH", "ALLH
 
 # Tokens that say little about who a person is: weighed down, and not counted as agreement by themselves.
 WEAK = frozenset({
+    "ULLAH",
     "ABD", "ABU", "BIN", "BEN", "BINT", "BINTI", "OULD", "WALAD", "OUM", "UMM", "UM", "DIN", "VAN", "VON",
     "DER", "DEN", "DE", "DA", "DI", "DU", "DOS", "DAS", "DEL", "LA", "LE", "Y", "E", "HAJI", "HAJJI",
     "HADJI", "HAJ", "HAJJ", "MULLAH", "MULLA", "MAULAVI", "MAWLAWI", "MAULANA", "SHEIKH", "SHAIKH",
@@ -45,8 +47,10 @@ _ALLAH = re.compile(r"^ABD(?:U|A|E|OU|I)?L+A*(?:H|HI|YE)?$")
 _ABD_ARTICLE = re.compile(r"^ABD(?:UL|EL|AL|OUL|IL|OL)([A-Z]{3,})$")
 _ABD_SUN = re.compile(r"^ABD[AEIOU]+(?:([RSNTZD])\1)([A-Z]{3,})$")
 _ABD_BARE = re.compile(r"^ABD[EIU]([BDFGHJKMNQRSTWZ][A-Z]{3,})$")
+_ULLAH = re.compile(r"^([A-Z]{3,}?)(?:[AEO]LL?AH|O?ULL?AH?|ALLH)$")
+_ULLAH_CUT = re.compile(r"^([A-Z]{3,}?)[AU]LLA?$")
 _ABD_CUT = re.compile(r"^ABD(?:UL|EL|AL|OUL|UR|ER)([A-Z]{0,2})$")
-_DIN_CUT = re.compile(r"^([A-Z]{3,}?)(?:E|U|A|OU)(?:DD|LD)(?:I|EE|E)?N?$")
+_DIN_CUT = re.compile(r"^([A-Z]{3,}?)(?:E|U|A|OU)DD(?:I|EE|E)?N?$")
 _DIN = re.compile(r"^([A-Z]{3,}?)(?:[AEIOU]+[LD]D|U+D|OUD)(?:I|EE|IE)NE?$")
 
 
@@ -61,6 +65,8 @@ def _split(token: str) -> tuple[str, ...]:
             return ("ABD", found.group(1) + found.group(2))
         if found := _ABD_BARE.match(token):
             return ("ABD", found.group(1))
+    if found := _ULLAH.match(token):
+        return (found.group(1), "ULLAH")
     if token in DIN_FORMS:
         return ("DIN",)
     if token[-2:] in {"IN", "NE", "EN"} and token not in NOT_DIN and (found := _DIN.match(token)):
@@ -72,6 +78,8 @@ def of_cut(token: str) -> tuple[str, ...]:
     """A token that a zone may have cut, as canonical tokens: ABDELR is ABD and R, NOUREDDI is NOUR and DIN."""
     if found := _ABD_CUT.match(token):
         return ("ABD", found.group(1)) if found.group(1) else ("ABD",)
+    if found := _ULLAH_CUT.match(token):
+        return (found.group(1), "ULLAH")
     if (found := _DIN_CUT.match(token)) and token not in NOT_DIN:
         return (found.group(1), "DIN")
     return (token,)
@@ -93,6 +101,8 @@ def canonical(words: list[str]) -> tuple[str, ...]:
             continue
         if word in ALLAH_FORMS and out[-1:] == ["ABD"]:
             out[-1] = "ABDALLAH"
+        elif word in ALLAH_FORMS and len(words) > 1:
+            out.append("ULLAH")
         elif _is_article(word, following):
             continue
         elif word in ABD_FORMS:

@@ -15,7 +15,6 @@ from functools import lru_cache
 
 from edge.core.names.tables import ESCAPES, SURE_ESCAPE
 
-VOWELS = frozenset("AEIOU")
 MAX_G = 3  # letters G or J for which other readings are tried
 
 _ESCAPED = re.compile(SURE_ESCAPE)
@@ -73,10 +72,9 @@ def shape(token: str) -> tuple[str, tuple[str, ...]]:
             gaps.append(gap)
             gap = ""
     gaps.append(gap)
-    if len(consonants) > 1 and consonants[-1] == "H":  # ABDALLAH, ABDALLA
+    if len(consonants) > 1 and consonants[-1] == "H" and not gap:  # ABDALLAH, ABDALLA
         consonants.pop()
-        tail = gaps.pop()
-        gaps[-1] += tail
+        gaps.pop()
     return "".join(consonants), tuple(gaps)
 
 
@@ -102,9 +100,13 @@ def keys(token: str) -> frozenset[str]:
 
 
 def jeem_variants(token: str) -> frozenset[str]:
-    """Skeletons of ``token`` with each G (not GH, at most three) read as J as well."""
-    at = [i for i, c in enumerate(token) if c == "G" and token[i + 1 : i + 2] != "H"][:MAX_G]
+    """Skeletons of ``token`` with each G (not GH, not NG; at most three) read as J as well."""
+    at = [i for i, c in enumerate(token) if c == "G" and _may_be_jeem(token, i)][:MAX_G]
     variants = {token}
     for i in at:
         variants |= {v[:i] + "J" + v[i + 1 :] for v in variants}
     return frozenset(skeleton(v) for v in variants)
+
+
+def _may_be_jeem(token: str, at: int) -> bool:
+    return token[at + 1 : at + 2] != "H" and token[at - 1 : at] != "N"

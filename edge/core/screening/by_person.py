@@ -9,7 +9,10 @@
 |                                 | which one is not a common name (forged birth dates)          |          |
 
 Laws:
-1. A record of one token: exact or skeleton equality, POSSIBLE only, and not if the birth date contradicts.
+1. A record whose own name has one token: exact or skeleton equality with any token of the traveller,
+   POSSIBLE only, and not if the birth date contradicts; a very common token (RAHMAN) of a traveller who
+   has other names needs a birth date that agrees. A one-token alias of a person with a longer name
+   agrees only with a traveller who has no other name: every HASSAN would be a lead otherwise.
 2. A low-quality alias never gives more than POSSIBLE unless the birth date is equal to the day.
 3. A record past its review date does not match, by trusted time alone.
 4. One reason a person: the best of all its names. Every score is explained token by token.
@@ -20,15 +23,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from edge.core.matching import NEAR_EXACT, NameScore, explain, search
+from edge.core.matching import NEAR_EXACT, NameScore, explain, index_of, search
 from edge.core.screening.lists import Asked
 from edge.core.screening.qualifiers import LOW_ALIAS_POINTS, NATIONALITY_EQUAL, Birth, Qualified, qualify
 from edge.core.screening.query import Query
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
 from edge.core.watch import PersonRecord, PersonTable
+from edge.core.watch.entries import QUALITIES
 
 ALERT = 0.92    # name score from which a person with an equal birth date is a HIT
 REVIEW = 0.84   # name score plus points from which a person is worth a look
+FORGED_TWO = 0.97  # name score that two agreeing tokens need against a contradicting birth date
+_AGREES = frozenset({Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS})
+_PRIMARY = QUALITIES.index("primary")
 MOST_POINTS = Birth.EXACT.points + NATIONALITY_EQUAL
 
 
@@ -64,6 +71,10 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
         if known is None:
             continue
         low = table.name(name_id).quality == "low"
+        if name.one_token and query.name.strong > 1:
+            agrees = name.distinctive or known[1].birth in _AGREES
+            if low or not agrees or not _has_one_token(table, person):
+                continue
         found = decide(name, known[1], limits, low=low)
         if found is None:
             continue
@@ -80,11 +91,20 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
     return reasons
 
 
+def _has_one_token(table: PersonTable, person: int) -> bool:
+    """True if the name that the person is listed under has one token that weighs."""
+    single = index_of(table).single
+    ids = table.person_names(person)
+    own = [i for i in ids if table.name_qualities[i] == _PRIMARY] or list(ids)
+    return all(bool(single[i]) for i in own)
+
+
 def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bool) -> Outcome | None:
     """The outcome that one listed name gives, None for no match (the table at the top)."""
     if qualified.birth is Birth.CONTRADICTS:
         same = name.score >= NEAR_EXACT and name.complete and not name.one_token
-        many = name.agreeing >= 3 or (name.agreeing == 2 and name.distinctive >= 1)
+        two = name.agreeing == 2 and name.distinctive >= 1 and name.score >= FORGED_TWO
+        many = name.agreeing >= 3 or two
         return Outcome.POSSIBLE if same and many and not low else None
     if name.one_token:
         return Outcome.POSSIBLE

@@ -22,7 +22,7 @@ class Birth(enum.Enum):
     OVERLAPS = ("birth date within the listed interval", 0.03)
     ONE_DIGIT = ("birth date differs in one digit", -0.02)
     SAME_YEAR = ("birth year equal, day differs", -0.02)
-    UNKNOWN = ("birth date not known on both sides", 0.0)
+    UNKNOWN = ("birth date not known on both sides", -0.03)
     CONTRADICTS = ("birth date contradicts", -0.25)
 
     @property
