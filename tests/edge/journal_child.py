@@ -7,10 +7,10 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-import journal_kit as kit
+import journal_kit as kit  # noqa: E402 - the path is set above
 
-from edge.core.verdicts import Outcome
-from edge.journal import Journal
+from edge.core.verdicts import Outcome  # noqa: E402
+from edge.journal import Journal  # noqa: E402
 
 
 def main(path: Path, start: int) -> None:

@@ -85,14 +85,7 @@ def test_headquarters_can_still_compare_digests_after_a_drop(tmp_path: Path) -> 
 
 def test_what_the_disk_refuses_waits_and_is_recorded_late(tmp_path: Path) -> None:
     journal = _start(tmp_path / "journal.db", retry_entries=4)
-    number = 0
-    while True:
-        try:
-            kit.record(journal, [number], Outcome.HIT)
-        except JournalUnavailableError as error:
-            assert error.advice
-            break
-        number += 1
+    number = _record_until_refused(journal)
     closing = journal.close_passage(f"passage-{number:06}", code="same", at=kit.START, clock=ClockState.SIGNED)
     with pytest.raises(JournalUnavailableError):
         closing.result(10)
@@ -130,18 +123,24 @@ def test_memory_has_a_limit_and_forgets_clear_first(tmp_path: Path) -> None:
 def test_waiting_entries_are_written_on_the_timer(tmp_path: Path) -> None:
     """No later write is needed: the quiet interval (here 50 ms) tries again."""
     journal = _start(tmp_path / "journal.db")
-    number = 0
-    while not journal.counts().retrying:
-        try:
-            kit.record(journal, [number], Outcome.HIT)
-        except JournalUnavailableError:
-            break
-        number += 1
+    _record_until_refused(journal)
     written = _Signal(journal)
     journal.apply_ack(kit.word(journal, kit.hashes(journal)))
     assert written.wait(10)
     assert journal.counts().retrying == 0
     journal.close()
+
+
+def _record_until_refused(journal: Journal) -> int:
+    """Record HITs until the disk refuses one; its number."""
+    for number in range(10_000):
+        future = journal.record(kit.new_passage(number, Outcome.HIT))
+        error = future.exception(10)
+        if error is not None:
+            assert isinstance(error, JournalUnavailableError)
+            assert error.advice
+            return number
+    raise AssertionError("the quota was never reached")
 
 
 def _fill(file: BinaryIO) -> None:
