@@ -109,6 +109,18 @@ class Broker:
             f"{self.kind} did not start", advice=f"read {self._folder / 'broker.log'}, or run the demo again"
         )
 
+    @property
+    def running(self) -> bool:
+        """True while the process lives."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(5)
+            self.process = None
+
     def stop(self) -> None:
         """End the process by its own id."""
         if self.process is None:

@@ -176,7 +176,9 @@ class Play:
 
     def _has_list(self, list_id: str) -> bool:
         status = self.stage.status()
-        return status is not None and any(x["list"] == list_id for x in status["lists"])
+        return status is not None and any(
+            x["list"] == list_id and x["state"] == "asked" for x in status["lists"]
+        )
 
     def _linked(self) -> bool:
         status = self.stage.status()

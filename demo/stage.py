@@ -59,6 +59,7 @@ port = "page-1.tty"
 [screening]
 required = ["sltd", "national"]
 max_age_days = 3650
+pace_ms = {pace_ms}
 refresh_seconds = 0.2
 
 {headquarters}
@@ -101,13 +102,14 @@ class StageError(BorderpostError):
 class Stage:
     """One post and its headquarters in ``folder``."""
 
-    def __init__(self, folder: Path, *, broker: str = "auto", keep_wire: bool = False) -> None:
+    def __init__(self, folder: Path, *, broker: str = "auto", keep_wire: bool = False, pace_ms: int = 30) -> None:
         self.folder = folder
         self.box, self.hq, self.lists = folder / "box", folder / "hq", folder / "lists"
         for part in (self.box, self.hq, self.lists):
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.broker = Broker(folder, prefer=broker)
         self._keep_wire = keep_wire
+        self._pace_ms = pace_ms
         self.link: Link | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.readers: dict[str, VirtualReader] = {}
@@ -135,7 +137,10 @@ class Stage:
         self.hq_toml.write_text(HQ_TOML.format(port=self.broker.port), encoding="utf-8")
         headquarters = keys[keys.index("[headquarters]") :].strip()
         self.edge_toml.write_text(
-            EDGE_TOML.format(device=DEVICE, headquarters=headquarters, port=self.link.port), encoding="utf-8"
+            EDGE_TOML.format(
+                device=DEVICE, headquarters=headquarters, port=self.link.port, pace_ms=self._pace_ms
+            ),
+            encoding="utf-8",
         )
 
     def publish_list(self, source: str) -> None:
