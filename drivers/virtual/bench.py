@@ -65,11 +65,11 @@ class Bench:
         self._clients: dict[int, Client] = {}
         self._waiting: tuple[float, Answer] | None = None  # until when, who waits
         self._running = True
+        self._plug()  # before the socket: who finds that, finds the port too
         control.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(control))
         self._listener.listen(MAX_CLIENTS)
-        self._plug()
 
     def run(self) -> None:
         """Serve until an order, SIGTERM, or (with the guard) the end of standard input; then clean up."""
