@@ -88,6 +88,7 @@ class Journal:
         self._reading_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._drained = False
         self._ballast = Ballast(path.with_name(path.name + ".ballast"), self._limits.ballast_bytes)
         self.failure: BaseException | None = None
         self.notices: tuple[Notice, ...] = ()
@@ -120,7 +121,8 @@ class Journal:
         if self._thread is None:
             return
         self._closing = True
-        self._queue.put(None)
+        with contextlib.suppress(queue.Full):  # then the thread is dead or stuck, and join says so in time
+            self._queue.put(None, timeout=self._limits.call_seconds)
         self._thread.join(self._limits.call_seconds)
         self._thread = None
         with self._reading_lock:
@@ -222,7 +224,7 @@ class Journal:
         except BaseException as error:
             self.failure = error  # whoever watches the thread reports it and ends the process
         finally:
-            self._closing = True
+            self._closing = self._drained = True
             self._fail_queued()
             self._db.close()
 
@@ -268,6 +270,8 @@ class Journal:
             self._queue.put_nowait(request)
         except queue.Full:
             request.future.set_exception(refused(None))
+        if self._drained:  # the thread ended between the check and the handing over
+            self._fail_queued()
         return request.future
 
     def _call(self, action: Callable[[sqlite3.Connection], T]) -> T:

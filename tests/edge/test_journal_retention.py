@@ -93,6 +93,16 @@ def test_passages_age_from_the_first_trusted_moment_that_saw_them(tmp_path: Path
     journal.close()
 
 
+def test_held_time_does_not_make_entries_look_old(tmp_path: Path) -> None:
+    """Written on day 40 while the floor said day 0: on day 41 it is one day old, not 41."""
+    journal = _started(tmp_path)
+    kit.record(journal, range(3))
+    journal.expire(Trusted(ClockState.HELD, kit.START + kit.days(40), kit.START))
+    assert _all(journal, _at(41)) == [NOTHING]
+    assert journal.counts().passages == 3
+    journal.close()
+
+
 def test_audit_bodies_go_and_later_the_rows_and_the_chain_verifies(tmp_path: Path) -> None:
     journal = _started(tmp_path, batch_rows=4)
     kit.record(journal, range(10))
