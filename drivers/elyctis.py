@@ -10,7 +10,8 @@ Laws:
 2. The dialogue is the table TRANSITIONS and nothing else; every trigger is answered in every state.
 3. Continuous reading switches itself off after one good read: it is armed again after each, and again
    after a quiet while, because a reader on a UART may lose its power without our port noticing.
-4. One 00 flushes a command that the device has half received; it goes before the first and each repeat.
+4. A document that broke off on the way is asked for: the device believes that it has sent it.
+5. One 00 flushes a command that the device has half received; it goes before the first and each repeat.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from drivers.framing import (
     Echo,
     Event,
     Framer,
+    Garbled,
     Info,
     More,
     RowsRead,
@@ -48,6 +50,7 @@ COMMAND = re.compile(b"[" + re.escape(bytes(LONGEST)) + b"]")
 NO_TEXT = re.compile(rb"[^\r\n -~]")
 NO_SWITCH = re.compile(rb"[^\x00\x01]")
 MAX_ROWS = 3
+BROKEN_READ = 16  # bytes of a broken frame from which on it was a document, not noise that looked like a head
 
 
 class State(enum.Enum):
@@ -73,11 +76,12 @@ class Trigger(enum.Enum):
     ABSENT = enum.auto()
     ECHO_ON = enum.auto()
     ECHO_OFF = enum.auto()
+    BROKEN_READ = enum.auto()  # a document began to come and did not end well
     SILENCE = enum.auto()  # the patience of this state is over
 
 
 S, T = State, Trigger
-FRAMES = (T.ROWS, T.ABSENT, T.ECHO_ON, T.ECHO_OFF)
+FRAMES = (T.ROWS, T.ABSENT, T.ECHO_ON, T.ECHO_OFF, T.BROKEN_READ)
 
 
 def _asking(state: State, following: State) -> dict[Trigger, State]:
@@ -93,19 +97,19 @@ TRANSITIONS: dict[State, dict[Trigger, State]] = {
     S.PRODUCT: _asking(S.PRODUCT, S.LOOK),
     S.LOOK: {
         T.OPENED: S.FIRMWARE, T.INFO: S.LOOK, T.ROWS: S.ECHO, T.ABSENT: S.ECHO,
-        T.ECHO_ON: S.LOOK, T.ECHO_OFF: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.LOOK, T.ECHO_OFF: S.LOOK, T.BROKEN_READ: S.ECHO, T.SILENCE: S.ECHO_AGAIN,
     },
     S.ECHO: {
         T.OPENED: S.FIRMWARE, T.INFO: S.ECHO, T.ROWS: S.ECHO, T.ABSENT: S.ECHO,
-        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.BROKEN_READ: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
     S.ECHO_AGAIN: {
         T.OPENED: S.FIRMWARE, T.INFO: S.ECHO_AGAIN, T.ROWS: S.ECHO, T.ABSENT: S.ECHO_AGAIN,
-        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.BROKEN_READ: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
     S.DOCUMENT: {
         T.OPENED: S.FIRMWARE, T.INFO: S.DOCUMENT, T.ROWS: S.ECHO, T.ABSENT: S.DOCUMENT,
-        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.BROKEN_READ: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
 }
 
@@ -158,6 +162,8 @@ class ElyctisCodec:
     def tick(self, now: float) -> list[Event]:
         """See framing.Codec."""
         events = self.framer.tick(now)
+        for event in events:
+            self._interpret(event, now)
         if self._due is not None and now >= self._due:
             self._step(Trigger.SILENCE, now)
         return events
@@ -177,6 +183,8 @@ class ElyctisCodec:
         elif isinstance(event, Info):
             self.facts[FACTS[event.command]] = event.text
             self._step(Trigger.INFO, now)
+        elif isinstance(event, Garbled) and event.count >= BROKEN_READ:
+            self._step(Trigger.BROKEN_READ, now)
 
     def _step(self, trigger: Trigger, now: float) -> None:
         before, after = self.state, TRANSITIONS[self.state][trigger]

@@ -156,6 +156,26 @@ def test_a_document_that_overtakes_the_echo_is_read_and_disarms(line, td3):
     assert line.codec.state is State.ECHO
 
 
+def test_a_document_that_broke_off_is_asked_for_and_read(line, td3):
+    line.open()
+    sent = line.device.present(td3)
+    line.settle(sent[:50])
+    assert line.rows() == []
+    line.later(0.5)
+    assert line.rows() == [td3]
+    assert line.orders[-2:] == [b"I\x00\x00", b"C\x00\x01\x01"]
+    assert line.codec.state is State.DOCUMENT
+
+
+def test_a_document_that_breaks_off_twice_is_left_to_the_hands(line, td3):
+    line.open()
+    sent = line.device.present(td3)
+    for now in (1.0, 2.0):
+        line.codec.feed(sent[:50], now)
+        line.codec.tick(now + 0.5)
+    assert line.codec.bytes_to_send() == b"I\x00\x00" + b"C\x00\x01\x01"
+
+
 def test_answers_to_no_question_are_noise():
     codec = ElyctisCodec()
     assert codec.feed(b"V\x00\x02AB", 0.0) == [Noise(5)]
