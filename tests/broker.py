@@ -132,6 +132,7 @@ class Broker:
                 f"keyfile {tls.key}",
                 "require_certificate true",
                 "use_identity_as_username true",
+                "use_username_as_clientid true",
                 "allow_anonymous false",
             ]
         else:

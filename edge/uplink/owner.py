@@ -167,7 +167,7 @@ class Uplink:
         state = after(self._state, happening)
         if state is not self._state:
             self._state, self._since = state, self._mono()
-            log.info("uplink", state=str(state))
+            log.debug("uplink", state=str(state))
         return state
 
     def _lost(self, problem: str, advice: str) -> None:
@@ -276,6 +276,7 @@ class Uplink:
         self._move(Happening.GRANTED)
         self._problem, self._advice = "", ""
         self._tally.connections += 1
+        log.info("link_up", session=self._session)
         birth = Presence(
             online=True,
             session=self._session,

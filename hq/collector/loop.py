@@ -47,6 +47,7 @@ class Collector:
         self._config, self._keys = config, keys
         self._clock, self._mono, self._new_token, self._jitter = clock, mono, new_token, jitter
         self._out: dict[int, float] = {}  # answers that the broker has not confirmed: number -> since
+        self._trouble = ""  # the last trouble told; '' while all is well
         self._muted = False  # a refusal of answers was logged in this connection
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
@@ -71,12 +72,10 @@ class Collector:
             try:
                 store = self._open_store()
                 self._connection(store)
-            except LineError as error:
-                log.warning("link_down", reason=error.message, advice=error.advice)
             except BorderpostError as error:
-                log.error("collector_stopped", reason=error.message, advice=error.advice)
+                self._tell(error)
             except Exception as error:
-                log.error("collector_fault", error=type(error).__name__)
+                log.error("collector_fault", error=type(error).__name__, place=_place(error))
             finally:
                 if store:
                     store.close()
@@ -84,6 +83,16 @@ class Collector:
             pause = min(pause, self._config.broker.backoff_max_s)
             self.subscribed = False
             self._sleep(pause * (0.5 + self._jitter() / 2))
+
+    def _tell(self, error: BorderpostError) -> None:
+        """Log a trouble once, not at every attempt."""
+        if error.message != self._trouble:
+            self._trouble = error.message
+            log.warning(
+                "link_down" if isinstance(error, LineError) else "collector_stopped",
+                reason=error.message,
+                advice=error.advice,
+            )
 
     def _sleep(self, seconds: float) -> None:
         if not self._stopping:
@@ -168,6 +177,7 @@ class Collector:
                         )
                     line.publish(topic(Topic.HQ_STATE), encode(birth), qos=1, retain=True)
                     self.subscribed = True
+                    self._trouble = ""
                     log.info("collecting", store=birth.store, session=birth.session)
                 case Taken():
                     self._out.pop(event.mid, None)
@@ -190,6 +200,13 @@ class Collector:
                     del self._holdings[device]
                     break
                 self._publish(line, answer)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace else "?"
 
 
 def wait(pipe: int, seconds: float) -> None:
