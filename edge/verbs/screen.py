@@ -1,0 +1,284 @@
+"""``borderpost screen``: one question, or many, put to the lists in a folder.
+
+Laws:
+1. ``--jsonl`` answers every line of input with one line, in order, at once, and goes on whatever a line
+   holds. A line that is no request is answered UNREADABLE with an ``error``.
+2. Input lines are bounded by ``MAX_LINE`` bytes; what is longer is skipped and said.
+3. ``outcome`` is the truth and ``shown`` what a counter would say: this verb is for those who may read
+   the list files themselves. Nothing of a question or an answer is logged.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import click
+import msgspec
+
+from edge.core.errors import BorderpostError
+
+if TYPE_CHECKING:
+    from edge.core.screening import Query, Screener
+    from edge.core.trusted import Trusted
+    from edge.core.verdicts import Verdict
+    from edge.watchlists import OpenList
+
+MAX_LINE: Final = 65_536  # bytes of one line of input
+DAY_SECONDS: Final = 86_400.0
+NULL: Final = msgspec.Raw(b"null")
+_COLOURS: Final = {
+    "HIT": "red", "POSSIBLE": "yellow", "UNREADABLE": "magenta", "INCOMPLETE": "blue", "CLEAR": "green",
+}
+_encoder = msgspec.json.Encoder()
+
+
+class ScreenUsageError(BorderpostError):
+    """The lists to ask are not named."""
+
+
+class _Head(msgspec.Struct):
+    id: msgspec.Raw = NULL  # echoed byte for byte: it may be anything
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+@click.command("screen")
+@click.argument("lines", nargs=-1)
+@click.option("--lists", "folder", type=click.Path(path_type=Path), help="Folder of list generations.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path),
+              help="An edge.toml: its lists folder, required lists and age limits.")
+@click.option("--max-age", "max_age_days", type=click.FloatRange(min=0), metavar="DAYS",
+              help="Lists older than this make the verdict INCOMPLETE (default: no limit).")
+@click.option("--jsonl", is_flag=True, help="One JSON request a line on standard input, one answer a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text for a person.")
+@click.option("--surname", help="Surname, any script.")
+@click.option("--given-names", help="Given names, any script.")
+@click.option("--birth-date", metavar="YYYY[-MM[-DD]]", help="Birth date as far as it is known.")
+@click.option("--sex", type=click.Choice(["M", "F"], case_sensitive=False), help="Sex.")
+@click.option("--nationality", metavar="CODE", help="Nationality, ICAO code.")
+@click.option("--document-number", metavar="NUMBER", help="Document number.")
+@click.option("--issuing-state", metavar="CODE", help="Issuing State, ICAO code.")
+def command(
+    lines: tuple[str, ...], folder: Path | None, config_path: Path | None, max_age_days: float | None,
+    jsonl: bool, as_json: bool, **fields: str | None,
+) -> None:  # fmt: skip
+    """Screen a machine-readable zone or typed fields against lists, and say why.
+
+    LINES are the lines of one document, quoted; or give any of the fields. Ages and review dates are
+    judged by this computer's clock. Without --config and --max-age no list is too old.
+
+    \b
+    Try it:
+      borderpost screen --lists lists --surname ERIKSSON --given-names 'ANNA MARIA' --birth-date 1974
+      borderpost screen --lists lists 'P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<' \\
+                                      'L898902C36UTO7408122F1204159ZE184226B<<<<<10'
+      echo '{"id": 1, "surname": "ERIKSSON", "birth_date": "1974-08-12"}' |
+        borderpost screen --lists lists --jsonl
+
+    \b
+    HIT         a listed document or person: a lead that a person confirms
+    POSSIBLE    something near: look closer
+    UNREADABLE  what was given cannot be screened for certain
+    INCOMPLETE  a list is missing, damaged or too old
+    CLEAR       every list for the fields given was asked and nothing agreed
+
+    \b
+    Exit codes: 0 CLEAR (--jsonl: always)   1 any other verdict   2 wrong usage
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    if jsonl and (lines or given or as_json):
+        raise click.UsageError("--jsonl reads standard input: leave out LINES, fields and --json.")
+    if not jsonl and bool(lines) == bool(given):
+        raise click.UsageError("Give the lines of one document, or fields, or --jsonl.")
+    asked, screener = _lists_and_rules(folder, config_path, max_age_days)
+    _warn(asked)
+    if jsonl:
+        _serve(sys.stdin.buffer, sys.stdout.buffer, asked, screener)
+        return
+    now = _now()
+    zone = [line for text in lines for line in text.strip().split("\n")]
+    verdict = screener.screen(_query({"lines": zone} if lines else given, now), asked, now)
+    if as_json:
+        click.echo(_encoder.encode(answer(NULL, verdict)).decode())
+    else:
+        _show(verdict)
+    if str(verdict.outcome) != "CLEAR":
+        raise SystemExit(1)
+
+
+def answer(id_: msgspec.Raw, verdict: Verdict) -> dict[str, Any]:
+    """The answer of ``--jsonl`` to one question."""
+    return {
+        "id": id_,
+        "outcome": verdict.outcome,
+        "shown": verdict.shown().outcome,
+        "unreadable": verdict.unreadable,
+        "reasons": [
+            {
+                "list": r.list_id, "record": r.record, "kind": r.kind, "score": r.score,
+                "evidence": r.evidence, "outcome": r.outcome, "category": r.category, "action": r.action,
+                "silent": r.silent, "name": r.name,
+            }
+            for r in verdict.reasons
+        ],
+        "coverage": [
+            {
+                "list": c.list_id, "generation": c.generation, "age_seconds": c.age_seconds,
+                "records": c.records, "state": c.state, "required": c.required,
+            }
+            for c in verdict.coverage
+        ],
+    }  # fmt: skip
+
+
+def _refusal(id_: msgspec.Raw, message: str) -> dict[str, Any]:
+    return {"id": id_, "error": message, "outcome": "UNREADABLE", "shown": "UNREADABLE",
+            "unreadable": ["input"], "reasons": [], "coverage": []}  # fmt: skip
+
+
+def _lists_and_rules(
+    folder: Path | None, config_path: Path | None, max_age_days: float | None
+) -> tuple[Sequence[OpenList], Screener]:
+    from edge.core.screening import Screener
+    from edge.watchlists import Watchlists
+
+    required: frozenset[str] | None = None
+    limit = None if max_age_days is None else max_age_days * DAY_SECONDS
+    limits: dict[str, float] = {}
+    if config_path is not None:
+        from edge import config
+
+        settings = config.load(config_path)
+        folder = folder or Path(settings.box.lists_dir)
+        required = frozenset(settings.screening.required)
+        if max_age_days is None:
+            limit = settings.screening.max_age_days * DAY_SECONDS
+            limits = {k: days * DAY_SECONDS for k, days in settings.screening.max_age_days_of.items()}
+    if folder is None:
+        raise ScreenUsageError("no lists to ask", advice="name their folder with --lists, or give --config")
+    return Watchlists.open(folder).lists, Screener(required, limit, limits)
+
+
+def _warn(asked: Sequence[OpenList]) -> None:
+    if not asked:
+        click.echo(
+            "no list is there: every verdict is INCOMPLETE (make one with: borderpost-hq lists build)", err=True
+        )
+    for entry in asked:
+        if entry.problem:
+            click.echo(f"{entry.list_id}: {entry.problem} (copy the list again from headquarters)", err=True)
+
+
+def _serve(source: BinaryIO, sink: BinaryIO, asked: Sequence[OpenList], screener: Screener) -> None:
+    for number, raw in _input_lines(source):
+        if raw is None:
+            reply = _refusal(NULL, f"line {number} is longer than {MAX_LINE} bytes and was skipped")
+        else:
+            reply = _reply(raw, number, asked, screener)
+        sink.write(_encoder.encode(reply) + b"\n")
+        sink.flush()
+
+
+def _reply(raw: bytes, number: int, asked: Sequence[OpenList], screener: Screener) -> dict[str, Any]:
+    id_, request = _understood(raw)
+    if request is None:
+        return _refusal(id_, f"line {number} is not a JSON object")
+    lines = request.get("lines")
+    if lines is not None and not (isinstance(lines, list) and all(isinstance(x, str) for x in lines)):
+        return _refusal(id_, f"line {number}: lines is not an array of strings")
+    now = _now()
+    return answer(id_, screener.screen(_query(request, now), asked, now))
+
+
+def _query(request: Mapping[str, Any], now: Trusted) -> Query:
+    from edge.core.mrz import parse
+    from edge.core.screening import Query
+
+    lines = request.get("lines")
+    if lines is None:
+        return Query.of_fields(request)
+    assert now.time is not None
+    return Query.of_document(parse(lines, today=now.time.date()))
+
+
+def _now() -> Trusted:
+    from edge.core.trusted import ClockState, Trusted
+
+    now = datetime.now(UTC)
+    return Trusted(ClockState.SYSTEM, now, now)
+
+
+def _understood(raw: bytes) -> tuple[msgspec.Raw, dict[str, Any] | None]:
+    """The request's id and its object; (null, None) if it is none. Garbled text is read leniently."""
+    try:
+        head = _head.decode(raw)
+        request = msgspec.json.decode(raw)
+        return head.id, request if isinstance(request, dict) else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass
+    try:
+        found = json.loads(raw.decode("utf-8", "replace"))
+        text = json.dumps(found, allow_nan=False)
+        clean = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        clean = _without_surrogates(clean)
+        if not isinstance(clean, dict):
+            return NULL, None
+        return msgspec.Raw(json.dumps(clean.get("id")).encode("ascii")), clean
+    except (ValueError, RecursionError):
+        return NULL, None
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(v) for v in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return value
+
+
+def _input_lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Numbered lines without blank ones; None for one that is too long."""
+    number = 0
+    while raw := source.readline(MAX_LINE + 1):
+        number += 1
+        if len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+            while (more := source.readline(MAX_LINE)) and not more.endswith(b"\n"):
+                pass
+            yield number, None
+        elif stripped := raw.removeprefix(b"\xef\xbb\xbf").strip():
+            yield number, stripped
+
+
+def _show(verdict: Verdict) -> None:
+    """For a person: colour on a terminal, plain lines in a pipe."""
+    terminal = sys.stdout.isatty()
+    word = str(verdict.outcome)
+    click.echo(click.style(word, fg=_COLOURS[word], bold=True) if terminal else word)
+    shown = verdict.shown().outcome
+    if shown is not verdict.outcome:
+        click.echo(f"  a counter shows {shown}: the rest is silent")
+    for doubt in verdict.unreadable:
+        click.echo(f"  doubtful: {doubt}")
+    for reason in verdict.reasons:
+        silent = ", silent" if reason.silent else ""
+        click.echo(f"{reason.outcome}  {reason.list_id} {reason.record}  {reason.kind}  {reason.score:.2f}{silent}")
+        if reason.name:
+            click.echo(f"  {reason.name}")
+        if reason.category or reason.action:
+            click.echo(f"  {': '.join(filter(None, (reason.category, reason.action)))}")
+        for line in reason.evidence:
+            pair = " ~ ".join(filter(None, (line.query, line.listed)))
+            worth = f"  {line.similarity:.2f} x {line.weight:.2f}" if line.weight else ""
+            points = f"  {line.points:+.2f}" if line.points else ""
+            click.echo(f"    {line.rule:<40}{pair}{worth}{points}")
+    for part in verdict.coverage:
+        age = "age unknown" if part.age_seconds is None else f"{part.age_seconds / DAY_SECONDS:.1f} days old"
+        click.echo(f"{part.list_id}: {part.state}, generation {part.generation}, {part.records:,} records, {age}")
