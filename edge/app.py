@@ -249,7 +249,7 @@ class Box:
 
     def _watch_lists(self) -> None:
         while not self.crew.stopping.wait(self.config.screening.refresh_seconds):
-            fresh = self.lists.refresh()
+            fresh = self.lists.refresh(high_water=self.state.high_water())
             if fresh is not self.lists:
                 self.lists = fresh
                 self._warm()

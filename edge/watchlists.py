@@ -6,7 +6,8 @@ Laws:
    and modification time stay the same.
 2. The newest sound generation serves. A damaged newer one is named in ``problem``; the box keeps
    screening on the older.
-3. Never back: a list whose newest sound generation is below the high-water mark is not opened.
+3. Never back: a list whose newest sound generation lies below the high-water mark is still asked, because a
+   hit on old data is a hit, but it is ``behind``: screening counts it as damaged, and nothing is CLEAR.
 4. Files are mapped read-only and never changed in place; ``refresh`` gives a new value and leaves
    the old one working for whoever still holds it.
 5. ``problem`` texts carry list ids and numbers of generations, nothing else from inside a list.
@@ -57,6 +58,7 @@ class OpenList:
     documents: DocumentTable | None
     persons: PersonTable | None
     problem: str | None
+    behind: bool = False  # the generation in use is older than one that was accepted before
     seen: tuple[int, ...] = field(default=(), repr=False)  # generations that were on disk, newest first
 
 
@@ -136,9 +138,9 @@ def _open_list(root: Path, list_id: str, mark: int) -> OpenList:
     seen = _generations(folder)
     problems: list[str] = []
     for generation in seen[:TRIED_GENERATIONS]:
-        if generation < mark:
+        behind = generation < mark
+        if behind:
             problems.append(f"generation {generation} is older than {mark}, which was accepted before")
-            break
         try:
             manifest, documents, persons = _open_generation(folder, list_id, generation)
         except LayoutError as error:
@@ -148,8 +150,8 @@ def _open_list(root: Path, list_id: str, mark: int) -> OpenList:
             why = error.strerror or "input/output error"
             problems.append(f"generation {generation} cannot be read: {why}")
             continue
-        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, seen)
-    return OpenList(list_id, None, None, None, "; ".join(problems) or "no generation is there", seen)
+        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen)
+    return OpenList(list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen)
 
 
 def _open_generation(

@@ -33,6 +33,7 @@ class MemoryList:
     documents: DocumentTable | None
     persons: PersonTable | None
     problem: str | None = None
+    behind: bool = False
 
 
 def memory_list(

@@ -147,11 +147,12 @@ def test_a_manifest_of_another_list_or_with_other_counts_is_refused(tmp_path: Pa
     assert "counts" in (only(Watchlists.open(tmp_path / "counts")).problem or "")
 
 
-def test_a_generation_below_the_high_water_mark_is_refused(tmp_path: Path) -> None:
+def test_a_generation_below_the_high_water_mark_is_asked_but_counts_as_damaged(tmp_path: Path) -> None:
     put(tmp_path, "un", 4)
-    assert generation(only(Watchlists.open(tmp_path, high_water={"un": 4}))) == 4
+    entry = only(Watchlists.open(tmp_path, high_water={"un": 4}))
+    assert (generation(entry), entry.behind, entry.problem) == (4, False, None)
     entry = only(Watchlists.open(tmp_path, high_water={"un": 5}))
-    assert generation(entry) is None
+    assert (generation(entry), entry.behind) == (4, True)
     assert entry.problem == "generation 4 is older than 5, which was accepted before"
 
 

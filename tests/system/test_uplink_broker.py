@@ -387,6 +387,17 @@ def test_mutual_tls(world: World, stack: ExitStack) -> None:
     assert [other.pending for other in (bare, false, mask)] == [1, 1, 1]
     assert hq.held() == 26
 
+    # The page's advice for a stolen post holds for a connection that is open.
+    broker.set_acl(_documented("acl") + "\nuser box-one\ntopic deny #\n")
+    until(lambda: _refused(post), "the stolen post is refused")
+    assert post.pending > 0
+
+
+def _refused(post: Post) -> bool:
+    post.record(1)  # the broker reads its list a moment after it is told to: what came before is not counted
+    until(lambda: post.pending == 0 or post.uplink.status().tally.refused, "an answer")
+    return post.uplink.status().tally.refused > 0
+
 
 def _documented(language: str) -> str:
     """A block of the operator's page, so that what stands there is what was tried."""

@@ -29,6 +29,9 @@ class ScreenList(Protocol):
     @property
     def problem(self) -> str | None:
         """What is wrong with the newest generation, if anything."""
+    @property
+    def behind(self) -> bool:
+        """True if the generation in use is older than one that was accepted before."""
 
 
 @dataclass(frozen=True, slots=True)

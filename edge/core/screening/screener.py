@@ -97,7 +97,7 @@ class Screener:
 
     def _standing(self, one: ScreenList, now: Trusted) -> CoverageState:
         manifest = one.manifest
-        if manifest is None or one.documents is None or one.persons is None:
+        if manifest is None or one.documents is None or one.persons is None or one.behind:
             return CoverageState.DAMAGED
         limit = self.max_age_seconds_of.get(one.list_id, self.max_age_seconds)
         if limit is not None:
