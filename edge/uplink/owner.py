@@ -24,8 +24,9 @@ from edge.core.sealing import SignPublic, key_id
 from edge.core.trusted import ClockState
 from edge.core.wire import Event, Health, Presence, Topic, encode, topic
 from edge.uplink.line import Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken, Will
+from edge.uplink.sides import Ears, Outbox, Tally
 from edge.uplink.states import Happening, State, after
-from edge.uplink.talk import REFUSED, Ears, Outbox, StalledError, Talk, Tally
+from edge.uplink.talk import REFUSED, StalledError, Talk
 
 TURN_S = 1.0  # longest wait in one turn: a stop is seen within it even if the wake pipe fails
 MAX_EVENTS = 100  # events waiting for a link; the oldest go

@@ -12,10 +12,7 @@ Laws:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from edge.config import UplinkConfig
 from edge.core.acks import AckOutcome, judge
@@ -33,6 +30,7 @@ from edge.core.wire import (
     topic,
 )
 from edge.journal.model import Counts, OutboxItem
+from edge.uplink.sides import Ears, Outbox, Publish, Tally
 from edge.uplink.states import Happening, State
 
 SYNC_EXPIRY_S = 60  # a sync that no collector took in this time is pointless
@@ -43,53 +41,8 @@ MAX_WAIT_S = 300.0  # longest ack wait and refusal pause
 PAST_SESSIONS = 8  # earlier syncs of this connection whose late answers are no alarm
 
 
-class Outbox(Protocol):
-    """What the uplink needs of the journal. Every call may block for the journal's own limit."""
-
-    def counts(self) -> Counts:
-        """The journal in figures."""
-
-    def pending(self, after: int, limit: int) -> Sequence[OutboxItem]:
-        """Rows not yet acked with a seq above ``after``, ascending, at most ``limit``."""
-
-    def apply_ack(self, payload: AckPayload) -> AckOutcome:
-        """Mark rows as delivered if the digest fits."""
-
-    def apply_holdings(self, payload: AckPayload) -> AckOutcome:
-        """Compare the span with the shelf: rows that headquarters lacks become pending."""
-
-
-class Publish(Protocol):
-    """Hands one message to the broker; gives the number that its PUBACK will carry."""
-
-    def __call__(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0) -> int:
-        """Queue it."""
-
-
 class StalledError(Exception):
     """The broker holds messages and has not confirmed any for too long."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened on this box's uplink since the start. Never tells one outcome from another."""
-
-    sent: int = 0  # passage messages handed to the broker, resent ones included
-    taken: int = 0  # confirmed by the broker
-    refused: int = 0  # refused by the broker (PUBACK reason >= 0x80)
-    believed: int = 0  # acks and holdings that were believed
-    disbelieved: dict[str, int] = field(default_factory=dict)  # by AckOutcome
-    syncs: int = 0
-    late: int = 0  # times that an ack stayed out and a new sync was made
-    connections: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who is told: signed time (aware datetime), and alarms by code with figures, never with data."""
-
-    signed_time: Callable[[datetime], None]
-    alarm: Callable[[str, Mapping[str, str | int]], None]
 
 
 class Talk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 from collections.abc import Callable, Iterator
@@ -58,7 +59,8 @@ class Collector:
     def stop(self) -> None:
         """Ask ``run`` to end; safe from a signal handler and from any thread."""
         self._stopping = True
-        os.write(self._wake_write, b"s")
+        with contextlib.suppress(BlockingIOError):  # full of wakes already
+            os.write(self._wake_write, b"s")
 
     def check(self) -> None:
         """Open the database once, so that a wrong path is told at the start. Raises StoreError."""

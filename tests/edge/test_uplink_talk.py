@@ -34,8 +34,9 @@ from edge.core.wire import (
     topic,
 )
 from edge.journal import Journal
+from edge.uplink.sides import Ears, Tally
 from edge.uplink.states import Happening, State, after
-from edge.uplink.talk import Ears, StalledError, Talk, Tally, merged
+from edge.uplink.talk import StalledError, Talk, merged
 from hq.collector.answers import Speaker
 from hq.collector.intake import Intake
 from hq.config import CollectorConfig
