@@ -1,0 +1,232 @@
+"""Names: the rules between tokens, the score, and candidate search that loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
+
+from edge.core.matching import QueryName, pair, score, score_texts, search
+from edge.core.matching.index import Known, NameIndex, TokenLikes, candidates, compare, half_ids, halves, split_of
+from edge.core.matching.pairs import max_edits
+from edge.core.matching.scoring import NameScore
+from edge.core.names import keys, skeleton
+from edge.core.watch import EntryName, PersonEntry, PersonTable, build_persons, letter_mask
+
+
+def table_of(names: Iterable[str]) -> PersonTable:
+    return PersonTable(
+        build_persons(PersonEntry(f"T{i}", (EntryName(name, "primary"),)) for i, name in enumerate(names))
+    )
+
+
+class Exhaustive(NameIndex):
+    """The same index without any prefilter: every token is compared with every listed token."""
+
+    def likes(self, token: str) -> TokenLikes:
+        every = range(self.table.n_tokens)
+        splits = []
+        for left, right in halves(token):
+            first, second = half_ids(left, every, self.table), half_ids(right, every, self.table)
+            if first and second:
+                splits.append(split_of(left, first, right, second, self.table))
+        return TokenLikes(compare(token, every, self.table), tuple(splits))
+
+    def prefix(self, token: str) -> tuple[int, int]:
+        hits = [i for i in range(self.table.n_tokens) if self.table.token(i).startswith(token)]
+        return (hits[0], hits[-1] + 1) if hits else (0, 0)
+
+
+def full_scan(query: QueryName, table: PersonTable) -> list[tuple[int, NameScore]]:
+    """Every listed name scored, none left out."""
+    known = Known(query, Exhaustive(table))
+    found = []
+    for name_id in range(table.n_names):
+        scored = score(query, list(table.name(name_id).tokens), known, explain=False)
+        if scored is not None:
+            found.append((name_id, scored))
+    return found
+
+
+# -- pairs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "rule", "least"),
+    [
+        ("ERIKSSON", "ERIKSSON", "exact", 1.0),
+        ("MOHAMED", "MUHAMMAD", "skeleton", 0.90),
+        ("MHMD", "MOHAMED", "skeleton", 0.88),
+        ("GAMAL", "JAMAL", "skeleton", 0.85),
+        ("ALTIKRITI", "TIKRITI", "article", 0.90),
+        ("ENNAJAR", "NAJAR", "article", 0.90),
+        ("ERIKSON", "ERIKSSON", "skeleton", 0.95),
+        ("LINGDREN", "LINDGREN", "edit 1", 0.85),
+        ("SUNDERLAND", "SUNDERBAND", "edit 1", 0.85),
+        ("BN", "BEN", "skeleton", 0.90),
+    ],
+)
+def test_pairs_that_agree(a: str, b: str, rule: str, least: float) -> None:
+    for query, listed in ((a, b), (b, a)):
+        found = pair(query, listed)
+        assert found.rule == rule
+        assert found.similarity >= least
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("KIM", "TIM"), ("LEE", "LEO"), ("SEO", "CHOE"), ("KIM", "KAMAL"), ("TAWFIK", "SHAFIK"), ("ALI", "ALOU"),
+     ("ALBERT", "BERT"), ("KARIM", "SALIM")],
+)  # fmt: skip
+def test_pairs_that_do_not(a: str, b: str) -> None:
+    assert pair(a, b).similarity == 0
+    assert pair(b, a).similarity == 0
+
+
+def test_the_swap_of_neighbours_is_one_edit() -> None:
+    assert pair("WERFALLI", "WEFRALLI").rule == "edit 1"
+
+
+TOKEN = st.text("ABDEHIKLMNOSTUG", min_size=1, max_size=12)
+
+
+@given(TOKEN, TOKEN)
+@settings(max_examples=600)
+def test_letter_masks_bound_the_edits(a: str, b: str) -> None:
+    edits = OSA.distance(a, b)
+    mask_a, mask_b = letter_mask(a), letter_mask(b)
+    assert (mask_a & ~mask_b).bit_count() <= edits
+    assert (mask_b & ~mask_a).bit_count() <= edits
+    assert abs(len(a) - len(b)) <= edits
+
+
+@given(TOKEN, TOKEN)
+@settings(max_examples=600)
+def test_similarity_is_a_share_and_bounded_by_its_rule(a: str, b: str) -> None:
+    found = pair(a, b)
+    assert found.similarity == 0 or 0.70 <= found.similarity <= 1
+    assert (found.similarity == 1) == (a == b)
+    if found.rule.startswith("edit"):
+        assert OSA.distance(a, b) <= max_edits(max(len(a), len(b)))
+    if found.rule == "skeleton":
+        assert skeleton(b) in keys(a)
+
+
+# -- the score -----------------------------------------------------------------------------------------------
+
+
+def scored(query: str, listed: str, *, cut: bool = False) -> NameScore | None:
+    return score_texts(QueryName.of_text(query, cut=cut), listed)
+
+
+def test_order_and_case_do_not_count() -> None:
+    found = scored("ERIKSSON<<ANNA<MARIA", "Anna Maria Eriksson")
+    assert found is not None
+    assert found.score == 1
+    assert found.complete
+
+
+def test_one_common_token_is_no_match() -> None:
+    assert scored("Lindgren Mohamed", "Mohamed Bergstrom") is None
+
+
+def test_two_weak_tokens_are_no_match() -> None:
+    assert scored("ABDUL BIN LINDGREN", "ABD BIN BERGSTROM") is None
+
+
+def test_left_over_tokens_cost() -> None:
+    full = scored("Viktor Lindgren", "Viktor Lindgren")
+    more = scored("Viktor Lindgren", "Viktor Lindgren Bergstrom")
+    other = scored("Viktor Lindgren Sandqvist", "Viktor Lindgren Bergstrom")
+    assert full is not None
+    assert more is not None
+    assert other is not None
+    assert full.score > more.score > other.score
+    assert not more.complete
+
+
+def test_joined_and_split_tokens_meet() -> None:
+    for query, listed in (("KIM MINJUN", "Kim Min-jun"), ("KIM MIN JUN", "Kim Minjun")):
+        found = scored(query, listed)
+        assert found is not None
+        assert found.score >= 0.97
+        assert {"joined", "split"} & {e.rule for e in found.evidence}
+
+
+@pytest.mark.parametrize(
+    ("field", "listed"),
+    [
+        ("NILAVADHANANANDA<<CHAYAPA<DEJTHAMRONG<K", "Chayapa Dejthamrong Krasuang Nilavadhanananda"),
+        ("BENNELONG<WOOLOOM<WAR<WARN<<D<P", "Dingo Potoroo Bennelong Wooloomooloo Warrandyte Warnambool"),
+        ("ABDELR<MOUHAM<ZAFIR<AL<DABIDI<AL<JAHANI", "Abdelrahman Mouhamad Zafir al-Dabidi al-Jahani"),
+        ("WERFALLI<<MOKHTAR<SALEM<ABD<AL<GHA", "Mokhtar Salem Abd al-Ghaffar Bashir al-Werfalli"),
+    ],
+)
+def test_a_name_that_the_zone_cut_agrees(field: str, listed: str) -> None:
+    cut = scored(field, listed, cut=True)
+    assert cut is not None
+    assert cut.score >= 0.88
+    whole = scored(field, listed)
+    assert whole is None or whole.score < cut.score
+
+
+def test_every_score_is_explained_token_by_token() -> None:
+    found = scored("ALTIKRITI<<MOHAMED<VIKTOR", "Muhammad Bashir al-Tikriti")
+    assert found is not None
+    rules = {(e.query, e.listed): e.rule for e in found.evidence}
+    assert rules["MOHAMED", "MUHAMMAD"] == "skeleton"
+    assert rules["ALTIKRITI", "TIKRITI"] == "article"
+    assert rules["VIKTOR", ""] == "unmatched"
+    assert rules["", "BASHIR"] == "unmatched"
+    joined = [e for e in found.evidence if e.similarity]
+    left = sum(e.weight for e in found.evidence if not e.similarity)
+    total = sum(e.weight * e.similarity for e in joined) / (sum(e.weight for e in joined) + left)
+    assert found.score == pytest.approx(total, abs=0.002)
+
+
+@pytest.mark.parametrize("typo", ["SUHARTOX", "SUHARTA"])
+def test_a_record_of_one_token_needs_equality(typo: str) -> None:
+    exact = scored("SUHARTONO", "Suhartono")
+    assert exact is not None
+    assert exact.one_token
+    assert scored("SOEHARTONO", "Suhartono") is not None
+    assert scored(typo, "Suhartono") is None
+
+
+# -- candidates ----------------------------------------------------------------------------------------------
+
+PARTS = st.sampled_from(
+    """MOHAMED MUHAMMAD AHMED ALI OMAR ABDUL ABDALLAH RAHMAN RACHID RASHID SALIM SELIM SALEM KARIM TIKRITI ALTIKRITI
+    ENNAJAR NAJAR BIN BEN ABU BAKR ABUBAKR SALAH DIN SALAHEDDINE KIM KYM MIN JUN MINJUN LEE LI GAMAL JAMAL JML A D
+    LINDGREN LINDGERN ERIKSSON ERIKSON WERFALLI WERFALI WERF BENNELONG BENN X HAJI MHMD محمد خالد KHALED KHALID""".split()  # noqa: SIM905
+)
+NAME = st.lists(PARTS, min_size=1, max_size=6).map(" ".join)
+
+
+@given(st.lists(NAME, min_size=1, max_size=25), NAME, st.booleans())
+@settings(max_examples=250)
+def test_search_finds_exactly_what_a_full_scan_finds(listed: list[str], asked: str, cut: bool) -> None:
+    table = table_of(listed)
+    query = QueryName.of_text(asked, cut=cut)
+    assert search(query, table, 0.0) == full_scan(query, table)
+
+
+@given(st.lists(st.lists(TOKEN, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=30), st.data())
+@settings(max_examples=250)
+def test_search_is_exact_on_arbitrary_letters_too(listed: list[str], data: st.DataObject) -> None:
+    table = table_of(listed)
+    base = data.draw(st.sampled_from(listed))
+    at = data.draw(st.integers(0, len(base) - 1))
+    asked = base[:at] + data.draw(TOKEN) + base[at + data.draw(st.integers(0, 2)) :]
+    query = QueryName.of_text(asked, cut=data.draw(st.booleans()))
+    assert search(query, table, 0.0) == full_scan(query, table)
+
+
+def test_candidates_are_few() -> None:
+    table = table_of([f"LINDGREN {a}{b}ORSEN" for a in "BDFGHJKLMNPRSTV" for b in "AEIOU"])
+    query = QueryName.of_text("LINDGREN HALORSEN")
+    index = NameIndex(table)
+    assert 1 <= len(candidates(Known(query, index), index)) < table.n_names / 2
