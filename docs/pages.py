@@ -50,8 +50,8 @@ def _helps(name: str, command: click.Command, level: int) -> list[str]:
 def configuration_page() -> str:
     """Every setting with type, default and meaning."""
     head = (
-        "# Configuration\n\nWritten from the settings' own comments by `python docs/pages.py`. Unknown keys are errors; "
-        "relative paths are taken\nfrom the folder of the file.\n"
+        "# Configuration\n\nWritten from the settings' own comments by `python docs/pages.py`. Unknown keys are "
+        "errors; relative paths are taken\nfrom the folder of the file.\n"
     )
     return "\n".join([head, *_file("edge.toml (the box)", "edge"), *_file("hq.toml (headquarters)", "hq")])
 
@@ -60,7 +60,7 @@ def _file(title: str, package: str) -> list[str]:
     import importlib
 
     module = importlib.import_module(f"{package}.config")
-    notes = _notes(ROOT / package / "config.py")
+    notes = {**_notes(ROOT / "common" / "settings.py"), **_notes(ROOT / package / "config.py")}
     parts = [f"## {title}\n"]
     for field in msgspec.structs.fields(module.Config):
         section, table = _section(field.type)

@@ -19,11 +19,12 @@ from typing import Any
 
 import structlog
 
+from common.settings import ConfigError
 from drivers.api import DriverMisuse
 from drivers.catalog import open_reader
 from edge import systemd
 from edge.clock import ClockPolicy, TrustedClock, Word
-from edge.config import Config, ConfigError, ReaderConfig
+from edge.config import Config, ReaderConfig
 from edge.core import sealing
 from edge.core.screening import Query, Screener
 from edge.core.wire import BODY_TYPE

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.config import Config, TlsConfig
+from common.settings import TlsConfig
+from edge.config import Config
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
 from edge.journal import read_only

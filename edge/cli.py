@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
-from edge.errors import guarded
+from common.command import LazyVerbs, guarded
 
 VERBS = {
     "run": "run the box: readers, counters, journal, uplink",
@@ -23,28 +22,9 @@ VERBS = {
 }
 
 
-class LazyVerbs(click.Group):
-    """Imports a verb's module when the verb is named, so that each starts fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Verbs in the order of the table above."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """The verb's click command, or None for an unknown word."""
-        if cmd_name not in VERBS:
-            return None
-        command = importlib.import_module(f"edge.verbs.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        """List the verbs without importing any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyVerbs, verbs=VERBS, package="edge.verbs", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="borderpost")
 def borderpost() -> None:
     """The box of a border post: reads travel documents, screens them, records and reports.

@@ -8,15 +8,13 @@ Laws:
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from edge.core.errors import BorderpostError
-
-MAX_CONFIG_BYTES = 256 * 1024
+from common import settings
+from common.settings import ConfigError, Section, TlsConfig
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
@@ -26,15 +24,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
 
 
-class ConfigError(BorderpostError):
-    """The configuration file is absent, unreadable or wrong; the message names the file and the key."""
-
-
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every section: immutable, and unknown keys are refused."""
-
-
-class BoxConfig(_Section, frozen=True):
+class BoxConfig(Section, frozen=True):
     """Who this box is and where it keeps things."""
 
     device: DeviceId                                  # the box's own id; certificate common name
@@ -44,7 +34,7 @@ class BoxConfig(_Section, frozen=True):
     socket: str = "/run/borderpost/counter.sock"      # the counter's local socket
 
 
-class CounterConfig(_Section, frozen=True):
+class CounterConfig(Section, frozen=True):
     """One desk or lane."""
 
     name: Name                                        # as officers call it
@@ -52,26 +42,26 @@ class CounterConfig(_Section, frozen=True):
     readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]  # names of [[reader]] entries
 
 
-class ReaderConfig(_Section, frozen=True):
+class ReaderConfig(Section, frozen=True):
     """One passport reader. ``settings`` belong to the driver and are checked by it."""
 
     name: Name                                        # as technicians call it
     driver: str                                       # elyctis or text, see docs/drivers.md
     port: str                                         # /dev/serial/by-id/… or by-path/…, or a URL of a terminal server
-    settings: dict[str, Any] = {}                     # the driver's own, see docs/drivers.md
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)  # the driver's own, see docs/drivers.md
 
 
-class ScreeningConfig(_Section, frozen=True):
+class ScreeningConfig(Section, frozen=True):
     """Which lists must be there, how old they may be, and how evenly verdicts come."""
 
     required: tuple[ListId, ...] = ()                 # missing, damaged or stale: INCOMPLETE
     max_age_days: Days = 7.0                          # for every list that has no own limit below
-    max_age_days_of: dict[ListId, Days] = {}          # limits of single lists, by list id
+    max_age_days_of: dict[ListId, Days] = msgspec.field(default_factory=dict)  # limits of single lists, by list id
     pace_ms: Annotated[int, msgspec.Meta(ge=0, le=500)] = 30  # verdicts leave on this grid after the last byte
     refresh_seconds: Seconds = 5.0                    # how often the lists folder is looked at
 
 
-class HeadquartersConfig(_Section, frozen=True):
+class HeadquartersConfig(Section, frozen=True):
     """Headquarters' public keys, as `borderpost-hq keys create` prints them (base64, raw)."""
 
     seal_key: str                                     # X25519: bodies are sealed to it
@@ -79,15 +69,7 @@ class HeadquartersConfig(_Section, frozen=True):
     escrow_keys: tuple[str, ...] = ()                 # further recipients of every body
 
 
-class TlsConfig(_Section, frozen=True):
-    """Mutual TLS towards the broker; all three are PEM files."""
-
-    ca: str                                           # whom the box believes
-    cert: str                                         # the box's certificate; its common name is the device id
-    key: str                                          # its private key, readable for the box alone
-
-
-class UplinkConfig(_Section, frozen=True):
+class UplinkConfig(Section, frozen=True):
     """The way to the broker. Leave the section out for a box without a link."""
 
     host: str                                         # the broker, as its certificate names it
@@ -104,14 +86,14 @@ class UplinkConfig(_Section, frozen=True):
     await_ack: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 1000     # messages awaiting headquarters
 
 
-class ClockConfig(_Section, frozen=True):
+class ClockConfig(Section, frozen=True):
     """Where trusted time comes from: headquarters' signed word, or a system clock someone disciplines."""
 
     source: Literal["signed", "system"] = "signed"    # system: NTP, GPS or a good RTC keeps the clock
     held_days: Days = 45.0                            # how far past the last signed word a clock is believed
 
 
-class JournalConfig(_Section, frozen=True):
+class JournalConfig(Section, frozen=True):
     """Limits of the record of what happened."""
 
     max_mb: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 512  # quota of the database, in MiB
@@ -121,14 +103,14 @@ class JournalConfig(_Section, frozen=True):
     commit_timeout_ms: Annotated[int, msgspec.Meta(ge=10, le=10000)] = 500  # after it: NOT RECORDED
 
 
-class LogConfig(_Section, frozen=True):
+class LogConfig(Section, frozen=True):
     """Log lines go to standard error (the journal of the system keeps them)."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"  # least weight of a line that is written
     format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal, else JSON lines
 
 
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """The whole of edge.toml."""
 
     box: BoxConfig
@@ -144,24 +126,13 @@ class Config(_Section, frozen=True):
 
 def load(path: Path) -> Config:
     """Read and check one edge.toml. Raises ConfigError naming file and key."""
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes", advice="give the right file")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{path}: {reason}", advice="give the box's edge.toml with --config") from error
+    text = settings.read(path, advice="give the box's edge.toml with --config")
     return parse(text, where=str(path), base=path.resolve().parent)
 
 
 def parse(text: str, *, where: str, base: Path) -> Config:
     """The same from text; relative paths are taken from ``base``."""
-    try:
-        config = msgspec.convert(tomllib.loads(text), Config)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}", advice="mend that line") from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}", advice="see docs/configuration.md for that key") from error
+    config = settings.convert(text, Config, where=where)
     _check_names(config, where)
     return _absolute(config, base)
 
@@ -194,8 +165,7 @@ def _absolute(config: Config, base: Path) -> Config:
     )
     uplink = config.uplink
     if uplink and uplink.tls:
-        tls = TlsConfig(ca=at(uplink.tls.ca), cert=at(uplink.tls.cert), key=at(uplink.tls.key))
-        uplink = msgspec.structs.replace(uplink, tls=tls)
+        uplink = msgspec.structs.replace(uplink, tls=uplink.tls.absolute(base))
     readers = tuple(
         r if "://" in r.port else msgspec.structs.replace(r, port=at(r.port)) for r in config.reader
     )

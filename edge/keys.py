@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge.config import Config, ConfigError
+from common.settings import ConfigError
+from edge.config import Config
 from edge.core import sealing
 
 

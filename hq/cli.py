@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
-from hq.errors import guarded
+from common.command import LazyVerbs, guarded
 
 VERBS = {
     "run": "collect what the posts send, and answer for it with a signature",
@@ -19,28 +18,9 @@ VERBS = {
 }
 
 
-class LazyVerbs(click.Group):
-    """Imports a verb's module when the verb is named, so that each starts fast."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Verbs in the order of the table above."""
-        return list(VERBS)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb's click command, or None for an unknown word."""
-        if cmd_name not in VERBS:
-            return None
-        command = importlib.import_module(f"hq.verbs.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs without importing any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-
-@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyVerbs, verbs=VERBS, package="hq.verbs", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="borderpost")
 def headquarters() -> None:
     """Headquarters of the border posts: collects passages, shows hits, watches over the posts.

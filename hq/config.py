@@ -7,31 +7,25 @@ Laws:
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from hq.errors import ConfigError
-
-MAX_CONFIG_BYTES = 256 * 1024
+from common import settings
+from common.settings import ConfigError, Section, TlsConfig
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every section: immutable, and unknown keys are refused."""
-
-
-class StoreConfig(_Section, frozen=True):
+class StoreConfig(Section, frozen=True):
     """Headquarters' database."""
 
     path: str = "hq.sqlite"
 
 
-class KeysConfig(_Section, frozen=True):
+class KeysConfig(Section, frozen=True):
     """The private keys, as `borderpost-hq keys create` makes them."""
 
     seal: tuple[str, ...] = ("keys/seal.pem",)  # X25519, opens what the posts sealed; older ones too
@@ -39,15 +33,7 @@ class KeysConfig(_Section, frozen=True):
     passphrase_file: str | None = None  # one line; leave out for keys without a passphrase
 
 
-class TlsConfig(_Section, frozen=True):
-    """Mutual TLS towards the broker; all three are PEM files."""
-
-    ca: str
-    cert: str
-    key: str
-
-
-class BrokerConfig(_Section, frozen=True):
+class BrokerConfig(Section, frozen=True):
     """The way to the broker."""
 
     host: str = "127.0.0.1"
@@ -60,7 +46,7 @@ class BrokerConfig(_Section, frozen=True):
     backoff_max_s: Seconds = 60.0
 
 
-class CollectorConfig(_Section, frozen=True):
+class CollectorConfig(Section, frozen=True):
     """Limits of the collecting thread."""
 
     # Batches form by themselves: whatever came in while the last one was written is the next one.
@@ -72,7 +58,7 @@ class CollectorConfig(_Section, frozen=True):
     health_interval_s: Seconds = 60.0  # as the posts are configured; three without a word is silence
 
 
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """The whole of hq.toml."""
 
     store: StoreConfig = StoreConfig()
@@ -83,24 +69,13 @@ class Config(_Section, frozen=True):
 
 def load(path: Path) -> Config:
     """Read and check one hq.toml. Raises ConfigError naming file and key."""
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes", advice="give the right file")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{path}: {reason}", advice="give headquarters' hq.toml with --config") from error
+    text = settings.read(path, advice="give headquarters' hq.toml with --config")
     return parse(text, where=str(path), base=path.resolve().parent)
 
 
 def parse(text: str, *, where: str, base: Path) -> Config:
     """The same from text; relative paths are taken from ``base``."""
-    try:
-        config = msgspec.convert(tomllib.loads(text), Config)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}", advice="mend that line") from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}", advice="see docs/headquarters.md for that key") from error
+    config = settings.convert(text, Config, where=where)
     if config.broker.backoff_max_s < config.broker.backoff_min_s:
         raise ConfigError(
             f"{where}: broker.backoff_max_s is below broker.backoff_min_s",
@@ -114,8 +89,7 @@ def _absolute(config: Config, base: Path) -> Config:
     keys, tls = config.keys, config.broker.tls
     broker = config.broker
     if tls:
-        tls = TlsConfig(ca=str(base / tls.ca), cert=str(base / tls.cert), key=str(base / tls.key))
-        broker = replace(broker, tls=tls)
+        broker = replace(broker, tls=tls.absolute(base))
     return replace(
         config,
         store=replace(config.store, path=str(base / config.store.path)),

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("edge", "drivers", "provisioning", "hq", "demo")
+OUR_CODECS = ("drivers.elyctis", "drivers.text", "drivers.framing")
+PACKAGES = ("common", "edge", "drivers", "provisioning", "hq", "demo")
 
 # library -> the only modules (or packages, by prefix) that may import it
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "serial": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
     "usb": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
-    "paho": ("edge.uplink", "hq.collector"),
+    "paho": ("common.line",),
     "sqlite3": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
     "sqlite_utils": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
 }
@@ -83,6 +84,14 @@ def test_headquarters_imports_of_the_box_its_core_alone() -> None:
                     assert within(imported, ("edge.core",)), f"{name} imports {imported}"
 
 
+def test_the_common_room_imports_of_the_others_only_the_core() -> None:
+    for name, path in modules():
+        if within(name, ("common",)):
+            for imported in imports(path):
+                if imported.split(".")[0] in PACKAGES and imported not in ("edge", "common"):
+                    assert within(imported, ("common", "edge.core")), f"{name} imports {imported}"
+
+
 def test_provisioning_imports_of_the_box_what_the_house_allows() -> None:
     allowed = ("drivers.discovery", "edge.config", "edge.core", "edge.updates", "edge.clock")
     for name, path in modules():
@@ -108,7 +117,7 @@ def test_the_virtual_devices_do_not_use_our_own_codecs() -> None:
     for name, path in modules():
         if within(name, ("drivers.virtual",)):
             for imported in imports(path):
-                assert not within(imported, ("drivers.elyctis", "drivers.text", "drivers.framing")), f"{name}: {imported}"
+                assert not within(imported, OUR_CODECS), f"{name}: {imported}"
 
 
 def test_files_stay_short_enough_to_be_read() -> None:

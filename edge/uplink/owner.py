@@ -18,12 +18,12 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from common.line import Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken, Will
 from edge.config import UplinkConfig
 from edge.core.errors import BorderpostError
 from edge.core.sealing import SignPublic, key_id
 from edge.core.trusted import ClockState
 from edge.core.wire import Event, Health, Presence, Topic, encode, topic
-from edge.uplink.line import Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken, Will
 from edge.uplink.sides import Ears, Outbox, Tally
 from edge.uplink.states import Happening, State, after
 from edge.uplink.talk import REFUSED, StalledError, Talk

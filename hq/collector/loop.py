@@ -11,11 +11,11 @@ from pathlib import Path
 
 import structlog
 
+from common.line import Closed, Granted, Line, LineError, Message, Opened, Taken, Will
 from edge.core.errors import BorderpostError
 from edge.core.wire import UP_TOPICS, HqState, Topic, encode, subscription, topic
 from hq.collector.answers import Answer, Speaker
 from hq.collector.intake import Counts, Intake
-from hq.collector.line import Closed, Granted, Line, LineError, Message, Opened, Taken, Will
 from hq.config import Config
 from hq.keys import Keys
 from hq.store import Store

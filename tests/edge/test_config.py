@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from common import settings
 from edge import config
 
 GOOD = """
@@ -51,7 +52,7 @@ def test_defaults_fill_what_is_left_out_and_paths_become_absolute() -> None:
     ],
 )
 def test_a_wrong_key_is_named_by_its_path(change: tuple[str, str], complaint: str) -> None:
-    with pytest.raises(config.ConfigError) as caught:
+    with pytest.raises(settings.ConfigError) as caught:
         parse(GOOD.replace(*change))
     assert complaint in caught.value.message
     assert caught.value.message.startswith("edge.toml: ")
@@ -59,24 +60,24 @@ def test_a_wrong_key_is_named_by_its_path(change: tuple[str, str], complaint: st
 
 
 def test_a_reader_that_no_counter_uses_is_refused() -> None:
-    with pytest.raises(config.ConfigError, match="spare"):
+    with pytest.raises(settings.ConfigError, match="spare"):
         parse(GOOD + '\n[[reader]]\nname = "spare"\ndriver = "text"\nport = "p"\n')
 
 
 def test_one_reader_cannot_serve_two_counters() -> None:
     twice = GOOD + '\n[[counter]]\nname = "lane-2"\ndirection = "exit"\nreaders = ["swipe-1"]\n'
-    with pytest.raises(config.ConfigError, match="twice"):
+    with pytest.raises(settings.ConfigError, match="twice"):
         parse(twice)
 
 
 def test_an_absent_or_oversized_or_binary_file_is_said_plainly(tmp_path: Path) -> None:
-    with pytest.raises(config.ConfigError, match="No such file"):
+    with pytest.raises(settings.ConfigError, match="No such file"):
         config.load(tmp_path / "edge.toml")
     big = tmp_path / "big.toml"
-    big.write_bytes(b"#" * (config.MAX_CONFIG_BYTES + 1))
-    with pytest.raises(config.ConfigError, match="larger than"):
+    big.write_bytes(b"#" * (settings.MAX_CONFIG_BYTES + 1))
+    with pytest.raises(settings.ConfigError, match="larger than"):
         config.load(big)
     binary = tmp_path / "bin.toml"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(config.ConfigError, match="not UTF-8"):
+    with pytest.raises(settings.ConfigError, match="not UTF-8"):
         config.load(binary)

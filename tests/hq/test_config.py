@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hq.config import MAX_CONFIG_BYTES, load, parse
-from hq.errors import ConfigError
+from common.settings import MAX_CONFIG_BYTES, ConfigError
+from hq.config import load, parse
 
 
 def test_an_empty_file_is_a_whole_configuration(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from common.command import guarded
 from edge.core import sealing
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
@@ -33,7 +34,6 @@ from hq.cli import VERBS, headquarters
 from hq.collector.answers import Speaker
 from hq.collector.intake import Intake
 from hq.config import CollectorConfig, load
-from hq.errors import guarded
 from hq.store import Store
 from hq.verbs.status import state_of
 

@@ -25,7 +25,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.config import TlsConfig
+from common.settings import TlsConfig
 from edge.core.errors import BorderpostError
 
 READS_A_TURN = 200  # packets read before the owner gets a word in
