@@ -1,0 +1,193 @@
+"""How well names are told apart, beside rapidfuzz, and how long one question takes on the UN list.
+
+    python benchmarks/name_quality.py [--data ../shared/data] [--json]
+
+Pairs: ``name_pairs_dev.jsonl``. The rules were written with the whole file in view, so its figures describe
+and do not judge; an equal file that nobody here has seen does that. Recall is the share of same-person pairs above the threshold that lets
+10 % of the different-person pairs through (a tie with the threshold does not count as found).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from rapidfuzz import fuzz, utils
+
+from edge.core.matching import QueryName, score_texts
+
+FIELD_WIDTHS = (30, 31, 39)  # characters of a full MRZ name field: may be cut
+SHOWN = 15                   # pairs a kind needs to be printed
+
+
+def ours(a: str, b: str) -> float:
+    found = score_texts(QueryName.of_text(a, cut="<" in a and len(a) in FIELD_WIDTHS), b)
+    return found.score if found else 0.0
+
+
+SCORERS: dict[str, Callable[[str, str], float]] = {
+    "borderpost": ours,
+    "token_sort": lambda a, b: fuzz.token_sort_ratio(a, b, processor=utils.default_process) / 100,
+    "WRatio": lambda a, b: fuzz.WRatio(a, b, processor=utils.default_process) / 100,
+}
+
+
+def auc(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """Chance that a same-person pair scores above a different-person pair (ties count half)."""
+    ranked = sorted([(s, 1) for s in positive] + [(s, 0) for s in negative])
+    total, at = 0.0, 0
+    while at < len(ranked):
+        end = at
+        while end < len(ranked) and ranked[end][0] == ranked[at][0]:
+            end += 1
+        total += sum(label for _, label in ranked[at:end]) * (at + end + 1) / 2
+        at = end
+    n, m = len(positive), len(negative)
+    return (total - n * (n + 1) / 2) / (n * m)
+
+
+def quality(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """By scorer: AUC, and by kind the recall at 10 % and 1 % false positives."""
+    report: dict[str, Any] = {}
+    for name, scorer in SCORERS.items():
+        began = time.process_time()
+        scores = [scorer(r["a"], r["b"]) for r in rows]
+        micros = (time.process_time() - began) / len(rows) * 1e6
+        negative = sorted((s for s, r in zip(scores, rows, strict=True) if not r["match"]), reverse=True)
+        cuts = {share: negative[int(len(negative) * share)] for share in (0.10, 0.01)}
+        kinds: dict[str, list[float]] = defaultdict(list)
+        for s, r in zip(scores, rows, strict=True):
+            if r["match"]:
+                kinds[r["kind"]].append(s)
+        usable = [s for kind, found in kinds.items() if kind != "un_alias_low" for s in found]
+        report[name] = {
+            "auc": round(auc(usable, negative), 3),
+            "threshold_at_10": cuts[0.10],
+            "us_a_pair": round(micros, 1),
+            "recall": {
+                kind: {"n": len(found)} | {
+                    f"at_{share:.0%}": round(sum(s > cut for s in found) / len(found), 3)
+                    for share, cut in cuts.items()
+                }
+                for kind, found in sorted(kinds.items())
+                if len(found) >= SHOWN
+            },
+        }
+    return report
+
+
+def latency(data: Path, questions: int = 2000) -> dict[str, Any]:
+    """CPU milliseconds of ``screen`` on the UN list, and outcomes of an ordinary invented population."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    from memory_lists import TRUSTED, memory_list  # type: ignore[import-not-found]
+
+    from edge.core.screening import Query, Screener
+    from edge.core.watch import PersonEntry
+    from hq.sources.un_xml import UnXml
+
+    entries = [i for i in UnXml(data / "lists/un/UN_consolidated.xml") if isinstance(i, PersonEntry)]
+    people = [replace(p, documents=tuple(replace(d, person=i) for d in p.documents)) for i, p in enumerate(entries)]
+    lists = (memory_list("un", persons=people),)
+    screener, random = Screener(), Random(20260227)
+    screener.screen(Query.of_fields({"surname": "WARM UP"}), lists, TRUSTED)
+    report: dict[str, Any] = {"persons": len(people)}
+    for group, (families, given) in POPULATION.items():
+        for known in (True, False):
+            times, outcomes = [], defaultdict(int)
+            for _ in range(questions):
+                fields = {
+                    "surname": random.choice(families).replace("_", " "),
+                    "given_names": " ".join(random.sample(given, random.choice((1, 2, 2, 3)))),
+                    "sex": random.choice("MF"),
+                }
+                if known:
+                    fields["birth_date"] = str(date(1950, 1, 1) + timedelta(days=random.randrange(58 * 365)))
+                query = Query.of_fields(fields)
+                began = time.process_time()
+                verdict = screener.screen(query, lists, TRUSTED)
+                times.append((time.process_time() - began) * 1e3)
+                outcomes[str(verdict.outcome)] += 1
+            times.sort()
+            report[f"{group}, birth date {'known' if known else 'unknown'}"] = {
+                "p50_ms": round(times[len(times) // 2], 2),
+                "p99_ms": round(times[int(len(times) * 0.99)], 2),
+                **{o.lower(): n / questions for o, n in sorted(outcomes.items()) if o != "CLEAR"},
+            }
+    return report
+
+
+POPULATION = {
+    "arabic": (
+        """BEN_ALI TRABELSI BOUAZIZI HAMDI JEBALI MANSOURI HADDAD KHOURY NASSAR SALEH HUSSEINI GHARBI MOKHTARI ZEROUAL
+        BENALI BOUZID CHERIF FELLAH EL_AMRANI ALAOUI BENNANI TAZI AL_OTAIBI AL_HARBI AL_QAHTANI AL_GHAMDI ZAHRANI
+        SHARIF SALLAM SHAHIN FARAG MANSOUR ELSAYED ABDELAZIZ MAKHLOUF AL_MASRI AL_SHAMI BARAKAT KANAAN AL_WERFALLI
+        AL_MEGARHI BUKHARI""".split(),  # noqa: SIM905
+        """MOHAMED AHMED ALI OMAR KHALID MAHMOUD YOUSSEF IBRAHIM HASSAN HUSSEIN MUSTAFA TAREK SAMIR NABIL FARID KARIM
+        RACHID HICHAM FOUAD JAMAL WALID ADEL SALAH ABDELKADER ABDULLAH ABDERRAHMANE SALEM FAISAL MAJID BILAL HAMZA
+        ANIS RIADH MOUNIR LOTFI ZOUHAIR FATIMA AICHA KHADIJA LEILA SALMA NOURA HANAN AMAL""".split(),  # noqa: SIM905
+    ),
+    "african": (
+        """DIALLO TRAORE KEITA COULIBALY BA SOW CISSE TOURE CAMARA DIOP NDIAYE FALL SY KONE OUATTARA SANGARE KABA BARRY
+        OKAFOR ADEYEMI BALOGUN EZE OKONKWO BELLO GARBA MUSA SANI USMAN WARSAME FARAH JAMA ADEN MWANGI OTIENO KAMAU
+        TESFAYE BEKELE HABTE MUGISHA UWASE KABILA MBUYI ILUNGA TSHIBANGU""".split(),  # noqa: SIM905
+        """MAMADOU OUSMANE MOUSSA AMADOU IBRAHIMA ABDOULAYE AISSATOU FATOUMATA MARIAMA ALPHA SEKOU BOUBACAR MODOU
+        CHINEDU EMEKA NGOZI FUNMI TUNDE AMINU SADIQ HAUWA ZAINAB KELECHI ADA HODAN LIBAN HALIMA GRACE DAWIT SELAM
+        YOHANNES JEAN PATRICK CLAUDE EMMANUEL JOSEPH DIEUDONNE""".split(),  # noqa: SIM905
+    ),
+    "european": (
+        """LINDGREN BERGSTROM NIELSEN KOWALSKI NOVAK HORVAT SCHNEIDER WEBER FISCHER DUBOIS MOREAU LEFEBVRE ROSSI FERRARI
+        GARCIA FERNANDEZ PEREIRA COSTA VAN_DIJK JANSSEN MURPHY SMITH TAYLOR POPESCU PETROV IVANOV NAGY SZABO VIRTANEN
+        PAPADOPOULOS KAZLAUSKAS SIMIC""".split(),  # noqa: SIM905
+        """SVEN ERIK LARS ANNA MARIA KARIN JAN PIOTR ZUZANA IVANA HANS PETER GRETA LUC PIERRE CLAIRE GIULIA MARCO LUCA
+        CARMEN JOSE MANUEL JOAO RITA LIAM AOIFE SEAN JOHN EMMA ANDREI ELENA VIKTOR SERGEI EVA MATTI NIKOS""".split(),  # noqa: SIM905
+    ),
+}
+
+
+def show(report: dict[str, Any]) -> None:
+    scorers = list(SCORERS)
+    found = report["pairs"]
+    print("AUC without low-quality aliases: " + ", ".join(f"{s} {found[s]['auc']}" for s in scorers))
+    print(f"{'recall at 10 % false positives':32}{'n':>5}" + "".join(f"{s:>14}" for s in scorers))
+    for kind, ours_row in found[scorers[0]]["recall"].items():
+        row = "".join(f"{found[s]['recall'][kind]['at_10%']:>14.3f}" for s in scorers)
+        print(f"{kind:32}{ours_row['n']:>5}{row}")
+    print("\nscreening on the UN list, CPU milliseconds a question, share of verdicts other than CLEAR")
+    for group, row in report["screening"].items():
+        print(f"  {group}: {row}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    default = Path(__file__).resolve().parents[1].parent / "shared/data"
+    parser.add_argument("--data", type=Path, default=default, help="the shared data folder")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    given = parser.parse_args()
+    pairs = given.data / "name_pairs_dev.jsonl"
+    if not pairs.exists():
+        sys.exit(f"{pairs.name} is not there: give the shared data folder with --data")
+    rows = [json.loads(line) for line in pairs.read_text(encoding="utf-8").splitlines()]
+    report = {
+        "machine": f"{platform.machine()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}",
+        "pairs": quality(rows),
+        "screening": latency(given.data),
+    }
+    if given.json:
+        print(json.dumps(report))
+    else:
+        print(report["machine"])
+        show(report)
+
+
+if __name__ == "__main__":
+    main()
