@@ -3,8 +3,8 @@
     python benchmarks/name_quality.py [--data ../shared/data] [--json]
 
 Pairs: ``name_pairs_dev.jsonl``. The rules were written with the whole file in view, so its figures describe
-and do not judge; an equal file that nobody here has seen does that. Recall is the share of same-person pairs above the threshold that lets
-10 % of the different-person pairs through (a tie with the threshold does not count as found).
+and do not judge; an equal file that nobody here has seen does that. Recall is the share of same-person pairs
+above the threshold that lets 10 % of the different-person pairs through (a tie with it does not count as found).
 """
 
 from __future__ import annotations

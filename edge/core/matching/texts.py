@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.core import names
-from edge.core.matching.index import (
+from edge.core.matching.likes import (
     as_joined,
     cut_likeness,
     half_ids,

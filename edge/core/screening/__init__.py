@@ -5,8 +5,8 @@ from __future__ import annotations
 from edge.core.screening.by_person import ALERT, REVIEW, Thresholds
 from edge.core.screening.lists import ScreenList
 from edge.core.screening.query import FIELDS, Query
-from edge.core.screening.screener import MAX_REASONS, Screener, screen
+from edge.core.screening.screener import MAX_REASONS, Screener, prepare, screen
 
 __all__ = [
-    "ALERT", "FIELDS", "MAX_REASONS", "REVIEW", "Query", "ScreenList", "Screener", "Thresholds", "screen",
+    "ALERT", "FIELDS", "MAX_REASONS", "REVIEW", "Query", "ScreenList", "Screener", "Thresholds", "prepare", "screen",
 ]

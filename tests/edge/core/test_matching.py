@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
 from edge.core.matching import QueryName, pair, score, score_texts, search
-from edge.core.matching.index import Known, NameIndex, TokenLikes, candidates, compare, half_ids, halves, split_of
+from edge.core.matching.index import Known, NameIndex, candidates
+from edge.core.matching.likes import TokenLikes, compare, half_ids, halves, split_of
 from edge.core.matching.pairs import max_edits
 from edge.core.matching.scoring import NameScore
 from edge.core.names import keys, skeleton
