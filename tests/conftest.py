@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 settings.register_profile("project", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what takes whole processes last, so that a plain mistake shows first."""
+    items.sort(key=lambda item: "/system/" in str(item.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Where every program was installed on purpose (BORDERPOST_CI), a skip for want of one is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("BORDERPOST_CI") and "not on PATH" in str(report.longrepr):
+        report.outcome = "failed"
+    return report
