@@ -55,10 +55,13 @@ class DateInterval:
     def parse(cls, text: str) -> DateInterval | None:
         """``YYYY``, ``YYYY-MM``, ``YYYY-MM-DD`` or ``A/B`` of those; None if it is none of them."""
         first, slash, second = text.strip().partition("/")
-        if slash:
-            a, b = cls.parse(first), cls.parse(second)
-            return cls(a.earliest, b.latest) if a and b and a.earliest <= b.latest else None
-        parts = first.split("-")
+        a = cls._of_one(first)
+        b = cls._of_one(second) if slash else a
+        return cls(a.earliest, b.latest) if a and b and a.earliest <= b.latest else None
+
+    @classmethod
+    def _of_one(cls, text: str) -> DateInterval | None:
+        parts = text.strip().split("-")
         if not all(p.isascii() and p.isdigit() for p in parts) or len(parts[0]) != 4:
             return None
         try:
@@ -70,7 +73,7 @@ class DateInterval:
             if len(numbers) == 3:
                 day = date(*numbers)
                 return cls(day, day)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         return None
 
