@@ -26,7 +26,7 @@ from edge import systemd
 from edge.clock import ClockPolicy, TrustedClock, Word
 from edge.config import Config, ReaderConfig
 from edge.core import sealing
-from edge.core.screening import Query, Screener
+from edge.core.screening import Query, Screener, prepare
 from edge.core.wire import BODY_TYPE
 from edge.counter import CloseRequest, Counter, Surroundings
 from edge.crew import Crew, OnDeath
@@ -244,7 +244,8 @@ class Box:
                 raise RuntimeError("the journal's thread has ended")
 
     def _warm(self) -> None:
-        """Ask once for nobody, so that the first traveller does not pay for first use."""
+        """Make the name indexes and ask once for nobody, so that no traveller pays for first use."""
+        prepare(self.lists.lists)
         nobody = Query.of_fields({"surname": "A", "given_names": "B", "document_number": "0", "issuing_state": "UTO"})
         self.screener.screen(nobody, self.lists.lists, self.clock.now())
 
@@ -298,7 +299,7 @@ def _screener(config: Config) -> Screener:
     rules = config.screening
     day = timedelta(days=1).total_seconds()
     return Screener(
-        required=frozenset(rules.required),
+        required=frozenset(rules.required) or None,
         max_age_seconds=rules.max_age_days * day,
         max_age_seconds_of={name: days * day for name, days in rules.max_age_days_of.items()},
     )

@@ -54,7 +54,7 @@ class ReaderConfig(Section, frozen=True):
 class ScreeningConfig(Section, frozen=True):
     """Which lists must be there, how old they may be, and how evenly verdicts come."""
 
-    required: tuple[ListId, ...] = ()                 # missing, damaged or stale: INCOMPLETE
+    required: tuple[ListId, ...] = ()                 # missing, damaged, stale: INCOMPLETE; empty: all there are
     max_age_days: Days = 7.0                          # for every list that has no own limit below
     max_age_days_of: dict[ListId, Days] = msgspec.field(default_factory=dict)  # limits of single lists, by list id
     pace_ms: Annotated[int, msgspec.Meta(ge=0, le=500)] = 30  # verdicts leave on this grid after the last byte

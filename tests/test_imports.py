@@ -25,7 +25,7 @@ CORE_ALLOWED = {"msgspec", "rapidfuzz", "numpy", "cryptography", "edge"}
 CORE_STDLIB = {
     "__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime",
     "enum", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math", "operator", "re", "string", "struct",
-    "types", "typing", "unicodedata", "zlib", "tomllib", "contextlib",
+    "types", "typing", "unicodedata", "weakref", "zlib", "tomllib", "contextlib",
 }
 
 

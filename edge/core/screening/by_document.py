@@ -2,10 +2,12 @@
 
 | reading                            | issuer equal | issuer unknown on a side | issuer different |
 |------------------------------------|--------------|--------------------------|------------------|
-| printed, long                      | HIT          | POSSIBLE *               | no match         |
+| printed, long                      | HIT          | POSSIBLE *               | no match **      |
 | principal, corrected, look-alike   | POSSIBLE     | POSSIBLE                 | no match         |
 
 * HIT if the document belongs to a listed person whose name or birth date agrees as well.
+** POSSIBLE for a passport whose nationality is the record's issuing State: no check digit covers the issuing
+   State, and issuer and nationality of a passport are seldom two. A code that no State has counts as unknown.
 
 Laws:
 1. A record past its review date does not match, by trusted time alone (untrusted time expires nothing).
@@ -21,7 +23,7 @@ from datetime import date
 from edge.core.documents import NumberReading, NumberSource
 from edge.core.screening.lists import Asked
 from edge.core.screening.query import Query
-from edge.core.states import same_issuer
+from edge.core.states import is_known, same_issuer
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
 from edge.core.watch import DocumentRecord, PersonRecord
 
@@ -60,9 +62,9 @@ def by_document(query: Query, asked: Asked, today: date | None, bearer_agrees: B
 def _judge(
     query: Query, reading: NumberReading, record: DocumentRecord, asked: Asked, bearer_agrees: BearerAgrees
 ) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
-    known = bool(reading.issuing_state and record.issuing_state)
+    known = is_known(reading.issuing_state) and bool(record.issuing_state)
     if known and not same_issuer(reading.issuing_state, record.issuing_state):
-        return None
+        return _by_nationality(query, reading, record)
     similarity = _SIMILARITY[reading.source]
     lines = [Evidence(reading.number, "", f"number {reading.source.replace('_', '-')}", similarity, 1.0)]
     outcome = Outcome.HIT if reading.source in _SURE else Outcome.POSSIBLE
@@ -87,6 +89,18 @@ def _judge(
         since = record.reported.isoformat() if record.reported else ""
         lines.append(Evidence("", f"{record.fraud_category} {since}".strip(), "reported as"))
     return outcome, round(score, 4), tuple(lines)
+
+
+def _by_nationality(
+    query: Query, reading: NumberReading, record: DocumentRecord
+) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
+    passport = query.document_type.startswith("P") and reading.source in _SURE
+    if not passport or not query.nationality or not same_issuer(query.nationality, record.issuing_state):
+        return None
+    score = _SIMILARITY[reading.source] * _UNKNOWN_ISSUER
+    number = Evidence(reading.number, "", f"number {reading.source}", _SIMILARITY[reading.source], 1.0)
+    state = Evidence(query.nationality, record.issuing_state, "nationality is the issuing State of the record")
+    return Outcome.POSSIBLE, round(score, 4), (number, state)
 
 
 def _document_type(printed: str, listed: str) -> Evidence | None:

@@ -388,3 +388,27 @@ def test_no_fields_raise(fields: dict[str, object]) -> None:
 def test_no_lines_raise(lines: list[str]) -> None:
     verdict = screen(Query.of_document(parse(lines, today=TODAY)), (PEOPLE, PAPERS), now=TRUSTED)
     assert verdict.outcome is not Outcome.CLEAR or not verdict.unreadable
+
+
+STOLEN = memory_list("sltd", documents=(DocumentEntry(number="N48211730", issuing_state="UTO", document_type="P",
+                                                      fraud_category="stolen", reference="S-1"),))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "nationality", "outcome"),
+    [
+        ("UTO", "UTO", Outcome.HIT),
+        ("UT0", "UTO", Outcome.POSSIBLE),   # a code that no State has: misread
+        ("TUN", "UTO", Outcome.POSSIBLE),   # misread into another State's code
+        ("TUN", "TUN", Outcome.CLEAR),      # somebody else's passport of the same number
+    ],
+)
+def test_a_misread_issuing_state_does_not_hide_a_stolen_passport(
+    state: str, nationality: str, outcome: Outcome
+) -> None:
+    lines = compose.td3(
+        issuing_state="UTO", surname="Fennimore", given_names="Ada", number="N48211730", nationality=nationality,
+        birth_date="800101", sex="F", expiry_date="310101",
+    )
+    document = parse((f"P<{state}{lines[0][5:]}", lines[1]), today=TODAY)
+    assert screen(Query.of_document(document), (STOLEN,), now=TRUSTED).outcome is outcome
