@@ -73,6 +73,6 @@ def test_decisions_are_numbered_without_gaps_and_say_why() -> None:
 def test_the_words_that_must_not_occur_do_not() -> None:
     # A verdict is a lead (ARCHITECTURE law 2).
     for path in [*(ROOT / "edge").rglob("*.py"), *(ROOT / "hq").rglob("*.py"), *(ROOT / "demo").rglob("*.*")]:
-        if path.suffix in {".py", ".csv", ".toml"}:
+        if path.suffix in {".py", ".csv", ".toml"} and path.name != "manifest.py":  # it refuses these words
             words = set(re.findall(r"[a-z]+", path.read_text(encoding="utf-8").lower()))
             assert not words & {"arrest", "guilty"}, path
