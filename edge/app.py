@@ -5,7 +5,6 @@ Clock, randomness and the environment enter the house here and nowhere else.
 
 from __future__ import annotations
 
-import queue
 import random
 import secrets
 import signal
@@ -20,23 +19,24 @@ from typing import Any
 import structlog
 
 from common.settings import ConfigError
-from drivers.api import DriverMisuse
+from drivers.api import DriverMisuse, PassportReader
 from drivers.catalog import open_reader
 from edge import systemd
+from edge.answers import Answers
 from edge.clock import ClockPolicy, TrustedClock, Word
 from edge.config import Config, ReaderConfig
 from edge.core import sealing
 from edge.core.screening import Query, Screener, prepare
 from edge.core.wire import BODY_TYPE
-from edge.counter import CloseRequest, Counter, Surroundings
+from edge.counter import Counter, Surroundings
 from edge.crew import Crew, OnDeath
-from edge.desk import Desk, Reply
+from edge.desk import Desk
 from edge.errors import EXIT_CREW
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
 from edge.readers import ReaderKeeper, ReaderState
-from edge.state import State
+from edge.state import State, StateError
 from edge.uplink import Box as Speaker
 from edge.uplink import Uplink
 from edge.watchlists import Watchlists
@@ -75,6 +75,9 @@ class Box:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        # A wrong configuration ends here, before anything is opened.
+        recipients, ack_keys = headquarters(config)
+        readers = [(r.name, _open_reader(r)) for r in config.reader]
         self.crew = Crew()
         self.state_dir = own_folder(Path(config.box.state_dir))
         self.state = State(self.state_dir / "state.sqlite")
@@ -85,7 +88,6 @@ class Box:
             ),
         )
         self.box_key = box_key(self.state_dir / "box.key")
-        recipients, ack_keys = headquarters(config)
         self.journal = Journal(
             self.state_dir / "journal.sqlite",
             device=config.box.device,
@@ -101,11 +103,14 @@ class Box:
         self.journal.start()
         self.screener = _screener(config)
         self.lists = Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water())
-        self.desk = Desk(Path(config.box.socket), self._hello, self._handle)
-        self.counters = {c.name: Counter(c, self._surroundings()) for c in config.counter}
-        self.keepers = [self._keeper(r) for r in config.reader]
+        self.counters: dict[str, Counter] = {}
+        self.answers = Answers(config.box.device, self.journal, self.counters, self._status)
+        self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
+        self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
+        self.keepers = [self._keeper(name, reader) for name, reader in readers]
         self.uplink = self._make_uplink(ack_keys)
         self.health = Health(self._parts())
+        self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
     def run(self) -> int:
         """Start the crew, feed the watchdog, stop in order; the exit code."""
@@ -113,6 +118,9 @@ class Box:
         self._on_signals()
         for notice in self.journal.notices:
             log.error("journal_notice", code=notice.code, advice="read docs/technician.md under that code")
+        if self.state.set_aside:
+            log.error("state_damaged", path=self.state.set_aside,
+                      advice="bring the link up once: headquarters' signed word sets the clock's floor again")
         self._note_generations()
         self._warm()
         self._hire()
@@ -170,12 +178,8 @@ class Box:
             commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
         )
 
-    def _keeper(self, config: ReaderConfig) -> ReaderKeeper:
-        counter = next(c.name for c in self.config.counter if config.name in c.readers)
-        try:
-            reader = open_reader(config.driver, config.name, {"port": config.port, **config.settings}, mono)
-        except DriverMisuse as error:
-            raise ConfigError(error.message, advice=error.advice) from error
+    def _keeper(self, name: str, reader: PassportReader) -> ReaderKeeper:
+        counter = next(c.name for c in self.config.counter if name in c.readers)
         return ReaderKeeper(
             reader, deliver=self.counters[counter].inbox.put_nowait, announce=self._announce, jitter=random.random
         )
@@ -208,34 +212,6 @@ class Box:
 
         self.desk.publish(msgspec.json.encode({"type": "reader", "reader": reader, "state": str(state)}))
 
-    # -- the desk's questions ----------------------------------------------------------------------
-
-    def _hello(self) -> Mapping[str, Any]:
-        leads = [
-            {"passage": p.passage, "shown": str(p.shown), "counter": p.counter, "at": p.at.isoformat()}
-            for p in self.journal.open_passages(20)
-        ]
-        return {"device": self.config.box.device, "counters": list(self.counters), "open": leads}
-
-    def _handle(self, request: Mapping[str, Any], uid: int, reply: Reply) -> None:
-        match request.get("do"):
-            case "status":
-                reply({"ok": True, "status": self.health.snapshot()})
-            case "close":
-                self._close(str(request.get("passage", "")), str(request.get("outcome", "")), uid, reply)
-            case _:
-                reply({"ok": False, "error": "unknown request", "advice": "ask for status or close"})
-
-    def _close(self, passage: str, code: str, uid: int, reply: Reply) -> None:
-        row = self.journal.passage(passage)
-        counter = self.counters.get(row.counter) if row else None
-        # A passage of a counter that the configuration no longer has is closed by the first one.
-        counter = counter or next(iter(self.counters.values()))
-        try:
-            counter.inbox.put_nowait(CloseRequest(passage, code, uid, reply))
-        except queue.Full:
-            reply({"ok": False, "error": "the counter is busy", "advice": "try again in a moment"})
-
     # -- threads of this file ----------------------------------------------------------------------
 
     def _watch_journal(self) -> None:
@@ -254,29 +230,43 @@ class Box:
             fresh = self.lists.refresh(high_water=self.state.high_water())
             if fresh is not self.lists:
                 self.lists = fresh
-                self._warm()
-                self._note_generations()
+                if self._note_generations():
+                    self._warm()
 
-    def _note_generations(self) -> None:
+    def _note_generations(self) -> bool:
+        """Log what changed since the last time, and remember how new each list was; True if something did."""
+        changed = False
         for opened in self.lists.lists:
+            generation = opened.manifest.generation if opened.manifest else None
+            before, self._told[opened.list_id] = self._told.get(opened.list_id), (generation, opened.problem)
+            if before == (generation, opened.problem):
+                continue
+            changed = True
             if opened.problem:
                 log.warning("list_problem", list=opened.list_id, problem=opened.problem)
-            if opened.manifest:
-                log.info("list_in_use", list=opened.list_id, generation=opened.manifest.generation)
-                self.state.raise_high_water(opened.list_id, opened.manifest.generation)
+            if generation is not None and (before is None or before[0] != generation):
+                log.info("list_in_use", list=opened.list_id, generation=generation)
+                try:
+                    self.state.raise_high_water(opened.list_id, generation)
+                except StateError as error:  # a full disk keeps no mark, but nobody from screening
+                    log.error("mark_not_kept", list=opened.list_id, generation=generation, advice=error.advice)
+        return changed
 
     def _expire(self) -> None:
         while not self.crew.stopping.is_set():
-            while self.journal.expire(self.clock.now()).more:
+            while self.journal.expire(self.clock.now()).more and not self.crew.stopping.is_set():
                 pass
             self.crew.stopping.wait(EXPIRE_S)
 
     def _on_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.crew.stop())
+            signal.signal(number, lambda *_: self.crew.ask_to_stop())
 
     def _generations(self) -> dict[str, int]:
         return {o.list_id: o.manifest.generation for o in self.lists.lists if o.manifest}
+
+    def _status(self) -> Mapping[str, Any]:
+        return self.health.snapshot()
 
     def _report(self) -> Mapping[str, Any]:
         return self.health.report()
@@ -289,6 +279,13 @@ class Box:
             screener=self.screener, journal=self.journal, uplink=lambda: self.uplink,
             restarts=lambda: self.crew.restarts,
         )
+
+
+def _open_reader(config: ReaderConfig) -> PassportReader:
+    try:
+        return open_reader(config.driver, config.name, {"port": config.port, **config.settings}, mono)
+    except DriverMisuse as error:
+        raise ConfigError(error.message, advice=error.advice) from error
 
 
 def _runner(work: Callable[[threading.Event], None], stopping: threading.Event) -> Callable[[], None]:

@@ -58,6 +58,9 @@ def _guarded(check: Callable[[Config], Iterator[Check]], config: Config) -> Iter
         yield from check(config)
     except BorderpostError as error:
         yield Check(check.__name__.strip("_"), Grade.ERROR, error.message, error.advice)
+    except OSError as error:
+        yield Check(check.__name__.strip("_"), Grade.ERROR, f"cannot be looked at: {error.strerror or error}",
+                    "run this as the box's user or as root")
 
 
 def _state(config: Config) -> Iterator[Check]:
@@ -152,10 +155,14 @@ def _disk(config: Config) -> Iterator[Check]:
 def _running(config: Config) -> Iterator[Check]:
     try:
         with DeskClient(Path(config.box.socket), ANSWER_TIMEOUT_S) as desk:
-            status = desk.ask({"do": "status"}).get("status", {})
+            answer = desk.ask({"do": "status"})
     except DeskError as error:
         yield Check("box", Grade.ERROR, error.message, "start it: systemctl start borderpost, or `borderpost run`")
         return
+    if not answer.get("ok"):
+        yield Check("box", Grade.ERROR, f"runs, but is not well: {answer.get('error')}", str(answer.get("advice")))
+        return
+    status = answer["status"]
     yield Check("box", Grade.OK, f"runs for {status['uptime_seconds']} s")
     clock = status["clock"]["state"]
     trusted = clock != "untrusted"
@@ -173,8 +180,9 @@ def _link(config: Config) -> Iterator[Check]:
         return
     try:
         socket.create_connection((uplink.host, uplink.port), timeout=LINK_TIMEOUT_S).close()
-    except OSError as error:
-        yield Check("link", Grade.WARNING, f"{uplink.host}:{uplink.port}: {error.strerror or error}",
+    except (OSError, UnicodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else "no host name") or error
+        yield Check("link", Grade.WARNING, f"{uplink.host}:{uplink.port}: {reason}",
                     "the box works on without it; check cable, modem, address")
         return
     yield Check("link", Grade.OK, f"{uplink.host}:{uplink.port} answers")

@@ -5,11 +5,13 @@ Laws (ARCHITECTURE law 6):
    after a growing pause; the death of any other ends the process, and systemd starts it afresh.
 2. A thread that returns before the crew was told to stop has died as well.
 3. Everything stops within ``STOP_TIMEOUT_S``: every loop looks at ``stopping`` at least once a second.
+4. A signal handler takes no lock: it may have interrupted the very code that holds it.
 """
 
 from __future__ import annotations
 
 import enum
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,7 +47,8 @@ class Crew:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.restarts: dict[str, int] = {}
-        self._changed = threading.Event()
+        self._asked = False
+        self._happened: queue.SimpleQueue[None] = queue.SimpleQueue()  # its put may interrupt its own get (law 4)
         self._dead: list[str] = []
         self._threads: list[threading.Thread] = []
 
@@ -63,12 +66,23 @@ class Crew:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until something happened (a death, a stop) or the time is over; True if it happened."""
-        return self._changed.wait(timeout_s)
+        try:
+            self._happened.get(timeout=timeout_s)
+        except queue.Empty:
+            return False
+        if self._asked:
+            self.stopping.set()
+        return True
 
     def stop(self) -> None:
-        """Ask every loop to end; safe from a signal handler."""
+        """Tell every loop to end."""
         self.stopping.set()
-        self._changed.set()
+        self._happened.put(None)
+
+    def ask_to_stop(self) -> None:
+        """Have the thread that is in ``wait`` stop the crew: for signal handlers (law 4)."""
+        self._asked = True
+        self._happened.put(None)
 
     def join(self) -> tuple[str, ...]:
         """Wait for all threads; the names of those that did not end in time."""
@@ -90,7 +104,7 @@ class Crew:
                 return
             if member.on_death is OnDeath.END:
                 self._dead.append(member.name)
-                self._changed.set()
+                self._happened.put(None)
                 return
             self.restarts[member.name] = self.restarts.get(member.name, 0) + 1
             log.warning("thread_restarts", thread=member.name, reason=reason, pause_s=pause)

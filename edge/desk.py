@@ -1,7 +1,7 @@
 """The counter's local UNIX socket: verdicts out, outcome codes and questions in.
 
 Protocol: JSON lines both ways. Out: ``hello`` on connect, then ``verdict``, ``closed``, ``reader``,
-``notice``; a request is answered with ``reply``. In: ``{"do": "close"|"status"|"passages", …}``.
+``notice``; a request is answered with ``reply``. In: ``{"do": "close"|"status", …}``.
 
 Laws:
 1. One thread owns every socket; others hand it bytes through a deque and a wake pipe, so that no
@@ -9,6 +9,7 @@ Laws:
 2. Only what ``Verdict.shown()`` projects reaches this file (ARCHITECTURE law 8).
 3. Every client has limits: ``MAX_CLIENTS``, ``MAX_REQUEST_BYTES``, ``MAX_BACKLOG_BYTES``. One that does not
    read is dropped, and may come back.
+4. A socket on which somebody answers is left to him.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class Desk:
 
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             reply({"ok": False, "error": "not a JSON object", "advice": "send one JSON object a line"})
             return
         self._handle(request, client.uid, reply)
@@ -186,8 +187,12 @@ def _listen(path: Path) -> socket.socket:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_socket():
-            # A socket left by a process that was killed; a living one holds the journal's lock.
-            path.unlink()
+            if _answers(path):
+                raise DeskError(
+                    f"{path}: another process serves this socket",
+                    advice="stop it, or give this box a box.socket of its own",
+                )
+            path.unlink()  # left by a process that was killed
         sock.bind(str(path))
         path.chmod(0o660)
         sock.listen(MAX_CLIENTS)
@@ -199,6 +204,18 @@ def _listen(path: Path) -> socket.socket:
             advice="set box.socket to a path (under 100 characters) in a folder this user may write",
         ) from error
     return sock
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except BlockingIOError:
+            return True  # its queue is full, so there is one
+        except OSError:
+            return False
+        return True
 
 
 class DeskClient:

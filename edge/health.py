@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from edge.core.errors import BorderpostError
 from edge.core.screening import Screener, ScreenList
 from edge.core.shown import coverage
 from edge.core.trusted import Trusted
@@ -61,7 +62,7 @@ class Health:
             "site": p.site,
             "uptime_seconds": round(p.mono() - self._started),
             "clock": {"state": str(now.state), "time": now.time.isoformat(timespec="seconds") if now.time else None},
-            "disk_free_mb": round(shutil.disk_usage(p.state_dir).free / 1e6),
+            "disk_free_mb": _free_mb(p.state_dir),
             "readers": [dict(r.health()) for r in p.readers],
             "counters": [
                 {"name": c.name, "passages": c.passages, "not_recorded": c.unrecorded, "shown": dict(c.shown)}
@@ -90,8 +91,11 @@ class Health:
         }
 
     def line(self) -> str:
-        """One line for systemd's status."""
-        s = self.snapshot()
+        """One line for systemd's status, whatever happens."""
+        try:
+            s = self.snapshot()
+        except BorderpostError as error:
+            return f"not well: {error.message}"
         ready = sum(r["state"] == "ready" for r in s["readers"])
         passed = sum(c["passages"] for c in s["counters"])
         return (
@@ -117,3 +121,10 @@ class Health:
             return {"state": "none"}
         status = asdict(uplink.status())
         return {**status, "state": str(status["state"]), "since": round(self._parts.mono() - status["since"], 1)}
+
+
+def _free_mb(path: Path) -> int:
+    try:
+        return round(shutil.disk_usage(path).free / 1e6)
+    except OSError:
+        return 0  # a folder that is gone offers nothing

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 from edge.crew import Crew, OnDeath
@@ -43,3 +47,19 @@ def test_the_uplink_is_started_again_alone() -> None:
     assert crew.restarts == {"uplink": 1}
     crew.stop()
     assert crew.join() == ()
+
+
+def test_a_signal_may_come_at_any_moment_and_as_often_as_it_likes() -> None:
+    crew = Crew()
+    before = signal.signal(signal.SIGUSR1, lambda *_: crew.ask_to_stop())
+    words = f"import os\nfor _ in range(500): os.kill({os.getpid()}, {int(signal.SIGUSR1)})"
+    storm = subprocess.Popen([sys.executable, "-c", words])
+    try:
+        while storm.poll() is None:
+            crew.wait(0.0001)
+        while crew.wait(0.0001):
+            pass
+    finally:
+        storm.wait(10)
+        signal.signal(signal.SIGUSR1, before)
+    assert crew.stopping.is_set()

@@ -94,3 +94,36 @@ def test_a_box_that_does_not_run_is_said_with_the_next_step(tmp_path: Path) -> N
     with pytest.raises(DeskError) as caught:
         DeskClient(tmp_path / "none.sock")
     assert "borderpost run" in caught.value.advice
+
+
+def test_a_request_nested_too_deeply_is_answered_and_the_desk_goes_on(desk: tuple[Desk, Path]) -> None:
+    _, path = desk
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(5)
+        raw.connect(str(path))
+        lines = raw.makefile("rb")
+        lines.readline()
+        raw.sendall(b'{"do":' + b"[" * 1500 + b"]" * 1500 + b"}\n")
+        assert msgspec.json.decode(lines.readline())["ok"] is False
+        raw.sendall(b'{"do":"status"}\n')
+        assert msgspec.json.decode(lines.readline())["ok"] is True
+
+
+def test_a_socket_that_somebody_serves_is_left_to_him_and_a_dead_one_is_taken(
+    desk: tuple[Desk, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(DeskError, match="another process"):
+        Desk(desk[1], hello, echo)
+    with DeskClient(desk[1], 5) as client:
+        assert client.ask({"do": "status"})["ok"] is True
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(left))
+    Desk(left, hello, echo)
+    assert left.is_socket()
+
+
+def test_a_path_that_cannot_be_a_socket_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(DeskError, match="cannot be made") as caught:
+        Desk(tmp_path / ("x" * 200), hello, echo)
+    assert "100 characters" in caught.value.advice
