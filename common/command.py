@@ -67,5 +67,5 @@ def guarded(command: Callable[[], object]) -> int:
         sys.stderr.close()
         return 0
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else EXIT_NO
+        return stop.code if isinstance(stop.code, int) else EXIT_NO if stop.code else 0
     return 0

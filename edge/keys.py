@@ -5,7 +5,9 @@ Law: no private key leaves the state folder, and none is made anew over an old o
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from common.settings import ConfigError
@@ -31,20 +33,32 @@ def box_key(path: Path) -> bytes:
     """The box's own key, made once; it never leaves the box."""
     try:
         if not path.exists():
-            partial = path.with_suffix(".new")
-            fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                os.write(fd, sealing.generate_box_key())
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            partial.rename(path)
+            _make_key(path)
         key = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", advice="make the state folder the box user's own") from error
     if len(key) != sealing.KEY_SIZE:
         raise ConfigError(f"{path}: not a box key", advice="restore it: a new one cannot read old flags")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key beside ``path`` and give it that name, unless another process was faster."""
+    fd, partial = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(sealing.generate_box_key())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)  # never replaces, as a rename would
+    finally:
+        Path(partial).unlink()
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def headquarters(config: Config) -> tuple[list[sealing.Recipient], tuple[sealing.SignPublic, ...]]:

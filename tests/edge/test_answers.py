@@ -1,0 +1,108 @@
+"""What the box answers at its desk, also when its journal cannot be read or a counter is busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import journal_kit
+import memory_lists
+import pytest
+
+from drivers.api import DocumentRead
+from edge.answers import MAX_LEADS, Answers
+from edge.config import CounterConfig
+from edge.core.screening import Screener
+from edge.core.verdicts import Outcome
+from edge.counter import INBOX_SIZE, CloseRequest, Counter, Surroundings
+from edge.journal import Journal
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    made = journal_kit.journal(tmp_path / "journal.sqlite")
+    made.start()
+    yield made
+    made.close()
+
+
+def counter(name: str, journal: Journal) -> Counter:
+    around = Surroundings(
+        lists=tuple, screener=Screener(), journal=journal, now=lambda: memory_lists.TRUSTED,
+        wall=lambda: memory_lists.NOW, mono=lambda: 0.0, wait=lambda _s: None, passage_id=lambda: "P1",
+        number_hash=lambda _state, _number: "", publish=lambda _message: None, pace_s=0, commit_timeout_s=1,
+    )
+    return Counter(CounterConfig(name=name, direction="entry", readers=("r",)), around)
+
+
+@pytest.fixture
+def counters(journal: Journal) -> dict[str, Counter]:
+    return {name: counter(name, journal) for name in ("lane-1", "entry-1")}
+
+
+@pytest.fixture
+def answers(journal: Journal, counters: dict[str, Counter]) -> Answers:
+    return Answers("box-1", journal, counters, lambda: {"outbox": journal.counts().pending})
+
+
+def ask(answers: Answers, request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    said: list[Mapping[str, Any]] = []
+    answers.handle(request, 1000, said.append)
+    return said
+
+
+def test_the_greeting_names_open_leads_newest_first_and_not_too_many(journal: Journal, answers: Answers) -> None:
+    journal_kit.record(journal, range(MAX_LEADS + 5), Outcome.HIT)
+    hello = answers.hello()
+    assert (hello["device"], hello["counters"]) == ("box-1", ["lane-1", "entry-1"])
+    assert [lead["passage"] for lead in hello["open"]] == [f"passage-{n:06}" for n in range(MAX_LEADS + 4, 4, -1)]
+    assert set(hello["open"][0]) == {"passage", "shown", "counter", "at"}
+
+
+def test_a_silent_hit_is_no_open_lead(journal: Journal, answers: Answers) -> None:
+    journal_kit.record(journal, [1], Outcome.HIT, shown=Outcome.CLEAR)
+    assert answers.hello()["open"] == []
+
+
+def test_status_and_unknown_words(answers: Answers) -> None:
+    assert ask(answers, {"do": "status"}) == [{"ok": True, "status": {"outbox": 0}}]
+    for request in ({}, {"do": None}, {"do": "passages"}, {"do": ["close"]}, {"close": 1}):
+        (said,) = ask(answers, request)
+        assert said["ok"] is False
+        assert said["advice"]
+
+
+def test_a_closing_goes_to_the_counter_of_its_passage(
+    journal: Journal, answers: Answers, counters: dict[str, Counter]
+) -> None:
+    journal_kit.record(journal, [1], Outcome.HIT)
+    assert ask(answers, {"do": "close", "passage": "passage-000001", "outcome": "confirmed"}) == []
+    work = counters["entry-1"].inbox.get_nowait()
+    assert isinstance(work, CloseRequest)
+    assert (work.passage, work.code, work.uid) == ("passage-000001", "confirmed", 1000)
+
+
+@pytest.mark.parametrize("passage", ["", "no such", "x" * 4000, "\0", 7, None, ["P1"], {"a": 1}])
+def test_a_passage_that_no_counter_knows_is_answered_by_the_first(
+    answers: Answers, counters: dict[str, Counter], passage: object
+) -> None:
+    assert ask(answers, {"do": "close", "passage": passage, "outcome": 5}) == []
+    assert counters["lane-1"].inbox.qsize() == 1
+
+
+def test_a_full_counter_says_try_again(answers: Answers, counters: dict[str, Counter]) -> None:
+    for _ in range(INBOX_SIZE):
+        counters["lane-1"].inbox.put_nowait(DocumentRead("r", (), b"", 0.0))
+    (said,) = ask(answers, {"do": "close", "passage": "P", "outcome": "confirmed"})
+    assert (said["ok"], said["error"]) == (False, "the counter is busy")
+
+
+def test_a_journal_that_cannot_be_read_harms_no_question(journal: Journal, answers: Answers) -> None:
+    journal.close()
+    assert answers.hello()["open"] == []
+    for request in ({"do": "status"}, {"do": "close", "passage": "P1", "outcome": "confirmed"}):
+        (said,) = ask(answers, request)
+        assert said["ok"] is False
+        assert said["error"]
+        assert said["advice"]

@@ -1,0 +1,151 @@
+"""The doctor's checks on a box that does not run: each looks, says what it found, and what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import journal_kit
+import msgspec
+import pytest
+from box_world import BoxWorld
+
+from edge import checks, config
+from edge.checks import Check, Grade, examine
+from edge.config import Config, TlsConfig, UplinkConfig
+from edge.core.verdicts import Outcome
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[BoxWorld]:
+    with BoxWorld(tmp_path) as made:
+        yield made
+
+
+def found(settings: Config) -> dict[str, list[Check]]:
+    by_name: dict[str, list[Check]] = {}
+    for check in examine(settings):
+        by_name.setdefault(check.name, []).append(check)
+        assert (check.grade is Grade.OK) or check.advice, f"{check}: no next step"
+    return by_name
+
+
+def load(world: BoxWorld, change: Callable[[str], str] = str) -> Config:
+    return config.parse(change(world.config.read_text()), where="edge.toml", base=world.folder)
+
+
+def test_a_box_that_never_ran_says_what_is_missing_and_changes_nothing(world: BoxWorld) -> None:
+    before = sorted(world.folder.rglob("*"))
+    checked = found(load(world))
+    assert sorted(world.folder.rglob("*")) == before
+    grades = {name: max((c.grade for c in cs), key=list(Grade).index) for name, cs in checked.items()}
+    assert grades == {
+        "state": Grade.WARNING, "keys": Grade.OK, "reader page-1": Grade.ERROR, "list national": Grade.ERROR,
+        "list sltd": Grade.ERROR, "journal": Grade.OK, "disk": grades["disk"], "box": Grade.ERROR,
+        "link": Grade.WARNING,
+    }
+
+
+def test_lists_are_named_with_generation_and_records_and_damage(world: BoxWorld) -> None:
+    world.publish()
+    checked = found(load(world))
+    (national,) = checked["list national"]
+    assert national.grade is Grade.OK
+    assert "generation 1, 1 documents, 4 persons" in national.found
+    next(world.lists.glob("sltd/*/documents.bin")).write_bytes(b"damaged")
+    (sltd,) = found(load(world))["list sltd"]
+    assert (sltd.grade, "damaged" in sltd.found) == (Grade.ERROR, True)
+    (other,) = found(load(world, lambda t: t.replace('required = ["national", "sltd"]', "")))["list sltd"]
+    assert other.grade is Grade.WARNING
+
+
+def test_no_required_list_is_a_warning(world: BoxWorld) -> None:
+    checked = found(load(world, lambda t: t.replace('required = ["national", "sltd"]', "")))
+    assert checked["lists"][0].grade is Grade.WARNING
+
+
+@pytest.mark.parametrize(
+    ("port", "grade"),
+    [("/dev/null", Grade.OK), ("/dev/ttyUSB0", Grade.WARNING), ("socket://10.0.0.5:4001", Grade.OK),
+     ("/dev/serial/by-path/none", Grade.ERROR)],
+)  # fmt: skip
+def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, grade: Grade) -> None:
+    (check,) = found(load(world, lambda t: t.replace("page-1.tty", port)))["reader page-1"]
+    assert check.grade is grade
+
+
+def test_a_state_folder_open_to_others_is_a_warning(world: BoxWorld) -> None:
+    world.state.mkdir(mode=0o755)
+    assert found(load(world))["state"][0].grade is Grade.WARNING
+    world.state.chmod(0o700)
+    assert found(load(world))["state"][0].grade is Grade.OK
+
+
+def test_the_journal_is_counted_and_its_chain_walked(world: BoxWorld) -> None:
+    world.state.mkdir(mode=0o700)
+    journal = journal_kit.journal(world.state / "journal.sqlite")
+    journal.start()
+    journal_kit.record(journal, [1, 2], Outcome.HIT)
+    journal.close()
+    checked = found(load(world))
+    assert checked["journal"][0].found.startswith("2 passages, 2 waiting")
+    assert checked["audit"] == [Check("audit", Grade.OK, "2 rows, the chain is whole")]
+    (world.state / "journal.sqlite.corrupt-1").write_bytes(b"")
+    assert [c.grade for c in found(load(world))["journal"]] == [Grade.OK, Grade.WARNING]
+
+
+def test_a_file_that_is_no_journal_is_an_error_with_advice(world: BoxWorld) -> None:
+    world.state.mkdir(mode=0o700)
+    (world.state / "journal.sqlite").write_bytes(b"no database" * 100)
+    assert found(load(world))["journal"][0].grade is Grade.ERROR
+
+
+def test_another_user_is_told_to_be_the_boxs_user(world: BoxWorld) -> None:
+    world.state.mkdir(mode=0o700)
+    (world.state / "journal.sqlite").write_bytes(b"")
+    settings = load(world)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    else:
+        world.state.chmod(0)
+    try:
+        checked = found(settings)
+    finally:
+        if os.getuid() == 0:
+            os.seteuid(0)
+        world.state.chmod(0o700)
+    (journal,) = checked["journal"]
+    assert journal.grade is Grade.ERROR
+    assert "as root" in journal.advice
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70, "127.0.0.1"])
+def test_a_link_that_does_not_answer_is_a_warning(world: BoxWorld, host: str) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        uplink = UplinkConfig(host=host, port=closed.getsockname()[1])
+        checked = found(msgspec.structs.replace(load(world), uplink=uplink))
+    assert [c.grade for c in checked["link"]] == [Grade.WARNING]
+
+
+def test_a_link_without_tls_and_one_whose_files_are_missing(world: BoxWorld) -> None:
+    with socket.socket() as broker:
+        broker.bind(("127.0.0.1", 0))
+        broker.listen()
+        plain = UplinkConfig(host="127.0.0.1", port=broker.getsockname()[1])
+        checked = found(msgspec.structs.replace(load(world), uplink=plain))
+        assert [c.grade for c in checked["link"]] == [Grade.OK, Grade.WARNING]
+        (world.folder / "ca.pem").write_text("")
+        tls = TlsConfig(ca=str(world.folder / "ca.pem"), cert="/no/cert", key="/no/key")
+        checked = found(msgspec.structs.replace(load(world), uplink=msgspec.structs.replace(plain, tls=tls)))
+    assert checked["tls.ca"][0].grade is Grade.OK
+    assert checked["tls.cert"][0].grade is checked["tls.key"][0].grade is Grade.ERROR
+
+
+def test_a_disk_that_is_nearly_full_is_said(world: BoxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = checks.shutil.disk_usage(world.folder).free / 1e6
+    for least, grade in ((free / 2, Grade.OK), (free * 2, Grade.WARNING), (free * 10, Grade.ERROR)):
+        monkeypatch.setattr(checks, "MIN_FREE_MB", least)
+        assert found(load(world))["disk"][0].grade is grade

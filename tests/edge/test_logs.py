@@ -1,0 +1,96 @@
+"""What may stand in a log line, and that every line of the box keeps to it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge import logs
+from edge.config import LogConfig
+
+EDGE = Path(logs.__file__).parent
+LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+
+
+@pytest.fixture
+def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+    before = structlog.get_config()
+    yield lambda: capsys.readouterr().err
+    structlog.configure(**before)
+
+
+def test_a_key_that_is_not_allowed_is_redacted(stderr: Callable[[], str]) -> None:
+    logs.set_up(LogConfig(format="json"))
+    structlog.get_logger("box").info("passage", counter="lane-1", surname="ERIKSSON", lines=["P<UTOERIKSSON"])
+    text = stderr()
+    line = json.loads(text)
+    assert line["counter"] == "lane-1"
+    assert line["surname"] == line["lines"] == "[not logged]"
+    assert "ERIKSSON" not in text
+    assert line["level"] == "info"
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(("level", "written"), [("warning", 1), ("info", 2), ("error", 0)])
+def test_the_level_of_the_configuration_holds(stderr: Callable[[], str], level: str, written: int) -> None:
+    logs.set_up(LogConfig(level=level, format="json"))  # type: ignore[arg-type]
+    box = structlog.get_logger("box")
+    box.info("a")
+    box.warning("b")
+    assert len(stderr().splitlines()) == written
+
+
+def test_text_is_redacted_as_well(stderr: Callable[[], str]) -> None:
+    logs.set_up(LogConfig(format="text"))
+    structlog.get_logger("box").info("passage", surname="ERIKSSON")
+    text = stderr()
+    assert "[not logged]" in text
+    assert "ERIKSSON" not in text
+
+
+@given(st.dictionaries(st.text(max_size=12), st.text(max_size=400) | st.integers(), max_size=6))
+def test_only_allowed_keys_keep_their_value_and_none_grows_long(event: dict[str, object]) -> None:
+    redacted = logs.redact(None, "info", dict(event))
+    assert set(redacted) == set(event)
+    for key, value in redacted.items():
+        if key not in logs.ALLOWED:
+            assert value == "[not logged]"
+        elif isinstance(value, str):
+            assert len(value) <= 301
+
+
+def test_no_allowed_key_names_a_person_or_a_document() -> None:
+    forbidden = {"name", "surname", "given_names", "number", "document", "lines", "raw", "birth_date", "line", "text"}
+    assert not logs.ALLOWED & forbidden
+
+
+def keys_logged(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in LEVELS
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "log"
+        ):
+            yield from ((node.lineno, word.arg or "**") for word in node.keywords)
+
+
+def test_every_line_the_box_logs_carries_allowed_keys_only() -> None:
+    found = [(path.name, line, key) for path in EDGE.rglob("*.py") for line, key in keys_logged(path)]
+    found += [("talk.py", 0, key) for key in ("rc", "reason")]  # what the uplink's alarms hand to owner.py
+    assert len(found) > 30
+    strange = [entry for entry in found if entry[2] not in logs.ALLOWED]
+    assert [(file, key) for file, _, key in strange] == [("owner.py", "**")]
+
+
+def test_levels_are_those_of_the_standard_library() -> None:
+    assert all(hasattr(logging, level.upper()) for level in ("debug", "info", "warning", "error"))
