@@ -12,6 +12,7 @@ import socket
 import threading
 
 CHUNK_BYTES = 65536
+STALL_S = 1.0  # an end that takes nothing for so long is hung up, so that it cannot hold the others
 MAX_KEPT_BYTES = 64 * 1024 * 1024
 
 
@@ -79,6 +80,7 @@ class Link:
             return
         for one, other in ((near, far), (far, near)):
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.settimeout(STALL_S)
             pairs[one] = other
             selector.register(one, selectors.EVENT_READ)
 

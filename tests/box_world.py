@@ -116,7 +116,8 @@ class BoxWorld:
 
     def words(self, verb: str, *more: str) -> list[str]:
         """The command line of one verb."""
-        return [str(Path(sys.executable).parent / "borderpost"), verb, "--config", str(self.config), *more]
+        config = () if "--config" in more else ("--config", str(self.config))
+        return [str(Path(sys.executable).parent / "borderpost"), verb, *more, *config]
 
     def run(self, verb: str, *more: str) -> subprocess.CompletedProcess[str]:
         """Run a verb to its end."""

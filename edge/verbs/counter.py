@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ LOOKS = {
     "INCOMPLETE": ("blue", "…"),
     "CLEAR": ("green", "●"),
 }
+# Control characters, and those that turn the direction of writing.
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 NEXT = {
     "HIT": f"a lead, not a judgement: {CONFIRM_ADVICE}",
     "POSSIBLE": "compare the document and the person with the record below before you ask on",
@@ -45,7 +48,7 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
     CLEAR       every list was asked and nothing agreed
     """
     from edge import config
-    from edge.desk import DeskClient
+    from edge.desk import DeskClient, DeskError
 
     settings = config.load(config_path)
     seen = 0
@@ -63,10 +66,12 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
             seen += message.get("type") == "verdict"
             if count and seen >= count:
                 return
+    raise DeskError("the box went away", advice="look at `borderpost doctor`, then start this view again")
 
 
 def show(message: Mapping[str, Any]) -> None:
-    """Print one message for a person."""
+    """Print one message for a person; what comes from documents and lists cannot steer the terminal."""
+    message = _tame(message)
     kind = message.get("type")
     if kind == "hello":
         click.echo(f"box {message['device']}  counters: {', '.join(message['counters'])}")
@@ -80,6 +85,14 @@ def show(message: Mapping[str, Any]) -> None:
         click.echo(f"  reader {message['reader']}: {message['state']}")
     elif kind == "notice":
         click.secho(f"  {message['text']}", fg="yellow", bold=True)
+
+
+def _tame(value: Any) -> Any:
+    if isinstance(value, str):
+        return STEERING.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {key: _tame(inner) for key, inner in value.items()}
+    return [_tame(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _verdict(message: Mapping[str, Any]) -> None:

@@ -1,0 +1,254 @@
+"""The verbs about a box, running and stopped: status, doctor, passages, audit, close, counter, run."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from box_world import STOLEN, WAIT_S, BoxWorld, until, zone
+from click.testing import CliRunner
+
+from edge.core.codes import OUTCOME_CODES
+from edge.core.verdicts import Outcome
+from edge.verbs import counter as counter_verb
+
+
+@pytest.fixture(scope="module")
+def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoxWorld]:
+    """A running box with three passages: a CLEAR, an open lead, and one on a silent list."""
+    with BoxWorld(tmp_path_factory.mktemp("post")) as world:
+        world.publish()
+        world.start()
+        world.scan()
+        world.scan(zone(STOLEN))
+        silent = list(zone("Q33108217", "Velmirov", "Dragosin Pavel"))
+        assert world.scan(tuple(silent))["outcome"] == "CLEAR"
+        yield world
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoxWorld]:
+    """A box that ran, has one open lead, and was stopped."""
+    with BoxWorld(tmp_path_factory.mktemp("stopped")) as world:
+        world.publish()
+        world.start()
+        world.scan(zone(STOLEN))
+        assert world.end() == 0
+        yield world
+
+
+def test_status_as_json_and_as_text(post: BoxWorld) -> None:
+    until(lambda: json.loads(post.ask("status", "--json")[1])["outbox"]["pending"] == 3, "status keeps up")
+    code, out, _ = post.ask("status", "--json")
+    status = json.loads(out)
+    assert code == 0
+    assert set(status) == {
+        "device", "site", "uptime_seconds", "clock", "disk_free_mb", "readers", "counters", "lists", "outbox", "uplink",
+        "restarts",
+    }
+    assert status["counters"][0]["passages"] == 3
+    assert status["counters"][0]["shown"] == {"HIT": 1, "POSSIBLE": 0, "UNREADABLE": 0, "INCOMPLETE": 0, "CLEAR": 2}
+    code, text, _ = post.ask("status")
+    assert code == 0
+    assert [line.split()[0] for line in text.splitlines()] == [
+        "box", "clock", "reader", "counter", "list", "list", "outbox", "link", "disk"
+    ]
+    assert "3 waiting" in text
+    assert "open leads 1" in text
+
+
+def test_status_of_a_box_that_does_not_run_says_how_to_start_it(stopped: BoxWorld) -> None:
+    code, out, said = stopped.ask("status")
+    assert (code, out) == (1, "")
+    assert "does not answer" in said
+    assert "borderpost run" in said
+
+
+def test_doctor_on_a_running_box_finds_no_error(post: BoxWorld) -> None:
+    code, out, _ = post.ask("doctor", "--json")
+    found = {c["name"]: c for c in json.loads(out)}
+    assert code == 0, out
+    assert found["box"]["grade"] == found["audit"]["grade"] == found["clock"]["grade"] == "ok"
+    assert set(found["box"]) == {"name", "grade", "found", "advice"}
+    code, text, _ = post.ask("doctor")
+    assert code == 0
+    assert "next: " in text  # no link is configured: a warning with its advice
+
+
+def test_doctor_on_a_stopped_box_says_so_with_exit_1(stopped: BoxWorld) -> None:
+    code, out, _ = stopped.ask("doctor", "--json")
+    found = {c["name"]: c for c in json.loads(out)}
+    assert code == 1
+    assert found["box"]["grade"] == "error"
+    assert "borderpost run" in found["box"]["advice"]
+    assert found["journal"]["grade"] == found["audit"]["grade"] == "ok"
+
+
+@pytest.mark.parametrize("which", ["post", "stopped"])
+def test_passages_show_what_was_shown_running_or_not(which: str, request: pytest.FixtureRequest) -> None:
+    world: BoxWorld = request.getfixturevalue(which)
+    code, out, _ = world.ask("passages", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [r["shown"] for r in rows] == (["CLEAR", "HIT", "CLEAR"] if which == "post" else ["HIT"])
+    (lead,) = json.loads(world.ask("passages", "--open", "--json")[1])
+    assert (lead["shown"], lead["state"], lead["delivered"]) == ("HIT", "awaiting", False)
+    assert world.ask("passages", "--limit", "1")[1].count("\n") == 1
+    text = world.ask("passages")[1]
+    assert lead["passage"] in text
+    assert "waiting to be sent" in text
+    everything = (out + text).upper()
+    assert not [word for word in ("ERIKSSON", "VELMIROV", "Q33108217", STOLEN) if word in everything]
+
+
+@pytest.mark.parametrize("which", ["post", "stopped"])
+def test_the_audit_chain_is_whole_running_or_not(which: str, request: pytest.FixtureRequest) -> None:
+    world: BoxWorld = request.getfixturevalue(which)
+    code, out, _ = world.ask("audit", "verify", "--json")
+    check = json.loads(out)
+    assert (code, check["sound"], check["first_bad"]) == (0, True, None)
+    assert check["rows"] == (3 if which == "post" else 1)
+    assert world.ask("audit", "verify")[1].startswith("the chain is whole: ")
+
+
+def test_an_edited_audit_row_is_named(tmp_path: Path) -> None:
+    with BoxWorld(tmp_path) as world:
+        world.publish()
+        world.start()
+        for _ in range(3):
+            world.scan()
+        world.end()
+        with sqlite3.connect(world.state / "journal.sqlite") as db:
+            changed = db.execute("update audit set body = replace(body, 'CLEAR', 'HIT') where number = 2")
+            assert changed.rowcount == 1
+        code, out, _ = world.ask("audit", "verify", "--json")
+        assert code == 1
+        assert json.loads(out)["sound"] is False
+        assert world.ask("audit", "verify")[1].startswith("the chain is broken at row 2")
+        assert world.ask("doctor")[0] == 1
+
+
+def test_close_knows_the_codes_and_says_what_is_wrong(post: BoxWorld, stopped: BoxWorld) -> None:
+    code, _, said = post.ask("close", "ABC", "--outcome", "guilty")
+    assert code == 2
+    assert "not-same-person" in said
+    code, _, said = post.ask("close", "AAAAA-AAAAA", "--outcome", "confirmed")
+    assert code == 1
+    assert "AAAAA-AAAAA" in said
+    (lead,) = json.loads(stopped.ask("passages", "--open", "--json")[1])
+    code, _, said = stopped.ask("close", lead["passage"], "--outcome", "confirmed")
+    assert code == 1
+    assert "borderpost run" in said
+    helped = post.ask("close", "--help")[1]
+    assert all(code in helped for code in OUTCOME_CODES)
+
+
+def counter(world: BoxWorld, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(world.words("counter", *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_counters_view_shows_verdicts_as_they_come(post: BoxWorld) -> None:
+    as_json, as_text = counter(post, "--json", "--count", "1"), counter(post, "--count", "1")
+    assert as_json.stdout is not None
+    assert as_text.stdout is not None
+    hello = json.loads(as_json.stdout.readline())
+    assert (hello["type"], hello["device"], len(hello["open"])) == ("hello", "test-box", 1)
+    assert "box test-box" in as_text.stdout.readline()
+    post.scan(zone("L04508178", "Dunmore", "Peregrine"))
+    verdict = json.loads(as_json.stdout.readline())
+    assert verdict["outcome"] == "POSSIBLE"
+    shown, _ = as_text.communicate(timeout=WAIT_S)
+    assert "POSSIBLE" in shown
+    assert "Confirm with the NCB" in shown or "confirm with the NCB" in shown
+    assert f"borderpost close {verdict['passage']} --outcome CODE" in shown
+    assert as_json.wait(WAIT_S) == as_text.returncode == 0
+    assert post.ask("close", verdict["passage"], "--outcome", "misread")[0] == 0
+
+
+def test_the_view_of_one_counter_leaves_others_out(post: BoxWorld) -> None:
+    view = counter(post, "--json", "--counter", "lane-9")
+    assert view.stdout is not None
+    assert json.loads(view.stdout.readline())["type"] == "hello"
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.extend(view.stdout or ()), daemon=True)
+    reader.start()
+    post.scan()
+    view.terminate()
+    view.wait(WAIT_S)
+    reader.join(WAIT_S)
+    assert got == []
+
+
+def test_the_view_says_when_the_box_goes_away(tmp_path: Path) -> None:
+    with BoxWorld(tmp_path) as world:
+        world.publish()
+        world.start()
+        view = counter(world)
+        assert view.stdout is not None
+        view.stdout.readline()
+        world.end()
+        _, said = view.communicate(timeout=WAIT_S)
+    assert view.returncode == 1
+    assert "the box went away" in said
+    assert "next:" in said
+
+
+MESSAGE: dict[str, Any] = {
+    "type": "verdict", "passage": "P1", "at": "2026-03-01T12:00:00+00:00", "counter": "lane-1", "direction": "entry",
+    "outcome": "CLEAR", "recorded": True, "elapsed_ms": 12.0, "unreadable": [], "findings": [], "reasons": [],
+    "coverage": [{"list": "un", "generation": 1, "age_seconds": None, "records": 1, "state": "stale"}],
+    "document": {"format": "TD3", "issuing_state": "UTO", "number": "X", "surname": "ERIKSSON", "given_names": "ANNA",
+                 "birth_date": "1974-08-12", "sex": "F", "nationality": "UTO"},
+}  # fmt: skip
+
+
+def shown(message: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    counter_verb.show(message)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("outcome", list(Outcome), ids=str)
+def test_every_outcome_has_word_shape_and_next_step(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown({**MESSAGE, "outcome": str(outcome)}, capsys)
+    assert f" {counter_verb.LOOKS[outcome][1]} {outcome} " in text
+    assert counter_verb.NEXT[outcome] in text
+    assert ("borderpost close" in text) is (outcome in ("HIT", "POSSIBLE"))
+    assert "un age unknown STALE" in text
+    assert "NOT RECORDED" not in text
+    assert "arrest" not in text
+    assert "guilty" not in text
+
+
+def test_no_two_outcomes_share_colour_or_shape() -> None:
+    assert set(counter_verb.LOOKS) == set(counter_verb.NEXT) == {str(o) for o in Outcome}
+    assert len({colour for colour, _ in counter_verb.LOOKS.values()}) == 5
+    assert len({shape for _, shape in counter_verb.LOOKS.values()}) == 5
+
+
+def test_not_recorded_and_notices_stand_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "NOT RECORDED" in shown({**MESSAGE, "recorded": False}, capsys)
+    notice = {"type": "notice", "counter": "lane-1", "text": "call the technician"}
+    assert "call the technician" in shown(notice, capsys)
+    assert shown({"type": "something new"}, capsys) == ""
+
+
+def test_what_a_document_says_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = {**MESSAGE["document"], "surname": "A\x1b[2J\x1b[H\x9b1mB\r\nCLEAR", "number": "1\x07\x00"}
+    finding = {"code": "x", "severity": "error", "field": "line", "message": "bad character '\x1b[31m'"}
+    text = shown({**MESSAGE, "document": nasty, "findings": [finding]}, capsys)
+    assert not [c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)]
+    assert not any(line.strip() == "CLEAR" for line in text.splitlines())
+
+
+def test_run_explains_its_exit_codes() -> None:
+    from edge.verbs.run import command
+
+    text = CliRunner().invoke(command, ["--help"]).output
+    assert "70" in text
+    assert "78" in text
