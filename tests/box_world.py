@@ -97,6 +97,7 @@ class BoxWorld:
         self.reader = VirtualReader(folder / "page-1.tty", folder / "page-1.ctl", "text")
         self.process: subprocess.Popen[bytes] | None = None
         self._plugged = False
+        self._log_start = 0
 
     def publish(self, *kinds: str) -> None:
         """Have one new generation of each list built: ``sltd-csv`` and ``persons-csv`` unless told otherwise."""
@@ -110,6 +111,7 @@ class BoxWorld:
             self.reader.start()
             self._plugged = True
         with self.log.open("ab") as out:
+            self._log_start = out.tell()
             self.process = subprocess.Popen(self.words("run"), stdout=out, stderr=out, env=environ)
         until(self._ready, "the box opens its reader")
         return self
@@ -186,8 +188,8 @@ class BoxWorld:
     def _ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()[-2000:]
-        status = self.status()
-        return status is not None and all(r["state"] == "ready" for r in status["readers"])
+        logged = self.log.read_bytes()[self._log_start :]  # `status` may be a second old
+        return b'"event": "running"' in logged and b'"event": "reader_ready"' in logged
 
 
 class Listener:
