@@ -1,8 +1,8 @@
 """From messages to rows: every kind of message, what is stored of it, and what it is answered with.
 
 ``take`` is one transaction for a batch. It returns when the batch is on the disk; only then are the acks
-made. A message that cannot be handled is put aside alone; a database that does not take a batch raises
-StoreError, and then nothing of the batch is acked.
+made. ``look_into`` opens bodies afterwards. A message that cannot be handled is put aside alone; a database that
+does not take a batch raises StoreError, and then nothing of the batch is acked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from edge.core.sealing import SealError, SealPrivate, open_sealed
 from edge.core.wire import (
+    BODY_TYPE,
     ClosingBody,
     DroppedBody,
     Event,
@@ -29,11 +30,12 @@ from edge.core.wire import (
     WireError,
     decode,
     decode_body,
+    message_id,
     parse_topic,
 )
 from hq.collector.answers import Answer, Speaker, Talk
 from hq.config import CollectorConfig
-from hq.store import Arrived, Fault, Index, Put, Store
+from hq.store import Arrived, Fault, Index, Put, Store, Unread
 from hq.store.writing import stamp
 
 TEXT_CHARS = 400  # of an alarm's text that a box wrote
@@ -89,6 +91,7 @@ class Intake:
         self._store, self._keys, self._speaker, self._limits = store, seal_keys, speaker, limits
         self._clock = clock
         self.counts = Counts()
+        self.unread = True  # what an earlier process left, and what comes
         self._kinds: dict[Topic, Callable[[str, bytes, _Batch], None]] = {
             Topic.PASSAGE: self._passage,
             Topic.SYNC: self._sync,
@@ -177,7 +180,7 @@ class Intake:
             digest=hashlib.sha256(sealed).digest(),
             sealed=sealed,
         )
-        put, index = self._store.put(arrived, lambda: self._open(envelope, sealed))
+        put = self._store.put(arrived)
         if put is Put.CONFLICT:
             self.counts.conflicts += 1
             self._store.alarm(
@@ -189,15 +192,38 @@ class Intake:
             return
         if put is Put.DUPLICATE:
             self.counts.duplicates += 1
-        if index is not None:
+        if put is Put.NEW:
             self.counts.stored += 1
+            self.unread = True
         batch.rows.setdefault(Talk(device, envelope.epoch, envelope.session), []).append((arrived.seq, arrived.digest))
 
-    def _open(self, envelope: PassageEnvelope, sealed: bytes) -> Index:
-        """Open a new body for what may stand in clear beside it, and note what it reports."""
-        device, epoch = envelope.device, envelope.epoch
+    def look_into(self, limit: int) -> None:
+        """Open held bodies that nobody has looked into, oldest first, in one transaction. Raises StoreError.
+
+        This comes after the acks: how long it takes depends on what is inside, and the line must not show it.
+        """
+        with self._store.batch(self._clock()):
+            waiting = self._store.unread(limit)
+            for one in waiting:
+                self._store.read(one, self._safely(one))
+        self.unread = len(waiting) == limit
+
+    def _safely(self, one: Unread) -> Index:
         try:
-            body = decode_body(open_sealed(sealed, message_id=envelope.id, type=envelope.type, keys=self._keys))
+            return self._open(one)
+        except Fault:
+            raise  # the database, not the message
+        except Exception as error:
+            # A fault of this program must not make one message stop all others; its text may hold data.
+            self._store.alarm(one.device, "collector_fault", f"{type(error).__name__} in the collector")
+            return Index("unopened")
+
+    def _open(self, one: Unread) -> Index:
+        """What may stand in clear beside a body, noting what it reports."""
+        device, epoch = one.device, one.epoch
+        try:
+            name = message_id(device, epoch, one.seq)
+            body = decode_body(open_sealed(one.sealed, message_id=name, type=BODY_TYPE, keys=self._keys))
         except (SealError, WireError) as error:
             self.counts.unopened += 1
             self._store.alarm(device, "unopened", f"a body stays closed: {error.message}", subject=epoch)

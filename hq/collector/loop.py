@@ -136,18 +136,20 @@ class Collector:
         intake.counts = self.counts
         self._holdings, self._out, self._muted = {}, {}, False
         opened = self._mono()
+        size = self._config.collector.batch
         while not self._stopping:
-            more = self._holdings and len(self._out) < MAX_OUT
+            more = intake.unread or (self._holdings and len(self._out) < MAX_OUT)
             if line.turn(0 if more else TURN_S, self._wake_read):
                 drain(self._wake_read)
             messages = self._events(line, birth)
-            size = self._config.collector.batch
             for start in range(0, len(messages), size):
                 outcome = intake.take(messages[start : start + size])
                 for answer in outcome.answers:
                     self._publish(line, answer)
                 self._holdings.update(outcome.holdings)
             self._answer_syncs(line)
+            if intake.unread and not line.events:
+                intake.look_into(size)
             self._look_for_silence(opened)
 
     def _publish(self, line: Line, answer: Answer) -> None:

@@ -15,6 +15,8 @@ from hq.store.writing import stamp
 
 MAX_GAPS = 1000  # ranges listed of one epoch
 MAX_ROWS = 10_000  # rows given at once
+# Nothing behind a row that nobody has looked into yet: whoever follows by row number must not miss it.
+_HORIZON = f"(SELECT coalesce(min(n), {2**62}) FROM messages WHERE kind = '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,9 @@ class View:
         return [Gap(e["epoch"], *left) for a, b in rows for left in without((int(a), int(b)), told)]
 
     def last(self) -> int:
-        """The newest row number, 0 for an empty store."""
-        return int(self._db.execute("SELECT coalesce(max(n), 0) FROM messages").fetchone()[0])
+        """The newest row number that can be shown, 0 for none."""
+        row = self._db.execute(f"SELECT coalesce(max(n), 0) FROM messages WHERE n < {_HORIZON}").fetchone()
+        return int(row[0])
 
     def first_since(self, when: datetime) -> int:
         """The row number before the first message received at or after ``when``."""
@@ -181,7 +184,7 @@ class View:
         rows = self._db.execute(
             "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device"
             " AND c.passage = m.passage) AS closed"
-            f" FROM messages m WHERE {where} ORDER BY m.n LIMIT ?",
+            f" FROM messages m WHERE {where} AND m.n < {_HORIZON} ORDER BY m.n LIMIT ?",
             (after, limit),
         )
         return [

@@ -29,14 +29,15 @@ _FIRST = (
         mono     INTEGER NOT NULL, -- milliseconds since the box's boot
         digest   BLOB NOT NULL,   -- SHA-256 of sealed
         sealed   BLOB NOT NULL,
-        kind     TEXT NOT NULL,   -- passage, closing, dropped, unopened
-        passage  TEXT NOT NULL,   -- the passage a passage or closing speaks of
-        outcome  TEXT NOT NULL,   -- the truth
-        shown    TEXT NOT NULL,   -- what the counter saw
-        lists    TEXT NOT NULL,   -- JSON array of list ids that gave a reason
+        kind     TEXT NOT NULL DEFAULT '',   -- passage, closing, dropped, notice, unopened; '' until looked into
+        passage  TEXT NOT NULL DEFAULT '',   -- the passage a passage or closing speaks of
+        outcome  TEXT NOT NULL DEFAULT '',   -- the truth
+        shown    TEXT NOT NULL DEFAULT '',   -- what the counter saw
+        lists    TEXT NOT NULL DEFAULT '[]', -- JSON array of list ids that gave a reason
         UNIQUE (device, epoch, seq)
     ) STRICT""",
     "CREATE INDEX hits ON messages (n) WHERE outcome IN ('HIT', 'POSSIBLE')",
+    "CREATE INDEX unread ON messages (n) WHERE kind = ''",
     "CREATE INDEX closings ON messages (device, passage) WHERE kind = 'closing'",
     """CREATE TABLE epochs (
         device     TEXT NOT NULL,

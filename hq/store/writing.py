@@ -28,7 +28,7 @@ class Put(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What may stand in clear beside a sealed message. ``kind``: passage, closing, dropped, unopened."""
+    """What may stand in clear beside a sealed message. ``kind``: passage, closing, dropped, notice, unopened."""
 
     kind: str
     passage: str = ""
@@ -58,6 +58,17 @@ class Arrived:
 def stamp(now: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, sortable as text."""
     return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A held message that nobody has looked into: its row number, its place, its sealed bytes."""
+
+    n: int
+    device: str
+    epoch: str
+    seq: int
+    sealed: bytes
 
 
 class Store:
@@ -100,39 +111,55 @@ class Store:
                 f"the database did not take a batch: {error}", advice="check the free space"
             ) from error
 
-    def put(self, m: Arrived, index: Callable[[], Index]) -> tuple[Put, Index | None]:
-        """Offer one message; ``index`` (which opens the body) is asked only when the message is new."""
+    def put(self, m: Arrived) -> Put:
+        """Offer one message. What is new stands unread (``unread``) until it is looked into."""
         row = self._db.execute(
             "SELECT digest FROM messages WHERE device = ? AND epoch = ? AND seq = ?",
             (m.device, m.epoch, m.seq),
         ).fetchone()
         if row is None:
-            found = index()
-            self._insert(m, found)
-            return Put.NEW, found
+            self._insert(m)
+            return Put.NEW
         if row[0] == m.digest:
             self._count(m, "duplicates")
-            return Put.DUPLICATE, None
+            return Put.DUPLICATE
         self._count(m, "conflicts")
         self._db.execute(
             "INSERT OR IGNORE INTO conflicts (device, epoch, seq, received, digest, sealed)"
             " SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM conflicts) < ?",
             (m.device, m.epoch, m.seq, self._now, m.digest, m.sealed, self._conflict_rows),
         )
-        return Put.CONFLICT, None
+        return Put.CONFLICT
 
-    def _insert(self, m: Arrived, i: Index) -> None:
+    def _insert(self, m: Arrived) -> None:
         self._db.execute(
-            "INSERT INTO messages (device, epoch, seq, received, time, clock, boot, mono, digest, sealed,"
-            " kind, passage, outcome, shown, lists) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (m.device, m.epoch, m.seq, self._now, m.time, m.clock, m.boot, m.mono, m.digest, m.sealed,
-             i.kind, i.passage, i.outcome, i.shown, json.dumps(i.lists)),
-        )  # fmt: skip
+            "INSERT INTO messages (device, epoch, seq, received, time, clock, boot, mono, digest, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (m.device, m.epoch, m.seq, self._now, m.time, m.clock, m.boot, m.mono, m.digest, m.sealed),
+        )
         self._db.execute(
             "UPDATE epochs SET held = held + 1, newest = max(newest, ?1), last_seen = ?2,"
-            " oldest = CASE WHEN oldest = 0 THEN ?1 ELSE min(oldest, ?1) END, unopened = unopened + ?3"
-            " WHERE device = ?4 AND epoch = ?5",
-            (m.seq, self._now, i.kind == "unopened", m.device, m.epoch),
+            " oldest = CASE WHEN oldest = 0 THEN ?1 ELSE min(oldest, ?1) END"
+            " WHERE device = ?3 AND epoch = ?4",
+            (m.seq, self._now, m.device, m.epoch),
+        )
+
+    def unread(self, limit: int) -> list[Unread]:
+        """The oldest messages that nobody has looked into."""
+        rows = self._db.execute(
+            "SELECT n, device, epoch, seq, sealed FROM messages WHERE kind = '' ORDER BY n LIMIT ?", (limit,)
+        )
+        return [Unread(*tuple(row)) for row in rows]
+
+    def read(self, one: Unread, i: Index) -> None:
+        """Note what a message was found to be."""
+        self._db.execute(
+            "UPDATE messages SET kind = ?, passage = ?, outcome = ?, shown = ?, lists = ? WHERE n = ?",
+            (i.kind, i.passage, i.outcome, i.shown, json.dumps(i.lists), one.n),
+        )
+        self._db.execute(
+            "UPDATE epochs SET unopened = unopened + ? WHERE device = ? AND epoch = ?",
+            (i.kind == "unopened", one.device, one.epoch),
         )
 
     def _count(self, m: Arrived, column: str) -> None:

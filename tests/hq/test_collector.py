@@ -68,7 +68,9 @@ class Desk:
         )
 
     def take(self, *messages: tuple[str, bytes]) -> Taken:
-        return self.intake.take(messages)
+        taken = self.intake.take(messages)
+        self.intake.look_into(100)  # as the loop does once the acks are out
+        return taken
 
     def view(self) -> View:
         return View(self.path)

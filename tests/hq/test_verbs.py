@@ -94,6 +94,7 @@ def config(tmp_path: Path) -> Path:
         (topic(Topic.SYNC, "box-one"), b"poison"),
     ]
     intake.take(messages)
+    intake.look_into(100)
     store.close()
     return path
 
