@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 import secrets
 import signal
-import threading
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +29,7 @@ from edge.core import sealing
 from edge.core.screening import Query, Screener, prepare
 from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
-from edge.crew import Crew, OnDeath
+from edge.crew import Crew, OnDeath, Pulse
 from edge.desk import Desk
 from edge.errors import EXIT_CREW
 from edge.health import Health, Parts
@@ -41,6 +41,8 @@ from edge.uplink import Box as Speaker
 from edge.uplink import Uplink
 from edge.watchlists import Watchlists
 
+SWITCH_S = 0.0005      # a verdict must not wait 5 ms for a thread that is busy
+HUNG_S = 15.0          # without a pulse a thread hangs; the unit's watchdog bites after 30 s
 ALIVE_S = 5.0          # between two looks at the crew
 EXPIRE_S = 600.0       # between two runs of retention
 PASSAGE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
@@ -51,6 +53,7 @@ log = structlog.get_logger("app")
 
 def run(config: Config) -> int:
     """Run the box until it is told to stop; the exit code."""
+    sys.setswitchinterval(SWITCH_S)
     return Box(config).run()
 
 
@@ -96,7 +99,7 @@ class Box:
             token=lambda: secrets.token_urlsafe(12),
             wall=wall,
             mono=mono,
-            limits=_limits(config),
+            limits=JournalLimits.of(config.journal),
             boot=_boot_id(),
         )
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
@@ -110,6 +113,7 @@ class Box:
         self.keepers = [self._keeper(name, reader) for name, reader in readers]
         self.uplink = self._make_uplink(ack_keys)
         self.health = Health(self._parts())
+        self._forgotten = 0  # entries that the journal gave up, as told last
         self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
     def run(self) -> int:
@@ -128,7 +132,11 @@ class Box:
         log.info("running", device=self.config.box.device, version=version("borderpost"))
         while not self.crew.dead and not self.crew.stopping.is_set():
             self.crew.wait(ALIVE_S)
-            notifier.alive(self.health.line())
+            if hung := self.crew.silent(HUNG_S):
+                log.error("thread_hung", names=",".join(hung), advice="the unit's watchdog restarts the box")
+            else:
+                notifier.alive(self.health.line())
+            self._look_for_loss()
         dead = self.crew.dead
         notifier.stopping()
         self.crew.stop()
@@ -146,19 +154,19 @@ class Box:
         return EXIT_CREW if dead else 0
 
     def _hire(self) -> None:
-        stopping = self.crew.stopping
         hire = self.crew.hire
-        hire("desk", lambda: self.desk.run(stopping))
+        hire("desk", self.desk.run)
         hire("journal-watch", self._watch_journal)
         for counter in self.counters.values():
-            hire(f"counter-{counter.name}", _runner(counter.run, stopping))
+            hire(f"counter-{counter.name}", counter.run)
         for keeper in self.keepers:
-            hire(f"reader-{keeper.name}", _runner(keeper.run, stopping))
+            hire(f"reader-{keeper.name}", keeper.run)
         hire("lists", self._watch_lists, OnDeath.RESTART)
         hire("retention", self._expire, OnDeath.RESTART)
         if self.uplink:
-            self.journal.add_listener(self.uplink.wake)
-            hire("uplink", self.uplink.run, OnDeath.RESTART)
+            uplink = self.uplink
+            self.journal.add_listener(uplink.wake)
+            hire("uplink", lambda _pulse: uplink.run(), OnDeath.RESTART)
 
     # -- parts -----------------------------------------------------------------------------------
 
@@ -174,6 +182,7 @@ class Box:
             passage_id=passage_id,
             number_hash=lambda state, number: sealing.keyed_hash(self.box_key, f"{state}|{number}"),
             publish=self.desk.publish,
+            alarm=self._alarm,
             pace_s=self.config.screening.pace_ms / 1000,
             commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
         )
@@ -202,8 +211,21 @@ class Box:
             on_signed_time=self._hear,
         )
 
+    def _alarm(self, code: str) -> None:
+        """Tell headquarters that something needs a person; the log has it in any case."""
+        if self.uplink:
+            self.uplink.event(code, {})
+
+    def _look_for_loss(self) -> None:
+        forgotten = self.health.snapshot()["outbox"]["forgotten"]
+        if forgotten > self._forgotten:
+            self._forgotten = forgotten
+            self._alarm("entries_forgotten")
+            log.error("entries_forgotten", count=forgotten, advice="the disk refused too long: see `borderpost doctor`")
+
     def _hear(self, time: datetime) -> None:
         if self.clock.signed_word(time) is Word.TOO_FAR:
+            self._alarm("time_refused")
             log.error("time_refused", reason="headquarters' time leaps too far ahead",
                       advice="compare both clocks; see docs/technician.md, trusted time")
 
@@ -214,8 +236,8 @@ class Box:
 
     # -- threads of this file ----------------------------------------------------------------------
 
-    def _watch_journal(self) -> None:
-        while not self.crew.stopping.wait(0.5):
+    def _watch_journal(self, pulse: Pulse) -> None:
+        while not pulse.wait(0.5):
             if not self.journal.alive:
                 raise RuntimeError("the journal's thread has ended")
 
@@ -225,8 +247,8 @@ class Box:
         nobody = Query.of_fields({"surname": "A", "given_names": "B", "document_number": "0", "issuing_state": "UTO"})
         self.screener.screen(nobody, self.lists.lists, self.clock.now())
 
-    def _watch_lists(self) -> None:
-        while not self.crew.stopping.wait(self.config.screening.refresh_seconds):
+    def _watch_lists(self, pulse: Pulse) -> None:
+        while not pulse.wait(self.config.screening.refresh_seconds):
             fresh = self.lists.refresh(high_water=self.state.high_water())
             if fresh is not self.lists:
                 self.lists = fresh
@@ -252,11 +274,11 @@ class Box:
                     log.error("mark_not_kept", list=opened.list_id, generation=generation, advice=error.advice)
         return changed
 
-    def _expire(self) -> None:
-        while not self.crew.stopping.is_set():
-            while self.journal.expire(self.clock.now()).more and not self.crew.stopping.is_set():
+    def _expire(self, pulse: Pulse) -> None:
+        while not pulse.is_set():
+            while self.journal.expire(self.clock.now()).more and not pulse.is_set():
                 pass
-            self.crew.stopping.wait(EXPIRE_S)
+            pulse.wait(EXPIRE_S)
 
     def _on_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -288,10 +310,6 @@ def _open_reader(config: ReaderConfig) -> PassportReader:
         raise ConfigError(error.message, advice=error.advice) from error
 
 
-def _runner(work: Callable[[threading.Event], None], stopping: threading.Event) -> Callable[[], None]:
-    return lambda: work(stopping)
-
-
 def _screener(config: Config) -> Screener:
     rules = config.screening
     day = timedelta(days=1).total_seconds()
@@ -299,16 +317,6 @@ def _screener(config: Config) -> Screener:
         required=frozenset(rules.required) or None,
         max_age_seconds=rules.max_age_days * day,
         max_age_seconds_of={name: days * day for name, days in rules.max_age_days_of.items()},
-    )
-
-
-def _limits(config: Config) -> JournalLimits:
-    journal = config.journal
-    return JournalLimits(
-        quota_bytes=journal.max_mb * 1024 * 1024,
-        shelf=timedelta(days=journal.shelf_days),
-        clear_passages=timedelta(days=journal.clear_days),
-        other_passages=timedelta(days=journal.hit_days),
     )
 
 

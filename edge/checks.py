@@ -21,7 +21,8 @@ from common.settings import TlsConfig
 from edge.config import Config
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
-from edge.journal import read_only
+from edge.journal import JournalLimits, read_only
+from edge.state import accepted
 from edge.watchlists import Watchlists
 
 MIN_FREE_MB = 200
@@ -101,7 +102,8 @@ def _readers(config: Config) -> Iterator[Check]:
 
 
 def _lists(config: Config) -> Iterator[Check]:
-    opened = {entry.list_id: entry for entry in Watchlists.open(Path(config.box.lists_dir)).lists}
+    marks = accepted(Path(config.box.state_dir) / "state.sqlite")
+    opened = {entry.list_id: entry for entry in Watchlists.open(Path(config.box.lists_dir), high_water=marks).lists}
     for list_id in sorted({*opened, *config.screening.required}):
         entry = opened.get(list_id)
         required = list_id in config.screening.required
@@ -126,7 +128,7 @@ def _journal(config: Config) -> Iterator[Check]:
     if not path.exists():
         yield Check("journal", Grade.OK, "none yet: the box has not run")
         return
-    with read_only(path) as journal:
+    with read_only(path, JournalLimits.of(config.journal)) as journal:
         counts, audit = journal.counts(), journal.verify_audit()
     share = counts.used_bytes / counts.quota_bytes
     yield Check("journal", Grade.WARNING if share > 0.8 else Grade.OK,

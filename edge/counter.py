@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import enum
 import queue
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -33,6 +32,7 @@ from edge.core.shown import summary, verdict_message
 from edge.core.trusted import ClockState, Trusted
 from edge.core.verdicts import Outcome
 from edge.core.wire import passage_body
+from edge.crew import Stopping
 from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError, Recorded
 
 INBOX_SIZE = 64  # reads and requests waiting for one counter
@@ -112,6 +112,7 @@ class Surroundings:
     passage_id: Callable[[], str]
     number_hash: Callable[[str, str], str]  # issuing State, number -> keyed hash
     publish: Callable[[bytes], None]
+    alarm: Callable[[str], None]            # tells headquarters, by code
     pace_s: float
     commit_timeout_s: float
 
@@ -128,7 +129,7 @@ class Counter:
         self.unrecorded = 0
         self.shown: dict[str, int] = {str(o): 0 for o in Outcome}
 
-    def run(self, stopping: threading.Event) -> None:
+    def run(self, stopping: Stopping) -> None:
         """Work off the inbox until ``stopping`` is set."""
         while not stopping.is_set():
             try:
@@ -199,6 +200,7 @@ class Counter:
         self.unrecorded += 1
         log.error("not_recorded", counter=self.name, passage=entry.passage, reason=reason,
                   advice="look at `borderpost doctor`: disk full or failing")
+        self._around.alarm("not_recorded")
         self._notice("a passage could not be recorded: call the technician")
         return False
 

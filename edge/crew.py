@@ -5,7 +5,9 @@ Laws (ARCHITECTURE law 6):
    after a growing pause; the death of any other ends the process, and systemd starts it afresh.
 2. A thread that returns before the crew was told to stop has died as well.
 3. Everything stops within ``STOP_TIMEOUT_S``: every loop looks at ``stopping`` at least once a second.
-4. A signal handler takes no lock: it may have interrupted the very code that holds it.
+4. The look at ``stopping`` is the thread's pulse: one that must live and has not looked for long hangs, and the
+   watchdog is not fed.
+5. A signal handler takes no lock: it may have interrupted the very code that holds it.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ from __future__ import annotations
 import enum
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 STOP_TIMEOUT_S = 10.0
+BEAT_S = 1.0  # longest wait between two looks at the flag
 RESTART_PAUSE_MIN_S = 1.0
 RESTART_PAUSE_MAX_S = 60.0
 
@@ -32,29 +37,66 @@ class OnDeath(enum.Enum):
     RESTART = "restart"
 
 
+class Stopping(Protocol):
+    """The flag that every loop looks at."""
+
+    def is_set(self) -> bool:
+        """True once the loop is to end."""
+
+    def wait(self, timeout_s: float, /) -> bool:
+        """Wait for it at most so long; True if it has come."""
+
+
+class Pulse:
+    """The stop flag as one thread sees it; looking at it shows that the thread lives. ``at``: monotonic seconds."""
+
+    def __init__(self, stopping: threading.Event, mono: Callable[[], float]) -> None:
+        self._stopping, self._mono = stopping, mono
+        self.at = mono()
+
+    def is_set(self) -> bool:
+        """True once the crew is to stop."""
+        self.at = self._mono()
+        return self._stopping.is_set()
+
+    def wait(self, timeout_s: float, /) -> bool:
+        """Wait for the stop at most so long; True if it has come. Waiting on purpose is not hanging."""
+        until = self._mono() + timeout_s
+        while not self.is_set():
+            left = until - self._mono()
+            if left <= 0:
+                return False
+            self._stopping.wait(min(left, BEAT_S))
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One thread: ``work`` runs until it returns or raises; it is given no arguments."""
+    """One thread: ``work`` runs until it returns or raises."""
 
     name: str
-    work: Callable[[], None]
+    work: Callable[[Pulse], None]
     on_death: OnDeath
+    pulse: Pulse
 
 
 class Crew:
     """Starts threads, restarts those that may be restarted, and says when one that may not has died."""
 
-    def __init__(self) -> None:
+    def __init__(self, mono: Callable[[], float] = time.monotonic) -> None:
+        self._mono = mono
         self.stopping = threading.Event()
         self.restarts: dict[str, int] = {}
         self._asked = False
-        self._happened: queue.SimpleQueue[None] = queue.SimpleQueue()  # its put may interrupt its own get (law 4)
+        self._happened: queue.SimpleQueue[None] = queue.SimpleQueue()  # its put may interrupt its own get (law 5)
         self._dead: list[str] = []
+        self._members: list[Member] = []
         self._threads: list[threading.Thread] = []
 
-    def hire(self, name: str, work: Callable[[], None], on_death: OnDeath = OnDeath.END) -> None:
-        """Start ``work`` in a thread of that name."""
-        member = Member(name, work, on_death)
+    def hire(self, name: str, work: Callable[[Pulse], None], on_death: OnDeath = OnDeath.END) -> None:
+        """Start ``work`` in a thread of that name; it is given its pulse."""
+        member = Member(name, work, on_death, Pulse(self.stopping, self._mono))
+        self._members.append(member)
         thread = threading.Thread(target=self._run, args=(member,), name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
@@ -63,6 +105,13 @@ class Crew:
     def dead(self) -> tuple[str, ...]:
         """Names of threads whose death ends the process."""
         return tuple(self._dead)
+
+    def silent(self, limit_s: float) -> tuple[str, ...]:
+        """Names of threads that must live and have shown no pulse for ``limit_s`` seconds."""
+        now = self._mono()
+        return tuple(
+            m.name for m in self._members if m.on_death is OnDeath.END and now - m.pulse.at > limit_s
+        )
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until something happened (a death, a stop) or the time is over; True if it happened."""
@@ -80,7 +129,7 @@ class Crew:
         self._happened.put(None)
 
     def ask_to_stop(self) -> None:
-        """Have the thread that is in ``wait`` stop the crew: for signal handlers (law 4)."""
+        """Have the thread that is in ``wait`` stop the crew: for signal handlers (law 5)."""
         self._asked = True
         self._happened.put(None)
 
@@ -94,7 +143,7 @@ class Crew:
         pause = RESTART_PAUSE_MIN_S
         while not self.stopping.is_set():
             try:
-                member.work()
+                member.work(member.pulse)
                 reason = "returned"
             except Exception as error:
                 # The text of an unforeseen exception may hold data: only its type and place are logged.

@@ -19,7 +19,6 @@ import os
 import selectors
 import socket
 import struct
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ import msgspec
 import structlog
 
 from edge.core.errors import BorderpostError
+from edge.crew import Stopping
 
 MAX_CLIENTS = 16
 MAX_REQUEST_BYTES = 4096
@@ -71,7 +71,7 @@ class Desk:
         """Send one JSON document (no newline inside) to every client; never blocks; any thread."""
         self._put(None, message)
 
-    def run(self, stopping: threading.Event) -> None:
+    def run(self, stopping: Stopping) -> None:
         """Serve until ``stopping`` is set."""
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake_r, selectors.EVENT_READ)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 import queue
-import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 
 from drivers.api import DeviceError, DocumentRead, PassportReader
+from edge.crew import Stopping
 
 READ_WAIT_S = 0.5        # how long one read may block before the stop flag is looked at
 BACKOFF_MIN_S = 1.0
@@ -69,7 +69,7 @@ class ReaderKeeper:
         self._pause = BACKOFF_MIN_S
         self._told_lost = False
 
-    def run(self, stopping: threading.Event) -> None:
+    def run(self, stopping: Stopping) -> None:
         """Read until ``stopping`` is set; a driver's bug escapes and ends the process (law 6)."""
         try:
             while not stopping.is_set():

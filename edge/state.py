@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
@@ -122,6 +123,17 @@ class State:
         """One statement, committed by SQLite itself (no transaction is open between calls)."""
         with self._read() as db:
             yield db
+
+
+def accepted(path: Path) -> dict[str, int]:
+    """The high-water marks in a state file, read from outside the box; none where there is no such file."""
+    if not path.exists():
+        return {}
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+            return dict(db.execute("select list, generation from marks").fetchall())
+    except sqlite3.Error as error:
+        raise StateError(f"the state file {path.name} cannot be read: {error}") from error
 
 
 def _opened(path: Path) -> sqlite3.Connection:

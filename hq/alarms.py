@@ -19,6 +19,8 @@ ADVICE = {
     "publish_refused": "let the post write bp/v1/DEVICE/up/# on the broker; nothing was lost",
     "ack_not_believed": "compare ack_key in the post's edge.toml with headquarters'; or somebody forges acks",
     "journal_set_aside": "the post's journal was damaged: fetch the file that was set aside, check its disk",
+    "not_recorded": "the post's disk is slow, full or failing: its officer noted the traveller by hand; see its doctor",
+    "time_refused": "headquarters' clock and the post's last trusted time are over 30 days apart: compare both",
     "entries_forgotten": "the post's disk refused entries until its memory was full: replace the disk",
 }
 UNKNOWN = "ask the post's technician to run `borderpost doctor`"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from edge.config import JournalConfig
 from edge.core.errors import BorderpostError
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
@@ -50,6 +51,17 @@ class JournalLimits:
     queue_entries: int = 4096  # requests waiting for the owner thread
     batch_rows: int = 500  # rows changed in one retention transaction
     drop_rows: int = 64  # rows given up in one drop report
+
+
+    @classmethod
+    def of(cls, config: JournalConfig) -> JournalLimits:
+        """The limits that a box's configuration states; the others as above."""
+        return cls(
+            quota_bytes=config.max_mb * 1024 * 1024,
+            shelf=timedelta(days=config.shelf_days),
+            clear_passages=timedelta(days=config.clear_days),
+            other_passages=timedelta(days=config.hit_days),
+        )
 
 
 @dataclass(frozen=True, slots=True)

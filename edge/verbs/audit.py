@@ -21,7 +21,7 @@ def verify(config_path: Path, as_json: bool) -> None:
     """Walk the chain from its first row; exit code 1 and the first bad row if it is broken.
 
     A row that was edited, removed from the middle or put elsewhere shows. A chain cut at its end shows against
-    the head that headquarters was last told (borderpost-hq status).
+    the head that headquarters was last told (audit_head in `borderpost-hq status --json`).
     """
     from dataclasses import asdict
 

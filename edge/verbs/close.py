@@ -12,23 +12,22 @@ from edge.verbs.options import config_option
 ANSWER_TIMEOUT_S = 5.0
 
 _CODES = "\n".join(f"  {code:20}{meaning}" for code, meaning in OUTCOME_CODES.items())
+_HELP = f"""End a HIT or POSSIBLE with an outcome code.
+
+A lead stays open until a person says what became of it. The code is recorded, chained into the audit log and
+reported to headquarters.
+
+\b
+Codes:
+{_CODES}
+
+\b
+Try it:
+  borderpost close K7QZ4-M2X9P --outcome not-same-person
+"""
 
 
-@click.command(
-    "close",
-    help=f"""End a HIT or POSSIBLE with an outcome code.
-
-    A lead stays open until a person says what became of it. The code is recorded, chained into the audit
-    log and reported to headquarters.
-
-    \b
-    Codes:
-    {_CODES.strip()}
-
-    \b
-    Try it:  borderpost close K7QZ4-M2X9P --outcome not-same-person
-    """,
-)
+@click.command("close", help=_HELP)
 @click.argument("passage")
 @click.option("--outcome", "code", required=True, type=click.Choice(list(OUTCOME_CODES)), help="What became of it.")
 @config_option

@@ -27,7 +27,7 @@ NEXT = {
     "HIT": f"a lead, not a judgement: {CONFIRM_ADVICE}",
     "POSSIBLE": "compare the document and the person with the record below before you ask on",
     "UNREADABLE": "clean the document and swipe again; if it stays so, type from the visual zone and refer",
-    "INCOMPLETE": "not fully screened: a required list is missing or too old; follow the post's fallback",
+    "INCOMPLETE": "not fully screened: a list is missing or too old, or the time is unsure; follow the post's fallback",
     "CLEAR": "",
 }
 

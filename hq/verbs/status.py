@@ -35,6 +35,7 @@ def as_record(post: Post, state: str) -> dict[str, object]:
         "health_at": post.health_at,
         "passages": post.held,
         "pending": post.health.get("outbox"),
+        "audit_head": post.health.get("audit_head"),
         "gaps": [asdict(g) for g in post.gaps],
         "missing": missing(post),
         "duplicates": post.duplicates,

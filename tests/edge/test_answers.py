@@ -31,7 +31,8 @@ def counter(name: str, journal: Journal) -> Counter:
     around = Surroundings(
         lists=tuple, screener=Screener(), journal=journal, now=lambda: memory_lists.TRUSTED,
         wall=lambda: memory_lists.NOW, mono=lambda: 0.0, wait=lambda _s: None, passage_id=lambda: "P1",
-        number_hash=lambda _state, _number: "", publish=lambda _message: None, pace_s=0, commit_timeout_s=1,
+        number_hash=lambda _state, _number: "",
+        publish=lambda _message: None, alarm=lambda _code: None, pace_s=0, commit_timeout_s=1,
     )
     return Counter(CounterConfig(name=name, direction="entry", readers=("r",)), around)
 

@@ -54,13 +54,14 @@ class Bench:
         self.mono = 1000.0
         self.waits: list[float] = []
         self.published: list[bytes] = []
+        self.alarms: list[str] = []
         self.on_publish: Callable[[dict[str, Any]], None] = lambda _message: None
         numbers = itertools.count(1)
         around = Surroundings(
             lists=lambda: lists, screener=Screener(required=frozenset({"sltd", "national"})), journal=journal,
             now=lambda: memory_lists.TRUSTED, wall=lambda: WALL, mono=lambda: self.mono, wait=self._wait,
             passage_id=lambda: f"P{next(numbers)}", number_hash=lambda state, number: f"{len(state + number):064}",
-            publish=self._publish, pace_s=0.0, commit_timeout_s=5.0,
+            publish=self._publish, alarm=self.alarms.append, pace_s=0.0, commit_timeout_s=5.0,
         )
         self.counter = Counter(LANE, replace(around, **more))
 
@@ -180,6 +181,7 @@ def test_a_journal_that_refuses_is_shown_alarmed_and_counted(journal: Journal, n
     assert verdict["recorded"] is False
     assert verdict["outcome"] == ("HIT" if number.startswith("S") else "CLEAR")
     assert bench.counter.unrecorded == bench.counter.passages == 1
+    assert bench.alarms == ["not_recorded"]
     (alarm,) = [line for line in lines if line["event"] == "not_recorded"]
     assert alarm["log_level"] == "error"
     assert alarm["reason"] == "JournalUnavailableError"
