@@ -139,10 +139,10 @@ def _journal(config: Config) -> Iterator[Check]:
     else:
         yield Check("audit", Grade.ERROR, f"the chain is broken at row {audit.first_bad}",
                     "keep the box as it is and call headquarters")
-    aside = sorted(p.name for p in path.parent.glob("*.corrupt-*") if p.suffix not in (".-wal", ".-shm"))
+    aside = sorted(p.name for p in path.parent.glob("*.corrupt-*") if not p.name.endswith(("-wal", "-shm")))
     if aside:
-        yield Check("journal", Grade.WARNING, f"a damaged journal was set aside: {aside[0]}",
-                    "send the box's disk to headquarters' technicians; do not delete the file")
+        yield Check("set aside", Grade.WARNING, f"damaged and begun anew: {', '.join(aside)}",
+                    "keep the files for headquarters' technicians; see docs/technician.md, section 6")
 
 
 def _disk(config: Config) -> Iterator[Check]:

@@ -92,8 +92,11 @@ def test_the_journal_is_counted_and_its_chain_walked(world: BoxWorld) -> None:
     checked = found(load(world))
     assert checked["journal"][0].found.startswith("2 passages, 2 waiting")
     assert checked["audit"] == [Check("audit", Grade.OK, "2 rows, the chain is whole")]
-    (world.state / "journal.sqlite.corrupt-1").write_bytes(b"")
-    assert [c.grade for c in found(load(world))["journal"]] == [Grade.OK, Grade.WARNING]
+    assert "set aside" not in checked
+    for name in ("journal.corrupt-1", "journal.corrupt-1-wal", "state.corrupt-1"):
+        (world.state / name).write_bytes(b"")
+    (aside,) = found(load(world))["set aside"]
+    assert (aside.grade, aside.found) == (Grade.WARNING, "damaged and begun anew: journal.corrupt-1, state.corrupt-1")
 
 
 def test_a_file_that_is_no_journal_is_an_error_with_advice(world: BoxWorld) -> None:
