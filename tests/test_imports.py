@@ -24,8 +24,8 @@ CORE_ONLY_IN: dict[str, tuple[str, ...]] = {"cryptography": ("edge.core.sealing"
 CORE_ALLOWED = {"msgspec", "rapidfuzz", "numpy", "cryptography", "edge"}
 CORE_STDLIB = {
     "__future__", "abc", "array", "ast", "base64", "binascii", "bisect", "collections", "dataclasses", "datetime",
-    "enum", "functools", "hashlib", "heapq", "hmac", "inspect", "itertools", "json", "math", "operator", "re", "string", "struct",
-    "types", "typing", "unicodedata", "weakref", "zlib", "tomllib", "contextlib",
+    "enum", "functools", "hashlib", "heapq", "hmac", "inspect", "itertools", "json", "math", "operator", "re", "string",
+    "struct", "types", "typing", "unicodedata", "weakref", "zlib", "tomllib", "contextlib",
 }
 
 

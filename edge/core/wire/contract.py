@@ -69,7 +69,8 @@ def _schema(name: str, kind: Any) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:borderpost:schema:{name}:1",
     }
-    return head | _clean(msgspec.json.schema(kind))
+    schema: dict[str, Any] = _clean(msgspec.json.schema(kind))
+    return head | schema
 
 
 def _clean(schema: Any) -> Any:
