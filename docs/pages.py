@@ -36,7 +36,10 @@ def commands_page() -> str:
 
 
 def _helps(name: str, command: click.Command, level: int) -> list[str]:
-    context = click.Context(command, info_name=name, terminal_width=HELP_WIDTH, max_content_width=HELP_WIDTH)
+    context = command.context_class(
+        command, info_name=name, terminal_width=HELP_WIDTH, max_content_width=HELP_WIDTH,
+        help_option_names=["-h", "--help"],  # every group hands them on to its verbs
+    )
     text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     parts = [f"{'#' * level} {name}\n\n```\n{text}\n```\n"]
     if isinstance(command, click.Group):
