@@ -35,8 +35,10 @@ types: $(VENV)/.ready
 imports: $(VENV)/.ready
 	$(BIN)/lint-imports
 
-lock: $(VENV)/.ready ## write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
+lock: ## write both lock files anew from pyproject.toml (needs uv): all, and what a box needs alone
+	$(LOCK) --all-extras -o requirements.lock
+	$(LOCK) -o requirements-box.lock
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ./*.egg-info
