@@ -3,27 +3,27 @@
 Laws:
 1. ``--jsonl`` answers every line of input with one line, in order, at once (each is flushed), and
    goes on whatever a line holds. A line that is no request gets a finding ``input`` and no fields.
-2. Input lines are bounded by ``MAX_LINE`` bytes; what is longer is skipped and said.
+2. Input lines are bounded by ``MAX_LINE`` bytes; what is longer is skipped and said. Keys of a request
+   other than ``id`` and ``lines`` are ignored: they change nothing in what a zone says.
 3. The verb alone reads the clock, and only where ``--today`` does not replace it.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 import msgspec
 
+from edge.verbs import jsonl as stream
+from edge.verbs.jsonl import MAX_LINE, NULL
+
 if TYPE_CHECKING:
     from edge.core.documents import TravelDocument
 
-MAX_LINE: Final = 65_536   # bytes of one line of input
 MAX_PLAIN: Final = 16      # lines of standard input looked at without --jsonl
-NULL: Final = msgspec.Raw(b"null")
 
 
 NO_REQUEST: Final = 'not a request: an object with "lines", an array of strings, is needed.'
@@ -61,6 +61,7 @@ def command(lines: tuple[str, ...], jsonl: bool, as_json: bool, today_text: str 
 
     A finding of severity error makes the zone invalid: a format, a character, a check digit, a sex,
     a month or day, a digit in a name. Warnings and infos do not. Screening goes on in either case.
+    A request of --jsonl has the keys id and lines; others are ignored.
 
     \b
     Exit codes: 0 the zone is valid (--jsonl: always, unless the usage is wrong)
@@ -74,7 +75,7 @@ def command(lines: tuple[str, ...], jsonl: bool, as_json: bool, today_text: str 
         return
     from edge.core.mrz import parse
 
-    given = [_printable(line) for text in lines for line in text.strip().split("\n")]
+    given = [stream.printable(line) for text in lines for line in text.strip().split("\n")]
     document = parse(given or _from_stdin(), today=today)
     if as_json:
         click.echo(_encoder.encode(answer(NULL, document)).decode())
@@ -124,7 +125,7 @@ def _refusal(id_: msgspec.Raw, number: int, message: str) -> dict[str, Any]:
 def _serve(source: BinaryIO, sink: BinaryIO, today: date) -> None:
     from edge.core.mrz import parse
 
-    for number, raw in _input_lines(source):
+    for number, raw in stream.numbered(source):
         if raw is None:
             reply = _refusal(NULL, number, f"longer than {MAX_LINE} bytes; skipped.")
         else:
@@ -137,19 +138,6 @@ def _serve(source: BinaryIO, sink: BinaryIO, today: date) -> None:
         sink.flush()
 
 
-def _input_lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Numbered lines without blank ones; None for one that is too long."""
-    number = 0
-    while raw := source.readline(MAX_LINE + 1):
-        number += 1
-        if len(raw) > MAX_LINE and not raw.endswith(b"\n"):
-            while (more := source.readline(MAX_LINE)) and not more.endswith(b"\n"):
-                pass
-            yield number, None
-        elif stripped := raw.removeprefix(b"\xef\xbb\xbf").strip():
-            yield number, stripped
-
-
 def _understood(raw: bytes) -> _Request:
     """The request in a line; without ``lines`` if it holds none, without an id if there is none to find.
 
@@ -157,20 +145,15 @@ def _understood(raw: bytes) -> _Request:
     again leniently, so that garbled input still gets its findings under its own id.
     """
     try:
-        return _request.decode(raw)
+        request = _request.decode(raw)
+        return _Request(request.lines, stream.echoed(request.id))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         pass
-    try:
-        found = json.loads(raw.decode("utf-8", "replace"))
-        if not isinstance(found, dict):
-            return _Request()
-        id_ = msgspec.Raw(json.dumps(found.get("id"), allow_nan=False).encode("ascii"))
-    except (ValueError, RecursionError):
-        return _Request()
-    lines = found.get("lines")
+    id_, found = stream.leniently(raw)
+    lines = (found or {}).get("lines")
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
         lines = None
-    return _Request(lines and [_printable(line) for line in lines], id_)
+    return _Request(lines, id_)
 
 
 def _day(text: str | None) -> date:
@@ -186,16 +169,11 @@ def _from_stdin() -> list[str]:
     """The lines of one document; blank lines fall out, bytes that are no UTF-8 become illegal characters."""
     if sys.stdin.isatty():
         click.echo("Type the lines of one document, then Ctrl-D:", err=True)
-    texts = (raw for _, raw in _input_lines(sys.stdin.buffer))
+    texts = (raw for _, raw in stream.numbered(sys.stdin.buffer))
     found = [(raw or b"").decode("utf-8", "replace") for raw, _ in zip(texts, range(MAX_PLAIN), strict=False)]
     if not found:
         raise click.UsageError("No lines given: write them as arguments or on standard input.")
     return found
-
-
-def _printable(text: str) -> str:
-    """The text with U+FFFD, one character, for each surrogate: no surrogate can be written again."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _show(document: TravelDocument) -> None:

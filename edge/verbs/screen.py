@@ -4,15 +4,18 @@ Laws:
 1. ``--jsonl`` answers every line of input with one line, in order, at once, and goes on whatever a line
    holds. A line that is no request is answered UNREADABLE with an ``error``.
 2. Input lines are bounded by ``MAX_LINE`` bytes; what is longer is skipped and said.
-3. ``outcome`` is the truth and ``shown`` what a counter would say: this verb is for those who may read
+3. What was asked must have been understood: a key that is no field (a misspelt one) makes the answer UNREADABLE,
+   with an ``error`` that names it, and never CLEAR. Null is as absent. Where ``lines`` are given the zone alone
+   is asked, and other keys are ignored.
+4. ``outcome`` is the truth and ``shown`` what a counter would say: this verb is for those who may read
    the list files themselves. Nothing of a question or an answer is logged.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -21,6 +24,8 @@ import click
 import msgspec
 
 from edge.core.errors import BorderpostError
+from edge.verbs import jsonl as stream
+from edge.verbs.jsonl import MAX_LINE, NULL
 
 if TYPE_CHECKING:
     from edge.core.screening import Query, Screener
@@ -28,17 +33,26 @@ if TYPE_CHECKING:
     from edge.core.verdicts import Verdict
     from edge.watchlists import OpenList
 
-MAX_LINE: Final = 65_536  # bytes of one line of input
 DAY_SECONDS: Final = 86_400.0
-NULL: Final = msgspec.Raw(b"null")
+MAX_KEYS, MAX_KEY = 5, 40  # unknown keys that an error names, and characters of each
 _COLOURS: Final = {
     "HIT": "red", "POSSIBLE": "yellow", "UNREADABLE": "magenta", "INCOMPLETE": "blue", "CLEAR": "green",
 }
+_DOUBTS: Final = {  # about typed fields; a zone's doubts have the parser's own words
+    "empty": "nothing to ask by: give a name, a number or lines",
+    "name": "no letter of the name can be compared",
+    "birth_date": "the birth date is no date YYYY[-MM[-DD]]",
+    "sex": "the sex is none of M, F and X",
+    "document_number": "the document number has no letter or digit, or more than 24",
+}
+_STATES: Final = {
+    "not_applicable": "holds nothing to ask by the fields given", "time_untrusted": "its age cannot be judged",
+}  # fmt: skip
 _encoder = msgspec.json.Encoder()
 
 
 class ScreenUsageError(BorderpostError):
-    """The lists to ask are not named."""
+    """The lists to ask are not named, or are no folder."""
 
 
 class _Head(msgspec.Struct):
@@ -48,12 +62,18 @@ class _Head(msgspec.Struct):
 _head = msgspec.json.Decoder(_Head)
 
 
+def _days(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("a number of days is needed")
+    return value
+
+
 @click.command("screen")
 @click.argument("lines", nargs=-1)
 @click.option("--lists", "folder", type=click.Path(path_type=Path), help="Folder of list generations.")
 @click.option("--config", "config_path", type=click.Path(path_type=Path),
               help="An edge.toml: its lists folder, required lists and age limits.")
-@click.option("--max-age", "max_age_days", type=click.FloatRange(min=0), metavar="DAYS",
+@click.option("--max-age", "max_age_days", type=click.FloatRange(min=0), callback=_days, metavar="DAYS",
               help="Lists older than this make the verdict INCOMPLETE (default: no limit).")
 @click.option("--jsonl", is_flag=True, help="One JSON request a line on standard input, one answer a line.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text for a person.")
@@ -72,6 +92,13 @@ def command(
 
     LINES are the lines of one document, quoted; or give any of the fields. Ages and review dates are
     judged by this computer's clock. Without --config and --max-age no list is too old.
+
+    A surname alone may miss: it meets only records of that one name. Give given names and the birth
+    date, even the year alone.
+
+    A request of --jsonl has an id (anything) and either lines or any of surname, given_names, birth_date,
+    sex, nationality, document_number, issuing_state. Null is as absent. A key of another name is named in
+    error, and the answer is never CLEAR. Where lines are given, they alone are asked.
 
     \b
     Try it:
@@ -107,7 +134,7 @@ def command(
     if as_json:
         click.echo(_encoder.encode(answer(NULL, verdict)).decode())
     else:
-        _show(verdict)
+        _show(verdict, _zone_words() if lines else _DOUBTS)
     if str(verdict.outcome) != "CLEAR":
         raise SystemExit(1)
 
@@ -162,6 +189,8 @@ def _lists_and_rules(
             limits = {k: days * DAY_SECONDS for k, days in settings.screening.max_age_days_of.items()}
     if folder is None:
         raise ScreenUsageError("no lists to ask", advice="name their folder with --lists, or give --config")
+    if folder.exists() and not folder.is_dir():
+        raise ScreenUsageError(f"{folder} is no folder", advice="give the folder that `borderpost-hq lists build` made")
     return Watchlists.open(folder).lists, Screener(required, limit, limits)
 
 
@@ -176,7 +205,7 @@ def _warn(asked: Sequence[OpenList]) -> None:
 
 
 def _serve(source: BinaryIO, sink: BinaryIO, asked: Sequence[OpenList], screener: Screener) -> None:
-    for number, raw in _input_lines(source):
+    for number, raw in stream.numbered(source):
         if raw is None:
             reply = _refusal(NULL, f"line {number} is longer than {MAX_LINE} bytes and was skipped")
         else:
@@ -186,6 +215,8 @@ def _serve(source: BinaryIO, sink: BinaryIO, asked: Sequence[OpenList], screener
 
 
 def _reply(raw: bytes, number: int, asked: Sequence[OpenList], screener: Screener) -> dict[str, Any]:
+    from edge.core.screening.query import FIELDS, unknown_fields
+
     id_, request = _understood(raw)
     if request is None:
         return _refusal(id_, f"line {number} is not a JSON object")
@@ -193,7 +224,17 @@ def _reply(raw: bytes, number: int, asked: Sequence[OpenList], screener: Screene
     if lines is not None and not (isinstance(lines, list) and all(isinstance(x, str) for x in lines)):
         return _refusal(id_, f"line {number}: lines is not an array of strings")
     now = _now()
-    return answer(id_, screener.screen(_query(request, now), asked, now))
+    found = answer(id_, screener.screen(_query(request, now), asked, now))
+    unknown = unknown_fields(_fields(request)) if lines is None else ()
+    if unknown:
+        more = ", …" if len(unknown) > MAX_KEYS else ""
+        names = ", ".join(key[:MAX_KEY] for key in unknown[:MAX_KEYS]) + more
+        found["error"] = f"line {number}: unknown keys: {names}; keys are id, lines, {', '.join(FIELDS)}"
+    return found
+
+
+def _fields(request: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in request.items() if key not in {"id", "lines"}}
 
 
 def _query(request: Mapping[str, Any], now: Trusted) -> Query:
@@ -202,7 +243,7 @@ def _query(request: Mapping[str, Any], now: Trusted) -> Query:
 
     lines = request.get("lines")
     if lines is None:
-        return Query.of_fields(request)
+        return Query.of_fields(_fields(request))
     assert now.time is not None
     return Query.of_document(parse(lines, today=now.time.date()))
 
@@ -219,46 +260,20 @@ def _understood(raw: bytes) -> tuple[msgspec.Raw, dict[str, Any] | None]:
     try:
         head = _head.decode(raw)
         request = msgspec.json.decode(raw)
-        return head.id, request if isinstance(request, dict) else None
+        return stream.echoed(head.id), request if isinstance(request, dict) else None
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         pass
-    try:
-        found = json.loads(raw.decode("utf-8", "replace"))
-        text = json.dumps(found, allow_nan=False)
-        clean = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-        clean = _without_surrogates(clean)
-        if not isinstance(clean, dict):
-            return NULL, None
-        return msgspec.Raw(json.dumps(clean.get("id")).encode("ascii")), clean
-    except (ValueError, RecursionError):
-        return NULL, None
+    return stream.leniently(raw)
 
 
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(v) for v in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
-    return value
+def _zone_words() -> Mapping[str, str]:
+    from edge.core.mrz import findings
+
+    return {code: message for code, (_severity, _field, message) in findings.TABLE.items()}
 
 
-def _input_lines(source: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Numbered lines without blank ones; None for one that is too long."""
-    number = 0
-    while raw := source.readline(MAX_LINE + 1):
-        number += 1
-        if len(raw) > MAX_LINE and not raw.endswith(b"\n"):
-            while (more := source.readline(MAX_LINE)) and not more.endswith(b"\n"):
-                pass
-            yield number, None
-        elif stripped := raw.removeprefix(b"\xef\xbb\xbf").strip():
-            yield number, stripped
-
-
-def _show(verdict: Verdict) -> None:
-    """For a person: colour on a terminal, plain lines in a pipe."""
+def _show(verdict: Verdict, words: Mapping[str, str]) -> None:
+    """For a person: colour on a terminal, plain lines in a pipe. ``words`` say each doubt."""
     terminal = sys.stdout.isatty()
     word = str(verdict.outcome)
     click.echo(click.style(word, fg=_COLOURS[word], bold=True) if terminal else word)
@@ -266,14 +281,14 @@ def _show(verdict: Verdict) -> None:
     if shown is not verdict.outcome:
         click.echo(f"  a counter shows {shown}: the rest is silent")
     for doubt in verdict.unreadable:
-        click.echo(f"  doubtful: {doubt}")
+        click.echo(f"  doubtful: {words.get(doubt, doubt)}")
     for reason in verdict.reasons:
         silent = ", silent" if reason.silent else ""
         click.echo(f"{reason.outcome}  {reason.list_id} {reason.record}  {reason.kind}  {reason.score:.2f}{silent}")
         if reason.name:
             click.echo(f"  {reason.name}")
         if reason.category or reason.action:
-            click.echo(f"  {': '.join(filter(None, (reason.category, reason.action)))}")
+            click.echo(f"  {': '.join(filter(None, (reason.category.replace('_', ' '), reason.action)))}")
         for line in reason.evidence:
             pair = " ~ ".join(filter(None, (line.query, line.listed)))
             worth = f"  {line.similarity:.2f} x {line.weight:.2f}" if line.weight else ""
@@ -281,4 +296,6 @@ def _show(verdict: Verdict) -> None:
             click.echo(f"    {line.rule:<40}{pair}{worth}{points}")
     for part in verdict.coverage:
         age = "age unknown" if part.age_seconds is None else f"{part.age_seconds / DAY_SECONDS:.1f} days old"
-        click.echo(f"{part.list_id}: {part.state}, generation {part.generation}, {part.records:,} records, {age}")
+        state = _STATES.get(part.state, str(part.state))
+        number = "no generation" if part.generation is None else f"generation {part.generation}"
+        click.echo(f"{part.list_id}: {state}, {number}, {part.records:,} records, {age}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import msgspec
 import pytest
@@ -52,6 +54,40 @@ def test_one_answer_a_line_in_order_with_every_key():
 @pytest.mark.parametrize("id_", ["x", 7, 1.5, -0.0, None, True, [1, {"a": []}], {"z": 1, "a": 2}, 2**80, "é\u0000"])
 def test_the_id_comes_back_as_it_went(id_):
     assert stream({"id": id_, "lines": PASSPORT})[0]["id"] == id_
+
+
+@pytest.mark.parametrize(("id_", "expected"), [
+    (b"1e999", "1e999"), (b"-1E+400", "-1E+400"), (b'[1e999, {"a": 1.50}]', ["1e999", {"a": 1.5}]),
+    (b"9" * 400, "9" * 400), (b"-" + b"9" * 5000, "-" + "9" * 5000), (b"1e-999", 0.0), (b'"1e999"', "1e999"),
+    (b'"\xff"', "\ufffd"),
+])
+def test_an_id_that_strict_readers_would_refuse_is_mended(id_, expected):
+    raw = b'{"id": %b, "lines": ' % id_ + json.dumps(PASSPORT).encode() + b"}\n"
+    for line in (raw, raw.replace(b"ANNA", b"ANN\xff")):
+        output = run("--jsonl", stdin=line).stdout_bytes
+        assert msgspec.json.decode(output)["id"] == expected
+        assert msgspec.json.decode(output)["format"] == "TD3"
+
+
+def test_an_id_within_a_double_comes_back_byte_for_byte():
+    for id_ in (b"1.50", b"1E3", b"-0.0e5", b"1e-999", b'{"a":  1e5}', b'"x1e9"'):
+        output = run("--jsonl", stdin=b'{"id": %b, "lines": []}' % id_).stdout_bytes
+        assert output.startswith(b'{"id":' + id_ + b",")
+
+
+def test_unknown_keys_are_ignored():
+    assert stream({"id": 1, "lines": PASSPORT, "surname": "X", "extra": [1]}) == stream({"id": 1, "lines": PASSPORT})
+
+
+@pytest.mark.parametrize("arguments", ["mrz --jsonl", "screen --lists . --jsonl"])
+@pytest.mark.parametrize(("stream_", "code"), [("<&-", 0), (">&-", 1), (">/dev/full", 1)])
+def test_closed_and_full_streams_are_no_traceback(arguments, stream_, code):
+    program = f"{sys.executable} -c 'from edge.cli import main; main()' {arguments} {stream_}"
+    done = subprocess.run(["sh", "-c", program], input="{}", capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    said = [line.split(":")[0] for line in done.stderr.splitlines()]
+    assert "Traceback (most recent call last)" not in said
+    assert ("error" in said and "next" in said) is bool(code)
 
 
 def test_a_partial_date_is_an_interval():

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge.core.mrz import compose
+from edge.core.screening import FIELDS
 from edge.verbs.screen import MAX_LINE, command
 from hq.verbs.lists import command as hq_lists
 
@@ -85,6 +86,67 @@ def test_what_cannot_be_read_or_asked(folder: Path) -> None:
     )
     assert [a["outcome"] for a in (empty, unformatted, wrong)] == ["UNREADABLE"] * 3
     assert wrong["unreadable"] == ["birth_date"]
+
+
+@pytest.mark.parametrize("key", ["documentnumber", "birthdate", "Surname", "Lines", "documents", ""])
+def test_a_misspelt_key_is_named_and_never_clear(folder: Path, key: str) -> None:
+    calm = {"id": 7, "surname": "LINDGREN", "given_names": "SVEN"}
+    wrong, null, alone = ask(folder, {**calm, key: "1974"}, {**calm, key: None, "sex": None}, {"id": 8, key: "X1"})
+    assert (wrong["id"], wrong["outcome"], wrong["unreadable"]) == (7, "UNREADABLE", ["unknown_field"])
+    assert f"unknown keys: {key};" in wrong["error"]
+    assert all(name in wrong["error"] for name in FIELDS)
+    assert (null["outcome"], set(null)) == ("CLEAR", KEYS)
+    assert alone["outcome"] == "UNREADABLE"
+
+
+def test_a_misspelt_key_hides_no_hit_and_a_zone_is_asked_alone(folder: Path) -> None:
+    lines = compose.td3(
+        issuing_state="UTO", surname="LINDGREN", given_names="SVEN", number="X1", nationality="UTO",
+        birth_date="740812", sex="F", expiry_date="300101",
+    )  # fmt: skip
+    hit, zone = ask(
+        folder,
+        {"document_number": "L898902C3", "issuing_state": "UTO", "birthdate": "1974"},
+        {"lines": lines, "document_number": "L898902C3", "issuing_state": "UTO", "note": "counter 3"},
+    )
+    assert (hit["outcome"], hit["unreadable"]) == ("HIT", ["unknown_field"])
+    assert (zone["outcome"], set(zone)) == ("CLEAR", KEYS)
+
+
+def test_many_long_unknown_keys_are_named_briefly(folder: Path) -> None:
+    (answer,) = ask(folder, {"surname": "LINDGREN", **{f"k{n}" * 100: 1 for n in range(50)}})
+    assert len(answer["error"]) < 500
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "-inf", "-1"])
+def test_an_age_limit_that_is_no_number_of_days_is_wrong_usage(folder: Path, days: str) -> None:
+    result = run("--lists", str(folder), f"--max-age={days}", "--surname", "LINDGREN")
+    assert result.exit_code == 2
+    assert "--max-age" in result.stderr
+
+
+def test_doubts_are_said_in_words(folder: Path) -> None:
+    empty = run("--lists", str(folder), "--birth-date", "1974")
+    assert "nothing to ask by: give a name, a number or lines" in empty.stdout
+    date = run("--lists", str(folder), "--surname", "LINDGREN", "--birth-date", "soon")
+    assert "no date YYYY[-MM[-DD]]" in date.stdout
+    zone = run("--lists", str(folder), "ABC")
+    assert "Neither 3 lines of 30" in zone.stdout
+    assert "not_applicable" not in empty.stdout + date.stdout + zone.stdout
+    paper = run("--lists", str(folder), "--document-number", "L898902C3", "--issuing-state", "UTO")
+    assert "national: holds nothing to ask by the fields given" in paper.stdout
+
+
+def test_help_names_the_keys_and_warns_of_a_surname_alone() -> None:
+    text = " ".join(run("--help").stdout.split())
+    assert "A surname alone may miss" in text
+    assert all(name in text for name in ("lines", *FIELDS))
+
+
+def test_a_file_in_place_of_the_lists_folder_says_what_to_give(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("")
+    error = run("--lists", str(tmp_path / "list"), "--surname", "X").exception
+    assert "give the folder that `borderpost-hq lists build` made" in str(error)
 
 
 def test_an_age_limit_applies_only_when_given(folder: Path) -> None:

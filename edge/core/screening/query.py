@@ -21,6 +21,7 @@ _HARMLESS_FIELDS = frozenset({"sex", "expiry_date", "optional1", "optional2", "d
 _UNASKED = frozenset({"name_missing", "document_number_missing"})
 
 FIELDS = ("surname", "given_names", "birth_date", "sex", "nationality", "document_number", "issuing_state")
+UNKNOWN_FIELD = "unknown_field"  # the doubt about a question with a key that is none of FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,14 @@ class Query:
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> Query:
-        """The question that typed fields put (any subset of ``FIELDS``; others are ignored).
+        """The question that typed fields put: any subset of ``FIELDS``, None as if absent.
 
         ``birth_date`` is ``YYYY[-MM[-DD]]``. A value of the wrong kind or an impossible date becomes a
-        doubt named after its field; nothing raises.
+        doubt named after its field, any other key the doubt ``UNKNOWN_FIELD``: a misspelt key is a question
+        that was not asked. Nothing raises.
         """
-        doubts = [name for name in FIELDS if not isinstance(fields.get(name, ""), str | None)]
+        doubts = [UNKNOWN_FIELD] if unknown_fields(fields) else []
+        doubts += [name for name in FIELDS if not isinstance(fields.get(name, ""), str | None)]
         text = {name: (fields.get(name) or "").strip()[:MAX_FIELD] for name in FIELDS if name not in doubts}
         birth = DateInterval.parse(text["birth_date"]) if text.get("birth_date") else None
         if text.get("birth_date") and birth is None:
@@ -92,6 +95,11 @@ class Query:
     def asks(self) -> bool:
         """True if there is a name or a number to ask by."""
         return bool(self.name.tokens or self.readings)
+
+
+def unknown_fields(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys that are none of ``FIELDS`` and hold a value, in their order."""
+    return tuple(key for key, value in fields.items() if value is not None and key not in FIELDS)
 
 
 def _readings(number: str, issuer: str) -> Iterable[NumberReading]:
