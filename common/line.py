@@ -28,6 +28,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from common.settings import TlsConfig
 from edge.core.errors import BorderpostError
 
+GOODBYE_S = 1.0  # longest wait for the last confirmation, and for the broker to close
+GOODBYE_STEPS = 20  # looks in that time
 READS_A_TURN = 200  # packets read before the owner gets a word in
 
 
@@ -200,11 +202,30 @@ class Line:
             self._client.loop_write()
             sock = self._client.socket()
 
-    def close(self) -> None:
-        """Say goodbye in order, so that the broker does not speak the last will."""
+    def close(self, last: int) -> None:
+        """Say goodbye in order, so that the broker does not speak the last will.
+
+        Waits at most ``GOODBYE_S`` for the PUBACK of ``last``, the final message, and as long for the broker to
+        close: a socket closed with unread bytes is reset, and the broker takes that for a loss.
+        """
+        for _ in range(GOODBYE_STEPS):
+            if any(isinstance(e, Closed) or (isinstance(e, Taken) and e.mid == last) for e in self.events):
+                break
+            self._look(GOODBYE_S / GOODBYE_STEPS)
         self._client.disconnect()
-        self.flush(1.0)
+        self.flush(GOODBYE_S)
+        for _ in range(GOODBYE_STEPS):
+            if self._client.socket() is None:
+                break
+            self._look(GOODBYE_S / GOODBYE_STEPS)
         self.abandon()
+
+    def _look(self, timeout_s: float) -> None:
+        sock = self._client.socket()
+        if sock is None:
+            self._gone()
+        elif _buffered(sock) or _readable(sock, timeout_s):
+            self._read(sock)
 
     def abandon(self) -> None:
         """Drop the connection without a word; the broker will speak the last will."""
@@ -224,11 +245,11 @@ def _buffered(sock: Any) -> bool:
     return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
-def _readable(sock: Any) -> bool:
+def _readable(sock: Any, timeout_s: float = 0.0) -> bool:
     poll = select.poll()
     try:
         poll.register(sock.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(poll.poll(timeout_s * 1000))
     except (OSError, ValueError):
         return False
 

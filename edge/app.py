@@ -42,6 +42,7 @@ from edge.uplink import Uplink
 from edge.watchlists import Watchlists
 
 SWITCH_S = 0.0005      # a verdict must not wait 5 ms for a thread that is busy
+JOURNAL_HUNG_S = 60.0  # one write that takes longer will not come: start afresh
 HUNG_S = 15.0          # without a pulse a thread hangs; the unit's watchdog bites after 30 s
 ALIVE_S = 5.0          # between two looks at the crew
 EXPIRE_S = 600.0       # between two runs of retention
@@ -130,21 +131,12 @@ class Box:
         self._hire()
         notifier.ready(self.health.line())
         log.info("running", device=self.config.box.device, version=version("borderpost"))
-        while not self.crew.dead and not self.crew.stopping.is_set():
-            self.crew.wait(ALIVE_S)
-            if hung := self.crew.silent(HUNG_S):
-                log.error("thread_hung", names=",".join(hung), advice="the unit's watchdog restarts the box")
-            else:
-                notifier.alive(self.health.line())
-            self._look_for_loss()
-        dead = self.crew.dead
-        notifier.stopping()
-        self.crew.stop()
-        if self.uplink:
-            self.uplink.stop()
-        stuck = self.crew.join()
-        self.journal.close()
-        self.state.close()
+        try:
+            while not self.crew.dead and not self.crew.stopping.is_set():
+                self._look_after(notifier)
+        finally:
+            notifier.stopping()
+            dead, stuck = self._end()
         if dead:
             log.error("stopped", reason="a thread died", names=",".join(dead))
         elif stuck:
@@ -152,6 +144,25 @@ class Box:
         else:
             log.info("stopped", reason="asked to")
         return EXIT_CREW if dead else 0
+
+    def _look_after(self, notifier: systemd.Notifier) -> None:
+        self.crew.wait(ALIVE_S)
+        if hung := self.crew.silent(HUNG_S):
+            log.error("thread_hung", names=",".join(hung), advice="the unit's watchdog restarts the box")
+        else:
+            notifier.alive(self.health.line())
+        self._look_for_loss()
+
+    def _end(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Stop everything in order; names of threads that had died, and of those that did not end in time."""
+        dead = self.crew.dead
+        self.crew.stop()
+        if self.uplink:
+            self.uplink.stop()
+        stuck = self.crew.join()
+        self.journal.close()
+        self.state.close()
+        return dead, stuck
 
     def _hire(self) -> None:
         hire = self.crew.hire
@@ -217,7 +228,7 @@ class Box:
             self.uplink.event(code, {})
 
     def _look_for_loss(self) -> None:
-        forgotten = self.health.snapshot()["outbox"]["forgotten"]
+        forgotten = self.journal.forgotten
         if forgotten > self._forgotten:
             self._forgotten = forgotten
             self._alarm("entries_forgotten")
@@ -240,6 +251,8 @@ class Box:
         while not pulse.wait(0.5):
             if not self.journal.alive:
                 raise RuntimeError("the journal's thread has ended")
+            if self.journal.busy_s > JOURNAL_HUNG_S:
+                raise RuntimeError("the journal's thread hangs in one request")
 
     def _warm(self) -> None:
         """Make the name indexes and ask once for nobody, so that no traveller pays for first use."""

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+from common.times import rfc3339
 from drivers.api import DocumentRead
 from edge.config import CounterConfig
 from edge.core.codes import OUTCOME_CODES
@@ -31,7 +32,7 @@ from edge.core.screening import Query, Screener, ScreenList
 from edge.core.shown import summary, verdict_message
 from edge.core.trusted import ClockState, Trusted
 from edge.core.verdicts import Outcome
-from edge.core.wire import passage_body
+from edge.core.wire import fit_block, passage_body
 from edge.crew import Stopping
 from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError, Recorded
 
@@ -152,21 +153,22 @@ class Counter:
         step = TRANSITIONS[step, Happening.SCREENED]
         passage = around.passage_id()
         message = verdict_message(
-            verdict, document, passage=passage, at=wall.isoformat(timespec="seconds"),
+            verdict, document, passage=passage, at=rfc3339(wall),
             counter=self.name, direction=self._direction,
         )
         shown = Outcome(message["outcome"])
         fields = document.fields
         number_hash = around.number_hash(fields.issuing_state, fields.document_number) if fields else ""
+        body = passage_body(
+            passage=passage, counter=self.name, direction=self._direction, at=wall, clock=now.state,
+            verdict=verdict, document=document, number_hash=number_hash,
+        )
         entry = NewPassage(
             passage=passage, at=wall, clock=now.state, counter=self.name, direction=self._direction,
             shown=shown, truth_clear=verdict.outcome is Outcome.CLEAR,
             state=AWAITING if shown in LEADS else CLOSED,
             summary=tuple(summary(verdict)), number_hash=number_hash,
-            body=passage_body(
-                passage=passage, counter=self.name, direction=self._direction, at=wall, clock=now.state,
-                verdict=verdict, document=document, number_hash=number_hash,
-            ),
+            body=body, block=fit_block(body),
         )
         self._keep_pace(read.at)
         recorded = self._commit(entry)

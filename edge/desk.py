@@ -1,11 +1,12 @@
 """The counter's local UNIX socket: verdicts out, outcome codes and questions in.
 
 Protocol: JSON lines both ways. Out: ``hello`` on connect, then ``verdict``, ``closed``, ``reader``,
-``notice``; a request is answered with ``reply``. In: ``{"do": "close"|"status", …}``.
+``notice``; a request is answered with ``reply``. In: ``{"do": "close"|"passages"|"status", …}``.
 
 Laws:
 1. One thread owns every socket; others hand it bytes through a deque and a wake pipe, so that no
-   officer's terminal can slow a verdict down.
+   officer's terminal can slow a verdict down. Replies have a queue of their own: who asks much cannot push
+   verdicts out.
 2. Only what ``Verdict.shown()`` projects reaches this file (ARCHITECTURE law 8).
 3. Every client has limits: ``MAX_CLIENTS``, ``MAX_REQUEST_BYTES``, ``MAX_BACKLOG_BYTES``. One that does not
    read is dropped, and may come back.
@@ -35,6 +36,8 @@ MAX_CLIENTS = 16
 MAX_REQUEST_BYTES = 4096
 MAX_BACKLOG_BYTES = 1024 * 1024
 MAX_QUEUE = 1024  # messages waiting for the desk's thread
+MAX_WAITING = 32  # requests of one client without a reply yet
+FULL = b'{"type":"notice","text":"too many terminals are open at this box: close one and start again"}\n'
 
 log = structlog.get_logger("desk")
 
@@ -52,6 +55,7 @@ class _Client:
     uid: int
     incoming: bytearray = field(default_factory=bytearray)
     outgoing: bytearray = field(default_factory=bytearray)
+    waiting: int = 0  # requests without a reply yet
 
 
 class Desk:
@@ -61,7 +65,9 @@ class Desk:
         self._path = path
         self._hello = hello
         self._handle = handle
-        self._queue: deque[tuple[_Client | None, bytes]] = deque(maxlen=MAX_QUEUE)
+        self._news: deque[bytes] = deque(maxlen=MAX_QUEUE)
+        self._replies: deque[tuple[_Client, bytes]] = deque()  # at most MAX_WAITING a client
+        self.lost = 0  # messages that found the queue full
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._clients: dict[int, _Client] = {}
         self._selector = selectors.DefaultSelector()
@@ -69,7 +75,11 @@ class Desk:
 
     def publish(self, message: bytes) -> None:
         """Send one JSON document (no newline inside) to every client; never blocks; any thread."""
-        self._put(None, message)
+        if len(self._news) == MAX_QUEUE:
+            self.lost += 1
+            log.error("verdicts_lost", count=self.lost, advice="the desk's thread hangs: restart the box")
+        self._news.append(message + b"\n")
+        self._wake()
 
     def run(self, stopping: Stopping) -> None:
         """Serve until ``stopping`` is set."""
@@ -83,8 +93,7 @@ class Desk:
         finally:
             self._close()
 
-    def _put(self, client: _Client | None, message: bytes) -> None:
-        self._queue.append((client, message + b"\n"))
+    def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake_w, b"x")
 
@@ -106,6 +115,8 @@ class Desk:
         except OSError:
             return
         if len(self._clients) >= MAX_CLIENTS:
+            with contextlib.suppress(OSError):
+                sock.send(FULL)
             sock.close()
             return
         sock.setblocking(False)
@@ -113,7 +124,7 @@ class Desk:
         client = _Client(sock, struct.unpack("3i", raw)[1])
         self._clients[sock.fileno()] = client
         self._selector.register(sock, selectors.EVENT_READ)
-        self._put(client, msgspec.json.encode({"type": "hello", **self._hello()}))
+        self._hand(client, msgspec.json.encode({"type": "hello", **self._hello()}) + b"\n")
 
     def _receive(self, client: _Client) -> None:
         try:
@@ -129,13 +140,20 @@ class Desk:
         while (end := client.incoming.find(b"\n")) >= 0:
             line = bytes(client.incoming[:end])
             del client.incoming[: end + 1]
+            if client.waiting >= MAX_WAITING:
+                log.warning("client_dropped", reason="asks faster than it can be answered", count=client.waiting)
+                self._drop(client)
+                return
             self._request(client, line)
         if len(client.incoming) > MAX_REQUEST_BYTES:
             self._drop(client)
 
     def _request(self, client: _Client, line: bytes) -> None:
         def reply(answer: Mapping[str, Any]) -> None:
-            self._put(client, msgspec.json.encode({"type": "reply", **answer}))
+            self._replies.append((client, msgspec.json.encode({"type": "reply", **answer}) + b"\n"))
+            self._wake()
+
+        client.waiting += 1
 
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
@@ -145,12 +163,19 @@ class Desk:
         self._handle(request, client.uid, reply)
 
     def _flush_queue(self) -> None:
-        while self._queue:
-            target, message = self._queue.popleft()
-            for client in [target] if target else list(self._clients.values()):
-                if client.sock.fileno() in self._clients:
-                    client.outgoing += message
-                    self._send(client)
+        while self._news:
+            message = self._news.popleft()
+            for client in list(self._clients.values()):
+                self._hand(client, message)
+        while self._replies:
+            asker, answer = self._replies.popleft()
+            asker.waiting -= 1
+            self._hand(asker, answer)
+
+    def _hand(self, client: _Client, message: bytes) -> None:
+        if self._clients.get(client.sock.fileno()) is client:
+            client.outgoing += message
+            self._send(client)
 
     def _send(self, client: _Client) -> None:
         try:

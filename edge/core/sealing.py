@@ -86,9 +86,15 @@ def seal(plaintext: bytes, *, message_id: str, type: str, recipients: Sequence[R
     Raises PaddingError when the plaintext does not fit (see ``wire.fit``), SealError for no or too
     many recipients.
     """
+    return seal_block(pad(plaintext), message_id=message_id, type=type, recipients=recipients)
+
+
+def seal_block(block: bytes, *, message_id: str, type: str, recipients: Sequence[Recipient]) -> bytes:  # noqa: A002
+    """The same for a block that is padded already: what it takes does not depend on what is inside."""
+    if len(block) != PLAIN_SIZE:
+        raise SealError(f"a block of {len(block)} bytes; it must have {PLAIN_SIZE}")
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise SealError(f"{len(recipients)} recipients; between 1 and {MAX_RECIPIENTS} are allowed")
-    block = pad(plaintext)
     content_key = AESGCM.generate_key(256)
     header = _MAGIC + bytes([len(recipients)])
     for recipient in recipients:
@@ -98,11 +104,11 @@ def seal(plaintext: bytes, *, message_id: str, type: str, recipients: Sequence[R
 
 
 def make_sealer(recipients: Sequence[Recipient], *, type: str) -> Callable[[bytes, str], bytes]:  # noqa: A002
-    """``seal`` with recipients and type filled in: (plaintext, message id) -> sealed body."""
+    """``seal_block`` with recipients and type filled in: (padded block, message id) -> sealed body."""
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise SealError(f"{len(recipients)} recipients; between 1 and {MAX_RECIPIENTS} are allowed")
     fixed = tuple(recipients)
-    return lambda plaintext, message_id: seal(plaintext, message_id=message_id, type=type, recipients=fixed)
+    return lambda block, message_id: seal_block(block, message_id=message_id, type=type, recipients=fixed)
 
 
 def open_sealed(blob: bytes, *, message_id: str, type: str, keys: Mapping[str, X25519PrivateKey]) -> bytes:  # noqa: A002

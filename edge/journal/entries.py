@@ -20,7 +20,7 @@ import msgspec
 from edge.core import audit
 from edge.core.sealing import box_open, box_seal
 from edge.core.trusted import ClockState
-from edge.core.wire import Body, ClosingBody, NoticeBody, fit, message_id
+from edge.core.wire import Body, ClosingBody, NoticeBody, fit_block, message_id
 from edge.journal.model import AWAITING, CLOSED, NewPassage, NoSuchPassageError
 
 CLEAR_FLAG, KEEP_FLAG = b"\x01", b"\x00"
@@ -79,11 +79,11 @@ def write_entry(db: sqlite3.Connection, pen: Pen, entry: Entry, *, late: bool) -
 
 
 def put_outbox(
-    db: sqlite3.Connection, pen: Pen, body: Body, at: datetime, clock: ClockState, *, clear: bool
+    db: sqlite3.Connection, pen: Pen, body: Body, at: datetime, clock: ClockState, *, clear: bool, block: bytes = b""
 ) -> tuple[int, str]:
-    """Seal a body for the next seq and put it in the outbox; (seq, SHA-256 of the sealed body)."""
+    """Seal a body (``block`` if it was fitted before) for the next seq; (seq, SHA-256 of it)."""
     seq = newest_seq(db) + 1
-    sealed = pen.sealer(fit(body), pen.id_of(seq))
+    sealed = pen.sealer(block or fit_block(body), pen.id_of(seq))
     digest = hashlib.sha256(sealed)
     keep = box_seal(pen.box_key, CLEAR_FLAG if clear else KEEP_FLAG, _keep_context(pen, seq))
     mono_ms = int(pen.mono() * 1000)
@@ -136,7 +136,7 @@ def unstamp(text: str) -> datetime:
 
 def _write_passage(db: sqlite3.Connection, pen: Pen, new: NewPassage, late: bool) -> int:
     body = msgspec.structs.replace(new.body, late=True) if late else new.body
-    seq, digest = put_outbox(db, pen, body, new.at, new.clock, clear=new.truth_clear)
+    seq, digest = put_outbox(db, pen, body, new.at, new.clock, clear=new.truth_clear, block=b"" if late else new.block)
     summary = msgspec.json.encode(new.summary).decode()
     db.execute(
         "insert into passages (passage, seq, at, clock, counter, direction, shown, state, summary,"

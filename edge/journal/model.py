@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from common.times import rfc3339
 from edge.config import JournalConfig
 from edge.core.errors import BorderpostError
 from edge.core.trusted import ClockState
@@ -22,6 +24,10 @@ class JournalError(BorderpostError):
 
 class JournalUnavailableError(JournalError):
     """Nothing can be read or written just now: disk full or failing, not started, or closed."""
+
+
+class JournalForbiddenError(JournalUnavailableError):
+    """This user may not read the journal."""
 
 
 class JournalBusyError(JournalError):
@@ -84,6 +90,7 @@ class NewPassage:
     summary: tuple[Mapping[str, str | float], ...]
     body: PassageBody
     number_hash: str
+    block: bytes = b""  # the body fitted and padded (``wire.fit_block``), so that writing costs every body the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,11 @@ class PassageRow:
     summary: tuple[Mapping[str, str | float], ...]
     late: bool
     delivered: bool
+
+    def values(self) -> dict[str, Any]:
+        """The same as JSON values, times in RFC 3339."""
+        ended = rfc3339(self.closed_at) if self.closed_at else None
+        return {**asdict(self), "at": rfc3339(self.at), "closed_at": ended}
 
 
 @dataclass(frozen=True, slots=True)

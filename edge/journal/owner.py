@@ -61,7 +61,7 @@ class _Request:
 class Journal:
     """Owns the database at ``path``. ``start()`` before anything else, ``close()`` at the end.
 
-    ``sealer`` is (plaintext, message id) -> sealed body, see ``sealing.make_sealer``; ``box_key`` are
+    ``sealer`` is (padded block, message id) -> sealed body, see ``sealing.make_sealer``; ``box_key`` are
     32 bytes; ``token`` gives a random token of 4..64 characters ``[A-Za-z0-9_-]`` for the epoch;
     ``wall`` the system clock (aware), ``mono`` monotonic seconds since the boot named ``boot``.
     """
@@ -90,6 +90,7 @@ class Journal:
         self._closing = False
         self._drained = False
         self._ballast = Ballast(path.with_name(path.name + ".ballast"), self._limits.ballast_bytes)
+        self._busy_since: float | None = None
         self.failure: BaseException | None = None
         self.notices: tuple[Notice, ...] = ()
 
@@ -133,6 +134,17 @@ class Journal:
     def alive(self) -> bool:
         """True while the owner thread runs."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def forgotten(self) -> int:
+        """Entries lost for good since the start: the disk refused until the memory for them was full."""
+        return self._writer.in_memory["forgotten"]
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds that the owner thread has been at its present request; 0 between requests."""
+        since = self._busy_since
+        return 0.0 if since is None else self._pen.mono() - since
 
     @property
     def epoch(self) -> str:
@@ -219,7 +231,9 @@ class Journal:
             for notice in self.notices:
                 self._serve(_Request(Future(), entry=NoticeEntry(notice.code, notice.detail)))
             while (request := self._next()) is not None:
+                self._busy_since = self._pen.mono()
                 self._serve(request)
+                self._busy_since = None
             self._writer.finish()
         except BaseException as error:
             self.failure = error  # whoever watches the thread reports it and ends the process

@@ -222,8 +222,7 @@ class Uplink:
             self._talk = talk
             self._serve(line, talk)
             goodbye = Presence(online=False, session=self._session, reason="shutdown")
-            line.publish(state, encode(goodbye), qos=1, retain=True)
-            line.close()
+            line.close(line.publish(state, encode(goodbye), qos=1, retain=True))
         finally:
             self._talk = None
             self._events.extendleft(reversed(self._telling.values()))

@@ -125,8 +125,8 @@ class Collector:
         line.open()
         try:
             self._serve(line, store, HqState(online=True, store=store.id, session=session))
-            line.publish(state, encode(HqState(online=False, store=store.id, session=session)), qos=1, retain=True)
-            line.close()
+            goodbye = encode(HqState(online=False, store=store.id, session=session))
+            line.close(line.publish(state, goodbye, qos=1, retain=True))
         finally:
             line.abandon()
 

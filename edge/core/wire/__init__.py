@@ -28,7 +28,7 @@ from edge.core.wire.control import (
     ranges_of,
 )
 from edge.core.wire.fields import MAX_RANGES, MAX_SEQ
-from edge.core.wire.fitting import fit
+from edge.core.wire.fitting import fit, fit_block
 from edge.core.wire.topics import UP_TOPICS, Topic, parse_topic, subscription, topic, valid_device
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "encode",
     "envelope",
     "fit",
+    "fit_block",
     "message_id",
     "parse_topic",
     "passage_body",

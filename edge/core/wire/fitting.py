@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from edge.core.padding import room
+from edge.core.padding import pad, room
 from edge.core.wire.bodies import (
     Body,
     BodyDocument,
@@ -40,6 +40,11 @@ def fit(body: Body) -> bytes:
         if room(encoded) >= 0:
             break
     return encoded
+
+
+def fit_block(body: Body) -> bytes:
+    """``body`` fitted and padded to the one size, ready to be sealed; never raises."""
+    return pad(fit(body))
 
 
 def _strong_evidence(body: PassageBody) -> PassageBody:
