@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from common.files import open_regular
 from edge.core.errors import BorderpostError
 
 MAX_CONFIG_BYTES = 256 * 1024
@@ -43,9 +44,11 @@ class TlsConfig(Section, frozen=True):
 def read(path: Path, *, advice: str) -> str:
     """The text of a configuration file; ConfigError with ``advice`` when it is none."""
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
+        with open_regular(path) as file:
+            data = file.read(MAX_CONFIG_BYTES + 1)
+        if len(data) > MAX_CONFIG_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES} bytes", advice="give the right file")
-        return path.read_text(encoding="utf-8")
+        return data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise ConfigError(f"{path}: {reason}", advice=advice) from error

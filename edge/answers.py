@@ -14,12 +14,14 @@ from typing import Any
 
 import structlog
 
+from common.times import rfc3339
 from edge.core.errors import BorderpostError
 from edge.counter import CloseRequest, Counter
 from edge.desk import Reply
-from edge.journal import Journal
+from edge.journal import CLOSED, Journal
 
-MAX_LEADS = 20  # open leads in the greeting
+MAX_LEADS = 20      # open leads in the greeting
+MAX_PASSAGES = 500  # in one answer: it must fit into what the desk keeps for a client
 
 log = structlog.get_logger("answers")
 
@@ -43,25 +45,40 @@ class Answers:
             log.error("journal_unreadable", reason=type(error).__name__, advice=error.advice)
             rows = []
         leads = [
-            {"passage": p.passage, "shown": str(p.shown), "counter": p.counter, "at": p.at.isoformat()} for p in rows
+            {"passage": p.passage, "shown": str(p.shown), "counter": p.counter, "at": rfc3339(p.at)} for p in rows
         ]
         return {"device": self._device, "counters": list(self._counters), "open": leads}
 
     def handle(self, request: Mapping[str, Any], uid: int, reply: Reply) -> None:
-        """Answer ``{"do": "status"}`` or ``{"do": "close", "passage": …, "outcome": …}`` from user ``uid``."""
+        """Answer one request of user ``uid``.
+
+        ``{"do": "status"}``, ``{"do": "passages", "open": bool, "limit": n}`` or ``{"do": "close", "passage": …,
+        "outcome": …}``.
+        """
         try:
             match request.get("do"):
                 case "status":
                     reply({"ok": True, "status": self._status()})
+                case "passages":
+                    reply({"ok": True, "passages": self._passages(request.get("open"), request.get("limit"))})
                 case "close":
                     self._close(str(request.get("passage", "")), str(request.get("outcome", "")), uid, reply)
                 case _:
-                    reply({"ok": False, "error": "unknown request", "advice": "ask for status or close"})
+                    reply({"ok": False, "error": "unknown request", "advice": "ask for status, passages or close"})
         except BorderpostError as error:
             reply({"ok": False, "error": error.message, "advice": error.advice})
 
+    def _passages(self, only_open: object, limit: object) -> list[dict[str, Any]]:
+        most = min(max(limit, 1), MAX_PASSAGES) if isinstance(limit, int) else MAX_PASSAGES
+        rows = self._journal.open_passages(most) if only_open else self._journal.passages(most)
+        return [row.values() for row in rows]
+
     def _close(self, passage: str, code: str, uid: int, reply: Reply) -> None:
         row = self._journal.passage(passage)
+        if row and row.state == CLOSED:
+            how = f"is closed already (code {row.code})" if row.code else f"was {row.shown}, no lead to close"
+            reply({"ok": False, "error": f"{passage} {how}", "advice": "borderpost passages --open lists what is open"})
+            return
         counter = self._counters.get(row.counter) if row else None
         # A passage of a counter that the configuration no longer has is closed by the first one.
         counter = counter or next(iter(self._counters.values()))

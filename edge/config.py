@@ -20,7 +20,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
 ListId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{2,40}$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=3650)]
 
 
@@ -47,7 +47,7 @@ class ReaderConfig(Section, frozen=True):
 
     name: Name                                        # as technicians call it
     driver: str                                       # elyctis or text, see docs/drivers.md
-    port: str                                         # /dev/serial/by-id/… or by-path/…, or a URL of a terminal server
+    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-id/… or by-path/…, or a URL of a terminal server
     settings: dict[str, Any] = msgspec.field(default_factory=dict)  # the driver's own, see docs/drivers.md
 
 
@@ -72,7 +72,7 @@ class HeadquartersConfig(Section, frozen=True):
 class UplinkConfig(Section, frozen=True):
     """The way to the broker. Leave the section out for a box without a link."""
 
-    host: str                                         # the broker, as its certificate names it
+    host: Annotated[str, msgspec.Meta(min_length=1)]  # the broker, as its certificate names it
     port: Port = 8883                                 # TCP
     tls: TlsConfig | None = None                      # leave out on a test bench only
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20       # MQTT ping; a dead line shows after 1.5 of it
@@ -134,6 +134,10 @@ def parse(text: str, *, where: str, base: Path) -> Config:
     """The same from text; relative paths are taken from ``base``."""
     config = settings.convert(text, Config, where=where)
     _check_names(config, where)
+    if config.uplink and config.uplink.backoff_max_s < config.uplink.backoff_min_s:
+        raise ConfigError(
+            f"{where}: uplink.backoff_max_s is below uplink.backoff_min_s", advice="make the maximum the larger one"
+        )
     return _absolute(config, base)
 
 

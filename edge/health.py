@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from common.times import rfc3339
 from edge.core.errors import BorderpostError
 from edge.core.screening import Screener, ScreenList
 from edge.core.shown import coverage
@@ -61,7 +62,7 @@ class Health:
             "device": p.device,
             "site": p.site,
             "uptime_seconds": round(p.mono() - self._started),
-            "clock": {"state": str(now.state), "time": now.time.isoformat(timespec="seconds") if now.time else None},
+            "clock": {"state": str(now.state), "time": rfc3339(now.time) if now.time else None},
             "disk_free_mb": _free_mb(p.state_dir),
             "readers": [dict(r.health()) for r in p.readers],
             "counters": [

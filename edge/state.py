@@ -127,13 +127,14 @@ class State:
 
 def accepted(path: Path) -> dict[str, int]:
     """The high-water marks in a state file, read from outside the box; none where there is no such file."""
-    if not path.exists():
-        return {}
     try:
+        if not path.exists():
+            return {}
         with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
             return dict(db.execute("select list, generation from marks").fetchall())
-    except sqlite3.Error as error:
-        raise StateError(f"the state file {path.name} cannot be read: {error}") from error
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"the state file {path.name} cannot be read: {why}") from error
 
 
 def _opened(path: Path) -> sqlite3.Connection:

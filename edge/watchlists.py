@@ -2,8 +2,9 @@
 
 Laws:
 1. A file is used only after its length and SHA-256 agree with its manifest, and the manifest with
-   its own digest. What was verified stays verified for this process as long as path, inode, length
-   and modification time stay the same.
+   its own digest. What leads to no regular file is damaged: a named pipe would keep its reader for ever. What
+   was verified stays verified for this process as long as path, inode, length and modification time stay the
+   same.
 2. The newest sound generation serves. A damaged newer one is named in ``problem``; the box keeps
    screening on the older.
 3. Never back: a list whose newest sound generation lies below the high-water mark is still asked, because a
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from common.files import NotRegularError, open_regular
 from edge.core.errors import BorderpostError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
@@ -146,6 +148,9 @@ def _open_list(root: Path, list_id: str, mark: int) -> OpenList:
         except LayoutError as error:
             problems.append(f"generation {generation} is damaged: {error.message}")
             continue
+        except NotRegularError as error:
+            problems.append(f"generation {generation} is damaged: {Path(error.filename).name} is no regular file")
+            continue
         except OSError as error:
             why = error.strerror or "input/output error"
             problems.append(f"generation {generation} cannot be read: {why}")
@@ -158,7 +163,7 @@ def _open_generation(
     folder: Path, list_id: str, generation: int
 ) -> tuple[Manifest, DocumentTable, PersonTable]:
     place = folder / manifests.folder_name(generation)
-    with (place / manifests.FILE_NAME).open("rb") as file:
+    with open_regular(place / manifests.FILE_NAME) as file:
         manifest = manifests.decode(file.read(manifests.MAX_BYTES + 1))
     if manifest.list_id != list_id or manifest.generation != generation:
         raise LayoutError("its manifest belongs to another list or generation")
@@ -172,7 +177,7 @@ def _open_generation(
 
 def _mapped(path: Path, digest: FileDigest) -> memoryview:
     """The verified file as a read-only mapping."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         stat = os.fstat(file.fileno())
         if stat.st_size != digest.bytes or not stat.st_size:
             raise LayoutError(f"{path.name} is not as long as the manifest says")

@@ -116,7 +116,7 @@ class OutboxItem:
 
 @dataclass(frozen=True, slots=True)
 class PassageRow:
-    """One passage as shown. ``delivered`` says whether headquarters has acked it."""
+    """One passage as shown. ``delivered``: headquarters has acked it; None where a lead was not shown."""
 
     passage: str
     seq: int
@@ -130,7 +130,7 @@ class PassageRow:
     closed_at: datetime | None
     summary: tuple[Mapping[str, str | float], ...]
     late: bool
-    delivered: bool
+    delivered: bool | None
 
     def values(self) -> dict[str, Any]:
         """The same as JSON values, times in RFC 3339."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge.core.audit import AuditCheck
 from edge.journal import schema, views
-from edge.journal.model import Counts, JournalLimits, JournalUnavailableError, PassageRow
+from edge.journal.model import Counts, JournalForbiddenError, JournalLimits, JournalUnavailableError, PassageRow
 
 
 class ReadOnlyJournal:
@@ -20,8 +22,7 @@ class ReadOnlyJournal:
 
     def __init__(self, path: Path, limits: JournalLimits | None = None) -> None:
         self._limits = limits or JournalLimits()
-        if not path.exists():
-            raise _unreadable(path, "no such file")
+        _look_at(path)
         try:
             self._db = schema.connect_reading(path)
             views.epoch(self._db)
@@ -70,6 +71,23 @@ class ReadOnlyJournal:
 def read_only(path: Path, limits: JournalLimits | None = None) -> ReadOnlyJournal:
     """Open the journal at ``path`` for reading; JournalUnavailableError when that cannot be done."""
     return ReadOnlyJournal(path, limits)
+
+
+def _look_at(path: Path) -> None:
+    """Say why the file cannot be read, better than SQLite would. Never opens it: a lock might be lost with it."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+        allowed = os.access(path, os.R_OK, effective_ids=True)
+    except PermissionError:
+        regular, allowed = True, False
+    except OSError as error:
+        raise _unreadable(path, (error.strerror or "cannot be reached").lower()) from error
+    if not regular:
+        raise _unreadable(path, "not a regular file")
+    if not allowed:
+        raise JournalForbiddenError(
+            f"the journal {path.name} cannot be read: permission denied", advice="run this as the box's user or as root"
+        )
 
 
 def _unreadable(path: Path, why: str) -> JournalUnavailableError:

@@ -107,6 +107,9 @@ def _used(db: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
+_LEADS = frozenset({Outcome.HIT, Outcome.POSSIBLE})
+
+
 def _passage(row: tuple[object, ...]) -> PassageRow:
     name, seq, at, clock, counter, direction, shown, state, code, closed_at, summary, late, delivered = row
     return PassageRow(
@@ -122,5 +125,6 @@ def _passage(row: tuple[object, ...]) -> PassageRow:
         closed_at=unstamp(str(closed_at)) if closed_at else None,
         summary=tuple(msgspec.json.decode(str(summary))),
         late=bool(late),
-        delivered=bool(delivered),
+        # Of the others only what had to be kept survives a full disk: to tell would tell silent hits.
+        delivered=bool(delivered) if str(shown) in _LEADS else None,
     )

@@ -68,7 +68,7 @@ def test_a_silent_hit_is_no_open_lead(journal: Journal, answers: Answers) -> Non
 
 def test_status_and_unknown_words(answers: Answers) -> None:
     assert ask(answers, {"do": "status"}) == [{"ok": True, "status": {"outbox": 0}}]
-    for request in ({}, {"do": None}, {"do": "passages"}, {"do": ["close"]}, {"close": 1}):
+    for request in ({}, {"do": None}, {"do": "passage"}, {"do": ["close"]}, {"close": 1}):
         (said,) = ask(answers, request)
         assert said["ok"] is False
         assert said["advice"]
@@ -82,6 +82,33 @@ def test_a_closing_goes_to_the_counter_of_its_passage(
     work = counters["entry-1"].inbox.get_nowait()
     assert isinstance(work, CloseRequest)
     assert (work.passage, work.code, work.uid) == ("passage-000001", "confirmed", 1000)
+
+
+def test_passages_are_listed_open_or_all_and_not_too_many(journal: Journal, answers: Answers) -> None:
+    journal_kit.record(journal, range(3), Outcome.HIT)
+    journal_kit.record(journal, [3], Outcome.CLEAR)
+    (said,) = ask(answers, {"do": "passages"})
+    assert [row["passage"] for row in said["passages"]] == [f"passage-{n:06}" for n in (3, 2, 1, 0)]
+    assert said["passages"][0]["at"] == "2026-03-01T12:00:00Z"
+    (said,) = ask(answers, {"do": "passages", "open": True, "limit": 2})
+    assert [row["passage"] for row in said["passages"]] == ["passage-000002", "passage-000001"]
+    for limit in (0, -1, 10**9, None, "x", [1]):
+        (said,) = ask(answers, {"do": "passages", "limit": limit})
+        assert said["ok"]
+        assert 1 <= len(said["passages"]) <= 4
+
+
+def test_what_is_closed_or_was_no_lead_is_said_so(journal: Journal, answers: Answers) -> None:
+    journal_kit.record(journal, [1], Outcome.HIT)
+    journal_kit.record(journal, [2], Outcome.HIT, shown=Outcome.CLEAR)
+    done = journal.close_passage(
+        "passage-000001", code="misread", at=journal_kit.START, clock=memory_lists.TRUSTED.state
+    )
+    done.result(5)
+    (said,) = ask(answers, {"do": "close", "passage": "passage-000001", "outcome": "confirmed"})
+    assert said["error"] == "passage-000001 is closed already (code misread)"
+    (said,) = ask(answers, {"do": "close", "passage": "passage-000002", "outcome": "confirmed"})
+    assert said["error"] == "passage-000002 was CLEAR, no lead to close"
 
 
 @pytest.mark.parametrize("passage", ["", "no such", "x" * 4000, "\0", 7, None, ["P1"], {"a": 1}])
@@ -102,7 +129,7 @@ def test_a_full_counter_says_try_again(answers: Answers, counters: dict[str, Cou
 def test_a_journal_that_cannot_be_read_harms_no_question(journal: Journal, answers: Answers) -> None:
     journal.close()
     assert answers.hello()["open"] == []
-    for request in ({"do": "status"}, {"do": "close", "passage": "P1", "outcome": "confirmed"}):
+    for request in ({"do": "status"}, {"do": "passages"}, {"do": "close", "passage": "P1", "outcome": "confirmed"}):
         (said,) = ask(answers, request)
         assert said["ok"] is False
         assert said["error"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def test_defaults_fill_what_is_left_out_and_paths_become_absolute() -> None:
         (('readers = ["swipe-1"]', 'readers = ["swipe-2"]'), "swipe-2"),
         (('readers = ["swipe-1"]', "readers = []"), "$.counter[0].readers"),
         (("[box]", "[box"), "not TOML"),
+        (("[box]", "[screening]\nrefresh_seconds = inf\n[box]"), "$.screening.refresh_seconds"),
+        (("[box]", "[screening]\nrefresh_seconds = nan\n[box]"), "$.screening.refresh_seconds"),
+        (("[box]", "[screening]\nmax_age_days = inf\n[box]"), "$.screening.max_age_days"),
+        (("[box]", "[uplink]\nhost = ''\n[box]"), "$.uplink.host"),
+        (("[box]", "[uplink]\nhost = 'h'\nack_timeout_s = 1e9\n[box]"), "$.uplink.ack_timeout_s"),
+        (("[box]", "[uplink]\nhost = 'h'\nbackoff_min_s = 60\nbackoff_max_s = 5\n[box]"), "uplink.backoff_max_s"),
     ],
 )
 def test_a_wrong_key_is_named_by_its_path(change: tuple[str, str], complaint: str) -> None:
@@ -81,3 +88,10 @@ def test_an_absent_or_oversized_or_binary_file_is_said_plainly(tmp_path: Path) -
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(settings.ConfigError, match="not UTF-8"):
         config.load(binary)
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path in (tmp_path / "pipe.toml", Path("/dev/full"), Path("/dev/zero"), tmp_path):
+        with pytest.raises(settings.ConfigError, match="not a regular file"):
+            config.load(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,8 +79,32 @@ def test_a_pipe_that_closes_early_ends_the_command_in_silence() -> None:
         ["bash", "-c", f"set -o pipefail; {words}"], input=line * 3000, capture_output=True, timeout=30, check=False
     )
     assert done.stderr == b""
-    assert done.returncode in (0, 1)  # click's own answer to a broken pipe is 1
+    assert done.returncode == 141  # as after SIGPIPE
     assert done.stdout.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("words", ["--help", "mrz --help", "lists inspect DIR --json", "mrz --jsonl"])
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_output_that_cannot_be_written_is_two_lines_and_exit_1(tmp_path: Path, words: str, where: str) -> None:
+    command = f"{Path(sys.executable).parent / 'borderpost'} {words.replace('DIR', str(tmp_path))} {where}"
+    line = b'{"id": 1, "lines": ["x"]}\n'
+    done = subprocess.run(["bash", "-c", command], input=line * 500, capture_output=True, timeout=30, check=False)
+    said = done.stderr.decode().splitlines()
+    assert done.returncode == 1, said
+    assert [text.split(":")[0] for text in said] == ["error", "next"]
+    assert said[0].startswith("error: the output cannot be written: ")
+
+
+def test_a_closed_input_is_an_empty_one() -> None:
+    command = f"{Path(sys.executable).parent / 'borderpost'} mrz --jsonl <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=30, check=False)
+    assert b"Traceback" not in done.stderr
+    assert done.stdout == b""
+
+
+def test_a_fault_of_another_file_is_not_taken_for_the_outputs() -> None:
+    with pytest.raises(OSError, match="No space"):
+        guarded(raising(OSError(errno.ENOSPC, "No space left on device")))
 
 
 @pytest.mark.parametrize("verb", ["run", "status", "doctor", "passages", "close", "counter", "audit"])

@@ -72,7 +72,7 @@ def test_a_snapshot_holds_every_part_as_plain_json(journal: Journal, rig: Rig) -
     s = rig.health.snapshot()
     assert json.loads(json.dumps(s)) == s
     assert (s["device"], s["uptime_seconds"], s["restarts"]) == ("box-1", 61, {"lists": 1})
-    assert s["clock"] == {"state": "signed", "time": "2026-03-01T12:00:00+00:00"}
+    assert s["clock"] == {"state": "signed", "time": "2026-03-01T12:00:00Z"}
     assert [(r["name"], r["state"]) for r in s["readers"]] == [("swipe-1", "absent")]
     assert {e["list"]: e["state"] for e in s["lists"]} == {"sltd": "asked", "un": "missing"}
     assert (s["outbox"]["pending"], s["outbox"]["oldest_seconds"]) == (3, 90)

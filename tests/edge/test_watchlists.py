@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +117,29 @@ def test_a_damaged_newest_generation_is_named_and_the_older_serves(tmp_path: Pat
     assert entry.problem
     assert generation(entry) == 4
     assert "generation 5" in entry.problem
+
+
+@pytest.mark.parametrize("name", ["documents.bin", "persons.bin", "manifest.json"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_what_is_no_regular_file_is_damaged_and_nobody_waits_for_it(tmp_path: Path, name: str, kind: str) -> None:
+    put(tmp_path, "un", 4)
+    path = put(tmp_path, "un", 5) / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    entry = only(Watchlists.open(tmp_path))
+    assert (generation(entry), entry.problem) == (4, f"generation 5 is damaged: {name} is no regular file")
+
+
+def test_a_symbolic_link_to_a_regular_file_is_followed(tmp_path: Path) -> None:
+    path = put(tmp_path, "un", 1) / "persons.bin"
+    path.rename(tmp_path / "elsewhere.bin")
+    path.symlink_to(tmp_path / "elsewhere.bin")
+    assert only(Watchlists.open(tmp_path)).problem is None
 
 
 def test_every_flipped_bit_of_a_manifest_is_found(tmp_path: Path) -> None:
