@@ -33,7 +33,7 @@ def test_an_ack_marks_exactly_its_rows(journal: Journal) -> None:
     held = {s: h for s, h in kit.hashes(journal).items() if s in (1, 2, 5)}
     assert journal.apply_ack(kit.word(journal, held)) is AckOutcome.APPLIED
     assert _pending(journal) == [3, 4, 6, 7, 8, 9, 10]
-    assert [p.seq for p in journal.passages() if p.delivered] == [5, 2, 1]
+    assert {p.delivered for p in journal.passages()} == {None}  # none was shown as a lead
     assert journal.apply_ack(kit.word(journal, held)) is AckOutcome.APPLIED  # twice does no harm
     assert (journal.counts().acked, journal.counts().store) == (3, kit.STORE)
 
@@ -162,3 +162,11 @@ def _nothing() -> str:
 def test_values_are_frozen(journal: Journal) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         journal.pending()[0].seq = 9  # type: ignore[misc]
+
+
+def test_delivery_is_told_of_shown_leads_and_of_nothing_else(journal: Journal) -> None:
+    lead, silent = Outcome.HIT, kit.new_passage(40, Outcome.HIT, shown=Outcome.CLEAR)
+    seqs = [journal.record(p).result(10).seq for p in (kit.new_passage(41, lead), silent, kit.new_passage(42, lead))]
+    held = {s: h for s, h in kit.hashes(journal).items() if s in seqs[:2]}
+    assert journal.apply_ack(kit.word(journal, held)) is AckOutcome.APPLIED
+    assert [p.delivered for p in journal.passages(3)] == [False, None, True]
