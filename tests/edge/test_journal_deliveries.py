@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.core.acks import AckOutcome
+from edge.core.verdicts import Outcome
 from edge.journal import Journal
 
 
