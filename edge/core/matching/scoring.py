@@ -81,13 +81,15 @@ class Match(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class NameScore:
     """``score`` 0..1; ``agreeing`` distinct listed tokens that agree, ``distinctive`` of them not common;
-    ``one_token`` for a record that has only one to compare; ``complete`` if nothing listed was left over."""
+    ``one_token`` for a record that has only one to compare; ``complete`` if nothing listed was left over,
+    ``contained`` if nothing of the traveller's name was (the record may have more ancestors)."""
 
     score: float
     agreeing: int
     distinctive: int
     one_token: bool
     complete: bool
+    contained: bool
     evidence: tuple[Evidence, ...]
 
 
@@ -203,6 +205,7 @@ def score(
         distinctive=sum(1 for t in strong_agreed if known.weight(t) >= DISTINCTIVE),
         one_token=one_token,
         complete=not strong_left or query.cut,
+        contained=not any(known.query_weight(u) > WEAK_WEIGHT for u in left_query),
         evidence=_explain(query, listed, known, matches, (left_query, left_listed)) if explain else (),
     )
 

@@ -4,6 +4,8 @@
 |---------------------------------|-------------------------------------------------------------|----------|
 | equal                           | name >= alert, sex not contradicted                          | HIT      |
 | listed year or less, inside it  | the whole name near exact, three tokens or more agree, sex   | HIT      |
+| equal                           | the traveller's whole name is part of the record's, two or   | POSSIBLE |
+|                                 | more agree, one of them not common, name >= contained        |          |
 | not contradicting, or unknown   | name + points >= review                                      | POSSIBLE |
 | contradicts                     | the whole name near exact; three tokens agree, or two of     | POSSIBLE |
 |                                 | which one is not a common name (forged birth dates)          |          |
@@ -33,6 +35,7 @@ from edge.core.watch.entries import QUALITIES
 
 ALERT = 0.92    # name score from which a person with an equal birth date is a HIT
 REVIEW = 0.84   # name score plus points from which a person is worth a look
+CONTAINED = 0.55  # name score from which a name with fewer ancestors counts, given the day of birth
 FORGED_TWO = 0.97  # name score that two agreeing tokens need against a contradicting birth date
 _AGREES = frozenset({Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS})
 _PRIMARY = QUALITIES.index("primary")
@@ -63,7 +66,8 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
     limits = asked.thresholds
     records: dict[int, tuple[PersonRecord, Qualified] | None] = {}
     best: dict[int, _Found] = {}
-    for name_id, name in search(query.name, table, max(0.0, limits.review - MOST_POINTS)):
+    least = min(limits.review - MOST_POINTS, CONTAINED if query.birth is not None else 1.0)
+    for name_id, name in search(query.name, table, max(0.0, least)):
         person = int(table.name_persons[name_id])
         if person not in records:
             records[person] = _qualified(query, table.person(person), today)
@@ -107,6 +111,9 @@ def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bo
         many = name.agreeing >= 3 or two
         return Outcome.POSSIBLE if same and many and not low else None
     if name.one_token:
+        return Outcome.POSSIBLE
+    fewer = name.contained and name.agreeing >= 2 and name.distinctive >= 1 and name.score >= CONTAINED
+    if qualified.birth is Birth.EXACT and fewer and not qualified.sex_contradicts and name.score < limits.review:
         return Outcome.POSSIBLE
     if name.score + qualified.points + (LOW_ALIAS_POINTS if low else 0.0) < limits.review:
         return None

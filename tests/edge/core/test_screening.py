@@ -412,3 +412,19 @@ def test_a_misread_issuing_state_does_not_hide_a_stolen_passport(
     )
     document = parse((f"P<{state}{lines[0][5:]}", lines[1]), today=TODAY)
     assert screen(Query.of_document(document), (STOLEN,), now=TRUSTED).outcome is outcome
+
+
+def test_a_name_with_fewer_ancestors_is_possible_on_the_very_day_of_birth_and_else_not() -> None:
+    listed = memory_list("national", persons=(
+        PersonEntry("N-9", (EntryName("Ghazala Mutammir Yadgar Abu Sindiyar Qamrani", "primary"),),
+                    (day("1978-01-07"),), "F", ("UTO",)),
+    ))  # fmt: skip
+
+    def outcome(**fields: str) -> Outcome:
+        return ask((listed,), surname="Qamrani", given_names="Ghazala", sex="F", nationality="UTO", **fields).outcome
+
+    assert outcome(birth_date="1978-01-07") is Outcome.POSSIBLE
+    assert outcome(birth_date="1978-01-08") is Outcome.CLEAR
+    assert outcome() is Outcome.CLEAR
+    other = ask((listed,), surname="Qamrani", given_names="Ghazala Zenobia", birth_date="1978-01-07")
+    assert other.outcome is Outcome.CLEAR
