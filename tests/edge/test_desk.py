@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -127,3 +128,27 @@ def test_a_path_that_cannot_be_a_socket_is_said_plainly(tmp_path: Path) -> None:
     with pytest.raises(DeskError, match="cannot be made") as caught:
         Desk(tmp_path / ("x" * 200), hello, echo)
     assert "100 characters" in caught.value.advice
+
+
+def test_a_client_that_asks_without_end_is_dropped_and_pushes_no_verdict_out(desk: tuple[Desk, Path]) -> None:
+    made, path = desk
+    with DeskClient(path, 5) as officer, socket.socket(socket.AF_UNIX) as flood:
+        messages = officer.messages()
+        next(messages)
+        flood.connect(str(path))
+        with contextlib.suppress(OSError):
+            flood.sendall(b"x\n" * 100_000)
+        for number in range(200):
+            made.publish(msgspec.json.encode({"type": "verdict", "number": number}))
+        assert [next(messages)["number"] for _ in range(200)] == list(range(200))
+    assert made.lost == 0
+
+
+def test_the_terminal_that_is_one_too_many_is_told(desk: tuple[Desk, Path]) -> None:
+    _, path = desk
+    with contextlib.ExitStack() as others:
+        for _ in range(desks.MAX_CLIENTS):
+            client = others.enter_context(DeskClient(path, 5))
+            next(client.messages())
+        with DeskClient(path, 5) as late:
+            assert [m["type"] for m in late.messages()] == ["notice"]

@@ -1,6 +1,6 @@
 """Scans a CLEAR traveller and one on a silent list in turn, and compares all that an observer can see.
 
-    python tests/system/silence.py --pairs 500
+    python tests/system/silence.py --pairs 1500 --records 10
 
 Seen at the counter's socket: the whole message and the milliseconds from the last byte to its arrival. Seen on
 the wire (a second client at the broker): topic, size, and the milliseconds from the last byte to its arrival.
@@ -90,7 +90,15 @@ class Observer:
             self.changed.notify_all()
 
 
-def observe(pairs: int, seed: int) -> dict[bool, Seen]:
+def quiet_list(folder: Path, records: int) -> str:
+    """A source that lists the silent traveller so many more times: more reasons, more evidence, a larger body."""
+    rows = [f"Q-{n},Velmirov,Dragosin Pavel,1968-12-05,M,yes" for n in range(records)]
+    path = folder / "quiet.csv"
+    path.write_text("\n".join(["reference,surname,given_names,birth_date,sex,silent", *rows]) + "\n", encoding="utf-8")
+    return f"persons-csv@quiet:{path}"
+
+
+def observe(pairs: int, seed: int, records: int) -> dict[bool, Seen]:
     """Scan ``pairs`` of each kind in random order; what was seen, by silent or not."""
     stage = Stage(Path(tempfile.mkdtemp(prefix="bp-silence-")), broker="mosquitto")
     dice = random.Random(seed)
@@ -99,6 +107,7 @@ def observe(pairs: int, seed: int) -> dict[bool, Seen]:
         stage.set_up()
         for kind in ("sltd-csv", "persons-csv"):
             stage.publish_list(source_of(kind))
+        stage.publish_list(quiet_list(stage.folder, records))
         stage.start_headquarters()
         stage.start_readers()
         stage.start_box()
@@ -163,8 +172,9 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--pairs", type=int, default=500)
     words.add_argument("--seed", type=int, default=3)
+    words.add_argument("--records", type=int, default=10, help="how often the silent traveller is listed besides")
     asked = words.parse_args()
-    seen = observe(asked.pairs, asked.seed)
+    seen = observe(asked.pairs, asked.seed, asked.records)
     clear, silent = seen[False], seen[True]
     for name, one, other in (
         ("counter's socket", clear.counter_ms, silent.counter_ms), ("wire", clear.wire_ms, silent.wire_ms),

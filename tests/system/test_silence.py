@@ -14,7 +14,7 @@ TELLABLE = 0.001  # a run on an honest box falls below this once in a thousand
 @pytest.mark.timeout(120)
 def test_a_silent_hit_cannot_be_told_from_a_clear() -> None:
     broker.program()
-    seen = observe(PAIRS, seed=5)
+    seen = observe(PAIRS, seed=5, records=10)
     clear, silent = seen[False], seen[True]
     assert len(clear.shown) == len(silent.shown) == PAIRS
     reference = constant_part(clear.shown[0])
