@@ -103,7 +103,7 @@ class Line:
         client.connect_timeout = connect_timeout_s
         client.will_set(will.topic, will.payload, qos=1, retain=True)
         if tls:
-            client.tls_set_context(_context(tls))
+            client.tls_set_context(tls_context(tls))
         self._listen(client)
 
     def _listen(self, client: mqtt.Client) -> None:
@@ -254,7 +254,8 @@ def _readable(sock: Any, timeout_s: float = 0.0) -> bool:
         return False
 
 
-def _context(tls: TlsConfig) -> ssl.SSLContext:
+def tls_context(tls: TlsConfig) -> ssl.SSLContext:
+    """What this side shows and believes (TLS 1.3 or newer). Raises LineError."""
     for path in (tls.ca, tls.cert, tls.key):
         if not Path(path).is_file():
             raise LineError(f"{path}: there is no such file", advice="mend the tls section of the configuration")

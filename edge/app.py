@@ -26,7 +26,7 @@ from edge.answers import Answers
 from edge.clock import ClockPolicy, TrustedClock, Word
 from edge.config import Config, ReaderConfig
 from edge.core import sealing
-from edge.core.screening import Query, Screener, prepare
+from edge.core.screening import Query, prepare
 from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
 from edge.crew import Crew, OnDeath, Pulse
@@ -36,6 +36,7 @@ from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
 from edge.readers import ReaderKeeper, ReaderState
+from edge.rules import screener
 from edge.state import State, StateError
 from edge.uplink import Box as Speaker
 from edge.uplink import Uplink
@@ -81,7 +82,7 @@ class Box:
         self.config = config
         # A wrong configuration ends here, before anything is opened.
         recipients, ack_keys = headquarters(config)
-        readers = [(r.name, _open_reader(r)) for r in config.reader]
+        readers = [(r.name, configured_reader(r)) for r in config.reader]
         self.crew = Crew()
         self.state_dir = own_folder(Path(config.box.state_dir))
         self.state = State(self.state_dir / "state.sqlite")
@@ -105,7 +106,7 @@ class Box:
         )
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
         self.journal.start()
-        self.screener = _screener(config)
+        self.screener = screener(config.screening)
         self.lists = Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water())
         self.counters: dict[str, Counter] = {}
         self.answers = Answers(config.box.device, self.journal, self.counters, self._status)
@@ -316,21 +317,12 @@ class Box:
         )
 
 
-def _open_reader(config: ReaderConfig) -> PassportReader:
+def configured_reader(config: ReaderConfig) -> PassportReader:
+    """The reader, its port not yet opened; ConfigError if its driver or its settings are wrong."""
     try:
         return open_reader(config.driver, config.name, {"port": config.port, **config.settings}, mono)
     except DriverMisuse as error:
         raise ConfigError(error.message, advice=error.advice) from error
-
-
-def _screener(config: Config) -> Screener:
-    rules = config.screening
-    day = timedelta(days=1).total_seconds()
-    return Screener(
-        required=frozenset(rules.required) or None,
-        max_age_seconds=rules.max_age_days * day,
-        max_age_seconds_of={name: days * day for name, days in rules.max_age_days_of.items()},
-    )
 
 
 def _boot_id() -> str:

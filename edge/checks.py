@@ -2,8 +2,8 @@
 
 Laws:
 1. A check looks, it changes nothing; it works whether the box runs or not, and as root or as the box's user.
-2. ``error`` stops the post from screening or recording, ``warning`` will some day; only errors make the exit
-   code 1.
+2. ``error`` stops the post from screening or recording, or is a certificate that nobody will accept;
+   ``warning`` will some day; only errors make the exit code 1.
 3. No personal data: counts, ages, paths.
 """
 
@@ -12,12 +12,10 @@ from __future__ import annotations
 import enum
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.settings import TlsConfig
 from edge.config import Config
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
@@ -26,7 +24,6 @@ from edge.state import accepted
 from edge.watchlists import Watchlists
 
 MIN_FREE_MB = 200
-LINK_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 3.0
 
 
@@ -50,7 +47,7 @@ class Check:
 
 def examine(config: Config) -> Iterator[Check]:
     """Every check in the order in which a technician mends things."""
-    for check in (_state, _keys, _readers, _lists, _journal, _disk, _running, _link, _tls):
+    for check in (_state, _keys, _readers, _lists, _journal, _disk, _running, _link):
         yield from _guarded(check, config)
 
 
@@ -66,7 +63,9 @@ def _guarded(check: Callable[[Config], Iterator[Check]], config: Config) -> Iter
 
 def _state(config: Config) -> Iterator[Check]:
     path = Path(config.box.state_dir)
-    if not path.is_dir():
+    if path.exists() and not path.is_dir():
+        yield Check("state", Grade.ERROR, f"{path} is no folder", "move it away, or mend box.state_dir")
+    elif not path.is_dir():
         yield Check("state", Grade.WARNING, f"{path} is not there yet", "it is made when the box first runs")
     elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         yield Check("state", Grade.ERROR, f"{path} is closed to this user", "run this as the box's user or as root")
@@ -84,8 +83,15 @@ def _keys(config: Config) -> Iterator[Check]:
 
 
 def _readers(config: Config) -> Iterator[Check]:
+    from edge.app import configured_reader
+
     for reader in config.reader:
         name = f"reader {reader.name}"
+        try:
+            configured_reader(reader)
+        except BorderpostError as error:  # the box would not start
+            yield Check(name, Grade.ERROR, error.message, error.advice)
+            continue
         if "://" in reader.port:
             yield Check(name, Grade.OK, f"{reader.port} is a network port, not looked at here")
         elif "ttyUSB" in reader.port or "ttyACM" in reader.port:
@@ -170,36 +176,23 @@ def _running(config: Config) -> Iterator[Check]:
     trusted = clock != "untrusted"
     yield Check("clock", Grade.OK if trusted else Grade.ERROR, f"time is {clock}",
                 "" if trusted else "bring the link up once: headquarters' signed word sets the time")
+    link = status["uplink"]
+    if link["state"] not in ("none", "sending"):
+        problem = f": {link['problem']}" if link["problem"] else ""
+        yield Check("link", Grade.WARNING, f"the box says {link['state']}{problem}",
+                    link["advice"] or "wait a moment and look again; `borderpost status` follows it")
     for reader in status["readers"]:
         if reader["state"] != "ready":
             yield Check(f"reader {reader['name']}", Grade.ERROR, f"is {reader['state']}", "look at its cable and port")
 
 
 def _link(config: Config) -> Iterator[Check]:
+    from edge import checks_link
+
     uplink = config.uplink
     if uplink is None:
         yield Check("link", Grade.WARNING, "no [uplink] is configured", "rows wait for a stick")
         return
-    try:
-        socket.create_connection((uplink.host, uplink.port), timeout=LINK_TIMEOUT_S).close()
-    except (OSError, UnicodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else "no host name") or error
-        yield Check("link", Grade.WARNING, f"{uplink.host}:{uplink.port}: {reason}",
-                    "the box works on without it; check cable, modem, address")
-        return
-    yield Check("link", Grade.OK, f"{uplink.host}:{uplink.port} answers")
-    if uplink.tls is None:
-        yield Check("link", Grade.WARNING, "the link is not encrypted", "configure [uplink.tls] outside a test bench")
-
-
-def _tls(config: Config) -> Iterator[Check]:
-    tls = config.uplink.tls if config.uplink else None
-    if tls is None:
-        return
-    for field in TlsConfig.__struct_fields__:
-        path = Path(getattr(tls, field))
-        if not os.access(path, os.R_OK):
-            yield Check(f"tls.{field}", Grade.ERROR, f"{path} cannot be read",
-                        "put it there, readable for the box's user")
-        else:
-            yield Check(f"tls.{field}", Grade.OK, str(path))
+    files = list(checks_link.tls_files(uplink.tls, config.box.device)) if uplink.tls else []
+    yield from files
+    yield from checks_link.broker(uplink, greet=all(c.grade is not Grade.ERROR for c in files))

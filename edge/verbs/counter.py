@@ -53,8 +53,9 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
     settings = config.load(config_path)
     seen = 0
     with DeskClient(Path(settings.box.socket)) as desk:
-        for message in desk.messages():
-            if name and message.get("counter") not in (None, name):
+        for told in desk.messages():
+            message = for_counter(told, name) if name else told
+            if message is None:
                 continue
             if as_json:
                 import msgspec
@@ -67,6 +68,18 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
             if count and seen >= count:
                 return
     raise DeskError("the box went away", advice="look at `borderpost doctor`, then start this view again")
+
+
+def for_counter(message: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """What of a message concerns the counter ``name``, or None; an error for a name that the box does not have."""
+    if message.get("type") != "hello":
+        return message if message.get("counter") in (None, name) else None
+    if name not in message["counters"]:
+        from edge.core.errors import BorderpostError
+
+        known = ", ".join(message["counters"])
+        raise BorderpostError(f"this box has no counter {name!r}", advice=f"give one of: {known}")
+    return {**message, "open": [lead for lead in message["open"] if lead["counter"] == name]}
 
 
 def show(message: Mapping[str, Any]) -> None:

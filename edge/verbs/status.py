@@ -41,6 +41,13 @@ def command(config_path: Path, as_json: bool) -> None:
         click.echo(line)
 
 
+def _edition(entry: dict[str, Any]) -> str:
+    if entry["generation"] is None:
+        return "no generation that can be used is on this box"
+    age = "age unknown" if entry["age_seconds"] is None else f"{entry['age_seconds'] / 3600:.1f} h old"
+    return f"generation {entry['generation']}  {entry['records']} records  {age}"
+
+
 def lines(status: dict[str, Any]) -> list[str]:
     """The status for a person, one fact a line."""
     clock, outbox, link = status["clock"], status["outbox"], status["uplink"]
@@ -58,12 +65,8 @@ def lines(status: dict[str, Any]) -> list[str]:
         shown = "  ".join(f"{k} {v}" for k, v in c["shown"].items() if v)
         text.append(f"counter  {c['name']:12} passages {c['passages']}  {shown}  not recorded {c['not_recorded']}")
     for entry in status["lists"]:
-        age = "age unknown" if entry["age_seconds"] is None else f"{entry['age_seconds'] / 3600:.1f} h old"
         problem = f"  {entry['problem']}" if entry["problem"] else ""
-        text.append(
-            f"list     {entry['list']:12} {entry['state']:14} generation {entry['generation']}  "
-            f"{entry['records']} records  {age}{problem}"
-        )
+        text.append(f"list     {entry['list']:12} {entry['state']:14} {_edition(entry)}{problem}")
     waiting = "" if outbox["oldest_seconds"] is None else f", the oldest for {outbox['oldest_seconds']} s"
     text.append(
         f"outbox   {outbox['pending']} waiting{waiting}  acknowledged {outbox['acked']}  "

@@ -76,6 +76,24 @@ def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, grade: Grade) -
     assert check.grade is grade
 
 
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [(('driver = "text"', 'driver = "telepathy"'), "telepathy"),
+     (('port = "page-1.tty"', 'port = "page-1.tty"\nsettings = { bawd = 1 }'), "bawd")],
+)  # fmt: skip
+def test_what_run_would_not_start_with_is_said_of_the_reader(
+    world: BoxWorld, change: tuple[str, str], word: str
+) -> None:
+    (check,) = found(load(world, lambda t: t.replace(*change)))["reader page-1"]
+    assert (check.grade, word in check.found) == (Grade.ERROR, True)
+
+
+def test_a_state_folder_that_is_a_file_is_an_error(world: BoxWorld) -> None:
+    world.state.write_text("")
+    (check,) = found(load(world))["state"]
+    assert (check.grade, "no folder" in check.found) == (Grade.ERROR, True)
+
+
 def test_a_state_folder_open_to_others_is_a_warning(world: BoxWorld) -> None:
     world.state.mkdir(mode=0o755)
     assert found(load(world))["state"][0].grade is Grade.WARNING
@@ -143,8 +161,8 @@ def test_a_link_without_tls_and_one_whose_files_are_missing(world: BoxWorld) -> 
         (world.folder / "ca.pem").write_text("")
         tls = TlsConfig(ca=str(world.folder / "ca.pem"), cert="/no/cert", key="/no/key")
         checked = found(msgspec.structs.replace(load(world), uplink=msgspec.structs.replace(plain, tls=tls)))
-    assert checked["tls.ca"][0].grade is Grade.OK
-    assert checked["tls.cert"][0].grade is checked["tls.key"][0].grade is Grade.ERROR
+    assert [checked[f"tls.{part}"][0].grade for part in ("ca", "cert", "key")] == [Grade.ERROR] * 3
+    assert [c.grade for c in checked["link"]] == [Grade.OK]
 
 
 def test_a_disk_that_is_nearly_full_is_said(world: BoxWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sqlite3
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from edge.core.codes import OUTCOME_CODES
 from edge.core.verdicts import Outcome
 from edge.verbs import counter as counter_verb
+from edge.verbs import status as status_verb
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +61,17 @@ def test_status_as_json_and_as_text(post: BoxWorld) -> None:
     assert [line.split()[0] for line in text.splitlines()] == [
         "box", "clock", "reader", "counter", "list", "list", "outbox", "link", "disk"
     ]
+    assert status["clock"]["time"].endswith("Z")
     assert "3 waiting" in text
     assert "open leads 1" in text
+
+
+def test_a_missing_list_is_said_in_words(post: BoxWorld) -> None:
+    status = json.loads(post.ask("status", "--json")[1])
+    gone = {"list": "un", "state": "missing", "generation": None, "records": 0, "age_seconds": None, "problem": None}
+    (line,) = [text for text in status_verb.lines({**status, "lists": [gone]}) if text.startswith("list ")]
+    assert "None" not in line
+    assert line.split()[:3] == ["list", "un", "missing"]
 
 
 def test_status_of_a_box_that_does_not_run_says_how_to_start_it(stopped: BoxWorld) -> None:
@@ -171,18 +182,72 @@ def test_the_counters_view_shows_verdicts_as_they_come(post: BoxWorld) -> None:
     assert post.ask("close", verdict["passage"], "--outcome", "misread")[0] == 0
 
 
-def test_the_view_of_one_counter_leaves_others_out(post: BoxWorld) -> None:
-    view = counter(post, "--json", "--counter", "lane-9")
-    assert view.stdout is not None
-    assert json.loads(view.stdout.readline())["type"] == "hello"
-    got: list[str] = []
-    reader = threading.Thread(target=lambda: got.extend(view.stdout or ()), daemon=True)
-    reader.start()
-    post.scan()
-    view.terminate()
-    view.wait(WAIT_S)
-    reader.join(WAIT_S)
-    assert got == []
+def test_a_counter_that_the_box_does_not_have_is_an_error(post: BoxWorld) -> None:
+    code, out, said = post.ask("counter", "--counter", "lane-9")
+    assert (code, out) == (1, "")
+    assert "no counter 'lane-9'" in said
+    assert "lane-1" in said
+
+
+def test_the_view_of_one_counter_leaves_others_out() -> None:
+    leads = [{"passage": "P1", "counter": "a"}, {"passage": "P2", "counter": "b"}]
+    hello = {"type": "hello", "counters": ["a", "b"], "open": leads}
+    assert counter_verb.for_counter(hello, "b") == {**hello, "open": leads[1:]}
+    for kind in ("verdict", "closed", "notice"):
+        assert counter_verb.for_counter({"type": kind, "counter": "a"}, "b") is None
+        assert counter_verb.for_counter({"type": kind, "counter": "b"}, "b") is not None
+    assert counter_verb.for_counter({"type": "reader", "reader": "r"}, "b") is not None
+
+
+def test_a_lead_that_is_closed_is_said_to_be_closed(post: BoxWorld) -> None:
+    lead = post.scan(zone("L04508178", "Dunmore", "Peregrine"))["passage"]
+    assert post.ask("close", lead, "--outcome", "misread")[0] == 0
+    code, _, said = post.ask("close", lead, "--outcome", "confirmed")
+    assert code == 1
+    assert f"{lead} is closed already (code misread)" in said
+
+
+@contextlib.contextmanager
+def another_user(world: BoxWorld) -> Iterator[None]:
+    """As a user who may use the socket, but not look into the state folder."""
+    root = os.geteuid() == 0
+    outside = [p for p in (world.folder, *world.folder.parents) if root and p.stat().st_mode & 0o011 != 0o011]
+    modes = [(p, p.stat().st_mode) for p in [*outside, world.state, *([world.socket] if world.socket.exists() else [])]]
+    for p in outside:
+        p.chmod(p.stat().st_mode | 0o011)
+    world.state.chmod(0o700 if root else 0)
+    if root:
+        if world.socket.exists():
+            world.socket.chmod(0o666)
+        world.config.chmod(0o644)
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for p, mode in modes:
+            p.chmod(mode)
+
+
+def test_a_user_without_the_state_folder_is_told_by_the_box_or_told_why(post: BoxWorld, stopped: BoxWorld) -> None:
+    (lead,) = json.loads(post.ask("passages", "--open", "--json")[1])
+    with another_user(post):
+        code, out, said = post.ask("passages", "--open", "--json")
+        audit = post.ask("audit", "verify")
+    assert code == 0, said
+    assert json.loads(out) == [lead]
+    assert lead["at"].endswith("Z")
+    for code, said in ((audit[0], audit[2]),):
+        assert code == 1
+        assert said.splitlines()[0] == "error: the journal journal.sqlite cannot be read: permission denied"
+        assert said.splitlines()[1].startswith("next: ")
+    with another_user(stopped):
+        code, _, said = stopped.ask("passages")
+        assert stopped.ask("doctor")[0] == 1
+    assert code == 1
+    assert "permission denied; " in said
+    assert "does not answer" in said
 
 
 def test_the_view_says_when_the_box_goes_away(tmp_path: Path) -> None:
