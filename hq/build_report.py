@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from edge.core.watch.entries import DocumentEntry, PersonEntry
@@ -29,13 +29,14 @@ class SourceReport:
     persons: int = 0
     lost: int = 0
     left_out: int = 0
+    past_review: int = 0  # records that match no longer on the day of the build
     source_date: datetime | None = None
     source_date_from: str = "source"  # source | option | file time
     remarks: tuple[str, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
     complaints: list[Complaint] = field(default_factory=list)
 
-    def count(self, item: Item) -> None:
+    def count(self, item: Item, today: date) -> None:
         """Take one item of the source into account. ``documents`` counts persons' documents too."""
         if isinstance(item, Complaint):
             self.reasons[item.reason] += 1
@@ -46,6 +47,7 @@ class SourceReport:
                 self.complaints.append(item)
             return
         self.rows += 1
+        self.past_review += item.review_date is not None and item.review_date < today
         if isinstance(item, PersonEntry):
             self.persons += 1
             self.documents += len(item.documents)

@@ -7,6 +7,7 @@ Laws:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from common.settings import ConfigError, Section, TlsConfig
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
+CLIENT_ID = re.compile(r"[a-z0-9-]{2,40}")
 
 
 class StoreConfig(Section, frozen=True):
@@ -38,7 +40,7 @@ class BrokerConfig(Section, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8883
-    client_id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")] = "hq"
+    client_id: str = "hq"  # 2 to 40 of a-z, 0-9 and hyphen; one collector per client id
     tls: TlsConfig | None = None
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20
     connect_timeout_s: Seconds = 30.0
@@ -80,6 +82,10 @@ def parse(text: str, *, where: str, base: Path) -> Config:
         raise ConfigError(
             f"{where}: broker.backoff_max_s is below broker.backoff_min_s",
             advice="make the maximum the larger one",
+        )
+    if not CLIENT_ID.fullmatch(config.broker.client_id):
+        raise ConfigError(
+            f"{where}: broker.client_id is not 2 to 40 of a-z, 0-9 and hyphen", advice='write for example "hq"'
         )
     return _absolute(config, base)
 

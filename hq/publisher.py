@@ -17,7 +17,7 @@ import hashlib
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -118,6 +118,7 @@ def build(
     """
     options = options or BuildOptions()
     ids = list(dict.fromkeys(spec.list_id for spec in specs))
+    _check_twice(specs)
     _check_options(ids, options)
     reports: list[SourceReport] = []
     built = []
@@ -156,7 +157,7 @@ def _build_list(
         report = SourceReport(spec.path.name, spec.kind, list_id)
         reports.append(report)
         mine.append(report)
-        _read(spec, _Filler(documents, persons, silent, action), report, progress)
+        _read(spec, _Filler(documents, persons, silent, action), report, now.date(), progress)
         _date(spec, report, options, now)
     files = {DOCUMENTS: documents.finish(), PERSONS: persons.finish()}
     return _Built(
@@ -200,10 +201,12 @@ class _Filler:
             )
 
 
-def _read(spec: SourceSpec, filler: _Filler, report: SourceReport, progress: Progress | None) -> None:
+def _read(
+    spec: SourceSpec, filler: _Filler, report: SourceReport, today: date, progress: Progress | None
+) -> None:  # fmt: skip
     source = KINDS[spec.kind].reader(spec.path)
     for item in source:
-        report.count(item)
+        report.count(item, today)
         if not isinstance(item, Complaint):
             try:
                 filler.add(item)
@@ -216,6 +219,8 @@ def _read(spec: SourceSpec, filler: _Filler, report: SourceReport, progress: Pro
             progress(spec.path.name, report.rows)
     report.source_date = source.source_date
     report.remarks = source.remarks
+    if report.past_review and report.past_review == report.rows - report.lost:
+        report.remarks += (f"warning: all {report.past_review} records are past their review date and match nothing",)
 
 
 def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: datetime) -> None:
@@ -230,6 +235,15 @@ def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: da
             f"the date of {spec.path.name} lies in the future",
             advice="set this computer's clock, or state the date with --source-date",
         )
+
+
+def _check_twice(specs: Sequence[SourceSpec]) -> None:
+    seen = set()
+    for spec in specs:
+        place = (spec.list_id, spec.path.resolve())
+        if place in seen:
+            raise BuildError(f"the source {spec.path} is given twice", advice="leave out one of the two")
+        seen.add(place)
 
 
 def _check_options(ids: Sequence[str], options: BuildOptions) -> None:

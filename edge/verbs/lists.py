@@ -23,7 +23,7 @@ def command() -> None:
 def inspect(folder: Path, as_json: bool) -> None:
     """Verify every list below DIR: generation, age, records, digests. Prints no record.
 
-    Exit code 1 if a list is damaged or missing, or if there is none.
+    Exit code 1 if a list is damaged or missing, or if there is none; the next step is on standard error.
 
     \b
     Try it:  borderpost lists inspect /var/lib/borderpost/lists
@@ -45,6 +45,8 @@ def inspect(folder: Path, as_json: bool) -> None:
         if not rows:
             click.echo("no list is there; headquarters makes one with: borderpost-hq lists build")
     if not sound:
+        if rows:
+            click.echo("next:  copy the lists that have a problem from headquarters again", err=True)
         raise SystemExit(EXIT_NO)
 
 

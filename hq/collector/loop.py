@@ -23,9 +23,16 @@ from hq.store import Store
 TURN_S = 1.0  # longest wait for the broker in one turn
 MAX_OUT = 100  # answers under way to the broker; further holdings wait, acks do not
 SILENCE = 2  # keepalives without a PUBACK after which the connection is given up
+TAKEN_OVER = "Session taken over"  # MQTT 5 reason code 0x8E: another connection came under our client id
+SHORT_S = 5.0  # a connection that lasts less than this and two pauses is short
+SHORT_ROW = 3  # short ones in a row that mean that somebody else uses our name
 REFUSED = 0x80  # reason codes from here on are refusals (MQTT 5 section 2.4)
 
 log = structlog.get_logger("collector")
+
+
+class ThrownOffError(LineError):
+    """Connections end because another one comes under the same client id: the broker says so, or it looks like it."""
 
 
 class Collector:
@@ -49,6 +56,9 @@ class Collector:
         self._clock, self._mono, self._new_token, self._jitter = clock, mono, new_token, jitter
         self._out: dict[int, float] = {}  # answers that the broker has not confirmed: number -> since
         self._trouble = ""  # the last trouble told; '' while all is well
+        self._pause = config.broker.backoff_min_s  # seconds before the next attempt, on average a little less
+        self._since = 0.0  # when this connection was subscribed
+        self._short = 0  # short connections in a row
         self._muted = False  # a refusal of answers was logged in this connection
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
@@ -68,23 +78,24 @@ class Collector:
 
     def run(self) -> None:
         """Collect until told to stop. A failure of any kind ends one connection, never the collector."""
-        pause = self._config.broker.backoff_min_s
+        shortest, longest = self._config.broker.backoff_min_s, self._config.broker.backoff_max_s
         while not self._stopping:
-            store = None
+            store, thrown_off = None, False
             try:
                 store = self._open_store()
                 self._connection(store)
             except BorderpostError as error:
+                thrown_off = isinstance(error, ThrownOffError)
                 self._tell(error)
             except Exception as error:
                 log.error("collector_fault", error=type(error).__name__, place=_place(error))
             finally:
                 if store:
                     store.close()
-            pause = self._config.broker.backoff_min_s if self.subscribed else pause * 2
-            pause = min(pause, self._config.broker.backoff_max_s)
+            # Two that throw each other off would do so for ever at the shortest pause.
+            self._pause = shortest if self.subscribed and not thrown_off else min(self._pause * 2, longest)
             self.subscribed = False
-            self._sleep(pause * (0.5 + self._jitter() / 2))
+            self._sleep(max(shortest, self._pause * (0.5 + self._jitter() / 2)))
 
     def _tell(self, error: BorderpostError) -> None:
         """Log a trouble once, not at every attempt."""
@@ -180,7 +191,7 @@ class Collector:
                             "the broker refused a subscription", advice="let headquarters read bp/v1/+/up/#"
                         )
                     line.publish(topic(Topic.HQ_STATE), encode(birth), qos=1, retain=True)
-                    self.subscribed = True
+                    self.subscribed, self._since = True, self._mono()
                     self._trouble = ""
                     log.info("collecting", store=birth.store, session=birth.session)
                 case Taken():
@@ -193,8 +204,20 @@ class Collector:
                             advice="let headquarters write bp/v1/+/down/#",
                         )
                 case Closed():
-                    raise LineError(f"connection lost: {event.reason}", advice="check the link and the broker")
+                    raise self._lost(event.reason)
         return messages
+
+    def _lost(self, reason: str) -> LineError:
+        """Why the connection ended. Not every broker says that another client took the name over."""
+        short = self.subscribed and self._mono() - self._since < SHORT_S + 2 * self._pause
+        self._short = self._short + 1 if short else 0
+        if reason != TAKEN_OVER and self._short < SHORT_ROW:
+            return LineError(f"connection lost: {reason}", advice="check the link and the broker")
+        name = self._config.broker.client_id
+        return ThrownOffError(
+            f"thrown off: {reason}",
+            advice=f"is a second collector running, or another client named {name}? else check link and broker",
+        )
 
     def _answer_syncs(self, line: Line) -> None:
         for device in list(self._holdings):

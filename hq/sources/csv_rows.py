@@ -24,6 +24,7 @@ MAX_FIELD: Final = 8_192     # characters
 MAX_COLUMNS: Final = 200
 
 _BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 Row = tuple[int, Mapping[str, str]]
 
@@ -65,6 +66,17 @@ class CsvRows:
 
     def _header(self, raw: bytes | None) -> tuple[str, list[str]]:
         line = (raw or b"").removeprefix(_BOM)
+        if line.startswith(_UTF16) or b"\0" in line:
+            raise SourceError(f"{self._path.name} is UTF-16", advice="save it as CSV in UTF-8")
+        if not line.strip():
+            raise SourceError(
+                f"{self._path.name} has no header",
+                advice="the first line must name the columns, see docs/lists.md",
+            )
+        if line.count(b"\t") > max(line.count(b";"), line.count(b",")):
+            raise SourceError(
+                f"{self._path.name} is separated by tabs", advice="save it with comma or semicolon as the separator"
+            )
         delimiter = ";" if line.count(b";") > line.count(b",") else ","
         fields = _fields(line if raw is not None else None, delimiter)
         if isinstance(fields, str) or len(fields) > MAX_COLUMNS:
@@ -85,8 +97,8 @@ class CsvRows:
             )
         unknown = sum(1 for c in columns if c not in self._known)
         if unknown:
-            names = ", ".join(repr(c[:40]) for c in columns if c not in self._known)
-            self.remarks = (f"{unknown} unknown columns are ignored: {names}"[:500],)
+            names = ", ".join(repr(c[:40]) if c else "a column without a name" for c in columns if c not in self._known)
+            self.remarks = (f"{unknown} unknown column{'s are' if unknown > 1 else ' is'} ignored: {names}"[:500],)
         return delimiter, columns
 
 

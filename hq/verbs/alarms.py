@@ -33,8 +33,7 @@ def command(config_path: Path, as_json: bool, everything: bool, number: int | No
     with View(path) as view:
         found = view.alarms(done=everything)
     if as_json:
-        for alarm in found:
-            say_json({**asdict(alarm), "advice": advice(alarm.code)})
+        say_json([{**asdict(alarm), "advice": advice(alarm.code)} for alarm in found])
         return
     if not found:
         click.echo("no open alarms")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import warnings
 from pathlib import Path
 
 import click
@@ -25,14 +27,24 @@ def create(out: Path, locked: bool) -> None:
     """
     from hq import keys
 
-    passphrase = None
-    if locked:
-        passphrase = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
-    lines = keys.create(out, passphrase=passphrase)
+    lines = keys.create(out, passphrase=_passphrase() if locked else None)
     click.echo(
         f"made {out / keys.SEAL_FILE} and {out / keys.ACK_FILE}; for each post's edge.toml:\n", err=True
     )
     click.echo(lines.toml(), nl=False)
+
+
+def _passphrase() -> str:
+    from hq.errors import KeyFileError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)  # it would be typed for all to see
+            return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
+    except getpass.GetPassWarning as error:
+        raise KeyFileError(
+            "there is no terminal to ask for the passphrase on", advice="run `keys create --passphrase` on a terminal"
+        ) from error
 
 
 @command.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from hq.build_report import BuildReport
     from hq.publisher import BuildOptions
 
-PROGRESS_AFTER_S: Final = 1.0
+PROGRESS_AFTER_S: Final = 1.0  # a terminal's line is rewritten as often
+PIPE_PROGRESS_S: Final = 5.0  # between two lines in a pipe
+CLEAR_LINE: Final = "\r\x1b[K"
 
 
 @click.group("lists")
@@ -91,7 +94,7 @@ def build(
         thresholds={k: _thresholds(v) for k, v in (_pair(t, "--thresholds") for t in thresholds)},
         allow_empty=allow_empty,
     )
-    progress = _Progress()
+    progress = _Progress(sys.stderr, time.monotonic)
     try:
         specs = [SourceSpec.parse(s) for s in sources]
         report = publish(out, specs, now=datetime.now(UTC), options=options, progress=progress.row)
@@ -106,23 +109,31 @@ def build(
 
 
 class _Progress:
-    """A line on standard error, rewritten each second, once the build takes longer than one."""
+    """What the build is at, on standard error: one line, rewritten and cleared, on a terminal; few lines in a pipe.
 
-    def __init__(self) -> None:
-        self._next = time.monotonic() + PROGRESS_AFTER_S
+    ``out`` is standard error, ``mono`` gives monotonic seconds.
+    """
+
+    def __init__(self, out: TextIO, mono: Callable[[], float]) -> None:
+        self._out, self._mono = out, mono
+        self._terminal = out.isatty()
+        self._pause = PROGRESS_AFTER_S if self._terminal else PIPE_PROGRESS_S
+        self._next = mono() + self._pause
         self._shown = False
 
     def row(self, file: str, rows: int) -> None:
-        if rows % 256 or time.monotonic() < self._next:
+        if rows % 256 or self._mono() < self._next:
             return
-        self._next = time.monotonic() + PROGRESS_AFTER_S
-        self._shown = True
-        sys.stderr.write(f"\r{file}: {rows:,} rows")
-        sys.stderr.flush()
+        self._next = self._mono() + self._pause
+        self._shown = self._terminal
+        text = f"{file}: {rows:,} rows"
+        self._out.write(CLEAR_LINE + text if self._terminal else text + "\n")
+        self._out.flush()
 
     def end(self) -> None:
         if self._shown:
-            sys.stderr.write("\n")
+            self._out.write(CLEAR_LINE)
+            self._out.flush()
             self._shown = False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,9 @@ config_option = click.option(
     show_default=True,
     help="headquarters' configuration",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
+# The project's convention: a query answers one JSON document, a stream one object a line.
+json_option = click.option("--json", "as_json", is_flag=True, help="one JSON array")
+stream_option = click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
 
 
 def now() -> datetime:
@@ -26,8 +28,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def say_json(value: Mapping[str, object]) -> None:
-    """One JSON object on one line, at once."""
+def say_json(value: Mapping[str, object] | Sequence[Mapping[str, object]]) -> None:
+    """One JSON document on one line, at once."""
     click.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
     sys.stdout.flush()
 

@@ -20,10 +20,11 @@ def command(config_path: Path, level: str) -> None:
     """Collect what the posts send, and answer for it with a signature.
 
     Runs until Ctrl-C or SIGTERM. It needs the broker and the keys that hq.toml names, and makes the
-    database where there is none.
+    database where there is none. A second collector on the same database ends at once.
     """
     from hq import config, keys, logs
     from hq.collector import Collector
+    from hq.store import StoreLock
 
     logs.set_up(level)
     settings = config.load(config_path)
@@ -35,7 +36,8 @@ def command(config_path: Path, level: str) -> None:
         new_token=lambda: secrets.token_hex(8),
         jitter=random.random,
     )
-    collector.check()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: collector.stop())
-    collector.run()
+    with StoreLock(Path(settings.store.path)):
+        collector.check()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: collector.stop())
+        collector.run()

@@ -33,7 +33,7 @@ def as_record(post: Post, state: str) -> dict[str, object]:
         "since": post.since,
         "last_seen": post.last_seen,
         "health_at": post.health_at,
-        "passages": post.held,
+        "messages": post.held,
         "pending": post.health.get("outbox"),
         "audit_head": post.health.get("audit_head"),
         "gaps": [asdict(g) for g in post.gaps],
@@ -71,8 +71,7 @@ def command(config_path: Path, as_json: bool) -> None:
         open_alarms = len(view.alarms())
     states = [state_of(p, now(), settings.collector.health_interval_s) for p in posts]
     if as_json:
-        for post, state in zip(posts, states, strict=True):
-            say_json(as_record(post, state))
+        say_json([as_record(post, state) for post, state in zip(posts, states, strict=True)])
         return
     rows = [
         [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hq.verbs.options import config_option, json_option, now, say_json
+from hq.verbs.options import config_option, now, say_json, stream_option
 
 if TYPE_CHECKING:
     from edge.core.sealing import SealPrivate
@@ -40,7 +40,7 @@ def when(_ctx: click.Context, _param: click.Parameter, text: str | None) -> date
 
 @click.command()
 @config_option
-@json_option
+@stream_option
 @click.option(
     "--since",
     callback=when,

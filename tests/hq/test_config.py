@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,7 @@ def test_relative_paths_are_taken_from_the_files_folder(tmp_path: Path) -> None:
         ("[broker]\nprot = 1\n", "$.broker"),
         ('[broker]\nport = "x"\n', "$.broker.port"),
         ("[collector]\nbatch = 0\n", "$.collector.batch"),
-        ('[broker]\nclient_id = "Head Quarters"\n', "$.broker.client_id"),
+        ('[broker]\nclient_id = "Head Quarters"\n', "client_id is not 2 to 40 of a-z, 0-9 and hyphen"),
         ("[brocker]\n", "brocker"),
         ("[broker\n", "not TOML"),
         ("[broker]\nbackoff_min_s = 9\nbackoff_max_s = 3\n", "backoff_max_s"),
@@ -44,6 +46,25 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, named: str) -> None:
         parse(text, where="hq.toml", base=tmp_path)
     assert named in caught.value.message
     assert caught.value.advice
+
+
+@pytest.mark.parametrize(("name", "fits"), [("hq", True), ("h" * 40, True), ("h", False), ("h" * 41, False)])
+def test_a_client_id_has_2_to_40_characters(tmp_path: Path, name: str, fits: bool) -> None:
+    text = f'[broker]\nclient_id = "{name}"\n'
+    if fits:
+        assert parse(text, where="hq.toml", base=tmp_path).broker.client_id == name
+        return
+    with pytest.raises(ConfigError, match="2 to 40"):
+        parse(text, where="hq.toml", base=tmp_path)
+
+
+def test_the_configuration_on_the_operators_page_is_one(tmp_path: Path) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "headquarters.md"
+    (block,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "hq.toml"
+    path.write_text(textwrap.dedent(block), encoding="utf-8")
+    config = load(path)
+    assert (config.broker.client_id, config.collector.batch) == ("hq", 200)
 
 
 def test_absent_overlong_and_binary_files_are_refused(tmp_path: Path) -> None:

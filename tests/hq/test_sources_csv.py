@@ -120,7 +120,32 @@ def test_unknown_columns_are_ignored_with_a_remark(tmp_path: Path) -> None:
     path.write_text(f"{SLTD_HEAD},colour\n{GOOD},red\n")
     source = SltdCsv(path)
     assert len(list(source)) == 1
-    assert source.remarks == ("1 unknown columns are ignored: 'colour'",)
+    assert source.remarks == ("1 unknown column is ignored: 'colour'",)
+
+
+def test_a_separator_at_the_end_is_a_column_without_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text(f"{SLTD_HEAD},colour,\n{GOOD},red,\n")
+    source = SltdCsv(path)
+    assert len(list(source)) == 1
+    assert source.remarks == ("2 unknown columns are ignored: 'colour', a column without a name",)
+
+
+@pytest.mark.parametrize(("separator", "coding", "message", "advice"), [
+    ("\t", "utf-8", "separated by tabs", "comma or semicolon"),
+    (",", "utf-16", "is UTF-16", "UTF-8"),
+    (",", "utf-16-le", "is UTF-16", "UTF-8"),
+    (",", "utf-16-be", "is UTF-16", "UTF-8"),
+])  # fmt: skip
+def test_another_separator_or_coding_is_said(
+    tmp_path: Path, separator: str, coding: str, message: str, advice: str
+) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes(f"{SLTD_HEAD}\n{GOOD}\n".replace(",", separator).encode(coding))
+    with pytest.raises(SourceError) as caught:
+        list(SltdCsv(path))
+    assert message in caught.value.message
+    assert advice in caught.value.advice
 
 
 def test_blank_lines_are_no_rows(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import shared_data
+
+from hq.verbs.lists import _Progress
 
 SLTD = "document_number,issuing_state,fraud_category\nL898902C3,UTO,stolen\nbroken\n"
 
@@ -89,6 +92,62 @@ def test_inspect_names_a_damaged_list(tmp_path: Path, source: Path) -> None:
     seen = run("box", "lists", "inspect", out)
     assert seen.returncode == 1
     assert "documents.bin does not agree with its digest" in seen.stdout
+
+
+def test_inspect_of_a_damaged_list_says_what_to_do(tmp_path: Path, source: Path) -> None:
+    out = tmp_path / "lists"
+    run("hq", "lists", "build", "--out", out, "--source", f"sltd-csv:{source}", "--max-lost", "0.5")
+    (out / "sltd" / "0000000001" / "persons.bin").unlink()
+    seen = run("box", "lists", "inspect", out)
+    assert seen.returncode == 1
+    assert "next:  copy the lists" in seen.stderr
+    assert as_json(run("box", "lists", "inspect", out, "--json"))["sound"] is False
+
+
+def test_a_source_given_twice_is_named(tmp_path: Path, source: Path) -> None:
+    again = source.parent / "." / source.name
+    made = run("hq", "lists", "build", "--out", tmp_path / "lists", "--source", f"sltd-csv:{source}",
+               "--source", f"sltd-csv:{again}")  # fmt: skip
+    assert made.returncode == 1
+    assert f"the source {again} is given twice" in made.stderr
+    assert not (tmp_path / "lists").exists()
+
+
+def test_a_source_of_which_nothing_can_match_is_warned_of(tmp_path: Path) -> None:
+    old, mixed = tmp_path / "old.csv", tmp_path / "mixed.csv"
+    head = "document_number,issuing_state,fraud_category,review_date\n"
+    old.write_text(head + "L898902C3,UTO,lost,2020-01-01\nD23145890,UTO,lost,2020-01-02\n")
+    mixed.write_text(head + "L898902C3,UTO,lost,2020-01-01\nD23145890,UTO,lost,\n")
+    made = run("hq", "lists", "build", "--out", tmp_path / "lists", "--source", f"sltd-csv@old:{old}",
+               "--source", f"sltd-csv@mixed:{mixed}")  # fmt: skip
+    assert made.returncode == 0
+    assert made.stdout.count("warning: all 2 records are past their review date") == 1
+    assert made.stderr == ""
+
+
+class _Out(io.StringIO):
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize(("terminal", "expected"), [
+    (True, "\r\x1b[Ks.csv: 512 rows\r\x1b[Ks.csv: 768 rows\r\x1b[K"),
+    (False, "s.csv: 1,536 rows\ns.csv: 2,816 rows\n"),
+])  # fmt: skip
+def test_progress_rewrites_a_line_on_a_terminal_and_says_little_in_a_pipe(terminal: bool, expected: str) -> None:
+    clock = [0.0]
+    out = _Out(terminal=terminal)
+    progress = _Progress(out, lambda: clock[0])
+    for rows in range(1, 769 if terminal else 3000):
+        clock[0] = (rows - 1) // 256 + 0.0
+        progress.row("s.csv", rows)
+    progress.end()
+    progress.end()
+    assert out.getvalue() == expected
 
 
 def test_inspect_of_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:

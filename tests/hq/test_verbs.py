@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,7 +36,7 @@ from hq.cli import VERBS, headquarters
 from hq.collector.answers import Speaker
 from hq.collector.intake import Intake
 from hq.config import CollectorConfig, load
-from hq.store import Store
+from hq.store import Store, StoreLock
 from hq.verbs.status import state_of
 
 NOW = datetime.now(UTC)
@@ -103,6 +105,13 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(headquarters, list(words), catch_exceptions=False)
 
 
+def array(result: Result) -> list[dict[str, object]]:
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert isinstance(found, list)
+    return found
+
+
 def lines(result: Result) -> list[dict[str, object]]:
     assert result.exit_code == 0
     return [json.loads(line) for line in result.output.splitlines()]
@@ -117,8 +126,8 @@ def test_every_verb_has_help() -> None:
 
 
 def test_status(config: Path) -> None:
-    (post,) = lines(run("status", "--config", str(config), "--json"))
-    assert (post["post"], post["state"], post["passages"], post["pending"]) == ("box-one", "online", 4, 7)
+    (post,) = array(run("status", "--config", str(config), "--json"))
+    assert (post["post"], post["state"], post["messages"], post["pending"]) == ("box-one", "online", 4, 7)
     assert (post["missing"], post["gaps"]) == (1, [{"epoch": "epoch-a", "first": 3, "last": 3}])
     text = run("status", "--config", str(config)).output
     assert "box-one" in text
@@ -167,13 +176,14 @@ def test_watch_without_the_right_key_says_so(config: Path) -> None:
 
 
 def test_alarms_are_listed_with_advice_and_settled(config: Path) -> None:
-    (alarm,) = lines(run("alarms", "--config", str(config), "--json"))
+    (alarm,) = array(run("alarms", "--config", str(config), "--json"))
     assert (alarm["code"], alarm["device"]) == ("not_understood", "box-one")
     assert alarm["advice"]
     assert "not_understood" in run("alarms", "--config", str(config)).output
     assert "is done" in run("alarms", "--config", str(config), "--done", str(alarm["n"])).output
     assert run("alarms", "--config", str(config)).output == "no open alarms\n"
-    assert len(lines(run("alarms", "--config", str(config), "--json", "--all"))) == 1
+    assert array(run("alarms", "--config", str(config), "--json")) == []
+    assert len(array(run("alarms", "--config", str(config), "--json", "--all"))) == 1
 
 
 def test_keys_create_and_show_print_the_same_lines(config: Path) -> None:
@@ -191,6 +201,39 @@ def test_keys_create_with_a_passphrase(tmp_path: Path) -> None:
     )
     assert made.exit_code == 0
     assert b"ENCRYPTED" in (tmp_path / "k" / "seal.pem").read_bytes()
+
+
+def test_keys_create_asks_no_passphrase_without_a_terminal(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "from hq.cli import main; main()", "keys", "create", "--out", str(tmp_path / "k")]
+    done = subprocess.run(
+        [*program, "--passphrase"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        start_new_session=True,  # no controlling terminal
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "next"]
+    assert "on a terminal" in done.stderr
+    assert not (tmp_path / "k").exists()
+
+
+def test_the_operators_page_shows_what_keys_create_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = run("keys", "create", "--out", "keys")
+    page = Path(__file__).resolve().parents[2] / "docs" / "headquarters.md"
+    shown = [line.strip() for line in page.read_text(encoding="utf-8").splitlines()]
+    assert made.stderr.splitlines()[0] in shown
+    for line in made.stdout.splitlines():
+        start = line.partition(":")[0]
+        assert any(s.startswith(start) for s in shown), start
+
+
+def test_a_second_collector_on_a_store_ends_at_once(config: Path) -> None:
+    program = [sys.executable, "-c", "from hq.cli import main; main()", "run", "--config", str(config)]
+    with StoreLock(config.parent / "hq.sqlite"):
+        done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "error: another collector is running on the store of hq.sqlite\nnext:  stop it first" in done.stderr
+    with StoreLock(config.parent / "hq.sqlite"):  # given back
+        pass
 
 
 def test_errors_end_with_advice_and_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

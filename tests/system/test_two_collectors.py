@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import structlog
 from broker import Broker
 from link_world import Headquarters, until
 from structlog.testing import LogCapture
+
+from hq.collector import Collector
+from hq.store import Store
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
 
@@ -34,8 +38,34 @@ def test_a_second_collector_under_the_same_client_id_is_hinted_at(tmp_path: Path
         finally:
             first.stop()
             second.stop()
-    assert "the name hq" in _thrown(said)[0]["reason"]
-    assert "second collector" in _thrown(said)[0]["advice"]
+    assert "second collector running, or another client named hq" in _thrown(said)[0]["advice"]
+
+
+def test_the_pause_is_never_below_the_configured_one_and_grows_while_thrown_off(tmp_path: Path) -> None:
+    hq = Headquarters(tmp_path, 1)
+    now = [0.0]
+    collector = Collector(
+        hq.config, hq.keys, clock=datetime.now, mono=lambda: now[0], new_token=lambda: "t" * 16, jitter=lambda: 0.0
+    )  # fmt: skip
+    pauses: list[float] = []
+
+    def connection(_store: Store) -> None:
+        collector.subscribed, collector._since = True, now[0]
+        now[0] += 1.0 if len(pauses) < 6 else 60.0
+        raise collector._lost("Unspecified error")
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 8:
+            collector.stop()
+
+    collector._connection, collector._sleep = connection, sleep  # type: ignore[method-assign]
+    collector.run()
+    least, most = hq.config.broker.backoff_min_s, hq.config.broker.backoff_max_s
+    assert pauses[:2] == [least, least]
+    assert min(pauses) == least
+    assert pauses[5] == most / 2  # jitter 0: half of the pause
+    assert pauses[6:] == [least, least]
 
 
 def _thrown(said: LogCapture) -> list[dict[str, str]]:
