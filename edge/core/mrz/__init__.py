@@ -18,7 +18,7 @@ stand), ``verify`` (check digits), ``findings`` (every doubt and its weight), ``
 from __future__ import annotations
 
 from edge.core.mrz.digits import check_digit
-from edge.core.mrz.number_readings import readings
+from edge.core.mrz.number_readings import look_alikes, readings
 from edge.core.mrz.parser import parse
 
-__all__ = ["check_digit", "parse", "readings"]
+__all__ = ["check_digit", "look_alikes", "parse", "readings"]

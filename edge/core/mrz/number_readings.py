@@ -6,7 +6,7 @@ Laws:
 2. Most likely first: as printed (or the whole long number, then its nine principal characters), then
    corrections, then look-alikes by number of changes; never more than ``MAX_READINGS``, none twice.
 3. Look-alikes that the check digit cannot see (6/G, 1/L, 8/S, K/<: equal modulo 10) are always read;
-   those that it would have caught (O/0, I/1, S/5, B/8, Z/2) only if it disagrees.
+   those that it would have caught (O/0, I/1, S/5, B/8, Z/2) only if it disagrees, or if there is no digit.
 4. The number field of a visa holds the visa's or the passport's number (Doc 9303-7 section 4.2.2.2):
    it is read under the issuing State and under the nationality.
 5. Where the lines fit no format, a line in which a number and its digit stand in their usual places and
@@ -69,6 +69,12 @@ def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
                     return tuple(found.values())
                 _add(found, folded, NumberSource.LOOK_ALIKE, issuers)
     return tuple(found.values())
+
+
+def look_alikes(number: str) -> tuple[str, ...]:
+    """A typed number with one look-alike exchanged, every one there is: no check digit vouches for any character."""
+    found = (folded.replace("<", "") for folded in _folds(number, _ALL, 1))
+    return tuple(dict.fromkeys(islice(found, MAX_READINGS)))
 
 
 def _salvaged(lines: tuple[str, ...]) -> tuple[NumberReading, ...]:

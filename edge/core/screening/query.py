@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.core.documents import DateInterval, Finding, NumberReading, NumberSource, Severity, TravelDocument
 from edge.core.matching import QueryName
+from edge.core.mrz import look_alikes
 from edge.core.watch.layout import normal_number
 
 MAX_FIELD = 300              # characters of a typed field
@@ -107,6 +108,8 @@ def _readings(number: str, issuer: str) -> Iterable[NumberReading]:
         yield NumberReading(number, issuer, NumberSource.PRINTED)
         if len(number) > PRINCIPAL:
             yield NumberReading(number[:PRINCIPAL], issuer, NumberSource.PRINCIPAL)
+        for other in look_alikes(number):
+            yield NumberReading(other, issuer, NumberSource.LOOK_ALIKE)
 
 
 def _is_doubt(finding: Finding) -> bool:

@@ -428,3 +428,16 @@ def test_a_name_with_fewer_ancestors_is_possible_on_the_very_day_of_birth_and_el
     assert outcome() is Outcome.CLEAR
     other = ask((listed,), surname="Qamrani", given_names="Ghazala Zenobia", birth_date="1978-01-07")
     assert other.outcome is Outcome.CLEAR
+
+
+@pytest.mark.parametrize(
+    ("typed", "outcome"),
+    [
+        ("N48211730", Outcome.HIT),
+        ("N4821173O", Outcome.POSSIBLE),   # the letter O typed for the digit
+        ("N482117E0", Outcome.CLEAR),      # E is not read for 3
+        ("NA8211730", Outcome.CLEAR),
+    ],
+)
+def test_a_typed_number_is_read_with_its_look_alikes(typed: str, outcome: Outcome) -> None:
+    assert ask((STOLEN,), document_number=typed, issuing_state="UTO").outcome is outcome
