@@ -61,7 +61,8 @@ def create(out: Path, *, passphrase: str | None = None) -> PublicLines:
     for name in (SEAL_FILE, ACK_FILE):
         if (out / name).exists():
             raise KeyFileError(
-                f"{out / name} is there already", advice="give another folder; keys are never overwritten"
+                f"{out / name} is there already",
+                advice="keys are never overwritten: give another folder, or see their lines with `keys show`",
             )
     seal, ack = sealing.generate_seal_key(), sealing.generate_sign_key()
     try:
