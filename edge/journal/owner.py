@@ -12,7 +12,6 @@ Laws:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import queue
 import sqlite3
@@ -32,10 +31,10 @@ from edge.core.wire import AckPayload
 from edge.journal import deliveries, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.entries import Closing, Entry, NoticeEntry, Pen
+from edge.journal.lock import take_lock
 from edge.journal.model import (
     Counts,
     Expired,
-    JournalBusyError,
     JournalLimits,
     JournalUnavailableError,
     NewPassage,
@@ -102,7 +101,7 @@ class Journal:
         Raises JournalBusyError when another process owns it, JournalUnavailableError when it will not open.
         ``notices`` says afterwards what befell it.
         """
-        self._lock_file = _take_lock(self._path)
+        self._lock_file = take_lock(self._path)
         try:
             self._db, notice = schema.open_journal(self._path, self._limits, self._token)
             self._reading = schema.connect_reading(self._path)
@@ -307,25 +306,6 @@ class Journal:
                 yield self._reading
             except sqlite3.Error as error:
                 raise refused(error) from error
-
-
-def _take_lock(path: Path) -> int:
-    try:
-        handle = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise JournalUnavailableError(
-            f"the folder of the journal {path.name} cannot be written: {error.strerror}",
-            advice="create the folder and give it to the service's user",
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise JournalBusyError(
-            f"the journal {path.name} is open in another process",
-            advice="stop the other 'borderpost run', or give this one its own state folder",
-        ) from error
-    return handle
 
 
 def _stopped() -> JournalUnavailableError:
