@@ -34,7 +34,8 @@ class SourceError(BorderpostError):
     """A source as a whole cannot be used."""
 
 
-Item = DocumentEntry | PersonEntry | Complaint
+Entry = DocumentEntry | PersonEntry
+Item = Entry | Complaint
 
 
 class Source(Protocol):

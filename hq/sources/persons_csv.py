@@ -6,9 +6,7 @@ read is left out and reported. Several values in one field are separated by ``|`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
 from edge.core.documents import DateInterval
@@ -27,8 +25,7 @@ from edge.core.watch.entries import (
 )
 from edge.core.watch.persons_build import renderings
 from hq.sources import fields
-from hq.sources.base import Complaint, Item
-from hq.sources.csv_rows import CsvRows
+from hq.sources.csv_source import CsvSource
 
 REQUIRED: Final = ("reference", "surname", "given_names")
 OPTIONAL: Final = (
@@ -38,38 +35,6 @@ OPTIONAL: Final = (
 _SEX: Final = {"m": "M", "male": "M", "f": "F", "female": "F", "": "", "x": "", "u": "", "<": ""}
 _YES: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 _MAX_DOCUMENTS: Final = 100
-
-
-class PersonsCsv:
-    """A source of kind ``persons-csv``."""
-
-    source_date: datetime | None = None  # a CSV does not say how old it is
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rows = CsvRows(path, required=REQUIRED, optional=OPTIONAL)
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Unknown columns."""
-        return self._rows.remarks
-
-    def __iter__(self) -> Iterator[Item]:
-        """Stream the rows. Raises ``SourceError``."""
-        for row in self._rows:
-            if isinstance(row, Complaint):
-                yield row
-                continue
-            line, texts = row
-            reasons: list[str] = []
-            try:
-                entry = person(texts, reasons.append)
-            except fields.RowError as error:
-                yield Complaint(self._path.name, line, str(error), lost=True)
-                continue
-            for reason in reasons:
-                yield Complaint(self._path.name, line, reason, lost=False)
-            yield entry
 
 
 def person(texts: Mapping[str, str], complain: fields.Complain) -> PersonEntry:
@@ -186,3 +151,14 @@ def _silent(text: str, complain: fields.Complain) -> bool:
     if found is None:
         complain("silent is neither yes nor no; it counts as yes")
     return found is not False
+
+
+class PersonsCsv(CsvSource):
+    """A source of kind ``persons-csv``."""
+
+    required = REQUIRED
+    optional = OPTIONAL
+
+    def entry(self, texts: Mapping[str, str], complain: fields.Complain) -> PersonEntry:
+        """See ``CsvSource``."""
+        return person(texts, complain)

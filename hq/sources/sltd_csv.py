@@ -7,52 +7,17 @@ lost; whatever else cannot be read is left out and reported.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
 from edge.core.watch.entries import FRAUD_CATEGORIES, DocumentEntry
 from hq.sources import fields
-from hq.sources.base import Complaint, Item
-from hq.sources.csv_rows import CsvRows
+from hq.sources.csv_source import CsvSource
 
 REQUIRED: Final = ("document_number", "issuing_state", "fraud_category")
 OPTIONAL: Final = (
     "document_type", "reported_date", "issue_date", "expiry_date", "theft_state", "review_date", "reference",
 )
-
-
-class SltdCsv:
-    """A source of kind ``sltd-csv``."""
-
-    source_date: datetime | None = None  # a CSV does not say how old it is
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rows = CsvRows(path, required=REQUIRED, optional=OPTIONAL)
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """Unknown columns."""
-        return self._rows.remarks
-
-    def __iter__(self) -> Iterator[Item]:
-        """Stream the rows. Raises ``SourceError``."""
-        for row in self._rows:
-            if isinstance(row, Complaint):
-                yield row
-                continue
-            line, texts = row
-            reasons: list[str] = []
-            try:
-                entry = document(texts, reasons.append)
-            except fields.RowError as error:
-                yield Complaint(self._path.name, line, str(error), lost=True)
-                continue
-            for reason in reasons:
-                yield Complaint(self._path.name, line, reason, lost=False)
-            yield entry
 
 
 def document(texts: Mapping[str, str], complain: fields.Complain) -> DocumentEntry:
@@ -83,3 +48,14 @@ def _theft_state(text: str, complain: fields.Complain) -> str:
     except fields.RowError:
         complain("theft_state is not an ICAO code; it is left out")
         return ""
+
+
+class SltdCsv(CsvSource):
+    """A source of kind ``sltd-csv``."""
+
+    required = REQUIRED
+    optional = OPTIONAL
+
+    def entry(self, texts: Mapping[str, str], complain: fields.Complain) -> DocumentEntry:
+        """See ``CsvSource``."""
+        return document(texts, complain)
