@@ -92,9 +92,7 @@ def _readers(config: Config) -> Iterator[Check]:
         except BorderpostError as error:  # the box would not start
             yield Check(name, Grade.ERROR, error.message, error.advice)
             continue
-        if "://" in reader.port:
-            yield Check(name, Grade.OK, f"{reader.port} is a network port, not looked at here")
-        elif "ttyUSB" in reader.port or "ttyACM" in reader.port:
+        if "ttyUSB" in reader.port or "ttyACM" in reader.port:
             yield Check(name, Grade.WARNING, f"{reader.port} may be another device after the next boot",
                         "use the path below /dev/serial/by-id or by-path")
         elif not Path(reader.port).exists():

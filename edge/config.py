@@ -47,7 +47,7 @@ class ReaderConfig(Section, frozen=True):
 
     name: Name                                        # as technicians call it
     driver: str                                       # elyctis or text, see docs/drivers.md
-    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-id/… or by-path/…, or a URL of a terminal server
+    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-id/… or by-path/…
     settings: dict[str, Any] = msgspec.field(default_factory=dict)  # the driver's own, see docs/drivers.md
 
 
@@ -154,6 +154,12 @@ def _check_names(config: Config, where: str) -> None:
         raise ConfigError(
             f"{where}: counter.readers: no [[reader]] is named {strangers[0]!r}", advice="add it or mend the name"
         )
+    for reader in config.reader:
+        if "://" in reader.port:
+            raise ConfigError(
+                f"{where}: reader {reader.name!r}: a network port is not supported yet",
+                advice="give a serial port of this machine: ls -l /dev/serial/by-path",
+            )
     idle = sorted(set(readers) - set(used))
     if idle:
         raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
@@ -170,7 +176,5 @@ def _absolute(config: Config, base: Path) -> Config:
     uplink = config.uplink
     if uplink and uplink.tls:
         uplink = msgspec.structs.replace(uplink, tls=uplink.tls.absolute(base))
-    readers = tuple(
-        r if "://" in r.port else msgspec.structs.replace(r, port=at(r.port)) for r in config.reader
-    )
+    readers = tuple(msgspec.structs.replace(r, port=at(r.port)) for r in config.reader)
     return msgspec.structs.replace(config, box=box, uplink=uplink, reader=readers)

@@ -68,7 +68,6 @@ def test_no_required_list_is_a_warning(world: BoxWorld) -> None:
 
 @pytest.mark.parametrize(
     ("port", "grade"),
-    [("/dev/null", Grade.OK), ("/dev/ttyUSB0", Grade.WARNING), ("socket://10.0.0.5:4001", Grade.OK),
      ("/dev/serial/by-path/none", Grade.ERROR)],
 )  # fmt: skip
 def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, grade: Grade) -> None:

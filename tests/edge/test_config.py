@@ -95,3 +95,8 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     for path in (tmp_path / "pipe.toml", Path("/dev/full"), Path("/dev/zero"), tmp_path):
         with pytest.raises(settings.ConfigError, match="not a regular file"):
             config.load(path)
+
+
+def test_a_network_port_is_refused_until_there_is_a_driver_for_it() -> None:
+    with pytest.raises(settings.ConfigError, match="network port"):
+        parse(GOOD.replace("/dev/serial/by-path/x", "socket://10.0.0.1:4001"))
