@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import click
-import msgspec
 
 from edge.errors import guarded
 
-CURRENT = Path(tempfile.gettempdir()) / f"borderpost-demo-{os.getuid()}"
+MAX_ROWS, MAX_ROW = 3, 44  # of any machine-readable zone
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,20 +37,38 @@ def demo(ctx: click.Context, once: bool, as_json: bool, broker: str) -> None:
 @demo.command()
 @click.argument("lines", nargs=-1, required=True)
 @click.option("--reader", default="swipe-1", show_default=True, help="swipe-1 (elyctis) or page-1 (text).")
-def scan(lines: tuple[str, ...], reader: str) -> None:
+@click.option(
+    "--demo", "folder", type=click.Path(path_type=Path, file_okay=False),
+    help="The demo's folder, as its screen names it (default: the newest that runs).",
+)
+def scan(lines: tuple[str, ...], reader: str, folder: Path | None) -> None:
     """Lay one more document on a reader of the running demo: its MRZ lines as arguments (quote them).
 
-    \b
-    borderpost-demo scan 'P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<' 'L898902C36UTO7408122F1204159<<<<<<<<<<<<<<06'
-    """
-    from drivers.virtual.control import ask
+    The verdict appears in the demo's terminal. Exit code 1 if the box did not take the document.
 
+    \b
+    borderpost-demo scan 'P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<' 'L898902C36UTO7408122F3104150<<<<<<<<<<<<<<04'
+    """
+    from demo import place
+    from demo.stage import StageError
+    from drivers.virtual.control import VirtualReaderFault, ask
+
+    if len(lines) > MAX_ROWS or not all(row.isascii() and row.isprintable() and len(row) <= MAX_ROW for row in lines):
+        raise click.UsageError(f"a zone has at most {MAX_ROWS} lines of at most {MAX_ROW} ASCII characters each")
+    folder = folder or place.newest()
+    if folder is None:
+        raise StageError("no demo is running that could take it", advice="start one in another terminal: make demo")
+    control = folder / "box" / f"{reader}.ctl"
     try:
-        ask(CURRENT / "box" / f"{reader}.ctl", {"remove": True})
-        ask(CURRENT / "box" / f"{reader}.ctl", {"present": list(lines)})
-    except OSError as error:
-        raise click.ClickException(f"no demo is running, or it has no reader {reader!r}: make demo") from error
-    click.echo(f"laid on {reader}")
+        ask(control, {"remove": True})
+        taken = ask(control, {"present": list(lines)})["at"]
+    except (OSError, VirtualReaderFault) as error:
+        raise StageError(
+            f"the demo in {folder} has no reader {reader!r} that answers", advice="give --reader swipe-1 or page-1"
+        ) from error
+    if taken is None:
+        raise StageError("the box did not take it", advice=f"read {folder / 'box.log'}")
+    click.echo(f"the box took it from {reader}; the verdict stands in the demo's terminal")
 
 
 def main() -> None:
@@ -61,12 +77,16 @@ def main() -> None:
 
 
 def _play(once: bool, as_json: bool, broker: str) -> int:
-    from demo import report
+    from demo import place, report
     from demo.play import Play
     from demo.stage import Stage
+    from demo.stay import stay
 
+    # Whoever ends this process or closes its terminal means what Ctrl-C means: nothing may go on running.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="bp-demo-"))
+    folder = place.make()
     stage = Stage(folder, broker=broker)
     ended_well = False
     play = Play(stage, (lambda _line: None) if as_json else click.echo)
@@ -81,40 +101,14 @@ def _play(once: bool, as_json: bool, broker: str) -> int:
         odd = [p for p in play.passed if not p.as_expected or not p.recorded]
         for p in odd:
             click.echo(f"not as the script says: {p.traveller.what}: {p.outcome}, shown {p.shown}", err=True)
-        ended_well = True
         if not once:
-            _stay(stage, as_json)
+            stay(stage, as_json)
+        ended_well = True
         return 1 if totals.lost or odd else 0
+    except KeyboardInterrupt:
+        ended_well = True  # asked to stop: nothing failed
+        raise
     finally:
         stage.close()
-        CURRENT.unlink(missing_ok=True)
         if ended_well:
             shutil.rmtree(folder, ignore_errors=True)  # else its logs say why
-
-
-def _stay(stage: object, as_json: bool) -> None:
-    from demo.stage import Stage
-    from edge.desk import DeskClient
-    from edge.verbs.counter import show
-
-    assert isinstance(stage, Stage)
-    CURRENT.unlink(missing_ok=True)
-    CURRENT.symlink_to(stage.folder)
-    here = Path(sys.executable).parent
-    if not as_json:
-        click.echo(f"""
-The post stays open until Ctrl-C; verdicts appear below. From another terminal:
-  scan one more    {here}/borderpost-demo scan 'P<UTO…' 'L898…'        (borderpost-demo scan --help has lines to copy)
-  the box          {here}/borderpost status --config {CURRENT}/box/edge.toml
-  headquarters     {here}/borderpost-hq watch --config {CURRENT}/hq/hq.toml
-  close a lead     {here}/borderpost close PASSAGE --outcome not-same-person --config {CURRENT}/box/edge.toml
-""")
-    try:
-        with DeskClient(stage.socket) as desk:
-            for message in desk.messages():
-                if as_json:
-                    click.echo(msgspec.json.encode(message).decode())
-                else:
-                    show(message)
-    except KeyboardInterrupt:
-        click.echo("\nstopping")

@@ -135,9 +135,7 @@ class Play:
 
     def scan(self, ear: Ear, traveller: Traveller) -> Passed:
         """Lay one document down and take the verdict that comes of it."""
-        at = self.stage.readers[traveller.reader].present(list(traveller.lines))
-        if at is None:
-            raise StageError("the box did not take the document", advice=f"read {self.stage.folder / 'box.log'}")
+        at = self.stage.present(traveller.reader, traveller.lines)
         message = ear.next()
         scanned_at = time.time() - (time.monotonic() - at)
         passed = Passed(

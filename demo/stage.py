@@ -17,7 +17,7 @@ from typing import Any
 
 from demo.broker import Broker
 from demo.link import Link
-from drivers.virtual.control import VirtualReader
+from drivers.virtual.control import VirtualReader, VirtualReaderFault
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
 
@@ -26,6 +26,7 @@ DEVICE = "demo-box"
 READERS = (("swipe-1", "elyctis", "lane-1"), ("page-1", "text", "lane-2"))
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+AGAIN = "run the demo again; if it ends like this each time, report it with its output"
 
 EDGE_TOML = """\
 # written by borderpost-demo
@@ -155,7 +156,30 @@ class Stage:
         """Plug both readers in."""
         for name, kind, _ in READERS:
             reader = VirtualReader(self.box / f"{name}.tty", self.box / f"{name}.ctl", kind)
-            self.readers[name] = reader.start()
+            try:
+                self.readers[name] = reader.start()
+            except (OSError, VirtualReaderFault) as error:
+                raise StageError(f"the virtual reader {name} did not start: {error}", advice=AGAIN) from error
+
+    def present(self, reader: str, lines: Sequence[str]) -> float:
+        """Lay a document on a reader; the monotonic second of its last byte. StageError if it cannot be read."""
+        try:
+            at = self.readers[reader].present(lines)
+        except (OSError, VirtualReaderFault) as error:
+            raise StageError(f"the virtual reader {reader} does not answer", advice=AGAIN) from error
+        if at is None:
+            raise StageError("the box did not take the document", advice=f"read {self.folder / 'box.log'}")
+        return at
+
+    def look_after(self) -> None:
+        """StageError if something that must run has ended by itself, with the place of its log."""
+        running = {"the box": self.processes["box"], "headquarters": self.processes["hq"]}
+        if self.broker.process is not None:
+            running["the broker"] = self.broker.process
+        for (what, process), log in zip(running.items(), ("box", "hq", "broker"), strict=False):
+            if (code := process.poll()) is not None:
+                how = f"signal {-code}" if code < 0 else f"exit code {code}"
+                raise StageError(f"{what} ended ({how}); its log: {self.folder / log}.log", advice=AGAIN)
 
     def start_box(self) -> None:
         """Start the box and wait for its socket."""

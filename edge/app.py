@@ -113,8 +113,8 @@ class Box:
         self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
         self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
         self.keepers = [self._keeper(name, reader) for name, reader in readers]
-        self.uplink = self._make_uplink(ack_keys)
         self.health = Health(self._parts())
+        self.uplink = self._make_uplink(ack_keys)
         self._forgotten = 0  # entries that the journal gave up, as told last
         self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
@@ -212,7 +212,7 @@ class Box:
             self.config.uplink,
             Speaker(
                 device=self.config.box.device, boot=_boot_id(), software=version("borderpost"),
-                lists=self._generations, health=self._report,
+                lists=self._generations, health=self.health.report,
                 stamp=lambda: (wall(), self.clock.now().state),
             ),
             self.journal,
@@ -303,9 +303,6 @@ class Box:
 
     def _status(self) -> Mapping[str, Any]:
         return self.health.snapshot()
-
-    def _report(self) -> Mapping[str, Any]:
-        return self.health.report()
 
     def _parts(self) -> Parts:
         box = self.config.box

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from drivers.virtual.bench import Bench
-from drivers.virtual.control import ask
+from drivers.virtual.control import VirtualReaderFault, ask
 from drivers.virtual.device import VirtualDevice
 from drivers.virtual.elyctis_device import ElyctisDevice
 from drivers.virtual.text_device import LINE_ENDS, TextDevice, TextShape
@@ -41,8 +41,26 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Play until told to stop."""
+    """Play until told to stop; the exit code."""
     arguments = parser().parse_args()
+    try:
+        return play(arguments)
+    except VirtualReaderFault as fault:
+        return fail(str(fault), "start it anew")
+    except OSError as error:
+        if arguments.kind == "present":
+            return fail(f"{arguments.control}: {error.strerror or error}", "give the --control of a running reader")
+        return fail(f"{arguments.link}: {error.strerror or error}", "give --link and --control in an existing folder")
+
+
+def fail(what: str, advice: str) -> int:
+    """Two lines on standard error, as every command of the house has them."""
+    sys.stderr.write(f"error: {what}\nnext:  {advice}\n")
+    return 1
+
+
+def play(arguments: argparse.Namespace) -> int:
+    """Lay a document down, or be the device."""
     if arguments.kind == "present":
         ask(arguments.control, {"remove": True})
         sys.stdout.write(json.dumps(ask(arguments.control, {"present": arguments.rows})) + "\n")
