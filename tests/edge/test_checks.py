@@ -68,8 +68,8 @@ def test_no_required_list_is_a_warning(world: BoxWorld) -> None:
 
 @pytest.mark.parametrize(
     ("port", "grade"),
-     ("/dev/serial/by-path/none", Grade.ERROR)],
-)  # fmt: skip
+    [("/dev/null", Grade.OK), ("/dev/ttyUSB0", Grade.WARNING), ("/dev/serial/by-path/none", Grade.ERROR)],
+)
 def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, grade: Grade) -> None:
     (check,) = found(load(world, lambda t: t.replace("page-1.tty", port)))["reader page-1"]
     assert check.grade is grade
