@@ -22,10 +22,11 @@ def command(config_path: Path) -> None:
     Try it:  borderpost run --config edge.toml
     Then:    borderpost counter --config edge.toml      (in another terminal)
     """
-    from edge import app, config, logs
+    from edge import config, logs
+    from edge.app import run
 
     settings = config.load(config_path)
     logs.set_up(settings.log)
-    code = app.run(settings)
+    code = run(settings)
     if code:
         raise SystemExit(code)
