@@ -38,7 +38,7 @@ imports: $(VENV)/.ready
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 lock: ## write both lock files anew from pyproject.toml (needs uv): all, and what a box needs alone
 	$(LOCK) --all-extras -o requirements.lock
-	$(LOCK) -o requirements-box.lock
+	$(LOCK) --extra build -o requirements-box.lock
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ./*.egg-info
