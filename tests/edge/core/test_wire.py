@@ -123,7 +123,7 @@ def test_every_body_kind_looks_the_same_outside() -> None:
     ]
     outside = set()
     for body in bodies:
-        sealed = kit.SEALER(wire.fit(body), f"{kit.DEVICE}:epoch-1:7")
+        sealed = kit.SEALER(wire.fit_block(body), f"{kit.DEVICE}:epoch-1:7")
         message = wire.envelope(
             device=kit.DEVICE,
             epoch="epoch-1",
