@@ -114,6 +114,8 @@ class Play:
             stage.wait_for(lambda: self._has_list("national"), "the national list was not taken up", "box")
             self.say("list          national arrived and was verified: every required list is there")
             self.scan_all(ear, cast.with_link())
+            self.wait_arrivals()
+            stage.wait_for(lambda: self._pending() == 0, "headquarters did not acknowledge everything", "box")
             stage.link.cut()
             stage.wait_for(lambda: not self._linked(), "the cut link was not noticed", "box")
             self.say("link          CUT: the box goes on screening")
