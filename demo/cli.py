@@ -83,7 +83,8 @@ def _play(once: bool, as_json: bool, broker: str) -> int:
     from demo.stay import stay
 
     # Whoever ends this process or closes its terminal means what Ctrl-C means: nothing may go on running.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT as well: a shell that starts a command in the background hands it on ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     folder = place.make()
