@@ -4,7 +4,7 @@ Laws:
 1. A device is noise until proven a frame. Bad bytes are events and counters, never exceptions.
 2. An exception says who must act: ``DeviceError`` (the device or its cable, port, rights) or
    ``DriverMisuse`` (our own caller or configuration). Each carries an ``advice`` line.
-3. A reader has one owner: ``open``, ``read``, ``close`` come from one thread; ``status`` from any.
+3. A reader has one owner: ``open``, ``read``, ``power_cycle``, ``close`` come from one thread; the rest from any.
 4. What was read is personal data: it is in no ``repr``, so it cannot reach a log by accident.
 """
 
@@ -73,9 +73,17 @@ class Tier(enum.StrEnum):
     CERTIFIED = "certified"
 
 
+class Feedback(enum.StrEnum):
+    """A sign to the officer through the device itself (beeper, light), always of what was shown."""
+
+    GOOD = "good"    # read, and no lead shown
+    LEAD = "lead"    # read, and a lead shown: look at the screen
+    RETRY = "retry"  # not readable: present it again
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentRead:
-    """The lines one device sent for one document, as sent.
+    """Rows that one device sent in one frame, as sent: a whole zone, or single rows of one.
 
     ``device`` is the configured name, ``lines`` one to three rows of ASCII without line ends, ``raw``
     the frame (at most 1 KiB), ``at`` the monotonic second at which its last byte had been received.
@@ -89,18 +97,25 @@ class DocumentRead:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Bytes that were no document, since the last event.
+    """Bytes that were no block, since the last Noise.
 
-    ``count`` is in bytes; ``garbled`` counts frames that began and did not end well, ``others`` whole
-    blocks that are no machine-readable zone (a bar code, a magnetic stripe).
+    ``count`` is in bytes; ``garbled`` counts frames that began and did not end well.
     """
 
     count: int
     garbled: int = 0
-    others: int = 0
 
 
-ReaderEvent: TypeAlias = DocumentRead | Noise
+@dataclass(frozen=True, slots=True)
+class OtherRead:
+    """A whole block that is no zone (a bar code, a magnetic stripe); ``raw`` is the block, at most 1 KiB."""
+
+    device: str
+    raw: bytes = field(repr=False)
+    at: float
+
+
+ReaderEvent: TypeAlias = DocumentRead | OtherRead | Noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,8 @@ class ReaderStatus:
     tier: Tier
     port: str
     open: bool
+    profile: str = ""
+    signs: bool = False  # the device can be made to beep or light up
     reads: int = 0
     garbled: int = 0
     others: int = 0
@@ -133,10 +150,23 @@ class PassportReader(Protocol):
     def open(self) -> None:
         """Open the port and greet the device. Raises DeviceError; may be called again after close()."""
 
+    @property
+    def reading(self) -> bool:
+        """True while a frame has begun and not ended; from any thread."""
+
+    def present(self) -> bool | None:
+        """Is something plugged in at the port? None where only opening tells. Never blocks, never raises."""
+
+    def signal(self, feedback: Feedback) -> None:
+        """Have the device give this sign soon, if it can; from any thread, never blocks, never raises."""
+
+    def power_cycle(self) -> None:
+        """Close as near to switching off as the port allows; ``open`` follows. Never raises."""
+
     def read(self, timeout_s: float) -> ReaderEvent | None:
         """Wait at most ``timeout_s`` seconds (0 or more) for a document.
 
-        Returns a DocumentRead as soon as one is whole; else, when the time is over, a Noise that sums
+        Returns a DocumentRead or OtherRead as soon as one is whole; else, when the time is over, a Noise that sums
         up what else came, or None when nothing came. So noise costs one event per call, however much
         there is. Raises DeviceError when the device disappears, DriverMisuse when it is not open.
         """

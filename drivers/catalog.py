@@ -32,16 +32,39 @@ DRIVERS: dict[str, DriverEntry] = {
         module="drivers.text",
         tier=Tier.VIRTUAL,
     ),
+    "honeywell": DriverEntry(
+        title="OCR imagers with menu commands (Honeywell Xenon, Vuquest and kin), USB serial or RS-232",
+        module="drivers.honeywell",
+        tier=Tier.VIRTUAL,
+        usb_ids=((0x0C2E, 0x0B61),),  # Vuquest 3310g
+    ),
+    "rte": DriverEntry(
+        title='3M / Rochford Thompson RTE6700 family, "RTE Native" frames, serial',
+        module="drivers.rte",
+        tier=Tier.VIRTUAL,
+    ),
+    "est": DriverEntry(
+        title="EST-100PR kiosk engines, JSON between STX and ETX, serial 256000 8O1",
+        module="drivers.est",
+        tier=Tier.VIRTUAL,
+    ),
+    "hid_keyboard": DriverEntry(
+        title="readers that type like a USB keyboard (HID boot protocol)",
+        module="drivers.hid_keyboard",
+        tier=Tier.VIRTUAL,
+    ),
 }
 
 
 def open_reader(
-    name: str, device_name: str, settings: Mapping[str, object], clock: Clock, *, through: Through = directly
+    name: str, device_name: str, settings: Mapping[str, object], clock: Clock, *, through: Through = directly,
+    tier: Tier | None = None, profile: str = "",
 ) -> PassportReader:
     """Make the reader ``device_name`` of driver ``name``; its port is opened by its own ``open()``.
 
     ``settings`` is the reader's table (``port = "/dev/..."`` and what the driver knows besides), ``clock``
-    gives monotonic seconds, ``through`` wraps the port each time it is opened (a recorder, for one).
+    gives monotonic seconds, ``through`` wraps the port each time it is opened (a recorder, for one); ``tier``
+    and ``profile`` are those of the profile that the settings came from, if one did.
     Raises DriverMisuse for an unknown driver, BadSetting for a wrong setting.
     """
     entry = DRIVERS.get(name)
@@ -51,5 +74,5 @@ def open_reader(
             advice=f"choose one of: {', '.join(DRIVERS)}",
         )
     family = importlib.import_module(entry.module)
-    reader: PassportReader = family.build(device_name, settings, clock, entry.tier, through)
+    reader: PassportReader = family.build(device_name, settings, clock, tier or entry.tier, through, profile)
     return reader

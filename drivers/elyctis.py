@@ -23,7 +23,7 @@ from typing import Annotated
 
 import msgspec
 
-from drivers.api import Clock, Tier
+from drivers.api import Clock, Feedback, Tier
 from drivers.framing import (
     GAP_S,
     Broken,
@@ -148,6 +148,11 @@ class ElyctisCodec:
         """See framing.Codec."""
         return min((t for t in (self._due, self.framer.next_timeout) if t is not None), default=None)
 
+    @property
+    def reading(self) -> bool:
+        """See framing.Codec."""
+        return self.framer.reading
+
     def start(self, now: float) -> None:
         """See framing.Codec."""
         self._step(Trigger.OPENED, now)
@@ -172,6 +177,9 @@ class ElyctisCodec:
         """See framing.Codec."""
         out, self._outgoing = self._outgoing, b""
         return out
+
+    def signal(self, feedback: Feedback) -> None:
+        """See framing.Codec; the command set names no beeper and no light."""
 
     def _interpret(self, event: Event, now: float) -> None:
         if isinstance(event, RowsRead):
@@ -249,12 +257,13 @@ class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def build(
-    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly
+    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly,
+    profile: str = "",
 ) -> FramedReader:
     """A reader by its settings, not yet open. Raises BadSetting."""
     chosen = read_settings(Settings, settings, device_name)
     return FramedReader(
         name=device_name, driver="elyctis", tier=tier, port=chosen.port, clock=clock,
         codec=lambda: ElyctisCodec(gap_s=chosen.gap_s, reply_s=chosen.reply_s, rearm_s=chosen.rearm_s),
-        connect=lambda: through(chosen.connect()),
+        connect=lambda: through(chosen.connect()), profile=profile,
     )

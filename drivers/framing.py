@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from drivers.api import Feedback
+
 BUFFER_CAP = 1024  # bytes; the longest zone with all its delimiters is under 150
 GAP_S = 0.3  # silence inside a frame that ends it; at 9600 baud a byte takes 0.001 s
 
@@ -52,9 +54,10 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class OtherBlock:
-    """A whole block that is no zone: a bar code, a magnetic stripe. Its content is not kept."""
+    """A whole block that is no zone: a bar code, a magnetic stripe; ``raw`` is the block, at most 1 KiB."""
 
     length: int
+    raw: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,11 @@ class Framer:
         return [Garbled("silence within a frame", count) if self._begun else Noise(count)]
 
     @property
+    def reading(self) -> bool:
+        """True while a frame has begun and not ended."""
+        return self._begun and len(self.buffer) > 0
+
+    @property
     def next_timeout(self) -> float | None:
         """When ``tick`` will have something to do, in monotonic seconds; None while nothing is held."""
         return self._last_byte_at + self._gap_s if len(self.buffer) else None
@@ -233,6 +241,10 @@ class Codec(Protocol):
     def facts(self) -> dict[str, str]:
         """What the device has told about itself: firmware, serial, product; absent when unknown."""
 
+    @property
+    def reading(self) -> bool:
+        """True while a frame has begun and not ended."""
+
     def start(self, now: float) -> None:
         """The port has just been opened."""
 
@@ -244,3 +256,42 @@ class Codec(Protocol):
 
     def bytes_to_send(self) -> bytes:
         """What is to be written to the device now; each byte is given out once."""
+
+    def signal(self, feedback: Feedback) -> None:
+        """Give the officer this sign, if the protocol knows one; its bytes come out of ``bytes_to_send``."""
+
+
+class ListeningCodec:
+    """What a family that only listens needs: subclasses give the cut."""
+
+    def __init__(self, cut: Cut, *, gap_s: float = GAP_S) -> None:
+        self.facts: dict[str, str] = {}
+        self.framer = Framer(cut, gap_s=gap_s)
+
+    @property
+    def next_timeout(self) -> float | None:
+        """See Codec."""
+        return self.framer.next_timeout
+
+    @property
+    def reading(self) -> bool:
+        """See Codec."""
+        return self.framer.reading
+
+    def start(self, now: float) -> None:
+        """See Codec."""
+
+    def feed(self, data: bytes, now: float) -> list[Event]:
+        """See Codec."""
+        return self.framer.feed(data, now)
+
+    def tick(self, now: float) -> list[Event]:
+        """See Codec."""
+        return self.framer.tick(now)
+
+    def bytes_to_send(self) -> bytes:
+        """See Codec."""
+        return b""
+
+    def signal(self, feedback: Feedback) -> None:
+        """See Codec."""

@@ -5,6 +5,7 @@ Laws:
    a frame of use the driver rests before each further read, and what gathers is read at one go.
 2. ``at`` of a document is the clock right after the read that brought its last byte.
 3. A document is never held back by what came with it: those in one chunk are given out one per call.
+4. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
 """
 
 from __future__ import annotations
@@ -13,14 +14,27 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drivers.api import Clock, DeviceError, DocumentRead, DriverMisuse, Noise, ReaderEvent, ReaderStatus, Tier
+from drivers.api import (
+    Clock,
+    DeviceError,
+    DocumentRead,
+    DriverMisuse,
+    Feedback,
+    Noise,
+    OtherRead,
+    ReaderEvent,
+    ReaderStatus,
+    Tier,
+)
 from drivers.framing import BUFFER_CAP, Codec, Event, Garbled, OtherBlock, RowsRead
 from drivers.framing import Noise as NoiseBytes
-from drivers.transport import Transport
+from drivers.settings import FixedOrders
+from drivers.transport import Transport, present
 
 CHUNK = 4096  # bytes per read: what the kernel's line discipline holds
 REST_S = 0.02  # at 115200 baud 230 bytes gather: 50 wake-ups a second instead of 11,500
-MAX_WAITING = 64  # documents given out later; a chunk cannot hold more real ones
+MAX_WAITING = 64  # blocks given out later; a chunk cannot hold more real ones
+MAX_SIGNS = 8     # signs not yet given
 
 
 @dataclass(slots=True)
@@ -49,15 +63,20 @@ class FramedReader:
 
     def __init__(
         self, *, name: str, driver: str, tier: Tier, port: str, clock: Clock,
-        codec: Callable[[], Codec], connect: Callable[[], Transport],
+        codec: Callable[[], Codec], connect: Callable[[], Transport], orders: FixedOrders | None = None,
+        profile: str = "", signs: bool = False,
     ) -> None:
-        self._name, self._driver, self._tier, self._port = name, driver, tier, port
+        self._name, self._driver, self._tier, self._port, self._profile = name, driver, tier, port, profile
+        self._orders = orders or FixedOrders()
+        self._has_signs = signs or bool(self._orders.signs)
+        self._rearm_due: float | None = None
+        self._signs: deque[Feedback] = deque(maxlen=MAX_SIGNS)
         self._clock = clock
         self._make_codec, self._connect = codec, connect
         self._codec = codec()
         self._transport: Transport | None = None
         self._counters = Counters()
-        self._waiting: deque[DocumentRead] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[DocumentRead | OtherRead] = deque(maxlen=MAX_WAITING)
         self._barren = 0  # bytes since the device last made sense or was silent
 
     @property
@@ -72,9 +91,12 @@ class FramedReader:
         transport = self._connect()
         self._codec = self._make_codec()
         self._barren = 0
-        self._codec.start(self._clock())
+        self._signs.clear()
+        now = self._clock()
+        self._codec.start(now)
+        self._rearm_due = self._quiet_until(now)
         try:
-            transport.write(self._codec.bytes_to_send())
+            transport.write(self._orders.init + self._codec.bytes_to_send())
         except DeviceError:
             transport.close()
             raise
@@ -84,7 +106,7 @@ class FramedReader:
         """See PassportReader."""
         if self._transport is None:
             raise DriverMisuse(f"reader {self._name!r} is not open", advice="call open() before read()")
-        before = (self._counters.noise_bytes, self._counters.garbled, self._counters.others)
+        before = (self._counters.noise_bytes, self._counters.garbled)
         deadline = self._clock() + timeout_s
         while not self._waiting:
             self._listen(self._transport, deadline)
@@ -92,14 +114,37 @@ class FramedReader:
                 return self._summary(before)
         return self._waiting.popleft()
 
+    @property
+    def reading(self) -> bool:
+        """See PassportReader."""
+        return self._transport is not None and self._codec.reading
+
+    def present(self) -> bool | None:
+        """See PassportReader."""
+        return present(self._port)
+
+    def signal(self, feedback: Feedback) -> None:
+        """See PassportReader."""
+        transport = self._transport
+        if self._has_signs and transport is not None:
+            self._signs.append(feedback)
+            transport.wake()
+
+    def power_cycle(self) -> None:
+        """See PassportReader."""
+        if self._transport is not None:
+            self._transport.reset()
+        self.close()
+
     def status(self) -> ReaderStatus:
         """See PassportReader."""
         counters, facts = self._counters, self._codec.facts
         last = counters.last_read_at
         return ReaderStatus(
             name=self._name, driver=self._driver, tier=self._tier, port=self._port,
-            open=self._transport is not None, reads=counters.reads, garbled=counters.garbled,
-            others=counters.others, noise_bytes=counters.noise_bytes, last_read_at=last,
+            open=self._transport is not None, profile=self._profile, signs=self._has_signs,
+            reads=counters.reads, garbled=counters.garbled, others=counters.others,
+            noise_bytes=counters.noise_bytes, last_read_at=last,
             last_read_age_s=None if last is None else max(0.0, self._clock() - last),
             firmware=facts.get("firmware", ""), serial=facts.get("serial", ""),
             product=facts.get("product", ""),
@@ -116,14 +161,13 @@ class FramedReader:
         if self._barren > BUFFER_CAP:
             transport.rest(REST_S)
         now = self._clock()
-        due = self._codec.next_timeout
-        until = deadline if due is None else min(deadline, due)
+        until = min(t for t in (deadline, self._codec.next_timeout, self._rearm_due) if t is not None)
         data = transport.read(CHUNK, max(0.0, until - now))
         now = self._clock()
         self._barren = self._barren + len(data) if data else 0
         for event in self._codec.feed(data, now) + self._codec.tick(now):
             self._take(event, now)
-        out = self._codec.bytes_to_send()
+        out = self._what_to_send(now)
         try:
             if out:
                 transport.write(out)
@@ -131,17 +175,33 @@ class FramedReader:
             if not self._waiting:  # law 3: the document first, the next read meets the fault again
                 raise
 
+    def _what_to_send(self, now: float) -> bytes:
+        orders, out = self._orders, b""
+        if self._rearm_due is not None and now >= self._rearm_due:
+            self._rearm_due = self._quiet_until(now)
+            out += orders.rearm
+        while self._signs:
+            feedback = self._signs.popleft()
+            out += orders.signs.get(feedback, b"")
+            self._codec.signal(feedback)
+        return self._codec.bytes_to_send() + out
+
+    def _quiet_until(self, now: float) -> float | None:
+        return now + self._orders.rearm_s if self._orders.rearm and self._orders.rearm_s else None
+
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, RowsRead):
             self._counters.reads += 1
             self._counters.last_read_at = now
             self._waiting.append(DocumentRead(self._name, event.rows, event.raw, now))
+            if self._orders.rearm:
+                self._rearm_due = now
+        elif isinstance(event, OtherBlock):
+            self._waiting.append(OtherRead(self._name, event.raw, now))
         self._counters.note(event)
         if not isinstance(event, NoiseBytes | Garbled | OtherBlock):
             self._barren = 0
 
-    def _summary(self, before: tuple[int, int, int]) -> Noise | None:
-        now = (self._counters.noise_bytes, self._counters.garbled, self._counters.others)
-        if now == before:
-            return None
-        return Noise(now[0] - before[0], garbled=now[1] - before[1], others=now[2] - before[2])
+    def _summary(self, before: tuple[int, int]) -> Noise | None:
+        now = (self._counters.noise_bytes, self._counters.garbled)
+        return None if now == before else Noise(now[0] - before[0], garbled=now[1] - before[1])

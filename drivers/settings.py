@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from drivers.api import BadSetting
+from drivers.api import BadSetting, Feedback
 from drivers.framing import GAP_S
-from drivers.transport import SerialTransport, Transport
+from drivers.transport import LineSettings, Transport, open_port
 
 
 class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What every serial reader needs. ``port`` is a path; one in /dev/serial/by-id/ survives re-plugging."""
+    """What every serial reader needs. ``port``: a path (one in /dev/serial/by-path/ or by-id/ survives
+    re-plugging), ``socket://HOST:PORT`` or ``rfc2217://HOST:PORT`` of a terminal server."""
 
     port: Annotated[str, msgspec.Meta(min_length=1)]
     baud: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 9600
@@ -25,9 +27,41 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def connect(self) -> Transport:
         """Open the port. Raises DeviceError."""
-        return SerialTransport(
-            self.port, baud=self.baud, parity=self.parity, bytesize=self.bytesize, stopbits=self.stopbits
+        return open_port(self.port, LineSettings(self.baud, self.parity, self.bytesize, self.stopbits))
+
+
+HexBytes = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2}){0,64}$")]  # up to 64 bytes, in hexadecimal
+
+
+class Orders(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A reader that takes fixed orders besides: what is sent when, in hexadecimal; empty: nothing."""
+
+    init: Annotated[tuple[HexBytes, ...], msgspec.Meta(max_length=32)] = ()  # after opening, in this order
+    rearm: HexBytes = ""  # after each read
+    rearm_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0  # and again after so much quiet; 0: never
+    signal_good: HexBytes = ""
+    signal_lead: HexBytes = ""
+    signal_retry: HexBytes = ""
+
+    def orders(self) -> FixedOrders:
+        """The same as bytes."""
+        signs = {
+            Feedback.GOOD: self.signal_good, Feedback.LEAD: self.signal_lead, Feedback.RETRY: self.signal_retry
+        }
+        return FixedOrders(
+            init=b"".join(map(bytes.fromhex, self.init)), rearm=bytes.fromhex(self.rearm), rearm_s=self.rearm_s,
+            signs={feedback: bytes.fromhex(text) for feedback, text in signs.items() if text},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FixedOrders:
+    """What is sent to a device besides its codec's own dialogue."""
+
+    init: bytes = b""
+    rearm: bytes = b""
+    rearm_s: float = 0.0  # seconds; 0: not by time
+    signs: Mapping[Feedback, bytes] = field(default_factory=dict)
 
 
 Chosen = TypeVar("Chosen", bound=Port)

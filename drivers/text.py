@@ -5,7 +5,7 @@ Laws:
    it, another STX begins it anew; the outer bytes decide nothing, they are only not noise.
 2. A missing third row sends no row end; an empty row is no row.
 3. Bar code and magnetic stripe come framed alike: a block is a document only if its rows look like a
-   machine-readable zone; what does not is counted as another block and not kept.
+   machine-readable zone; what does not is another block, counted and given on as it came.
 4. Characters are repaired only as configured, and never guessed: a vendor's replacement character becomes
    ``?``, which the zone's parser reports; a pad character is cut off, or becomes ``<``, at the end of a
    row alone.
@@ -24,8 +24,7 @@ from drivers.api import BadSetting, Clock, Tier
 from drivers.framing import (
     GAP_S,
     Broken,
-    Event,
-    Framer,
+    ListeningCodec,
     More,
     OtherBlock,
     RowsRead,
@@ -33,18 +32,10 @@ from drivers.framing import (
     Whole,
 )
 from drivers.reader import FramedReader
-from drivers.settings import Port, read_settings
+from drivers.rows import UNREADABLE, is_zone
+from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly
 
-UNREADABLE = "?"
-SHORTEST_ROW, LONGEST_ROW = 7, 44  # characters
-MAX_ROWS = 3
-ZONE_ROW = re.compile(rf"[A-Z0-9<{re.escape(UNREADABLE)}]{{{SHORTEST_ROW},{LONGEST_ROW}}}")
-ODD = re.compile(r"[^A-Z0-9< ]")
-ODD_SHARE = 0.25  # of the characters of a zone may be misread; more is noise
-LIKE_ROWS = range(28, 47)  # a row with a character lost or doubled
-LIKE_FILLERS = 2  # bar codes and stripes hold none
-FULL_ROWS = (30, 36, 44)  # Doc 9303-5, -6, -4: characters per row of TD1, TD2, TD3
 UNCUT = {90: 30, 72: 36, 88: 44}  # characters of a zone sent without row ends -> per row
 ROW_ENDS = {"cr": "\r", "crlf": "\r\n", "lf": "\n"}
 
@@ -63,37 +54,15 @@ class Shape:
     error_characters: str = UNREADABLE
 
 
-class TextCodec:
-    """One such reader, without its port. It is sent nothing."""
+class TextCodec(ListeningCodec):
+    """One such reader, without its port."""
 
     def __init__(self, shape: Shape | None = None, *, gap_s: float = GAP_S) -> None:
-        self.shape = shape or Shape()
-        self.facts: dict[str, str] = {}
-        self.framer = Framer(self._cut, gap_s=gap_s)
-        shape = self.shape
+        super().__init__(self._cut, gap_s=gap_s)
+        self.shape = shape = shape or Shape()
         firsts = {shape.stx, *shape.device_start[:1], *shape.device_end[:1]}
         self._firsts = re.compile(b"[" + re.escape(bytes(firsts)) + b"]")
         self._bounds = re.compile(b"[" + re.escape(bytes((shape.stx, shape.etx))) + b"]")
-
-    @property
-    def next_timeout(self) -> float | None:
-        """See framing.Codec."""
-        return self.framer.next_timeout
-
-    def start(self, now: float) -> None:
-        """See framing.Codec."""
-
-    def feed(self, data: bytes, now: float) -> list[Event]:
-        """See framing.Codec."""
-        return self.framer.feed(data, now)
-
-    def tick(self, now: float) -> list[Event]:
-        """See framing.Codec."""
-        return self.framer.tick(now)
-
-    def bytes_to_send(self) -> bytes:
-        """See framing.Codec."""
-        return b""
 
     def _cut(self, buffer: bytearray, looked: int) -> More | Skip | Broken | Whole:
         """Law 1. Looks at each byte at most twice, and at the outer bytes (8 at most) once per STX."""
@@ -127,7 +96,7 @@ class TextCodec:
         rows = self._rows(body.decode("latin-1"))
         if is_zone(rows):
             return RowsRead(rows, block)
-        return OtherBlock(len(block))
+        return OtherBlock(len(block), block)
 
     def _rows(self, text: str) -> tuple[str, ...]:
         shape = self.shape
@@ -153,35 +122,17 @@ class TextCodec:
         return row
 
 
-def is_zone(rows: tuple[str, ...]) -> bool:
-    """True if the rows may be a machine-readable zone, or what is left of one.
-
-    One to three rows of 7 to 44 zone characters; a single row must be as long as a zone's and hold a
-    filler, because bar codes come as single rows. Several rows that look like a zone's by length and fillers
-    are one whatever else they hold: a misread character is a finding for the parser, never a document lost.
-    """
-    if not 1 <= len(rows) <= MAX_ROWS:
-        return False
-    if all(ZONE_ROW.fullmatch(row) for row in rows):
-        return len(rows) > 1 or (len(rows[0]) in FULL_ROWS and "<" in rows[0])
-    text = "".join(rows)
-    if len(rows) == 1 or len(ODD.findall(text)) > len(text) * ODD_SHARE:
-        return False
-    whole = len({len(row) for row in rows}) == 1 and len(rows[0]) in FULL_ROWS
-    return whole or any(len(row) in LIKE_ROWS and row.count("<") >= LIKE_FILLERS for row in rows)
-
-
-HexBytes = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2}){0,8}$")]
+OuterBytes = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2}){0,8}$")]
 HexByte = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{2}$")]
 
 
-class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Settings(Orders, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[counter.reader]]`` settings of this driver; control bytes in hexadecimal."""
 
     stx: HexByte = "02"
     etx: HexByte = "03"
-    device_start: HexBytes = ""
-    device_end: HexBytes = ""
+    device_start: OuterBytes = ""
+    device_end: OuterBytes = ""
     row_end: Literal["auto", "cr", "crlf", "lf", "none"] = "auto"
     pad: Annotated[str, msgspec.Meta(pattern="^[ -~]?$")] = ""
     pad_means: Literal["nothing", "filler"] = "nothing"
@@ -208,7 +159,8 @@ def _require(holds: bool, device_name: str, key: str, complaint: str) -> None:
 
 
 def build(
-    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly
+    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly,
+    profile: str = "",
 ) -> FramedReader:
     """A reader by its settings, not yet open. Raises BadSetting."""
     chosen = read_settings(Settings, settings, device_name)
@@ -216,5 +168,5 @@ def build(
     codec: Callable[[], TextCodec] = lambda: TextCodec(shape, gap_s=chosen.gap_s)  # noqa: E731
     return FramedReader(
         name=device_name, driver="text", tier=tier, port=chosen.port, clock=clock,
-        codec=codec, connect=lambda: through(chosen.connect()),
+        codec=codec, connect=lambda: through(chosen.connect()), orders=chosen.orders(), profile=profile,
     )

@@ -123,6 +123,14 @@ class RecordingTransport:
         """See Transport."""
         self._inner.rest(seconds)
 
+    def wake(self) -> None:
+        """See Transport."""
+        self._inner.wake()
+
+    def reset(self) -> None:
+        """See Transport."""
+        self._inner.reset()
+
     def close(self) -> None:
         """See Transport."""
         self._inner.close()
@@ -166,6 +174,12 @@ class ReplayTransport:
     def rest(self, seconds: float) -> None:
         """See Transport."""
         self._now += seconds
+
+    def wake(self) -> None:
+        """See Transport; a replay never waits."""
+
+    def reset(self) -> None:
+        """See Transport; a recording has no power to cut."""
 
     def close(self) -> None:
         """See Transport."""

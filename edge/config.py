@@ -31,6 +31,7 @@ class BoxConfig(Section, frozen=True):
     site: str = ""                                    # the post, for people
     state_dir: str = "/var/lib/borderpost"            # journal, clock floor, box key (0700)
     lists_dir: str = "/var/lib/borderpost/lists"      # list generations
+    profiles_dir: str = "/etc/borderpost/profiles"    # a technician's own reader profiles, *.toml
     socket: str = "/run/borderpost/counter.sock"      # the counter's local socket
 
 
@@ -43,12 +44,33 @@ class CounterConfig(Section, frozen=True):
 
 
 class ReaderConfig(Section, frozen=True):
-    """One passport reader. ``settings`` belong to the driver and are checked by it."""
+    """One passport reader: a ``profile`` or a ``driver``. ``settings`` belong to the driver and are checked by it."""
 
     name: Name                                        # as technicians call it
-    driver: str                                       # elyctis or text, see docs/drivers.md
-    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-id/… or by-path/…
+    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-path/…, socket://…, usb:…
+    driver: str = ""                                  # one of docs/drivers.md; leave out with a profile
+    profile: str = ""                                 # one of docs/readers.md, or of profiles_dir
+    serial: str = ""                                  # its serial number when it was set up; another one is an alarm
+    path: str = ""                                    # the USB place where it was set up; another one is an alarm
     settings: dict[str, Any] = msgspec.field(default_factory=dict)  # the driver's own, see docs/drivers.md
+
+
+class AssemblyConfig(Section, frozen=True):
+    """How rows that come one at a time become a document, and when the same one is a new passage."""
+
+    row_wait_ms: Annotated[int, msgspec.Meta(ge=100, le=10000)] = 1500  # after it what was seen goes on, UNREADABLE
+    same_document_s: Annotated[float, msgspec.Meta(ge=0, le=300)] = 10.0  # the same document within it: one passage
+
+
+class PassThroughConfig(Section, frozen=True):
+    """Every read goes on, unchanged and at once, to the officer's PC."""
+
+    to: Annotated[str, msgspec.Meta(min_length=1)]    # a serial port, pty:PATH (a link), or unix:PATH (a socket)
+    readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]  # names of [[reader]] entries
+    form: Literal["frame", "text"] = "frame"          # frame: the device's bytes; text: its rows, each ended by CR
+    others: bool = True                               # bar codes and stripes too
+    baud: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 9600  # of a serial port
+    parity: Literal["N", "E", "O"] = "N"              # of a serial port
 
 
 class ScreeningConfig(Section, frozen=True):
@@ -117,6 +139,8 @@ class Config(Section, frozen=True):
     counter: Annotated[tuple[CounterConfig, ...], msgspec.Meta(min_length=1, max_length=16)]
     reader: Annotated[tuple[ReaderConfig, ...], msgspec.Meta(min_length=1, max_length=64)]
     headquarters: HeadquartersConfig
+    passthrough: Annotated[tuple[PassThroughConfig, ...], msgspec.Meta(max_length=16)] = ()
+    assembly: AssemblyConfig = AssemblyConfig()
     screening: ScreeningConfig = ScreeningConfig()
     uplink: UplinkConfig | None = None
     clock: ClockConfig = ClockConfig()
@@ -155,11 +179,16 @@ def _check_names(config: Config, where: str) -> None:
             f"{where}: counter.readers: no [[reader]] is named {strangers[0]!r}", advice="add it or mend the name"
         )
     for reader in config.reader:
-        if "://" in reader.port:
+        if bool(reader.driver) == bool(reader.profile):
             raise ConfigError(
-                f"{where}: reader {reader.name!r}: a network port is not supported yet",
-                advice="give a serial port of this machine: ls -l /dev/serial/by-path",
+                f"{where}: reader {reader.name!r}: give a driver or a profile, one of them",
+                advice="take the lines that `borderpost devices` prints",
             )
+    unknown = sorted({name for p in config.passthrough for name in p.readers} - set(readers))
+    if unknown:
+        raise ConfigError(
+            f"{where}: passthrough.readers: no [[reader]] is named {unknown[0]!r}", advice="add it or mend the name"
+        )
     idle = sorted(set(readers) - set(used))
     if idle:
         raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
@@ -169,12 +198,21 @@ def _absolute(config: Config, base: Path) -> Config:
     def at(path: str) -> str:
         return str(base / path)
 
+    def port(name: str) -> str:
+        """A file of this machine is made absolute; what has a scheme is not one."""
+        scheme, colon, path = name.partition(":")
+        if colon and scheme in ("pty", "unix"):
+            return f"{scheme}:{at(path)}"
+        return name if colon and scheme in ("socket", "rfc2217", "usb", "usbip") else at(name)
+
     box = config.box
     box = msgspec.structs.replace(
-        box, state_dir=at(box.state_dir), lists_dir=at(box.lists_dir), socket=at(box.socket)
+        box, state_dir=at(box.state_dir), lists_dir=at(box.lists_dir), socket=at(box.socket),
+        profiles_dir=at(box.profiles_dir),
     )
     uplink = config.uplink
     if uplink and uplink.tls:
         uplink = msgspec.structs.replace(uplink, tls=uplink.tls.absolute(base))
-    readers = tuple(msgspec.structs.replace(r, port=at(r.port)) for r in config.reader)
-    return msgspec.structs.replace(config, box=box, uplink=uplink, reader=readers)
+    readers = tuple(msgspec.structs.replace(r, port=port(r.port)) for r in config.reader)
+    passing = tuple(msgspec.structs.replace(p, to=port(p.to)) for p in config.passthrough)
+    return msgspec.structs.replace(config, box=box, uplink=uplink, reader=readers, passthrough=passing)

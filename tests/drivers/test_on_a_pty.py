@@ -25,7 +25,7 @@ from drivers.api import (
 )
 from drivers.catalog import open_reader
 from drivers.framing import BUFFER_CAP
-from drivers.transport import _on_open
+from drivers.transport.serial_port import on_open as _on_open
 from drivers.virtual.control import VirtualReader, VirtualReaderFault, ask
 
 LIMIT_S = 5.0

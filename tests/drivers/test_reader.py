@@ -43,6 +43,12 @@ class Script:
         self.rests.append(seconds)
         self.now += seconds
 
+    def wake(self) -> None:
+        pass
+
+    def reset(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drivers.framing import Garbled, Noise, OtherBlock, RowsRead
-from drivers.text import Shape, TextCodec, is_zone
+from drivers.rows import is_zone
+from drivers.text import Shape, TextCodec
 from drivers.virtual.text_device import TextDevice, TextShape
 
 

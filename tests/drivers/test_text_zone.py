@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.text import is_zone
+from drivers.rows import is_zone
 
 UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
 LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"

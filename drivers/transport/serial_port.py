@@ -1,4 +1,4 @@
-"""Ports: the only importer of pyserial outside the emulators.
+"""Serial ports of this machine.
 
 Laws:
 1. Every wait has a limit, every read a size.
@@ -11,70 +11,49 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import select
 import termios
 import time
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
 
 import serial
 
 from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone, DeviceStuck
+from drivers.transport.base import LineSettings
 
 WRITE_LIMIT_S = 1.0
+OFF_S = 0.2  # how long the modem lines stay down on a reset
 FAULTS = (serial.SerialException, OSError, termios.error)
-
-
-class Transport(Protocol):
-    """Bytes to and from one open device."""
-
-    def read(self, size: int, wait_s: float) -> bytes:
-        """What is there, at most ``size`` bytes; waits up to ``wait_s`` seconds for the first of them.
-
-        b"" when the time is over. Raises DeviceError.
-        """
-
-    def write(self, data: bytes) -> None:
-        """Send all of it within a second. Raises DeviceError."""
-
-    def rest(self, seconds: float) -> None:
-        """Let bytes gather, so that a babbling device costs few wake-ups."""
-
-    def close(self) -> None:
-        """Never raises."""
-
-
-Through: TypeAlias = Callable[[Transport], Transport]
-
-
-def directly(transport: Transport) -> Transport:
-    """Nothing between the driver and the port."""
-    return transport
 
 
 class SerialTransport:
     """A serial port of the kernel (UART, USB CDC, pty), held exclusively."""
 
-    def __init__(
-        self, port: str, *, baud: int = 9600, parity: str = "N", bytesize: int = 8, stopbits: float = 1
-    ) -> None:
+    def __init__(self, port: str, line: LineSettings | None = None) -> None:
+        line = line or LineSettings()
         self._port = port
         try:
             # timeout=0: one read(2) per call; the waiting is done by poll, because changing pyserial's
             # timeout sets the whole line up anew. Opening raises DTR and flushes what waited.
             self._serial = serial.Serial(
-                port, baud, bytesize=bytesize, parity=parity, stopbits=stopbits,
+                port, line.baud, bytesize=line.bytesize, parity=line.parity, stopbits=line.stopbits,
                 timeout=0, write_timeout=WRITE_LIMIT_S, exclusive=True,
             )
         except (*FAULTS, ValueError) as problem:
-            raise _on_open(port, problem) from None
+            raise on_open(port, problem) from None
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._serial.fileno(), select.POLLIN)
+        self._poll.register(self._bell, select.POLLIN)
 
     def read(self, size: int, wait_s: float) -> bytes:
         """See Transport."""
         try:
-            if not self._poll.poll(max(0.0, wait_s) * 1000):
+            ready = self._poll.poll(max(0.0, wait_s) * 1000)
+            if not ready:
+                return b""
+            if ready == [(self._bell, select.POLLIN)]:
+                os.eventfd_read(self._bell)
                 return b""
             data: bytes = self._serial.read(size)
         except FAULTS as problem:
@@ -97,10 +76,25 @@ class SerialTransport:
         """See Transport."""
         time.sleep(seconds)
 
+    def wake(self) -> None:
+        """See Transport."""
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self._bell, 1)
+
+    def reset(self) -> None:
+        """See Transport: DTR and RTS down for a moment; a reader fed from them starts anew (law 3)."""
+        with contextlib.suppress(*FAULTS):
+            self._serial.dtr = False
+            self._serial.rts = False
+            time.sleep(OFF_S)
+
     def close(self) -> None:
         """See Transport."""
+        bell, self._bell = self._bell, -1
         with contextlib.suppress(*FAULTS):
             self._serial.close()
+        with contextlib.suppress(OSError):
+            os.close(bell)
 
     def _gone(self, problem: Exception) -> DeviceGone:
         return DeviceGone(
@@ -109,7 +103,8 @@ class SerialTransport:
         )
 
 
-def _on_open(port: str, problem: Exception) -> DeviceError:
+def on_open(port: str, problem: Exception) -> DeviceError:
+    """The DeviceError for what kept a port from opening."""
     code = getattr(problem, "errno", None)
     if code in (errno.EACCES, errno.EPERM):
         return DeviceForbidden(
@@ -123,7 +118,7 @@ def _on_open(port: str, problem: Exception) -> DeviceError:
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
         return DeviceGone(
             f"{port}: no such device",
-            advice="plug the device in; compare the path with: ls -l /dev/serial/by-id",
+            advice="plug the device in; see what is there with: borderpost devices",
         )
     return DeviceError(
         f"{port}: cannot be opened: {problem}",
