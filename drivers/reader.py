@@ -79,6 +79,18 @@ class FramedReader:
         self._waiting: deque[DocumentRead | OtherRead] = deque(maxlen=MAX_WAITING)
         self._barren = 0  # bytes since the device last made sense or was silent
 
+    def over(self, connect: Callable[[], Transport], clock: Clock) -> FramedReader:
+        """The same device through another port: a recording, for one, whose clock is its own."""
+        return FramedReader(
+            name=self._name, driver=self._driver, tier=self._tier, port=self._port, clock=clock,
+            codec=self._make_codec, connect=connect, orders=self._orders, profile=self._profile,
+            signs=self._has_signs,
+        )
+
+    def fresh_codec(self) -> Codec:
+        """A codec as each ``open`` begins with: for work on bytes without a port."""
+        return self._make_codec()
+
     @property
     def name(self) -> str:
         """See PassportReader."""

@@ -6,7 +6,7 @@ bytes in hexadecimal.
 
 Laws:
 1. No recording without provenance: device, date, who made it, and which documents lay on the glass.
-   Those are specimens or invented; a recording of a real person's document is deleted, not kept.
+   Those are specimens or invented; a recording of a real person's document is masked or deleted, never kept.
 2. Replay keeps time and order: a chunk comes when it came, and never before the driver has written as
    much as had been written before it in the recording.
 """
@@ -24,6 +24,7 @@ from drivers.transport import Transport
 PROVENANCE = ("Device", "Date", "Submitter", "Documents")
 FROM_DEVICE, TO_DEVICE = "<", ">"
 MAX_ENTRIES = 100_000  # per recording; a day of documents at one a second fits
+MAX_BYTES = 16 * 1024 * 1024  # per recording, both ways; some 100,000 documents
 MAX_LINE = 16 * 1024  # characters
 TAIL_S = 2.0  # silence after the last chunk, so that timeouts run out before the device is gone
 STUCK_S = 60.0  # how long a replay waits for a driver that writes less than was recorded
@@ -61,16 +62,39 @@ class TraceWriter:
                 advice="say which device, when, by whom, and which specimen documents",
             )
         self._out, self._clock, self._began, self._count = out, clock, clock(), 0
-        for key, value in provenance.items():
-            out.write(f"# {key}: {' '.join(value.split())}\n")
+        self.bytes = 0  # noted so far
+        _write_header(out, provenance)
+
+    @property
+    def full(self) -> bool:
+        """True when nothing more is noted: the recording has reached its limit."""
+        return self._count >= MAX_ENTRIES or self.bytes >= MAX_BYTES
 
     def note(self, direction: str, data: bytes) -> None:
         """One chunk, now."""
+        if self.full:
+            return
         self._count += 1
-        if self._count < MAX_ENTRIES:
-            self._out.write(f"{self._clock() - self._began:.6f} {direction} {data.hex()}\n")
-        elif self._count == MAX_ENTRIES:
+        self.bytes += len(data)
+        _write_entry(self._out, Entry(self._clock() - self._began, direction, data))
+        if self.full:
             self._out.write("# Ended: the recording has reached its limit\n")
+
+
+def write_trace(out: TextIO, trace: Trace) -> None:
+    """A whole recording as text; ``read_trace`` gives it back."""
+    _write_header(out, trace.provenance)
+    for entry in trace.entries:
+        _write_entry(out, entry)
+
+
+def _write_header(out: TextIO, provenance: Mapping[str, str]) -> None:
+    for key, value in provenance.items():
+        out.write(f"# {key}: {' '.join(value.split())}\n")
+
+
+def _write_entry(out: TextIO, entry: Entry) -> None:
+    out.write(f"{entry.at:.6f} {entry.direction} {entry.data.hex()}\n")
 
 
 def read_trace(lines: Iterable[str]) -> Trace:
