@@ -5,18 +5,28 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from drivers.api import Clock, DriverMisuse, PassportReader, Tier
 from drivers.transport import Through, directly
 
+if TYPE_CHECKING:
+    from drivers.profiles import Profile
+
+NO_PORT = {"serial": "/dev/null", "usb": "usb:0000:0000"}  # stands for a port where only settings are checked
+
 
 @dataclass(frozen=True, slots=True)
 class DriverEntry:
-    """One driver: what it is for, where its code is, how far it is proven, its devices' USB ids."""
+    """One driver: what it is for, where its code is, how far it is proven, its devices' USB ids.
+
+    ``bus`` says what kind of port it opens: ``serial`` (also over a terminal server) or ``usb``.
+    """
 
     title: str
     module: str
     tier: Tier
+    bus: str = "serial"
     usb_ids: tuple[tuple[int, int], ...] = ()  # (vendor, product)
 
 
@@ -52,6 +62,7 @@ DRIVERS: dict[str, DriverEntry] = {
         title="readers that type like a USB keyboard (HID boot protocol)",
         module="drivers.hid_keyboard",
         tier=Tier.VIRTUAL,
+        bus="usb",
     ),
 }
 
@@ -76,3 +87,23 @@ def open_reader(
     family = importlib.import_module(entry.module)
     reader: PassportReader = family.build(device_name, settings, clock, tier or entry.tier, through, profile)
     return reader
+
+
+def open_profiled(
+    profile: Profile, device_name: str, port: str, overrides: Mapping[str, object], clock: Clock, *,
+    through: Through = directly,
+) -> PassportReader:
+    """The reader ``device_name`` at ``port`` as its profile describes it; not yet open.
+
+    ``overrides`` are the settings of edge.toml, which stand before the profile's. Raises BadSetting.
+    """
+    return open_reader(
+        profile.driver, device_name, profile.settings_with(port, overrides), clock, through=through,
+        tier=profile.tier, profile=profile.name,
+    )
+
+
+def check_settings(name: str, device_name: str, settings: Mapping[str, object]) -> None:
+    """Have driver ``name`` judge ``settings`` (all but the port), opening nothing. Raises BadSetting."""
+    entry = DRIVERS[name]
+    open_reader(name, device_name, {**settings, "port": NO_PORT[entry.bus]}, lambda: 0.0)

@@ -1,0 +1,19 @@
+"""What is plugged in, by which name it stays the same one, and when that changes.
+
+udev's properties are the only source: they survive re-plugging and re-boots, which /dev/ttyUSB0 does not. The
+rules are pure functions over those properties (``plugged``, ``identity``, ``fitting``); pyudev stands in ``udev``
+and ``monitor`` alone, and where it finds no udev (a container) they say so and the box goes on by looking.
+"""
+
+from __future__ import annotations
+
+from drivers.discovery.fitting import Fit, fitting, suggestions
+from drivers.discovery.identity import Identity, differs, identity, lines_for, names
+from drivers.discovery.monitor import Monitor
+from drivers.discovery.plugged import Plugged, from_properties
+from drivers.discovery.udev import NoUdev, devices, enumerate_devices, seen_at
+
+__all__ = [
+    "Fit", "Identity", "Monitor", "NoUdev", "Plugged", "devices", "differs", "enumerate_devices", "fitting",
+    "from_properties", "identity", "lines_for", "names", "seen_at", "suggestions",
+]
