@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from common.settings import ConfigError
-from drivers.api import DriverMisuse, PassportReader
+from drivers.api import DocumentRead, DriverMisuse, OtherRead, PassportReader
 from drivers.catalog import open_reader
 from edge import systemd
 from edge.answers import Answers
@@ -201,8 +201,15 @@ class Box:
 
     def _keeper(self, name: str, reader: PassportReader) -> ReaderKeeper:
         counter = next(c.name for c in self.config.counter if name in c.readers)
+        inbox = self.counters[counter].inbox
+
+        def deliver(read: DocumentRead | OtherRead) -> None:
+            if isinstance(read, DocumentRead):
+                inbox.put_nowait(read)
+
         return ReaderKeeper(
-            reader, deliver=self.counters[counter].inbox.put_nowait, announce=self._announce, jitter=random.random
+            reader, deliver=deliver, announce=self._announce, jitter=random.random, mono=mono,
+            alarm=lambda code, _reader: self._alarm(code),
         )
 
     def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:

@@ -242,7 +242,7 @@ def test_a_reader_that_was_unplugged_is_picked_up_again(world: BoxWorld) -> None
     world.start()
     listener = Listener(world)
     world.reader.unplug()
-    assert listener.next("reader")["state"] == "backoff"
+    assert listener.next("reader")["state"] == "absent"
     world.reader.plug()
     assert listener.next("reader")["state"] == "ready"
     assert world.scan()["outcome"] == "CLEAR"
