@@ -1,0 +1,122 @@
+"""``borderpost record``: what passes between the box and one device, into a file."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.verbs.options import config_option
+
+if TYPE_CHECKING:
+    from drivers.named import NamedDevice
+    from edge.recording import Progress
+
+ASKED = {
+    "model": "make and model, as the device's label says",
+    "submitter": "who makes this recording",
+    "documents": "which documents are laid down (specimens)",
+}
+
+
+@click.command("record")
+@click.argument("device")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@config_option
+@click.option("--profile", default="", help="DEVICE is a port; this profile says what stands there.")
+@click.option("--model", default="", help=f"For the header: {ASKED['model']}.")
+@click.option("--submitter", default="", help=f"For the header: {ASKED['submitter']}.")
+@click.option("--documents", default="", help=f"For the header: {ASKED['documents']}.")
+@click.option("--documents-count", "count", default=0, metavar="N", help="End two seconds after N documents.")
+@click.option("--seconds", default=0.0, metavar="S", help="End after S seconds.")
+@click.option("--force", is_flag=True, help="Write over FILE if it is there.")
+def command(
+    device: str, file: Path, config_path: Path, profile: str, model: str, submitter: str, documents: str,
+    count: int, seconds: float, force: bool,
+) -> None:  # fmt: skip
+    """Record DEVICE into FILE: times, directions and bytes, with a header that says where they come from.
+
+    DEVICE is the name of a reader in edge.toml, or DRIVER=PORT, or with --profile a port. The box must not
+    hold the port: stop it first. Ctrl-C ends the recording; the file is whole then. Until it ends it is
+    FILE.part. Lay down specimens.
+
+    \b
+    borderpost record elyctis=/dev/serial/by-path/… swipe.trace
+    borderpost record page-1 page.trace --config edge.toml
+    """
+    from edge import recording
+
+    named = _device(device, profile, config_path)
+    told = {"model": model or named.title, "submitter": submitter, "documents": documents}
+    header = recording.provenance(named, **_ask(told))
+    recorder = recording.Recorder(named, file, header, time.monotonic, force=force)
+    with _stop_on_signals() as stopping:
+        if sys.stderr.isatty():
+            click.echo("recording; Ctrl-C ends it", err=True)
+        progress = recorder.run(recording.Until(count, seconds), lambda: bool(stopping), _tell)
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    click.echo(
+        f"{file}: {progress.documents} documents, {progress.others} other blocks, {progress.garbled} garbled, "
+        f"{progress.bytes} bytes"
+    )
+
+
+def _device(text: str, profile: str, config_path: Path) -> NamedDevice:
+    from drivers.api import DriverMisuse
+    from drivers.named import of_profile, parse_device
+    from edge.recording import RecordingError
+
+    try:
+        if profile:
+            return of_profile(profile, text)
+        if "=" in text or ":" in text:
+            return parse_device(text)
+    except DriverMisuse as error:
+        raise RecordingError(error.message, advice=error.advice) from error
+    from edge.configured import configured_device
+
+    return configured_device(config_path, text)
+
+
+def _ask(told: dict[str, str]) -> dict[str, str]:
+    """What is missing is asked for on a terminal; elsewhere the error names the option."""
+    from edge.recording import RecordingError
+
+    for key, text in told.items():
+        if not text.strip():
+            if not sys.stdin.isatty():
+                raise RecordingError(
+                    f"a recording needs provenance: {ASKED[key]}", advice=f"say it with --{key} \"…\""
+                )
+            told[key] = click.prompt(ASKED[key], err=True)
+    return told
+
+
+def _tell(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        click.echo(
+            f"\r{progress.seconds:6.0f} s  {progress.documents} documents  {progress.others} other blocks  "
+            f"{progress.garbled} garbled  {progress.bytes} bytes ", nl=False, err=True,
+        )
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[list[int]]:
+    """A list that holds the signal's number once the person or systemd wants an end."""
+    stopping: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: stopping.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
