@@ -1,10 +1,20 @@
-"""Words to systemd: ready, alive, what is going on (sd_notify(3), protocol over $NOTIFY_SOCKET)."""
+"""Words to systemd (sd_notify(3), over $NOTIFY_SOCKET) and open files kept by it over a restart (sd_listen_fds(3)).
+
+Laws:
+1. Where nobody listens nothing happens: no word to systemd is a reason to stop screening.
+2. A file is kept under a name that is used once; systemd hands back what it kept, and what nobody claims is let go.
+3. A kept file is not watched by systemd unless asked: a pty without a PC looks like a broken one to it (FDPOLL=0).
+"""
 
 from __future__ import annotations
 
+import array
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+
+FIRST_FD = 3  # SD_LISTEN_FDS_START
+MAX_KEPT = 256
 
 
 class Notifier:
@@ -16,6 +26,11 @@ class Notifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         watchdog = environ.get("WATCHDOG_USEC", "")
         self.watchdog_s = int(watchdog) / 1e6 if watchdog.isdigit() else None
+
+    @property
+    def listening(self) -> bool:
+        """True if systemd named a socket: what is stored may come back."""
+        return bool(self._address)
 
     def ready(self, status: str) -> None:
         """Say that start-up is over."""
@@ -29,15 +44,51 @@ class Notifier:
         """Say that the stop is wanted."""
         self._send("STOPPING=1")
 
-    def _send(self, text: str) -> None:
+    def store(self, name: str, fd: int, *, watch: bool = False) -> None:
+        """Have systemd keep the open file ``fd`` for the next process, called ``name`` (letters, digits, ``-``).
+
+        With ``watch`` it is let go when its other end hangs up (law 3). The unit needs FileDescriptorStoreMax.
+        """
+        self._send(f"FDSTORE=1\nFDNAME={name}" + ("" if watch else "\nFDPOLL=0"), (fd,))
+
+    def forget(self, name: str) -> None:
+        """Let go what is kept under that name; harmless when nothing is."""
+        self._send(f"FDSTOREREMOVE=1\nFDNAME={name}")
+
+    def _send(self, text: str, fds: tuple[int, ...] = ()) -> None:
         if not self._address:
             return
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as s:
-                s.sendto(text.encode(), self._address)
+                s.sendmsg([text.encode()], rights, 0, self._address)
         except OSError:
             # Nobody listens any more: not a reason to stop screening.
             return
+
+
+def inherited(environ: MutableMapping[str, str], *, pid: int | None = None) -> dict[str, int]:
+    """The open files that systemd hands to this process, by name; each is the caller's to close.
+
+    Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES out of ``environ``, so that no child believes them its own.
+    A name that stands there twice keeps its first file; the other is closed.
+    """
+    meant_for, count, names = (environ.pop(key, "") for key in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"))
+    if meant_for != str(os.getpid() if pid is None else pid) or not count.isdigit():
+        return {}
+    kept: dict[str, int] = {}
+    named = names.split(":")
+    for at, fd in enumerate(range(FIRST_FD, FIRST_FD + min(int(count), MAX_KEPT))):
+        name = named[at] if at < len(named) else f"unnamed-{at}"
+        try:
+            os.set_inheritable(fd, False)
+        except OSError:
+            continue  # the number says more than is there
+        if name in kept:
+            os.close(fd)
+        else:
+            kept[name] = fd
+    return kept
 
 
 def from_environment() -> Notifier:

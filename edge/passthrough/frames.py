@@ -1,0 +1,21 @@
+"""What a PC is sent for one read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from drivers.api import DocumentRead, OtherRead
+
+CONTROLS = bytes(range(0x21)) + b"\x7f"
+
+
+def in_form(read: DocumentRead | OtherRead, form: Literal["frame", "text"]) -> bytes:
+    """``frame``: the device's bytes as they came. ``text``: its rows, each ended by CR.
+
+    Another block (a bar code) has no rows: as text it is what lies between its control characters, ended by CR.
+    """
+    if form == "frame":
+        return read.raw
+    if isinstance(read, DocumentRead):
+        return b"".join(line.encode("ascii", "replace") + b"\r" for line in read.lines)
+    return read.raw.strip(CONTROLS) + b"\r"

@@ -1,0 +1,67 @@
+"""Frames on their way to one PC: a bounded queue before a descriptor that is written without waiting."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass
+
+MAX_WAITING = 64  # frames
+KEEP_S = 5.0      # seconds; an older one belongs to a traveller who has gone on
+
+
+@dataclass(slots=True)
+class Tally:
+    """Of one output, since the process began; a frame counts once for each PC."""
+
+    emitted: int = 0
+    dropped: int = 0  # a PC was there and did not take it in time
+    unheard: int = 0  # no PC was there, or the port was lost
+
+
+class Lane:
+    """Whole frames or none. The caller holds the lock; all but ``clear`` raise OSError when the other end is gone."""
+
+    __slots__ = ("_rest", "_tally", "_waiting", "fd")
+
+    def __init__(self, fd: int, tally: Tally) -> None:
+        self.fd = fd
+        self._tally = tally
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._rest = b""  # of a frame whose beginning has gone out: it is finished whatever else happens
+
+    def __len__(self) -> int:
+        """Frames not yet out, a begun one included."""
+        return len(self._waiting) + bool(self._rest)
+
+    def push(self, frame: bytes, now: float) -> None:
+        """Send it now if the way is free, else queue it; of too many the oldest is dropped."""
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self._tally.dropped += 1
+        self._waiting.append((now, frame))
+        self.pump(now)
+
+    def pump(self, now: float) -> None:
+        """Send what the descriptor takes without waiting."""
+        while self._waiting and now - self._waiting[0][0] > KEEP_S:
+            self._waiting.popleft()
+            self._tally.dropped += 1
+        while self._rest or self._waiting:
+            piece = self._rest or self._waiting[0][1]
+            try:
+                taken = os.write(self.fd, piece)
+            except BlockingIOError:
+                return
+            if not self._rest and taken:
+                self._waiting.popleft()
+            self._rest = piece[taken:]
+            if self._rest:
+                return
+            self._tally.emitted += 1
+
+    def clear(self) -> None:
+        """The PC is gone: nothing that waits is for the next one."""
+        self._tally.dropped += len(self)
+        self._waiting.clear()
+        self._rest = b""

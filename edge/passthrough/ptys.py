@@ -1,0 +1,144 @@
+"""A pty that looks like a serial port to a program on this machine, behind a link that stays.
+
+Laws:
+1. The PC's side is raw for whoever opens it: not one byte is changed or echoed for a program that sets nothing.
+2. Nobody has it open: frames are not written, so that they cannot wait for whoever opens it next. What the last
+   program left unread is thrown away when it closes.
+3. The master outlives this process where systemd keeps it: the program's open handle goes on.
+4. A file that is no link is never replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import select
+import struct
+import termios
+import tty
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.passthrough.keep import Keep, kept_name
+from edge.passthrough.lane import Lane
+from edge.passthrough.output import Output, Unusable, hear, shut
+
+TIOCGPTN, TIOCSPTLCK = 0x80045430, 0x40045431  # linux/asm-generic/ioctls.h: number, unlock
+MODE = 0o660
+FLAGS = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class PtyOutput(Output):
+    """``pty:PATH``. ``inherited`` is the master that an earlier process left, or -1."""
+
+    def __init__(self, to: str, mono: Callable[[], float], keep: Keep, inherited: int = -1) -> None:
+        super().__init__(to, mono)
+        self._link = Path(to.partition(":")[2])
+        self._keep, self._inherited = keep, inherited
+        self._lane: Lane | None = None
+        self._device = ""
+        self._heard = False  # a program has it open
+
+    @property
+    def connected(self) -> int:
+        """See Output."""
+        return int(self._open and self._heard)
+
+    def interest(self) -> list[tuple[int, int]]:
+        """See Output. Without a program the master is always ready to say so: it is looked at by time instead."""
+        with self._lock:
+            if self._lane is None or not self._heard:
+                return []
+            return [(self._lane.fd, select.POLLIN | (select.POLLOUT if len(self._lane) else 0))]
+
+    def _start(self) -> None:
+        master, self._inherited = self._inherited, -1
+        fresh = master < 0
+        try:
+            if fresh:
+                master = os.open("/dev/ptmx", FLAGS)
+                fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+            os.set_blocking(master, False)
+            self._device = f"/dev/pts/{struct.unpack('i', fcntl.ioctl(master, TIOCGPTN, bytes(4)))[0]}"
+            if fresh:
+                Path(self._device).chmod(MODE)
+                self._clean(master)
+            self._place_link()
+        except OSError as problem:
+            shut(master)
+            raise Unusable(
+                f"{self._link}: the pty cannot be made: {problem.strerror or problem}",
+                advice="give a path that does not exist yet in a folder that the service may write (/run/borderpost)",
+            ) from None
+        self._lane, self._heard = Lane(master, self.tally), _heard(master)
+        if fresh:
+            self._keep.forget(kept_name(self.to))  # one that a program has spoilt for others, if there was one
+            self._keep.store(kept_name(self.to), master)
+
+    def _place_link(self) -> None:
+        if self._link.is_symlink() or not self._link.exists():
+            self._link.parent.mkdir(parents=True, exist_ok=True)
+            aside = self._link.with_name(self._link.name + ".new")
+            aside.unlink(missing_ok=True)
+            aside.symlink_to(self._device)
+            aside.rename(self._link)
+        else:
+            raise FileExistsError(errno.EEXIST, "a file is there that is no link")
+
+    def _send(self, frame: bytes, now: float) -> None:
+        lane = self._listened()
+        if lane is None:
+            self.tally.unheard += 1
+        else:
+            lane.push(frame, now)
+
+    def _tend(self, now: float) -> None:
+        lane = self._listened()
+        if lane is not None:
+            with contextlib.suppress(OSError):  # hung up between the two calls: seen at the next turn
+                hear(lane.fd)
+            lane.pump(now)
+
+    def _listened(self) -> Lane | None:
+        """The lane while a program listens (law 2)."""
+        lane, before = self._lane, self._heard
+        assert lane is not None
+        self._heard = _heard(lane.fd)
+        if self._heard:
+            return lane
+        if before:
+            lane.clear()
+            self._clean(lane.fd)
+        return None
+
+    def _clean(self, master: int) -> None:
+        """Laws 1 and 2. The short opening also makes the master say that nobody listens, from the first time on."""
+        slave = os.open(self._device, FLAGS)
+        try:
+            tty.setraw(slave, termios.TCSANOW)
+            termios.tcflush(master, termios.TCOFLUSH)  # what is on its way
+            termios.tcflush(slave, termios.TCIOFLUSH)  # what has arrived
+        except termios.error as problem:
+            raise OSError(*problem.args) from None
+        finally:
+            os.close(slave)
+
+    def _waiting(self) -> bool:
+        return self._lane is not None and len(self._lane) > 0
+
+    def _end(self) -> None:
+        lane, self._lane = self._lane, None
+        if lane is not None:
+            shut(lane.fd)
+            if not self._keep.listening:
+                with contextlib.suppress(OSError):
+                    self._link.unlink()
+
+
+def _heard(master: int) -> bool:
+    """True while a program has the other side open."""
+    poll = select.poll()
+    poll.register(master, select.POLLIN)
+    return not any(events & select.POLLHUP for _, events in poll.poll(0))

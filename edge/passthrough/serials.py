@@ -1,0 +1,66 @@
+"""A second serial port, wired to the PC (a null-modem cable, or a USB gadget)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from collections.abc import Callable
+
+from drivers.api import DriverError
+from edge.passthrough.lane import Lane
+from edge.passthrough.output import Line, OpenLine, Output, Unusable, hear
+
+
+class SerialOutput(Output):
+    """A path. Whether a PC hangs on the cable cannot be seen: the bytes go out all the same."""
+
+    def __init__(self, to: str, mono: Callable[[], float], open_line: OpenLine, baud: int, parity: str) -> None:
+        super().__init__(to, mono)
+        self._open_line, self._baud, self._parity = open_line, baud, parity
+        self._line: Line | None = None
+        self._lane: Lane | None = None
+
+    @property
+    def connected(self) -> int:
+        """See Output."""
+        return int(self._open)
+
+    def interest(self) -> list[tuple[int, int]]:
+        """See Output."""
+        with self._lock:
+            if self._lane is None:
+                return []
+            return [(self._lane.fd, select.POLLIN | (select.POLLOUT if len(self._lane) else 0))]
+
+    def _start(self) -> None:
+        try:
+            self._line = self._open_line(self.to, self._baud, self._parity)
+        except DriverError as problem:
+            raise Unusable(problem.message, advice=problem.advice) from None
+        fd = self._line.fileno()
+        os.set_blocking(fd, False)
+        self._lane = Lane(fd, self.tally)
+
+    def _send(self, frame: bytes, now: float) -> None:
+        lane = self._lane
+        assert lane is not None
+        lane.push(frame, now)
+
+    def _tend(self, now: float) -> None:
+        lane = self._lane
+        assert lane is not None
+        if not hear(lane.fd):
+            raise OSError(errno.EIO, "the port hung up")
+        lane.pump(now)
+
+    def _waiting(self) -> bool:
+        return self._lane is not None and len(self._lane) > 0
+
+    def _end(self) -> None:
+        lane, self._lane = self._lane, None
+        line, self._line = self._line, None
+        if lane is not None:
+            lane.clear()
+        if line is not None:
+            line.close()
