@@ -2,7 +2,9 @@
 
 Laws:
 1. Noise costs counters, never memory, log lines or a processor: after a buffer's worth of bytes without
-   a frame of use the driver rests before each further read, and what gathers is read at one go.
+   a frame of use the driver rests before each further read, and what gathers is read at one go. Other blocks
+   are all counted, but at most OTHERS_AT_ONCE at once and OTHERS_PER_S a second are given on: no hand shows
+   bar codes faster, and noise holds some that look like one.
 2. ``at`` of a document is the clock right after the read that brought its last byte.
 3. A document is never held back by what came with it: those in one chunk are given out one per call.
 4. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
@@ -35,6 +37,8 @@ CHUNK = 4096  # bytes per read: what the kernel's line discipline holds
 REST_S = 0.02  # at 115200 baud 230 bytes gather: 50 wake-ups a second instead of 11,500
 MAX_WAITING = 64  # blocks given out later; a chunk cannot hold more real ones
 MAX_SIGNS = 8     # signs not yet given
+OTHERS_PER_S = 4.0
+OTHERS_AT_ONCE = 8.0  # a boarding pass and the three tracks of a card come together
 
 
 @dataclass(slots=True)
@@ -78,6 +82,7 @@ class FramedReader:
         self._counters = Counters()
         self._waiting: deque[DocumentRead | OtherRead] = deque(maxlen=MAX_WAITING)
         self._barren = 0  # bytes since the device last made sense or was silent
+        self._others_left, self._others_at = OTHERS_AT_ONCE, 0.0  # how many may be given on, as of when
 
     def over(self, connect: Callable[[], Transport], clock: Clock) -> FramedReader:
         """The same device through another port: a recording, for one, whose clock is its own."""
@@ -208,11 +213,20 @@ class FramedReader:
             self._waiting.append(DocumentRead(self._name, event.rows, event.raw, now))
             if self._orders.rearm:
                 self._rearm_due = now
-        elif isinstance(event, OtherBlock):
+        elif isinstance(event, OtherBlock) and self._may_give_other(now):
             self._waiting.append(OtherRead(self._name, event.raw, now))
         self._counters.note(event)
         if not isinstance(event, NoiseBytes | Garbled | OtherBlock):
             self._barren = 0
+
+    def _may_give_other(self, now: float) -> bool:
+        """Law 1."""
+        gained = max(0.0, now - self._others_at) * OTHERS_PER_S
+        self._others_left, self._others_at = min(OTHERS_AT_ONCE, self._others_left + gained), now
+        if self._others_left < 1:
+            return False
+        self._others_left -= 1
+        return True
 
     def _summary(self, before: tuple[int, int]) -> Noise | None:
         now = (self._counters.noise_bytes, self._counters.garbled)

@@ -5,10 +5,11 @@ Laws:
    it, another STX begins it anew; the outer bytes decide nothing, they are only not noise.
 2. A missing third row sends no row end; an empty row is no row.
 3. Bar code and magnetic stripe come framed alike: a block is a document only if its rows look like a
-   machine-readable zone; what does not is another block, counted and given on as it came.
+   machine-readable zone; what does not is another block, counted and given on as it came, if it is text
+   at all: bytes between an STX and an ETX that are none are a garbled frame.
 4. Characters are repaired only as configured, and never guessed: a vendor's replacement character becomes
    ``?``, which the zone's parser reports; a pad character is cut off, or becomes ``<``, at the end of a
-   row alone.
+   row alone. An AIM identifier before a row is no part of it, nor is the vendor's own where configured.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from drivers.framing import (
     Whole,
 )
 from drivers.reader import FramedReader
-from drivers.rows import UNREADABLE, is_zone
+from drivers.rows import UNREADABLE, is_text, is_zone, without_id
 from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly
 
@@ -52,6 +53,7 @@ class Shape:
     pad: str = ""  # what rows are filled up with, looked for at their ends only
     pad_means: str = "nothing"  # nothing: cut it off; filler: it stands for <
     error_characters: str = UNREADABLE
+    code_id: str = ""  # the vendor's own identifier before a row
 
 
 class TextCodec(ListeningCodec):
@@ -80,7 +82,7 @@ class TextCodec(ListeningCodec):
             count = bound.start() - outer
             return Broken(count, "a block began within a block") if count > body else Skip(count)
         end = bound.end()
-        return Whole(end, self._judge(bytes(buffer[:end]), bytes(buffer[body : end - 1])))
+        return self._judge(bytes(buffer[:end]), bytes(buffer[body : end - 1]))
 
     def _between_blocks(self, buffer: bytearray, opening: bytes) -> More | Skip | Whole:
         ending = self.shape.device_end
@@ -91,12 +93,14 @@ class TextCodec(ListeningCodec):
         following = self._firsts.search(buffer, 1)
         return Skip(following.start() if following else len(buffer))
 
-    def _judge(self, block: bytes, body: bytes) -> RowsRead | OtherBlock:
+    def _judge(self, block: bytes, body: bytes) -> Broken | Whole:
         """Law 3."""
         rows = self._rows(body.decode("latin-1"))
         if is_zone(rows):
-            return RowsRead(rows, block)
-        return OtherBlock(len(block), block)
+            return Whole(len(block), RowsRead(rows, block))
+        if is_text(body):
+            return Whole(len(block), OtherBlock(len(block), block))
+        return Broken(len(block), "a block that is no text")
 
     def _rows(self, text: str) -> tuple[str, ...]:
         shape = self.shape
@@ -114,6 +118,7 @@ class TextCodec(ListeningCodec):
     def _repair(self, row: str) -> str:
         """Law 4."""
         shape = self.shape
+        row = without_id(row, shape.code_id)
         if shape.pad:
             bare = row.rstrip(shape.pad)
             row = bare + "<" * (len(row) - len(bare)) if shape.pad_means == "filler" else bare
@@ -137,6 +142,7 @@ class Settings(Orders, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pad: Annotated[str, msgspec.Meta(pattern="^[ -~]?$")] = ""
     pad_means: Literal["nothing", "filler"] = "nothing"
     error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
+    code_id: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = ""
 
     def shape(self, device_name: str) -> Shape:
         """The framing they describe. Raises BadSetting where two of them contradict each other."""
@@ -147,7 +153,7 @@ class Settings(Orders, frozen=True, forbid_unknown_fields=True, kw_only=True):
         _require(not set(end) & {*stx, *etx}, device_name, "device_end", "holds stx or etx")
         return Shape(
             stx[0], etx[0], start, end, row_end=self.row_end, pad=self.pad, pad_means=self.pad_means,
-            error_characters=self.error_characters,
+            error_characters=self.error_characters, code_id=self.code_id,
         )
 
 

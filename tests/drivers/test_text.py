@@ -101,11 +101,25 @@ def test_other_control_bytes_for_the_frame(td3):
 
 @pytest.mark.parametrize("block", [
     b"M1ERIKSSON/ANNA       EABC123 ZRHUTO\r", b"ABC1234567\r", b"%B1234^ERIKSSON/ANNA^2512?\r",
-    b";1234567890=2512?\r", b"", b"\r\r\r", b"A" * 45 + b"\r" + b"A" * 45 + b"\r", b"\x80\x90\xff\r\x00\r",
-    b"AAAAAAA\rBBBBBBB\rCCCCCCC\rDDDDDDD\r", b"short\rrows\r",
+    b";1234567890=2512?\r", b"", b"\r\r\r", b"A" * 45 + b"\r" + b"A" * 45 + b"\r", "Gepäck".encode(),
+    b"AAAAAAA\rBBBBBBB\rCCCCCCC\rDDDDDDD\r", b"short\rrows\r", b"0109521234543213\x1d10ABC",
 ])
-def test_what_is_no_zone_is_another_block_and_not_kept(block):
-    assert read(b"\x02" + block + b"\x03") == [OtherBlock(len(block) + 2)]
+def test_text_that_is_no_zone_is_another_block_as_it_came(block):
+    sent = b"\x02" + block + b"\x03"
+    assert read(sent) == [OtherBlock(len(sent), sent)]
+
+
+@pytest.mark.parametrize("block", [b"\x80\x90\xff\r\x00\r", b"\x00", b"\xff", b"ABC\x07DEF"])
+def test_what_is_no_text_is_garbled(block):
+    assert read(b"\x02" + block + b"\x03") == [Garbled("a block that is no text", len(block) + 2)]
+
+
+@pytest.mark.parametrize(("before", "code_id"), [("]o1", ""), ("ID=", "ID="), ("]L2ID=", "ID=")])
+def test_identifiers_before_the_rows_are_cut_off(td3, td1, before, code_id):
+    for zone in (td3, td1):
+        first_only = f"\x02{before}" + "\r".join(zone) + "\r\x03"
+        every = "\x02" + "".join(f"{before}{row}\r" for row in zone) + "\x03"
+        assert rows(first_only.encode(), code_id=code_id) == rows(every.encode(), code_id=code_id) == zone
 
 
 def test_a_bar_code_in_the_middle_of_a_document_breaks_it_and_is_seen(td3, td1):

@@ -1,0 +1,155 @@
+"""Which single lines may be a row of a zone: all that can be written, misread ones too; and no bar code."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.rows import FULL_ROWS, check_digit, is_row, is_text, is_zone, without_id
+from edge.core.mrz import compose
+from edge.core.mrz.digits import digit_of, values_of
+
+UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
+LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
+FULL_LOWER = "L898902C36UTO7408122F1204159ZE184226BCDEFG16"  # no filler at all
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SIGNS = LETTERS + "0123456789"
+
+dates = st.dates(date(1927, 1, 1), date(2045, 12, 31)).map(lambda d: d.strftime("%y%m%d"))
+names = st.lists(st.text(LETTERS, min_size=1, max_size=45), min_size=1, max_size=4).map(" ".join)
+states = st.sampled_from(["UTO", "D", "LBY", "XPO", "XXB"])
+FIELDS = {
+    "surname": names, "given_names": st.just("") | names, "birth_date": dates | st.sampled_from(["85<<<<", "<<<<<<"]),
+    "sex": st.sampled_from("MF<"),
+}
+CARDS = FIELDS | {"issuing_state": states, "nationality": states, "expiry_date": dates}
+fields = st.fixed_dictionaries(CARDS | {"number": st.text(SIGNS, min_size=1, max_size=9)})
+french = st.fixed_dictionaries(FIELDS | {
+    "number": st.text(SIGNS, min_size=12, max_size=12), "office": st.text(SIGNS, max_size=6),
+})  # fmt: skip
+ROOM = {"td3": 14, "td2": 7, "mrva": 16, "mrvb": 8}
+
+
+@pytest.mark.parametrize(("writer", "room"), ROOM.items())
+@given(given_fields=fields, data=st.data())
+def test_every_row_of_two_that_can_be_written_is_a_row(writer, room, given_fields, data):
+    optional = data.draw(st.text(SIGNS, max_size=room))
+    rows = getattr(compose, writer)(**given_fields, optional=optional)
+    assert all(map(is_row, rows)), rows
+
+
+@given(fields, st.text(SIGNS, max_size=15), st.text(SIGNS, max_size=11))
+def test_every_row_of_three_that_can_be_written_is_a_row(given_fields, first, second):
+    rows = compose.td1(**given_fields, optional1=first, optional2=second)
+    assert all(map(is_row, rows)), rows
+
+
+@given(fields, st.text(SIGNS, min_size=10, max_size=14))
+def test_long_numbers_too(given_fields, number):
+    assert all(map(is_row, compose.td1(**given_fields | {"number": number})))
+    assert all(map(is_row, compose.td2(**given_fields | {"number": number})))
+
+
+@given(french)
+def test_the_french_card_too(given_fields):
+    assert all(map(is_row, compose.fra_id(**given_fields)))
+
+
+@given(fields, st.sampled_from("?*#_ o\xe9"), st.integers(0, 43))
+def test_a_misread_character_loses_no_row(given_fields, odd, place):
+    for row in compose.td3(**given_fields):
+        assert is_row(row[:place] + odd + row[place + 1 :])
+
+
+@given(fields, st.integers(0, 43), st.booleans())
+def test_a_lost_or_doubled_character_loses_no_row_with_fillers(given_fields, place, lost):
+    for row in compose.td3(**given_fields):
+        damaged = row[:place] + row[place + 1 :] if lost else row[:place] + row[place] + row[place:]
+        assert is_row(damaged) or damaged.count("<") < 2
+
+
+@pytest.mark.parametrize("row", [
+    FULL_LOWER, FULL_LOWER.replace("L8989", "L8??9"), FULL_LOWER.replace("7408122", "74O8122"),
+    "I<UTOD231458907ABCDEFGHIJKLMNO", "7408122F1204159UTOABCDEFGHIJK6", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCD",
+])
+def test_rows_without_fillers_are_known_by_their_form(row):
+    assert is_row(row)
+    assert is_zone((row,))
+
+
+@pytest.mark.parametrize("row", [
+    FULL_LOWER[:20] + "7" + FULL_LOWER[21:30],              # no form at this length
+    FULL_LOWER.replace("UTO7408122F", "1237408122F"),      # digits where the State stands
+    "I<UTOD231458908ABCDEFGHIJKLMNO",                       # the weak form needs its check digit
+    "A" * 44, "0" * 44, "?" * 44, "", UPPER[:27], UPPER + "<<<",
+])
+def test_what_has_no_form_is_no_row(row):
+    assert not is_row(row)
+
+
+DIGITS = "0123456789"
+BAR_CODES = st.one_of(
+    st.text(DIGITS, min_size=1, max_size=60),                                     # EAN, ITF, SSCC
+    st.text(DIGITS + "X", min_size=28, max_size=46),                              # ISBN, tracking numbers
+    st.builds("01{:014d}17{:06d}10{}".format, st.integers(0, 10**14 - 1), st.integers(0, 999999),
+              st.text(SIGNS, min_size=4, max_size=20)),                           # GS1-128
+    st.text(SIGNS + "-. $/+%", min_size=1, max_size=27),                          # Code 39
+    st.builds("https://example.test/{}".format, st.text("abcdefghij0123456789?=&/", max_size=30)),
+    st.builds("M1{:<20.20}EABC123 ZRHUTOXX 0834 326J001A0025 1{}".format, st.sampled_from(["ERIKSSON/ANNA", "A/B"]),
+              st.sampled_from(["00", "47>1180 W"])),                              # IATA BCBP
+    st.builds("%B{}^ERIKSSON/ANNA^{}?".format, st.text(DIGITS, min_size=12, max_size=19),
+              st.text(DIGITS, max_size=12)),                                      # track 1
+    st.builds("{}{}={}{}".format, st.sampled_from([";", ""]), st.text(DIGITS, min_size=12, max_size=19),
+              st.text(DIGITS, max_size=20), st.sampled_from(["?", ""])),          # track 2
+    st.builds("WIFI:T:WPA;S:{};P:secret;;".format, st.text("abcdef", max_size=20)),
+    st.builds("HC1:{}".format, st.text(SIGNS + " $%*+-./:", min_size=24, max_size=42)),  # base 45
+)  # fmt: skip
+
+
+@given(BAR_CODES)
+def test_bar_codes_boarding_passes_and_stripes_are_no_rows(text):
+    assert not is_row(text)
+    assert not is_zone((text,))
+
+
+@given(st.text(SIGNS, min_size=1, max_size=46), st.integers(0, 44))
+def test_a_boarding_pass_cut_short_is_no_row_even_so(text, length):
+    pass_ = f"M1{'ERIKSSON/ANNA':<20}EABC123 ZRHUTOXX 0834 {text}"
+    assert not is_row(pass_[:length])
+
+
+@given(st.text(max_size=60))
+def test_any_text_has_an_answer(text):
+    assert is_row(text) in (True, False)
+    assert not is_row(text) or len(text) in range(28, 47)
+
+
+@given(st.text(SIGNS + "<", max_size=30))
+def test_check_digits_are_those_of_the_parser(text):
+    assert str(check_digit(text)) == digit_of(values_of(text))
+
+
+@pytest.mark.parametrize(("line", "code_id", "rest"), [
+    ("]o1" + UPPER, "", UPPER), ("O" + UPPER, "O", UPPER), ("]o1O" + UPPER, "O", UPPER), (UPPER, "", UPPER),
+    ("OLSEN<<ANNA<<<<<<<<<<<<<<<<<<<", "O", "OLSEN<<ANNA<<<<<<<<<<<<<<<<<<<"), ("O" + UPPER, "", "O" + UPPER),
+    ("]C1ABC123", "O", "ABC123"), ("]", "", "]"),
+])
+def test_identifiers_before_a_row_are_no_part_of_it(line, code_id, rest):
+    assert without_id(line, code_id) == rest
+
+
+@pytest.mark.parametrize("data", [b"", b"5901234123457", "Gepäck".encode(), b"01095\x1d10ABC", b"A\tB\r\nC"])
+def test_what_a_bar_code_may_hold(data):
+    assert is_text(data)
+
+
+@pytest.mark.parametrize("data", [b"\x00", b"AB\x07", b"\xff\xfe", b"A\x7f", "\x85".encode(), b"\x1b[A"])
+def test_what_it_may_not(data):
+    assert not is_text(data)
+
+
+def test_the_widths_are_those_of_the_standard():
+    assert FULL_ROWS == (30, 36, 44)
