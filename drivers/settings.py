@@ -64,7 +64,7 @@ class FixedOrders:
     signs: Mapping[Feedback, bytes] = field(default_factory=dict)
 
 
-Chosen = TypeVar("Chosen", bound=Port)
+Chosen = TypeVar("Chosen", bound=msgspec.Struct)
 KEY = re.compile(r"(?:at `\$\.|unknown field `|required field `)(?P<key>\w+)")
 
 
