@@ -1,0 +1,198 @@
+"""Readers that type what they read like a USB keyboard ("keyboard wedge"): HID boot reports, by configured layout.
+
+Source: USB "Device Class Definition for HID" 1.11, appendix B.1 (the report) and C (roll-over); layouts in hid_layouts.
+Laws:
+1. A report is eight bytes: modifiers, a reserved byte, six usages of keys that are down. The port gives whole reports
+   one after another; silence drops a part of one, so that what follows is aligned again.
+2. A key types when it goes down: when it is in a report and was not in the one before. Several in one report type in
+   the order of the report. A report of roll-over (or another error) says nothing about keys and changes nothing.
+3. Enter and Tab end a line, as configured; an empty line is none. A line that may be a row of a zone, or a whole zone
+   typed without row ends, is a document; any other is another block.
+4. Silence ends a line too, because the last row may come without its end: what may be a row is delivered, the rest is
+   Garbled (another block, where ``none`` is configured as row end). Silence means that no report differed from the one
+   before it: a keyboard may repeat what it said, as often as it likes.
+5. Which keys are down is known across lines; a line has at most LINE_CAP characters, its ``raw`` at most 1 KiB: the
+   reports from its first key on, without repeated ones. (A row of 44 characters is 712 bytes at two reports a key.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from drivers.api import Clock, Tier
+from drivers.framing import BUFFER_CAP, Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
+from drivers.hid_layouts import ENTER, KEYPAD_ENTER, TAB, UNREADABLE, typed
+from drivers.reader import FramedReader
+from drivers.rows import is_row, is_zone
+from drivers.settings import read_settings
+from drivers.transport import LineSettings, Through, Transport, check, directly, open_port
+
+REPORT = 8  # bytes
+ERRORS = frozenset({0x01, 0x02, 0x03})  # roll-over, self-test failed, undefined: instead of usages
+LINE_CAP = 512  # characters; a boarding pass of one leg has about 160
+GAP_S = 0.5  # wedges type a key in 2 to 50 ms
+UNCUT = {90: 30, 72: 36, 88: 44}  # characters of a zone typed without row ends -> per row
+ROW_ENDS = {
+    "auto": frozenset({ENTER, KEYPAD_ENTER, TAB}), "enter": frozenset({ENTER, KEYPAD_ENTER}), "tab": frozenset({TAB}),
+    "none": frozenset[int](),
+}
+
+Layout = Literal["us", "uk", "fr", "de"]
+RowEnd = Literal["auto", "enter", "tab", "none"]
+
+
+class HidKeyboardCodec(ListeningCodec):
+    """One such reader, without its port."""
+
+    def __init__(
+        self, layout: Layout = "us", row_end: RowEnd = "auto", *, gap_s: float = GAP_S,
+        error_characters: str = UNREADABLE,
+    ) -> None:
+        super().__init__(self._cut, gap_s=gap_s)
+        self._layout, self._ends, self._gap_s = layout, ROW_ENDS[row_end], gap_s
+        self._error_characters = error_characters
+        self._last = bytes(REPORT)  # the report before
+        self._line: list[str] = []
+        self._raw = bytearray()
+        self._count = 0  # bytes of reports since the line began
+        self._events: list[Event] = []
+        self._now = self._changed_at = 0.0
+
+    @property
+    def next_timeout(self) -> float | None:
+        """See Codec."""
+        own = self._changed_at + self._gap_s if self._line else None
+        return min((t for t in (own, self.framer.next_timeout) if t is not None), default=None)
+
+    @property
+    def reading(self) -> bool:
+        """See Codec: a line has begun and not ended."""
+        return bool(self._line)
+
+    def start(self, now: float) -> None:
+        """See Codec."""
+        self._now = self._changed_at = now
+
+    def feed(self, data: bytes, now: float) -> list[Event]:
+        """See Codec."""
+        self._now = now
+        self.framer.feed(data, now)  # every cut below is a mere report: no events of its own
+        return self._taken()
+
+    def tick(self, now: float) -> list[Event]:
+        """See Codec; law 4."""
+        lost = self.framer.tick(now)
+        if self._line and now >= self._changed_at + self._gap_s:
+            self._end_line(silent=True)
+        return self._taken() + lost
+
+    def _taken(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    def _cut(self, buffer: bytearray, looked: int) -> More | Whole:  # noqa: ARG002 - a report is eight bytes
+        """Law 1."""
+        if len(buffer) < REPORT:
+            return More(begun=bool(self._line))
+        self._report(bytes(buffer[:REPORT]))
+        return Whole(REPORT, None)
+
+    def _report(self, report: bytes) -> None:
+        """Law 2."""
+        if self._line:
+            self._count += REPORT
+        if ERRORS.issuperset(report[2:]) or report == self._last:
+            return
+        self._changed_at = self._now
+        before, self._last = self._last[2:], report
+        kept = False
+        for at, usage in enumerate(report[2:], 2):
+            if usage == 0 or usage in ERRORS or usage in before or usage in report[2:at]:
+                continue
+            if usage in self._ends:
+                kept = kept or self._keep(report)
+                self._end_line()
+                kept = False
+                continue
+            character = typed(self._layout, usage, report[0])
+            if character:
+                if not self._line:
+                    self._count = REPORT
+                self._line.append(UNREADABLE if character in self._error_characters else character)
+                kept = kept or self._keep(report)
+        if self._line and not kept:
+            self._keep(report)
+        if len(self._line) >= LINE_CAP:
+            self._events.append(Garbled("longer than any line", self._count))
+            self._clear()
+
+    def _keep(self, report: bytes) -> bool:
+        """Law 5; True, so that a report is kept once."""
+        if self._line and len(self._raw) + REPORT <= BUFFER_CAP:
+            self._raw += report
+        return True
+
+    def _end_line(self, *, silent: bool = False) -> None:
+        """Laws 3 and 4."""
+        if not self._line:
+            return
+        text, raw, count = "".join(self._line), bytes(self._raw), self._count
+        self._clear()
+        rows = _rows(text)
+        if rows:
+            self._events.append(RowsRead(rows, raw))
+        elif silent and self._ends:
+            self._events.append(Garbled("silence within a line", count))
+        else:
+            self._events.append(OtherBlock(count, raw))
+
+    def _clear(self) -> None:
+        self._line.clear()
+        self._raw.clear()
+        self._count = 0
+
+
+def _rows(text: str) -> tuple[str, ...]:
+    """Law 3: the row, or the rows of a zone typed in one go; none if it is neither."""
+    if is_row(text):
+        return (text,)
+    width = UNCUT.get(len(text))
+    if width:
+        rows = tuple(text[at : at + width] for at in range(0, len(text), width))
+        if is_zone(rows) and any(map(is_row, rows)):
+            return rows
+    return ()
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[[counter.reader]]`` settings of this driver. ``port``: ``usb:VVVV:PPPP[:SERIAL][@PLACE]``, or
+    ``usbip://HOST:PORT/BUSID``; ``layout`` is the one that the reader itself is set to."""
+
+    port: Annotated[str, msgspec.Meta(min_length=1)]
+    layout: Layout = "us"
+    row_end: RowEnd = "auto"  # auto: Enter or Tab; none: silence alone
+    gap_s: Annotated[float, msgspec.Meta(ge=0.05, le=5)] = GAP_S  # without a new key: the line has ended
+    error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
+
+    def connect(self) -> Transport:
+        """Claim the device. Raises DeviceError."""
+        return open_port(self.port, LineSettings())  # keyboards have no line; only a replayed one has a pty
+
+
+def build(
+    device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier, through: Through = directly,
+    profile: str = "",
+) -> FramedReader:
+    """A reader by its settings, not yet open. Raises BadSetting."""
+    chosen = read_settings(Settings, settings, device_name)
+    check(chosen.port)
+    return FramedReader(
+        name=device_name, driver="hid_keyboard", tier=tier, port=chosen.port, clock=clock,
+        codec=lambda: HidKeyboardCodec(
+            chosen.layout, chosen.row_end, gap_s=chosen.gap_s, error_characters=chosen.error_characters
+        ),
+        connect=lambda: through(chosen.connect()), profile=profile,
+    )
