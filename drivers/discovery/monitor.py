@@ -13,18 +13,21 @@ Laws:
 from __future__ import annotations
 
 import errno
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+import pyudev
 
 from drivers.api import Clock
+from drivers.discovery.udev import MISSING, NoUdev
 
 SETTLE_S = 0.3
 BURST_S = 2.0
 SLICE_S = 0.5  # how late ``stopping`` is noticed, at most
 CONTROL = Path("/run/udev/control")  # stands while systemd-udevd runs
+BY_THE_CLOCK = "nothing to do: the box looks for its readers by the clock as well"
 SUBSYSTEMS = ("tty", "usb")
 
 
@@ -35,64 +38,75 @@ class Stopping(Protocol):
         """True once the loop shall end."""
 
 
+class Events(Protocol):
+    """Where events come from: pyudev's monitor, already receiving."""
+
+    def poll(self, timeout: float) -> object:
+        """Something that is not None if there was an event within ``timeout`` seconds. Raises OSError."""
+
+
+def udev_events(control: Path = CONTROL) -> Events:
+    """udev's events of serial ports and USB devices, from now on. Raises NoUdev.
+
+    ``control`` is what stands in the file system while udev runs: without it nothing would ever come.
+    """
+    try:
+        netlink = pyudev.Monitor.from_netlink(pyudev.Context())
+        for subsystem in SUBSYSTEMS:
+            netlink.filter_by(subsystem)
+        netlink.start()
+    except MISSING as problem:
+        raise NoUdev(f"no events from udev: {problem}", advice=BY_THE_CLOCK) from None
+    if not control.exists():
+        raise NoUdev("no events from udev: it does not run on this machine", advice=BY_THE_CLOCK)
+    events: Events = netlink
+    return events
+
+
 class Monitor:
     """Calls ``on_change`` after something was plugged in or out; from the thread that calls ``run``.
 
     ``available`` is False where nothing can be heard; ``why`` then says the reason.
     """
 
-    def __init__(self, on_change: Callable[[], None], *, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, on_change: Callable[[], None], *, clock: Clock = time.monotonic,
+        listen: Callable[[], Events] = udev_events,
+    ) -> None:
         self._on_change, self._clock = on_change, clock
-        self._running = threading.Lock()
+        self._events: Events | None = None
         self.why = ""
-        self._netlink = self._listen()
+        try:
+            self._events = listen()
+        except NoUdev as problem:
+            self.why = problem.message
 
     @property
     def available(self) -> bool:
         """Can anything be heard?"""
-        return self._netlink is not None
+        return self._events is not None
 
     def run(self, stopping: Stopping) -> None:
         """Until ``stopping`` is set, or nothing can be heard any more. Raises what ``on_change`` raises."""
-        with self._running:
-            first = last = None
-            while self._netlink is not None and not stopping.is_set():
-                now = self._clock()
-                if first is not None and last is not None and (now >= last + SETTLE_S or now >= first + BURST_S):
-                    first = last = None
-                    self._on_change()
-                    continue
-                due = SLICE_S if first is None or last is None else min(last + SETTLE_S, first + BURST_S) - now
-                if self._heard(min(SLICE_S, max(0.01, due))):
-                    last = self._clock()
-                    first = last if first is None else first
-            if first is not None:
+        first = last = 0.0
+        burst = False
+        while self._events is not None and not stopping.is_set():
+            due = min(last + SETTLE_S, first + BURST_S) - self._clock() if burst else SLICE_S
+            if due <= 0:
+                burst = False
                 self._on_change()
+            elif self._heard(self._events, min(SLICE_S, max(0.01, due))):
+                last = self._clock()
+                first = first if burst else last
+                burst = True
+        if burst and not stopping.is_set():
+            self._on_change()
 
-    def _heard(self, wait_s: float) -> bool:
+    def _heard(self, events: Events, wait_s: float) -> bool:
         """Did anything change within ``wait_s`` seconds? Laws 2 and 3."""
         try:
-            assert self._netlink is not None
-            return self._netlink.poll(wait_s) is not None
+            return events.poll(wait_s) is not None
         except OSError as problem:
-            if problem.errno == errno.ENOBUFS:
-                return True
-            self.why, self._netlink = f"udev's events ended: {problem}", None
+            if problem.errno != errno.ENOBUFS:
+                self.why, self._events = f"udev's events ended: {problem}", None
             return True
-
-    def _listen(self) -> Any:
-        """pyudev's monitor, receiving; None with the reason in ``why``."""
-        try:
-            import pyudev
-
-            netlink = pyudev.Monitor.from_netlink(pyudev.Context())
-            for subsystem in SUBSYSTEMS:
-                netlink.filter_by(subsystem)
-            netlink.start()
-        except (ImportError, OSError, ValueError, MemoryError) as problem:
-            self.why = f"no events from udev: {problem}"
-            return None
-        if not CONTROL.exists():
-            self.why = "no events from udev: it does not run on this machine"
-            return None
-        return netlink

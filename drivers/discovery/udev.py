@@ -14,12 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyudev
+
 from drivers.api import DeviceError
 from drivers.discovery.identity import names
 from drivers.discovery.plugged import Plugged, from_properties
+from drivers.transport.names import USB, is_path
 
 MAX_DEVICES = 4096  # sysfs entries looked at; a large PC has some hundreds
-MISSING = (ImportError, OSError, LookupError, ValueError, MemoryError)
+MISSING = (ImportError, OSError, LookupError, ValueError, MemoryError, pyudev.DeviceNotFoundError)
 OWN_WORDS = (
     ("ID_VENDOR_ID", "idVendor"), ("ID_MODEL_ID", "idProduct"), ("ID_SERIAL_SHORT", "serial"),
     ("ID_VENDOR", "manufacturer"), ("ID_MODEL", "product"),
@@ -33,8 +36,6 @@ class NoUdev(DeviceError):  # noqa: N818 - read as a sentence
 def devices() -> list[Plugged]:
     """Everything plugged in that could be a reader, by place. Raises NoUdev where that cannot be known."""
     try:
-        import pyudev
-
         return enumerate_devices(pyudev.Context())
     except MISSING as problem:
         raise NoUdev(
@@ -51,21 +52,21 @@ def enumerate_devices(context: Any) -> list[Plugged]:
             one = _plugged(device)
             if one is not None:
                 found.append(one)
-    return sorted(found, key=lambda p: (p.kind == "board", p.place, p.interface, p.node))
+    return sorted(found, key=lambda p: (p.kind == "board", p.usb_place, p.interface, p.node))
 
 
 def seen_at(port: str) -> Plugged | None:
     """What is plugged in behind a configured port now; None where nothing is, or udev knows nothing (law 3)."""
     try:
-        import pyudev
-
         context = pyudev.Context()
-        if port.startswith("usb:"):
+        if port.startswith(USB):
             matching = [p for p in enumerate_devices(context) if names(port, p)]
             return matching[0] if len(matching) == 1 else None
-        if "://" in port:
+        if not is_path(port):
             return None
-        return _plugged(pyudev.Devices.from_device_file(context, str(Path(port).resolve(strict=True))))
+        node = Path(port).resolve(strict=True)
+        here = _plugged(pyudev.Devices.from_name(context, "tty", node.name))
+        return here if here and here.node == str(node) else None
     except (*MISSING, RuntimeError):  # RuntimeError: links in a circle
         return None
 
