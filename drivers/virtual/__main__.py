@@ -1,4 +1,8 @@
-"""``python -m drivers.virtual elyctis|text --link PATH --control SOCKET``: one virtual reader, one process.
+"""``python -m drivers.virtual KIND --link PATH --control SOCKET``: one virtual reader, one process.
+
+KIND is ``elyctis``, ``text``, ``honeywell``, ``rte`` or ``est``: the link becomes the serial port. Or it is
+``hid_keyboard``: the reader is shared over USB/IP (``--usbip-port``, 0: any free one), and the link becomes a file
+with one line, the port to configure (``usbip://127.0.0.1:PORT/1-1``). ``KIND --help`` lists what can be varied.
 
 ``python -m drivers.virtual present --control SOCKET ROW ROW [ROW]`` lays a document on a running one.
 """
@@ -6,43 +10,110 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import importlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from drivers.virtual.bench import Bench
-from drivers.virtual.control import VirtualReaderFault, ask
+from drivers.virtual.control import USB_KIND, VirtualReaderFault, ask
 from drivers.virtual.device import VirtualDevice
-from drivers.virtual.elyctis_device import ElyctisDevice
-from drivers.virtual.text_device import LINE_ENDS, TextDevice, TextShape
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    top = argparse.ArgumentParser(prog="python -m drivers.virtual", description="A passport reader on a pty.")
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """Where a device is: its module, its class, the dataclass of its options ("" if it has none).
+
+    Each field of the options becomes a word of the command; ``tables`` names, for a field that knows only some values,
+    the thing in the module that lists them.
+    """
+
+    module: str
+    device: str
+    options: str = ""
+    tables: tuple[tuple[str, str], ...] = ()
+
+
+KINDS = {
+    "elyctis": Kind("elyctis_device", "ElyctisDevice"),
+    "text": Kind("text_device", "TextDevice", "TextShape", (("line_end", "LINE_ENDS"),)),
+    "honeywell": Kind("honeywell_device", "HoneywellDevice", "HoneywellOptions"),
+    "rte": Kind("rte_device", "RteDevice", "RteOptions", (("bcc", "BCC_KINDS"),)),
+    "est": Kind("est_device", "EstDevice", "EstOptions"),
+    "hid_keyboard": Kind(
+        "keyboard_device", "KeyboardDevice", "Typing", (("layout", "LAYOUTS"), ("row_end", "ROW_END_KEYS"))
+    ),
+}
+
+
+def parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The command line; a kind's own options are there if it is among the words."""
+    top = argparse.ArgumentParser(prog="python -m drivers.virtual", description="A passport reader without a reader.")
     kinds = top.add_subparsers(dest="kind", required=True)
-    for kind in ("elyctis", "text"):
-        one = kinds.add_parser(kind)
-        one.add_argument("--link", type=Path, required=True, help="the path that becomes the serial port")
+    for name, kind in KINDS.items():
+        one = kinds.add_parser(name)
+        port = "a file for the port's name" if name == USB_KIND else "the path that becomes the serial port"
+        one.add_argument("--link", type=Path, required=True, help=port)
         one.add_argument("--control", type=Path, required=True, help="UNIX socket that takes orders")
-        one.add_argument("--fragment", type=int, default=0, help="bytes per write (0: whole)")
-        one.add_argument("--delay-ms", type=float, default=0.0, help="pause between fragments")
+        one.add_argument("--delay-ms", type=float, default=0.0, help="pause between fragments or reports")
         one.add_argument("--stdin-guard", action="store_true", help="end when standard input ends")
-        if kind == "text":
-            one.add_argument("--start", type=bytes.fromhex, default=b"", help="hex bytes before STX")
-            one.add_argument("--end", type=bytes.fromhex, default=b"", help="hex bytes after ETX")
-            one.add_argument("--line-end", choices=sorted(LINE_ENDS), default="cr")
-            one.add_argument("--pad", default="", help="character that fills rows up")
-            one.add_argument("--width", type=int, default=44, help="width that rows are filled up to")
+        if name == USB_KIND:
+            one.add_argument("--usbip-port", type=int, default=0, help="TCP port of 127.0.0.1 (0: any free one)")
+            one.add_argument("--vendor", type=hexadecimal, help="USB vendor id, four hex digits")
+            one.add_argument("--product", type=hexadecimal, help="USB product id, four hex digits")
+            one.add_argument("--serial", help="USB serial number (empty: none)")
+        else:
+            one.add_argument("--fragment", type=int, default=0, help="bytes per write (0: whole)")
+        if name in words[:1]:
+            add_options(one, kind)
     one = kinds.add_parser("present")
     one.add_argument("--control", type=Path, required=True)
     one.add_argument("rows", nargs="+")
     return top
 
 
+def hexadecimal(text: str) -> int:
+    """A 16-bit id. Raises ValueError, which argparse reports."""
+    return int.from_bytes(bytes.fromhex(text.rjust(4, "0")), "big") & 0xFFFF
+
+
+def part(kind: Kind, name: str) -> Any:
+    """A class or table of the device's module."""
+    return getattr(importlib.import_module(f"drivers.virtual.{kind.module}"), name)
+
+
+def add_options(one: argparse.ArgumentParser, kind: Kind) -> None:
+    """One word per field of the device's options; bytes are given in hexadecimal."""
+    known = {field: sorted(part(kind, table)) for field, table in kind.tables}
+    for field in dataclasses.fields(part(kind, kind.options)) if kind.options else ():
+        word, default = "--" + field.name.replace("_", "-"), field.default
+        if isinstance(default, bool):
+            one.add_argument(word, action=argparse.BooleanOptionalAction, default=default)
+        elif isinstance(default, bytes):
+            one.add_argument(word, type=bytes.fromhex, default=default, help="bytes in hexadecimal")
+        elif isinstance(default, int | float | str):
+            one.add_argument(word, type=type(default), default=default, choices=known.get(field.name))
+
+
+def device_of(arguments: argparse.Namespace) -> VirtualDevice:
+    """The device as the words describe it."""
+    kind = KINDS[arguments.kind]
+    device = part(kind, kind.device)
+    if not kind.options:
+        return cast(VirtualDevice, device())
+    options = part(kind, kind.options)
+    given = vars(arguments)
+    chosen = {field.name: given[field.name] for field in dataclasses.fields(options) if field.name in given}
+    return cast(VirtualDevice, device(options(**chosen)))
+
+
 def main() -> int:
     """Play until told to stop; the exit code."""
-    arguments = parser().parse_args()
+    words = sys.argv[1:]
+    arguments = parser(words).parse_args(words)
     try:
         return play(arguments)
     except VirtualReaderFault as fault:
@@ -65,16 +136,22 @@ def play(arguments: argparse.Namespace) -> int:
         ask(arguments.control, {"remove": True})
         sys.stdout.write(json.dumps(ask(arguments.control, {"present": arguments.rows})) + "\n")
         return 0
-    device: VirtualDevice
-    if arguments.kind == "elyctis":
-        device = ElyctisDevice()
+    device, delay_s = device_of(arguments), arguments.delay_ms / 1000
+    if arguments.kind == USB_KIND:
+        from drivers.virtual.usb_bench import UsbBench
+        from drivers.virtual.usb_keyboard import UsbIdentity
+
+        chosen = {key: getattr(arguments, key) for key in ("vendor", "product", "serial")}
+        identity = UsbIdentity(**{key: value for key, value in chosen.items() if value is not None})
+        UsbBench(
+            device, arguments.control, arguments.link, port=arguments.usbip_port, identity=identity, delay_s=delay_s,
+            guard_stdin=arguments.stdin_guard,
+        ).run()
     else:
-        shape = TextShape(arguments.start, arguments.end, arguments.line_end, arguments.pad, arguments.width)
-        device = TextDevice(shape)
-    Bench(
-        device, arguments.link, arguments.control, fragment=arguments.fragment,
-        delay_s=arguments.delay_ms / 1000, guard_stdin=arguments.stdin_guard,
-    ).run()
+        Bench(
+            device, arguments.link, arguments.control, fragment=arguments.fragment, delay_s=delay_s,
+            guard_stdin=arguments.stdin_guard,
+        ).run()
     return 0
 
 

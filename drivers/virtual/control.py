@@ -18,6 +18,7 @@ from typing import Any
 
 ANSWER_LIMIT_S = 30.0
 START_LIMIT_S = 10.0
+USB_KIND = "hid_keyboard"
 
 
 class VirtualReaderFault(Exception):  # noqa: N818 - a fault of the bench, not of a device
@@ -41,7 +42,7 @@ def ask(control: Path, order: dict[str, Any], *, limit_s: float = ANSWER_LIMIT_S
 
 
 class VirtualReader:
-    """A reader of ``kind`` ("elyctis" or "text") whose serial port is ``link``.
+    """A reader of ``kind`` (a driver's name) behind ``link``; ``port`` is what a box is to be configured with.
 
     ``options`` are further command-line words, e.g. ``["--fragment", "7", "--delay-ms", "3"]``. The process
     ends with this one, whatever happens to it.
@@ -70,6 +71,14 @@ class VirtualReader:
                 return self
         self.close()
         raise VirtualReaderFault(f"the virtual {self.kind} reader did not start within {START_LIMIT_S:g} s")
+
+    @property
+    def port(self) -> str:
+        """The port to configure: the link to the serial port, or what the link says of a keyboard shared over USB/IP.
+
+        Raises OSError while a keyboard is unplugged.
+        """
+        return self.link.read_text("ascii").strip() if self.kind == USB_KIND else str(self.link)
 
     def __enter__(self) -> VirtualReader:
         return self.start()
@@ -102,7 +111,7 @@ class VirtualReader:
         ask(self.control, {"remove": True})
 
     def block(self, text: str) -> float | None:
-        """Send a bar code or stripe block (text readers only)."""
+        """Send a bar code or stripe block; None from readers that know zones only."""
         at: float | None = ask(self.control, {"block": text})["at"]
         return at
 
