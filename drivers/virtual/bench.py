@@ -24,7 +24,7 @@ from typing import Any
 
 from drivers.virtual.device import VirtualDevice
 from drivers.virtual.outlet import Job, Outlet, noise, pieces
-from drivers.virtual.port import VirtualPort
+from drivers.virtual.port import DevicePort, VirtualPort
 
 MAX_ORDER_BYTES = 64 * 1024
 MAX_CLIENTS = 8
@@ -54,10 +54,10 @@ class Bench:
 
     def __init__(
         self, device: VirtualDevice, link: Path, control: Path, *, fragment: int = 0, delay_s: float = 0.0,
-        guard_stdin: bool = False,
+        guard_stdin: bool = False, port: DevicePort | None = None,
     ) -> None:
         self._device = device
-        self._port = VirtualPort(link)
+        self._port = port or VirtualPort(link)
         self._control = control
         self._fragment, self._delay_s = fragment, delay_s
         self._guard_stdin = guard_stdin
@@ -79,14 +79,23 @@ class Bench:
         os.set_blocking(wake_write, False)
         signal.set_wakeup_fd(wake_write)
         try:
-            while self._running:
-                self._turn(wake_read)
+            self.serve(wake_read)
         finally:
             signal.set_wakeup_fd(-1)
-            self._outlet.abandon()
-            self._port.unplug()
-            self._listener.close()
-            self._control.unlink(missing_ok=True)
+
+    def serve(self, wake: int) -> None:
+        """The loop itself; ``wake`` is a descriptor that becomes readable when the world has changed."""
+        try:
+            while self._running:
+                self._turn(wake)
+        finally:
+            self._clean()
+
+    def _clean(self) -> None:
+        self._outlet.abandon()
+        self._port.unplug()
+        self._listener.close()
+        self._control.unlink(missing_ok=True)
 
     def _stop(self, *_: object) -> None:
         self._running = False

@@ -10,6 +10,30 @@ import contextlib
 import os
 import tty
 from pathlib import Path
+from typing import Protocol
+
+
+class DevicePort(Protocol):
+    """What a bench needs of any port: see VirtualPort."""
+
+    @property
+    def plugged(self) -> bool:
+        """True while the host can see the port."""
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+
+    def plug(self) -> None:
+        """Appear; harmless when it is plugged already."""
+
+    def unplug(self) -> None:
+        """Vanish."""
+
+    def read(self) -> bytes:
+        """What the host has sent; b"" if nothing."""
+
+    def write(self, data: bytes) -> int:
+        """Bytes the host took."""
 
 
 class VirtualPort:

@@ -1,0 +1,62 @@
+"""Plays one virtual keyboard reader over USB/IP; the same control socket as ``drivers.virtual.bench``.
+
+``link`` is a file with one line, the port's name (``usbip://127.0.0.1:PORT/1-1``), there while it is plugged in.
+Further orders: ``{"stall": true}`` (the endpoint halts until the host clears it), ``{"short": n}`` (the next report
+has only n of its 8 bytes), ``{"late": seconds}`` (everything is said so much later, until ``{"late": 0}``).
+``bytes`` and ``noise`` are raw reports, 8 bytes each. ``at`` is the monotonic second at which the last report was
+handed to the host, or put by to be said late. A report that the host does not ask for within a second is lost,
+and with it the rest of its document.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from drivers.virtual.bench import Answer, Bench
+from drivers.virtual.device import VirtualDevice
+from drivers.virtual.usb_keyboard import UsbIdentity, UsbKeyboard
+from drivers.virtual.usb_share import UsbShare
+
+
+class UsbBench(Bench):
+    """One keyboard on one TCP port of 127.0.0.1 until told to stop.
+
+    ``device`` types; ``port`` 0 takes any free one; ``identity`` is how it shows itself; ``delay_s`` is the pause
+    between reports (10 ms with many real ones).
+    """
+
+    def __init__(
+        self, device: VirtualDevice, control: Path, link: Path, *, port: int = 0, identity: UsbIdentity | None = None,
+        delay_s: float = 0.0, guard_stdin: bool = False,
+    ) -> None:
+        self.share = UsbShare(UsbKeyboard(identity), link, port=port)
+        super().__init__(
+            device, link, control, fragment=8, delay_s=delay_s, guard_stdin=guard_stdin, port=self.share
+        )
+
+    def _obey(self, order: dict[str, Any], answer: Answer) -> None:
+        if "stall" in order:
+            self.share.halt()
+        elif "short" in order:
+            self.share.short = max(0, min(8, int(order["short"])))
+        elif "late" in order:
+            self.share.late_s = max(0.0, min(60.0, float(order["late"])))
+        else:
+            super()._obey(order, answer)
+            return
+        answer({"ok": True})
+
+    def _turn(self, wake: int) -> None:
+        super()._turn(wake)
+        self.share.pump(time.monotonic())
+
+    def _patience(self) -> float:
+        due = self.share.due
+        patience = super()._patience()
+        return patience if due is None else max(0.0, min(patience, due - time.monotonic()))
+
+    def _clean(self) -> None:
+        super()._clean()
+        self.share.close()

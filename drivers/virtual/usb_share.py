@@ -1,0 +1,277 @@
+"""The port of a virtual USB device: a USB/IP server on the loopback address. (Linux, usbip_protocol.rst)
+
+Laws:
+1. It listens on 127.0.0.1 and nowhere else; the device goes to one importer at a time.
+2. A request for reports waits until there is one (that is how a device says "nothing new"); unlinking it takes it
+   back unanswered.
+3. Unplugging ends the connections at once, without a word; the TCP port stays ours, so that plugging in again gives
+   the same name.
+4. Who does not take the answers, or sends nonsense, is cut off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import struct
+import time
+from collections import deque
+from pathlib import Path
+
+from drivers.virtual.usb_keyboard import PACKET, UsbKeyboard
+
+VERSION, DEVLIST, IMPORT = 0x0111, 0x8005, 0x8003
+SUBMIT, UNLINK, SUBMIT_ANSWER, UNLINK_ANSWER = 1, 2, 3, 4
+BUSY, NO_DEVICE = 2, 4
+STALLED, UNLINKED, NO_MEMORY = -32, -104, -12
+BUS_ID, BUS, ADDRESS, LOW_SPEED = "1-1", 1, 2, 1
+MAX_CONNECTIONS, MAX_PARKED, MAX_DATA = 8, 64, 4096
+
+
+class Peer:
+    """One connection: bytes not yet understood, and whether it has imported the device."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.half = b""
+        self.importer = False
+        self.parked: deque[tuple[int, int]] = deque()  # (sequence number, length) of waiting requests
+
+
+class UsbShare:
+    """See drivers.virtual.port.VirtualPort for the calls; ``write`` hands one report to the host."""
+
+    def __init__(self, keyboard: UsbKeyboard, link: Path, *, port: int = 0) -> None:
+        self.keyboard = keyboard
+        self._link = link
+        self._poll = select.epoll()
+        # holds the number while nothing listens; SO_REUSEPORT lets the listener have the same
+        self._holder = bound(port)
+        self.port: int = self._holder.getsockname()[1]
+        self._listener: socket.socket | None = None
+        self._peers: dict[int, Peer] = {}
+        self._from_host = b""
+        self._later: deque[tuple[float, Peer, bytes]] = deque()
+        self.late_s = 0.0   # everything is said so many seconds later
+        self.short: int | None = None  # the next report has only so many bytes
+
+    @property
+    def plugged(self) -> bool:
+        """True while a host can find the device."""
+        return self._listener is not None
+
+    @property
+    def name(self) -> str:
+        """What the host calls this port."""
+        return f"usbip://127.0.0.1:{self.port}/{BUS_ID}"
+
+    @property
+    def due(self) -> float | None:
+        """When the next late answer goes out, in monotonic seconds."""
+        return self._later[0][0] if self._later else None
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._poll.fileno()
+
+    def plug(self) -> None:
+        """Listen, and write the port's name into the link file in one step; harmless when it is plugged already."""
+        if self.plugged:
+            return
+        self.keyboard.reset()
+        self._listener = bound(self.port)
+        self._listener.listen(MAX_CONNECTIONS)
+        self._poll.register(self._listener, select.EPOLLIN)
+        fresh = self._link.with_name(f".{self._link.name}.{os.getpid()}")
+        fresh.write_text(self.name + "\n", "ascii")
+        fresh.replace(self._link)
+
+    def unplug(self) -> None:
+        """Law 3."""
+        self._link.unlink(missing_ok=True)
+        self._later.clear()
+        for peer in list(self._peers.values()):
+            self._drop(peer)
+        if self._listener is not None:
+            self._poll.unregister(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def close(self) -> None:
+        """Unplugged for good."""
+        self.unplug()
+        self._holder.close()
+        self._poll.close()
+
+    def read(self) -> bytes:
+        """Serve what has arrived; returns what the host sent to the keyboard's lights."""
+        for descriptor, _ in self._poll.poll(0):
+            if self._listener is not None and descriptor == self._listener.fileno():
+                self._accept(self._listener)
+            elif descriptor in self._peers:
+                self._hear(self._peers[descriptor])
+        out, self._from_host = self._from_host, b""
+        return out
+
+    def write(self, data: bytes) -> int:
+        """Hand one report (8 bytes) to the host; how many bytes it took, 0 if it does not ask for one."""
+        peer = next((one for one in self._peers.values() if one.parked), None)
+        if peer is None or self.keyboard.halted:
+            return 0
+        number, length = peer.parked.popleft()
+        report = data[:PACKET]
+        packet = report if self.short is None else report[: self.short]
+        self.short = None
+        self._say(peer, answer(SUBMIT_ANSWER, number, 0, packet[:length]))
+        return len(report)
+
+    def halt(self) -> None:
+        """The endpoint stalls until the host clears it."""
+        self.keyboard.halted = True
+        for peer in list(self._peers.values()):
+            while peer.parked:
+                self._say(peer, answer(SUBMIT_ANSWER, peer.parked.popleft()[0], STALLED))
+
+    def pump(self, now: float) -> None:
+        """Say what is due."""
+        while self._later and self._later[0][0] <= now:
+            _, peer, message = self._later.popleft()
+            self._send(peer, message)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        if len(self._peers) >= MAX_CONNECTIONS:
+            connection.close()
+            return
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._peers[connection.fileno()] = Peer(connection)
+        self._poll.register(connection, select.EPOLLIN)
+
+    def _drop(self, peer: Peer) -> None:
+        if self._peers.pop(peer.connection.fileno(), None) is not None:
+            with contextlib.suppress(OSError):
+                self._poll.unregister(peer.connection)
+            peer.parked.clear()
+            peer.connection.close()
+
+    def _hear(self, peer: Peer) -> None:
+        try:
+            data = peer.connection.recv(64 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(peer)
+            return
+        peer.half += data
+        while peer.connection.fileno() in self._peers:
+            size = self._urb(peer) if peer.importer else self._greeting(peer)
+            if not size:
+                return
+            peer.half = peer.half[size:]
+
+    def _greeting(self, peer: Peer) -> int:
+        """One request before the import: its length, 0 while it is not whole."""
+        if len(peer.half) < 8:
+            return 0
+        _version, code, _status = struct.unpack_from(">HHI", peer.half)
+        if code == DEVLIST:
+            interface = bytes((3, 1, 1, 0))
+            self._send(peer, struct.pack(">HHII", VERSION, 5, 0, 1) + self._facts() + interface)
+            return 8
+        if code != IMPORT:
+            self._drop(peer)
+            return 0
+        if len(peer.half) < 40:
+            return 0
+        bus_id = peer.half[8:40].split(b"\0")[0].decode("ascii", "replace")
+        taken = any(one.importer for one in self._peers.values())
+        status = NO_DEVICE if bus_id != BUS_ID else BUSY if taken else 0
+        self._send(peer, struct.pack(">HHI", VERSION, 3, status) + (b"" if status else self._facts()))
+        peer.importer = not status
+        return 40
+
+    def _facts(self) -> bytes:
+        me = self.keyboard.identity
+        return struct.pack(
+            ">256s32sIIIHHHBBBBBB", b"/sys/devices/virtual/usb1/" + BUS_ID.encode(), BUS_ID.encode(), BUS, ADDRESS,
+            LOW_SPEED, me.vendor, me.product, 0x0100, 0, 0, 0, self.keyboard.configuration, 1, 1,
+        )
+
+    def _urb(self, peer: Peer) -> int:
+        """One request of the importer: its length, 0 while it is not whole."""
+        if len(peer.half) < 48:
+            return 0
+        command, number, _device, way, endpoint, _flags, length = struct.unpack_from(">IIIIIIi", peer.half)
+        setup = peer.half[40:48]
+        if command == UNLINK:
+            self._unlink(peer, number, struct.unpack_from(">I", peer.half, 20)[0])
+            return 48
+        size = 48 + (length if way == 0 else 0)
+        if command != SUBMIT or not 0 <= length <= MAX_DATA:
+            self._drop(peer)
+            return 0
+        if len(peer.half) < size:
+            return 0
+        if endpoint == 0:
+            self._control(peer, number, setup, peer.half[48:size])
+        elif self.keyboard.halted or way == 0 or endpoint != 1:
+            self._say(peer, answer(SUBMIT_ANSWER, number, STALLED))
+        elif len(peer.parked) >= MAX_PARKED:
+            self._say(peer, answer(SUBMIT_ANSWER, number, NO_MEMORY))
+        else:
+            peer.parked.append((number, length))
+        return size
+
+    def _control(self, peer: Peer, number: int, setup: bytes, data: bytes) -> None:
+        said = self.keyboard.control(setup, data)
+        if setup[:2] == b"\x21\x09":
+            self._from_host += data[:1]
+        done = 0 if said is None else len(said) if setup[0] & 0x80 else len(data)
+        self._say(peer, answer(SUBMIT_ANSWER, number, STALLED if said is None else 0, said or b"", done))
+
+    def _unlink(self, peer: Peer, number: int, target: int) -> None:
+        waiting = [entry for entry in peer.parked if entry[0] == target]
+        for entry in waiting:
+            peer.parked.remove(entry)
+        self._say(peer, answer(UNLINK_ANSWER, number, UNLINKED if waiting else 0))
+
+    def _say(self, peer: Peer, message: bytes) -> None:
+        if self.late_s or self._later:
+            self._later.append((time.monotonic() + self.late_s, peer, message))
+        else:
+            self._send(peer, message)
+
+    def _send(self, peer: Peer, message: bytes) -> None:
+        try:
+            whole = peer.connection.send(message) == len(message)
+        except OSError:
+            whole = False
+        if not whole:
+            self._drop(peer)
+
+
+def answer(command: int, number: int, status: int, data: bytes = b"", actual: int | None = None) -> bytes:
+    """A 48-byte answer with what follows it."""
+    count = len(data) if actual is None else actual
+    return struct.pack(">IIIIIiiiii8x", command, number, 0, 0, 0, status, count, 0, 0, 0) + data
+
+
+def bound(port: int) -> socket.socket:
+    """A TCP socket on 127.0.0.1:``port`` (0: any free one)."""
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind(("127.0.0.1", port))
+    except OSError:
+        one.close()
+        raise
+    return one
