@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from service_manager import ServiceManager
 
-from edge.systemd import Notifier, from_environment
+from edge.systemd import FIRST_FD, MAX_KEPT, Notifier, from_environment, inherited
 
 
 def ear(address: str) -> socket.socket:
@@ -49,3 +52,76 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with ear(str(tmp_path / "notify")) as sock:
         from_environment().stopping()
         assert sock.recv(64) == b"STOPPING=1"
+
+
+def test_open_files_travel_with_their_name_and_are_let_go_by_it(tmp_path: Path) -> None:
+    with ServiceManager(tmp_path) as manager:
+        notifier = Notifier({"NOTIFY_SOCKET": str(manager.address)})
+        assert notifier.listening
+        reading, writing = os.pipe()
+        notifier.store("pc-1", reading)
+        notifier.store("pc-2", writing, watch=True)
+        notifier.ready("words come in order")
+        manager.until(lambda: any("READY" in words for words in manager.words))
+        os.write(writing, b"x")
+        assert os.read(manager.kept["pc-1"], 8) == b"x"
+        assert set(manager.kept) == {"pc-1", "pc-2"}
+        assert "FDPOLL=0" in manager.words[0]
+        assert "FDPOLL" not in manager.words[1]
+        notifier.forget("pc-1")
+        notifier.forget("never-there")
+        manager.until(lambda: set(manager.kept) == {"pc-2"})
+        for fd in (reading, writing):
+            os.close(fd)
+
+
+def test_the_next_process_inherits_them_by_name_and_passes_them_to_no_child(tmp_path: Path) -> None:
+    script = (
+        "import os, subprocess, sys; from edge.systemd import inherited\n"
+        "got = inherited(os.environ)\n"
+        "print(sorted(got), os.read(got['pc-1'], 9).decode(), any(os.get_inheritable(fd) for fd in got.values()),\n"
+        "      [key for key in os.environ if key.startswith('LISTEN_')], inherited(os.environ))"
+    )
+    with ServiceManager(tmp_path) as manager:
+        notifier = Notifier({"NOTIFY_SOCKET": str(manager.address)})
+        reading, writing = os.pipe()
+        notifier.store("pc-1", reading)
+        notifier.store("pc-2", writing)
+        manager.until(lambda: len(manager.kept) == 2)
+        os.write(writing, b"handed on")
+        done = manager.start([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        out, _ = done.communicate(timeout=15)
+        assert out.decode().split("\n")[0] == "['pc-1', 'pc-2'] handed on False [] {}"
+        for fd in (reading, writing):
+            os.close(fd)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"LISTEN_PID": "1", "LISTEN_FDS": "1"}, {"LISTEN_PID": "4242", "LISTEN_FDS": "many"},
+     {"LISTEN_PID": "4242", "LISTEN_FDS": "-1"}, {"LISTEN_PID": "4242"}],
+    ids=["none", "another's", "no number", "negative", "no count"],
+)
+def test_files_that_are_not_for_this_process_are_left_alone(environ: dict[str, str]) -> None:
+    assert inherited(environ, pid=4242) == {}
+    assert environ == {}
+
+
+def test_a_count_beyond_what_is_open_is_no_error() -> None:
+    script = (
+        "from edge.systemd import inherited; import os\n"
+        "e = {'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '100000', 'LISTEN_FDNAMES': 'a:a'}\n"
+        "os.closerange(3, 64); os.pipe(); os.pipe()\n"
+        "print(inherited(e))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == f"{{'a': {FIRST_FD}, 'unnamed-2': 5, 'unnamed-3': 6}}"
+    assert MAX_KEPT >= 160  # what the unit allows
+
+
+def test_the_unit_keeps_as_much_as_the_pass_through_may_store() -> None:
+    unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
+    from edge.passthrough.sockets import MAX_PCS
+
+    assert f"FileDescriptorStoreMax={16 * (1 + MAX_PCS) + 16}\n" in unit
+    assert "RuntimeDirectoryPreserve=restart\n" in unit
