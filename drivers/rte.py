@@ -100,7 +100,7 @@ class RteCodec(ListeningCodec):
     def tick(self, now: float) -> list[Event]:
         """See Codec; law 2: a frame whose BCC never came."""
         due, held = self.next_timeout, bytes(self.framer.buffer.content)
-        if due is not None and now >= due and self._tail and ENDS.search(held, ROWS_AT) and HEAD.match(held):
+        if due is not None and now >= due and len(held) > ROWS_AT and held[-1] == ETX and HEAD.match(held) and self._tail:
             event = self._judge(held, held[FLAG_AT:-1], bcc_came=False)
             if isinstance(event, RowsRead):
                 self.framer.buffer.drop(len(held))
@@ -127,10 +127,13 @@ class RteCodec(ListeningCodec):
         if len(buffer) < end.end() + self._tail:
             return More(looked=end.start(), begun=True)
         count = end.end() + self._tail
-        event = self._judge(bytes(buffer[:count]), bytes(buffer[FLAG_AT : end.start()]))
-        if event is None:  # its last byte may be the first of the next frame
-            return Broken(count - (self._tail and buffer[count - 1] == SOH), "wrong length or check byte")
-        return Whole(count, event)
+        frame, text = bytes(buffer[:count]), bytes(buffer[FLAG_AT : end.start()])
+        if frame[-1] == SOH and not _bcc_fits(frame, self.shape.bcc, self.shape.bcc_span):
+            # No BCC but the first byte of the next frame: this one was cut off by a byte.
+            count, event = count - 1, self._judge(frame[:-1], text, bcc_came=False)
+        else:
+            event = self._judge(frame, text)
+        return Whole(count, event) if event else Broken(count, "wrong length or check byte")
 
     def _judge(self, frame: bytes, text: bytes, *, bcc_came: bool = True) -> RowsRead | OtherBlock | None:
         """Law 2: the rows, another block, or None if the frame failed a test and is to be dropped."""

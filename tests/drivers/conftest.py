@@ -12,8 +12,12 @@ from dataclasses import dataclass
 import pytest
 
 from drivers.elyctis import ElyctisCodec
+from drivers.est import EstCodec
+from drivers.rte import RteCodec
 from drivers.text import Shape, TextCodec
 from drivers.virtual.elyctis_device import frame, mrz_payload
+from drivers.virtual.est_device import EstDevice, EstOptions
+from drivers.virtual.rte_device import RteDevice
 from drivers.virtual.text_device import TextDevice, TextShape
 
 TD3 = (
@@ -47,6 +51,8 @@ FAMILIES = [
         lambda: TextCodec(Shape(device_start=b"\x1b\x41", device_end=b"\x0d\x0a", row_end="crlf")),
         _outer_bytes, b"\x1b\x41\x02\x03\x0d\x0a",
     ),
+    Family("rte", RteCodec, RteDevice().present, b"\x01OU\x02\x03a\x00"),
+    Family("est", EstCodec, EstDevice(EstOptions(signs=False)).present, b"\x02\x03\r\n"),
 ]
 
 

@@ -108,6 +108,8 @@ def test_truncated_then_silence_then_whole(family, rows):
             continue
         assert codec.tick(1.0 + GAP_S / 2) == []
         given_up = codec.tick(1.0 + SILENCE)
+        if rows_of(given_up):  # only the check byte was cut off (rte)
+            continue
         assert lost([*first, *given_up]) == at, f"cut at {at}"
         assert rows_of(play(codec, sent)) == [rows], f"cut at {at}"
 
@@ -157,7 +159,7 @@ def test_flooded(family, rows):
         count += sum(e.length for e in heard if isinstance(e, OtherBlock))
         assert rows_of(heard) == []
     count += lost(codec.tick(99.0))
-    if family.name != "text-outer":  # there, outer bytes are silently accepted as what they are
+    if family.name not in ("text-outer", "est"):  # there, outer bytes are silently accepted as what they are
         assert count == 768 * 4096
     assert codec.framer.buffer.highest <= BUFFER_CAP
     assert rows_of(play(codec, family.encode(rows))) == [rows]
@@ -175,7 +177,7 @@ def test_what_was_looked_at_is_not_looked_at_again(family, rows):
     sent = bytearray(family.encode(rows))[:60]
     cut = family.codec()._cut
     assert cut(sent, 0) == More(looked=60, begun=True)
-    sent[20] = 0x00 if family.name == "elyctis" else 0x02
+    sent[20] = {"elyctis": 0x00, "rte": 0x03}.get(family.name, 0x02)
     assert cut(sent, 30) == More(looked=60, begun=True)
     assert isinstance(cut(sent, 0), Broken)
 
@@ -192,6 +194,7 @@ def test_the_work_is_linear_in_the_bytes(family, rows):
     """Also for floods made to be expensive, and for single bytes: a bounded number of looks per byte."""
     hostile = [
         family.encode(rows)[:-3], bytes(family.starts), b"\x49\x03\xe8" + b"I" * 999 + b"\x00", b"\x02" * 50,
+        b"\x01a\x00OU\x02", b"\x01a\x00OU\x02" + b"\x01" * 900, b'\x02A:{"a":' * 9,
         b"\x49\x00\x49\x00", b"\x1b" * 30 + b"\x1b\x41", b"I\x00\x02AI\x00\x02", b"\x02" + b"A" * 2000,
     ]
     for pattern in hostile:
@@ -207,6 +210,7 @@ def test_the_work_is_linear_in_the_bytes(family, rows):
 PIECES = [bytes((byte,)) for byte in b"IC\x00\x01\x02\x03\r\nVA\x1b\xff<"]
 PIECES += [b"I\x00", b"I\x00\x02", b"I\x03\xe8", b"C\x00\x01", b"\x1bA\x02", b"\x02\x02", b"ABCDEFG\r"]
 PIECES += [b"\x03\r\n", b"I\x00\x03\r\r\r", b"C\x00\x01\x01"]
+PIECES += [b"\x01a\x00OU\x02", b"\x01\xff\x3fOU\x020", b"\x01a\x00O", b'\x02CameraData:{"data":"', b'"}\x03']
 
 
 def streams(longest: int) -> st.SearchStrategy[bytes]:
