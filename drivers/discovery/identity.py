@@ -5,14 +5,14 @@ Laws:
 2. A serial number counts if no other device of its kind that is plugged in has it and no factory gives it to
    all; otherwise the device is the one that is plugged in *there*.
 3. Several ports of one adapter are several devices: udev's links name interface and port.
-4. A swap is what can be seen of it: another serial number at this place, this serial number at another place,
-   another kind of device. Two devices of one kind without serial numbers are alike; nobody can tell.
+4. A swap is what can be seen of it: another serial number at this place, this serial number at another place.
+   Devices without serial numbers are alike to it: that two of them were exchanged, nobody can tell.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from drivers.api import BadSetting
@@ -99,19 +99,17 @@ def is_default(plugged: Plugged) -> bool:
     )
 
 
-def differs(seen: Plugged, serial: str, path: str, usb: Sequence[str] = ()) -> str:
+def differs(seen: Plugged, serial: str, path: str) -> str:
     """How what is ``seen`` at a port differs from what was set up there; empty if it does not, or nobody can tell.
 
-    ``serial`` and ``path`` are those of edge.toml, ``usb`` the patterns of its profile (``2b78:0005``, ``0c2e:*``);
-    each is compared only where it is not empty. Law 4 says what cannot be noticed.
+    ``serial`` and ``path`` are those of edge.toml, each compared only where it is not empty. Law 4 says what cannot
+    be noticed.
     """
     if serial and seen.serial != serial:
         now = f"serial number {seen.serial}" if seen.serial else "a device without a serial number"
         return f"{now} is plugged in where {serial} was set up"
     if path and path not in (seen.path_id, seen.usb_place):
         return f"it is plugged in at {seen.place or 'an unknown place'}, and was set up at {path}"
-    if usb and seen.vid and not any(fits_usb(pattern, seen) for pattern in usb):
-        return f"a device {seen.usb_id} is plugged in where one of {', '.join(usb)} was set up"
     return ""
 
 
@@ -135,20 +133,28 @@ def names(port: str, plugged: Plugged, resolved: str = "") -> bool:
     return plugged.subsystem == "tty" and bool({port, resolved} & {plugged.node, plugged.by_id, plugged.by_path} - {""})
 
 
-def lines_for(plugged: Plugged, profile: str, identity: Identity, taken: Collection[str] = ()) -> str:
-    """The ``[[reader]]`` lines for edge.toml, with a newline at the end; empty where no name of it stays.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """``text`` for edge.toml, ended by a newline, and the reader's ``name`` in it; empty where no identity stays."""
+
+    name: str = ""
+    text: str = ""
+
+
+def lines_for(plugged: Plugged, profile: str, identity: Identity, taken: Collection[str] = ()) -> Lines:
+    """The ``[[reader]]`` lines for edge.toml.
 
     ``profile`` is the name of its profile, ``taken`` the reader names that edge.toml has already.
     """
     if not identity.port:
-        return ""
+        return Lines()
     name = free_name(profile, taken)
     pairs = [
         ("name", name), ("port", identity.port), ("profile", profile), ("serial", identity.serial),
         ("path", identity.path),
     ]
     text = "".join(f"{key} = {quoted(value)}\n" for key, value in pairs if value)
-    return f"# {plugged.title}, {identity.why}\n[[reader]]\n{text}"
+    return Lines(name, f"# {plugged.title}, {identity.why}\n[[reader]]\n{text}")
 
 
 def free_name(wish: str, taken: Collection[str]) -> str:
