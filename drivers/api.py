@@ -138,6 +138,7 @@ class ReaderStatus:
     firmware: str = ""
     serial: str = ""
     product: str = ""
+    remark: str = ""  # what the device refused or left unanswered when it was set up
 
 
 class PassportReader(Protocol):

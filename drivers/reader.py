@@ -164,7 +164,7 @@ class FramedReader:
             noise_bytes=counters.noise_bytes, last_read_at=last,
             last_read_age_s=None if last is None else max(0.0, self._clock() - last),
             firmware=facts.get("firmware", ""), serial=facts.get("serial", ""),
-            product=facts.get("product", ""),
+            product=facts.get("product", ""), remark=facts.get("remark", ""),
         )
 
     def close(self) -> None:
