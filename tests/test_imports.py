@@ -107,6 +107,10 @@ BESIDE_THE_BOX: dict[str, tuple[str, ...]] = {
     "edge.verbs.record": ("drivers.trace", "drivers.masking", "drivers.named"),
     "edge.verbs.replay": ("drivers.trace", "drivers.masking", "drivers.named", "drivers.replays"),
     "edge.configured": ("drivers.named",),
+    "edge.recording": ("drivers.trace", "drivers.masking", "drivers.named"),
+    "edge.replaying": ("drivers.trace", "drivers.named", "drivers.replays"),
+    # the part of the composition root that makes readers
+    "edge.devices": ("drivers.catalog", "drivers.discovery", "drivers.profiles", "drivers.transport.serial_out"),
 }
 
 

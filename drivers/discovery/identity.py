@@ -5,14 +5,15 @@ Laws:
 2. A serial number counts if no other device of its kind that is plugged in has it and no factory gives it to
    all; otherwise the device is the one that is plugged in *there*.
 3. Several ports of one adapter are several devices: udev's links name interface and port.
-4. A swap is what can be seen of it: another serial number at this place, this serial number at another place.
-   Devices without serial numbers are alike to it: that two of them were exchanged, nobody can tell.
+4. A swap is what can be seen of it: another serial number at this place, this serial number at another place, a device
+   that its profile does not know (unless it is an adapter: what hangs behind one does not say its ids).
+   That two devices of one kind without serial numbers were exchanged, nobody can tell.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from drivers.api import BadSetting
@@ -27,6 +28,8 @@ DEFAULT_SERIALS = frozenset({
     "DEFAULT_STRING", "N/A", "NA", "NONE", "NULL", "SERIAL", "SERIALNUMBER", "SERIAL_NUMBER", "SN", "TEST",
     "UNKNOWN",
 })
+ADAPTERS = frozenset({"0403", "067b", "10c4", "1a86", "110a", "0557", "9710"})  # makers of USB serial adapters:
+# FTDI, Prolific, Silicon Labs, WCH, Moxa, ATEN, MosChip (usb.ids)
 CONTROLLER = re.compile(r"[0-9A-F]{4}:[0-9A-F]{2}:[0-9A-F]{2}\.[0-9A-F]")  # a PCI address: a root hub's "serial"
 IN_A_PORT = re.compile(r"[^\s@\ufffd]+")  # what a serial number may hold to stand in a usb: port
 NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
@@ -99,17 +102,19 @@ def is_default(plugged: Plugged) -> bool:
     )
 
 
-def differs(seen: Plugged, serial: str, path: str) -> str:
+def differs(seen: Plugged, serial: str, path: str, usb: Sequence[str] = ()) -> str:
     """How what is ``seen`` at a port differs from what was set up there; empty if it does not, or nobody can tell.
 
-    ``serial`` and ``path`` are those of edge.toml, each compared only where it is not empty. Law 4 says what cannot
-    be noticed.
+    ``serial`` and ``path`` are those of edge.toml, ``usb`` the ids that its profile knows (``2b78:0005``,
+    ``0c2e:*``); each is compared only where it is not empty. Law 4 says what cannot be noticed.
     """
     if serial and seen.serial != serial:
         now = f"serial number {seen.serial}" if seen.serial else "a device without a serial number"
         return f"{now} is plugged in where {serial} was set up"
     if path and path not in (seen.path_id, seen.usb_place):
         return f"it is plugged in at {seen.place or 'an unknown place'}, and was set up at {path}"
+    if usb and seen.vid and seen.vid not in ADAPTERS and not any(fits_usb(pattern, seen) for pattern in usb):
+        return f"a device {seen.usb_id} is plugged in where {' or '.join(usb)} was set up"
     return ""
 
 
