@@ -7,16 +7,20 @@ Laws:
 3. A verdict leaves on the grid of ``pace_s`` after the read's last byte (docs/adr/0007): what differs
    between a CLEAR and a silent HIT lies before the wait, and what follows treats both alike.
 4. Only this thread changes its passages; readers and the desk put work into ``inbox``.
+5. Rows become documents here, one ``Assembler`` a device; the same document again is answered again and is no new
+   passage (docs/adr/0016). An answer leaves on the grid in either case, and a device's sign says what was shown.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import queue
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -24,12 +28,14 @@ import msgspec
 import structlog
 
 from common.times import rfc3339
-from drivers.api import DocumentRead
-from edge.config import CounterConfig
+from drivers.api import DocumentRead, Feedback, OtherRead
+from edge.config import AssemblyConfig, CounterConfig
+from edge.core.assembly import Assembler, Sheet
 from edge.core.codes import OUTCOME_CODES
 from edge.core.mrz import parse
+from edge.core.repeats import Generations, Passed, Repeats
 from edge.core.screening import Query, Screener, ScreenList
-from edge.core.shown import summary, verdict_message
+from edge.core.shown import again_message, summary, verdict_message
 from edge.core.trusted import ClockState, Trusted
 from edge.core.verdicts import Outcome
 from edge.core.wire import fit_block, passage_body
@@ -37,6 +43,7 @@ from edge.crew import Stopping
 from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError, Recorded
 
 INBOX_SIZE = 64  # reads and requests waiting for one counter
+LOOK_S = 0.5     # between two looks at the stop flag
 
 log = structlog.get_logger("counter")
 
@@ -75,6 +82,18 @@ TRANSITIONS: dict[tuple[Step, Happening], Step] = {
 }
 
 LEADS = frozenset({Outcome.HIT, Outcome.POSSIBLE})
+SIGNS = {
+    Outcome.HIT: Feedback.LEAD,
+    Outcome.POSSIBLE: Feedback.LEAD,
+    Outcome.UNREADABLE: Feedback.RETRY,
+    Outcome.INCOMPLETE: Feedback.GOOD,
+    Outcome.CLEAR: Feedback.GOOD,
+}
+"""What the device that was used is told to do, by the outcome that was shown."""
+
+
+def _no_sign(_device: str, _sign: Feedback) -> None:
+    """For counters whose devices have none."""
 
 
 class Recorder(Protocol):
@@ -116,6 +135,8 @@ class Surroundings:
     alarm: Callable[[str], None]            # tells headquarters, by code
     pace_s: float
     commit_timeout_s: float
+    assembly: AssemblyConfig = field(default_factory=AssemblyConfig)
+    signal: Callable[[str, Feedback], None] = _no_sign  # device, sign; returns at once
 
 
 class Counter:
@@ -125,31 +146,55 @@ class Counter:
         self.name = config.name
         self._direction = config.direction
         self._around = around
-        self.inbox: queue.Queue[DocumentRead | CloseRequest] = queue.Queue(INBOX_SIZE)
+        self.inbox: queue.Queue[DocumentRead | OtherRead | CloseRequest] = queue.Queue(INBOX_SIZE)
+        self._assemblers: defaultdict[str, Assembler] = defaultdict(
+            lambda: Assembler(around.assembly.row_wait_ms / 1000)
+        )
+        self._repeats = Repeats(around.assembly.same_document_s)
         self.passages = 0
+        self.repeats = 0
         self.unrecorded = 0
         self.shown: dict[str, int] = {str(o): 0 for o in Outcome}
 
     def run(self, stopping: Stopping) -> None:
         """Work off the inbox until ``stopping`` is set."""
         while not stopping.is_set():
-            try:
-                work = self.inbox.get(timeout=0.5)
-            except queue.Empty:
-                continue
-            if isinstance(work, DocumentRead):
-                self._pass(work)
-            else:
-                self._close(work)
+            with contextlib.suppress(queue.Empty):
+                self._take(self.inbox.get(timeout=self._patience()))
+            if self.inbox.empty():  # else a read that waits there may be what a held row waits for
+                for device, assembler in self._assemblers.items():
+                    self._pass_all(device, assembler.tick(self._around.mono()))
 
-    def _pass(self, read: DocumentRead) -> None:
+    def _patience(self) -> float:
+        """Seconds until a held row has waited long enough, at most ``LOOK_S``."""
+        dues = [due for assembler in self._assemblers.values() if (due := assembler.due) is not None]
+        return max(0.0, min([LOOK_S, *(due - self._around.mono() for due in dues)]))
+
+    def _take(self, work: DocumentRead | OtherRead | CloseRequest) -> None:
+        if isinstance(work, DocumentRead):
+            self._pass_all(work.device, self._assemblers[work.device].take(work.lines, work.at))
+        elif isinstance(work, CloseRequest):
+            self._close(work)
+        # A bar code or stripe (OtherRead) between two rows changes nothing.
+
+    def _pass_all(self, device: str, sheets: Sequence[Sheet]) -> None:
+        for sheet in sheets:
+            self._around.signal(device, SIGNS[self._pass(sheet)])
+
+    def _pass(self, sheet: Sheet) -> Outcome:
+        """Answer one sheet; the outcome that was shown."""
         around = self._around
         step = Step.READ
         wall = around.wall()
         now = around.now()
         today = (now.time or wall).astimezone(UTC).date()
-        document = parse(read.lines, today=today)
-        verdict = around.screener.screen(Query.of_document(document), around.lists(), now)
+        document = parse(sheet.lines, today=today)
+        query, lists = Query.of_document(document), around.lists()
+        asked: Generations = tuple((one.list_id, one.manifest.generation if one.manifest else None) for one in lists)
+        passed = self._repeats.find(query, asked, sheet.at)
+        if passed is not None:
+            return self._again(passed, sheet.at)
+        verdict = around.screener.screen(query, lists, now)
         step = TRANSITIONS[step, Happening.SCREENED]
         passage = around.passage_id()
         message = verdict_message(
@@ -157,7 +202,7 @@ class Counter:
             counter=self.name, direction=self._direction,
         )
         shown = Outcome(message["outcome"])
-        fields = document.fields
+        fields = document.known
         number_hash = around.number_hash(fields.issuing_state, fields.document_number) if fields else ""
         body = passage_body(
             passage=passage, counter=self.name, direction=self._direction, at=wall, clock=now.state,
@@ -170,10 +215,10 @@ class Counter:
             summary=tuple(summary(verdict)), number_hash=number_hash,
             body=body, block=fit_block(body),
         )
-        self._keep_pace(read.at)
+        self._keep_pace(sheet.at)
         recorded = self._commit(entry)
         step = TRANSITIONS[step, Happening.COMMITTED if recorded else Happening.COMMIT_FAILED]
-        elapsed_ms = round((around.mono() - read.at) * 1000, 1)
+        elapsed_ms = round((around.mono() - sheet.at) * 1000, 1)
         around.publish(msgspec.json.encode({**message, "recorded": recorded, "elapsed_ms": elapsed_ms}))
         step = TRANSITIONS[step, Happening.SHOWN_LEAD if shown in LEADS else Happening.SHOWN_OTHER]
         self.passages += 1
@@ -181,6 +226,19 @@ class Counter:
         log.info(
             "passage", counter=self.name, passage=passage, shown=str(shown), elapsed_ms=elapsed_ms, state=str(step)
         )
+        if recorded and document.format:
+            self._repeats.note(query, asked, message, sheet.at)
+        return shown
+
+    def _again(self, passed: Passed, at: float) -> Outcome:
+        """The document of a passage was presented again: show what was shown, and nothing else happens."""
+        message = again_message(passed.message, at=rfc3339(self._around.wall()), times=passed.times)
+        self._keep_pace(at)
+        elapsed_ms = round((self._around.mono() - at) * 1000, 1)
+        self._around.publish(msgspec.json.encode({**message, "elapsed_ms": elapsed_ms}))
+        self.repeats += 1
+        log.info("again", counter=self.name, passage=message["passage"], shown=message["outcome"], times=passed.times)
+        return Outcome(message["outcome"])
 
     def _keep_pace(self, since: float) -> None:
         pace = self._around.pace_s
@@ -224,6 +282,7 @@ class Counter:
                            "advice": "try again; if it stays so call the technician"})
             return
         TRANSITIONS[Step.AWAITING, Happening.DECIDED]
+        self._repeats.forget(request.passage)
         request.reply({"ok": True, "passage": request.passage})
         self._around.publish(msgspec.json.encode(
             {"type": "closed", "passage": request.passage, "counter": self.name, "outcome": request.code}

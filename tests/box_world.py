@@ -48,6 +48,9 @@ name = "page-1"
 driver = "text"
 port = "page-1.tty"
 
+[assembly]
+same_document_s = 0
+
 [screening]
 required = ["national", "sltd"]
 max_age_days = 3650

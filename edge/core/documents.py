@@ -142,12 +142,26 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What some rows of a zone say while others are missing.
+
+    ``rows`` are their numbers from 1, of a zone that has ``of``; ``layout`` names the format by whose places they
+    were read, which a lone row does not prove. What stands in the missing rows is empty in ``fields``.
+    """
+
+    rows: tuple[int, ...]
+    of: int
+    layout: str
+    fields: PrintedFields
+
+
+@dataclass(frozen=True, slots=True)
 class TravelDocument:
     """Everything that was understood of one zone.
 
     ``format`` is TD1, TD2, TD3, MRVA, MRVB, FRA_ID or None when the lines fit none of them (then
-    ``fields`` is None). ``primary`` and ``secondary`` are the name components; ``truncated`` says
-    that the name field was full, so that more may have been cut.
+    ``fields`` is None, and ``part`` says what single rows of a zone tell). ``primary`` and ``secondary``
+    are the name components; ``truncated`` says that the name field was full, so that more may have been cut.
     """
 
     format: str | None
@@ -161,6 +175,12 @@ class TravelDocument:
     secondary: tuple[str, ...]
     truncated: bool
     long_number_weighting: str | None = None  # "excluded" | "included": the filler at the digit's place
+    part: Part | None = None
+
+    @property
+    def known(self) -> PrintedFields | None:
+        """The fields, or as many of them as an incomplete zone holds; None if no row was recognised."""
+        return self.fields if self.fields is not None else self.part.fields if self.part is not None else None
 
     @property
     def valid(self) -> bool:

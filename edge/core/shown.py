@@ -14,6 +14,7 @@ from edge.core.documents import Finding, Severity, TravelDocument
 from edge.core.verdicts import Coverage, Evidence, Reason, Verdict
 
 MAX_FINDINGS = 12  # lines on the officer's screen
+MAX_ROWS, MAX_ROW = 3, 48  # rows shown of a read that is no whole zone, characters of each
 
 
 def verdict_message(
@@ -29,11 +30,18 @@ def verdict_message(
         "direction": direction,
         "outcome": str(shown.outcome),
         "document": _document(document),
+        "rows": _rows(document),
         "reasons": [_reason(r) for r in shown.reasons],
         "findings": _findings(document.findings),
         "unreadable": list(shown.unreadable),
         "coverage": coverage(shown.coverage),
     }
+
+
+def again_message(verdict: Mapping[str, Any], *, at: str, times: int) -> dict[str, Any]:
+    """The ``again`` message but for ``elapsed_ms``: the document of this verdict message, read ``times`` times."""
+    kept = ("passage", "counter", "direction", "outcome", "document")
+    return {"type": "again", "at": at, "times": times, **{key: verdict[key] for key in kept}}
 
 
 def summary(verdict: Verdict) -> list[dict[str, str | float]]:
@@ -59,7 +67,7 @@ def coverage(asked: Sequence[Coverage]) -> list[dict[str, Any]]:
 
 
 def _document(document: TravelDocument) -> Mapping[str, str]:
-    fields = document.fields
+    fields = document.known
     if fields is None:
         return dict.fromkeys(
             ("format", "issuing_state", "number", "surname", "given_names", "birth_date", "sex", "nationality"), ""
@@ -74,6 +82,16 @@ def _document(document: TravelDocument) -> Mapping[str, str]:
         "sex": fields.sex,
         "nationality": fields.nationality,
     }
+
+
+def _rows(document: TravelDocument) -> dict[str, Any]:
+    """Which rows of how many were read (numbers from 1, empty if not known); their text if they are no whole zone."""
+    if document.format is not None:
+        count = len(document.lines)
+        return {"read": list(range(1, count + 1)), "of": count, "text": []}
+    part = document.part
+    text = [line[:MAX_ROW] for line in document.lines[:MAX_ROWS]]
+    return {"read": list(part.rows) if part else [], "of": part.of if part else 0, "text": text}
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

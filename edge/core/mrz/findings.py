@@ -20,6 +20,7 @@ _E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO
 TABLE: Final[dict[str, tuple[Severity, str, str]]] = {
     # code: (severity, field, message)
     "format": (_E, "", "Neither 3 lines of 30 nor 2 lines of 36 or 44 characters."),
+    "rows_missing": (_E, "", "Not every row of the zone was read; present the document again."),
     "charset": (_E, "", "Only A-Z, 0-9 and < may stand in a zone; from here on other characters do."),
     "document_number": (_E, "document_number", "The check digit does not agree with the document number."),
     "birth_date": (_E, "birth_date", "The check digit does not agree with the birth date."),
@@ -80,6 +81,14 @@ def finding_at(code: str, layout: Layout, offset: int) -> Finding:
     """The finding ``code`` at one character, in the field that covers it."""
     severity, field, message = TABLE[code]
     return Finding(code, severity, field or layout.field_at(offset), *layout.place(offset), message)
+
+
+@cache  # bounded: sets of rows
+def rows_missing(rows: tuple[int, ...], of: int) -> Finding:
+    """The finding ``rows_missing``, naming the rows that were read (numbers from 1) of the zone's ``of``."""
+    severity, field, _ = TABLE["rows_missing"]
+    named = f"Row {rows[0]} of {of} was" if len(rows) == 1 else f"Rows {' and '.join(map(str, rows))} of {of} were"
+    return Finding("rows_missing", severity, field, None, None, f"{named} read: present the document again.")
 
 
 UNFORMATTED: Final = Finding("format", *TABLE["format"][:2], None, None, TABLE["format"][2])

@@ -12,6 +12,8 @@ Laws:
 5. Where the lines fit no format, a line in which a number and its digit stand in their usual places and
    agree still gives a reading, as a look-alike and under no State: one lost character in the other
    line must not hide a wanted document.
+6. A row of a zone that came alone gives the number that it holds, as printed: under the issuing State if the row
+   names it (TD1), else under no State.
 """
 
 from __future__ import annotations
@@ -39,15 +41,15 @@ _ALL: Final = {c: _UNSEEN.get(c, "") + _SEEN.get(c, "") for c in _UNSEEN.keys() 
 
 def readings(document: TravelDocument) -> tuple[NumberReading, ...]:
     """Every plausible number of a document, most likely first; empty if it has no fields or no number."""
-    fields = document.fields
-    if fields is None or document.format is None:
+    fields, layout = document.known, document.format or (document.part.layout if document.part else None)
+    if fields is None or layout is None:
         return _salvaged(document.lines)
     issuers = [_state(fields.issuing_state)]
-    if document.format in ("MRVA", "MRVB") and fields.nationality:
+    if layout in ("MRVA", "MRVB") and fields.nationality and document.format:
         issuers.append(_state(fields.nationality))
     printed = fields.document_number
     bases: list[tuple[str, NumberSource]] = []
-    if _is_long(document):
+    if len(fields.document_number) > _width(layout):
         bases.append((printed, NumberSource.LONG))
         bases.append((printed[:PRINCIPAL_LENGTH], NumberSource.PRINCIPAL))
     else:
@@ -91,12 +93,10 @@ def _salvaged(lines: tuple[str, ...]) -> tuple[NumberReading, ...]:
     return tuple(found.values())
 
 
-def _is_long(document: TravelDocument) -> bool:
-    """True if the printed number is longer than its field: part of it stands in the optional data."""
-    if document.fields is None or document.format is None:
-        return False
-    span = ALL[document.format].document_number
-    return len(document.fields.document_number) > int(span.stop - span.start)
+def _width(layout: str) -> int:
+    """The characters of the number's own field; a longer number goes on in the optional data."""
+    span = ALL[layout].document_number
+    return int(span.stop - span.start)
 
 
 def _add(

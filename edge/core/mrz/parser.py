@@ -1,7 +1,8 @@
 """Lines -> ``TravelDocument``: fields as printed, what they mean, and every doubt.
 
 Laws:
-1. Nothing raises on data. A zone that fits no format gives no fields and one finding, ``format``.
+1. Nothing raises on data. A zone that fits no format gives no fields and one finding, ``format``; where the lines
+   are single rows of one zone, ``rows_missing`` comes before it and ``part`` holds what these rows say.
 2. Fields are given as printed, whatever is wrong with them.
 3. A wrong check digit is a finding, never a refusal: genuine documents carry wrong ones
    (Doc 9303-3 section 7), and screening goes on.
@@ -10,15 +11,17 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
 from edge.core import states
-from edge.core.documents import DateInterval, Finding, PrintedFields, TravelDocument
-from edge.core.mrz import dates, layouts
+from edge.core.documents import DateInterval, Finding, Part, PrintedFields, TravelDocument
+from edge.core.mrz import dates, layouts, rows
 from edge.core.mrz.corrections import propose
 from edge.core.mrz.digits import ALPHABET, digit_of, is_legal, values_of
-from edge.core.mrz.findings import UNFORMATTED, finding, finding_at
+from edge.core.mrz.findings import UNFORMATTED, finding, finding_at, rows_missing
 from edge.core.mrz.layouts import FRA_ID, TD2, Layout
 from edge.core.mrz.name_field import components, first_digit, has_extra_filler, identifiers
 from edge.core.mrz.verify import INCLUDED, Checked, check
@@ -37,6 +40,9 @@ def parse(lines: Sequence[str], *, today: date) -> TravelDocument:
     texts = tuple([line.rstrip("\r\n") for line in lines[: MAX_LINES + 1]])
     layout = layouts.recognise(texts)
     if layout is None:
+        part = _part(texts, today)
+        if part is not None:
+            return part
         kept = tuple(text[:MAX_LINE_LENGTH] for text in texts[:MAX_LINES])
         return TravelDocument(None, kept, None, (UNFORMATTED,), (), None, None, (), (), False)
     zone = "".join(texts)
@@ -46,6 +52,43 @@ def parse(lines: Sequence[str], *, today: date) -> TravelDocument:
     if layout is FRA_ID and checked.failed:
         layout, cut, checked = _french_or_td2(zone, cut, checked, clean)
     return _document(layout, texts, zone=zone, cut=cut, checked=checked, clean=clean, today=today)
+
+
+def _part(texts: tuple[str, ...], today: date) -> TravelDocument | None:
+    """What single rows of one zone say; None if the lines are none, or not of one zone."""
+    if not texts or len(texts) >= rows.ROWS.get(len(texts[0]), 0) or len({len(text) for text in texts}) > 1:
+        return None
+    given = {row.number: index + 1 for index, text in enumerate(texts) if (row := rows.row_of(text)) is not None}
+    found = {number: texts[line - 1] for number, line in given.items()}
+    if len(found) < len(texts):
+        return None
+    layout = rows.layout_of(found, len(texts[0]))
+    checked, zone = rows.check_rows(found, layout)
+    whole = _document(
+        layout, texts, zone=zone, cut=layout.cut(zone), checked=checked, clean=is_legal(zone), today=today
+    )
+    numbers, of = tuple(sorted(found)), layout.line_count
+    there = {
+        name: getattr(whole.fields, name) for name, place in _places(layout).items()
+        if layout.place_of(place)[0] in found
+    }
+    return replace(
+        whole, format=None, fields=None, alternatives=(),
+        findings=(
+            rows_missing(numbers, of), UNFORMATTED,
+            *(replace(f, line=given[f.line]) for f in whole.findings if f.line in given),
+        ),
+        part=Part(numbers, of, layout.format, PrintedFields(**{**dict.fromkeys(_places(layout), ""), **there})),
+    )
+
+
+def _places(layout: Layout) -> dict[str, str]:
+    """Each field of ``PrintedFields``: the span of the layout where it stands."""
+    given = "given_names" if layout is FRA_ID else "name"
+    return {
+        field.name: {"surname": "name", "given_names": given}.get(field.name, field.name)
+        for field in fields_of(PrintedFields)
+    }
 
 
 def _french_or_td2(

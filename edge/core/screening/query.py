@@ -22,6 +22,7 @@ _HARMLESS_FIELDS = frozenset({"sex", "expiry_date", "optional1", "optional2", "d
 _UNASKED = frozenset({"name_missing", "document_number_missing"})
 
 FIELDS = ("surname", "given_names", "birth_date", "sex", "nationality", "document_number", "issuing_state")
+NO_NAME = QueryName(())
 UNKNOWN_FIELD = "unknown_field"  # the doubt about a question with a key that is none of FIELDS
 
 
@@ -44,13 +45,15 @@ class Query:
     @classmethod
     def of_document(cls, document: TravelDocument) -> Query:
         """The question that a read zone puts; never raises."""
-        fields = document.fields
+        fields = document.known
         doubts = tuple(dict.fromkeys(f.code for f in document.findings if _is_doubt(f)))
         if fields is None:
             return cls(readings=document.readings, doubts=doubts or ("format",))
         sex = fields.sex if fields.sex in {"M", "F"} else ""
+        # A name alone cries wolf: of an incomplete zone it is asked by only together with a birth date.
+        by_name = document.part is None or (document.primary and document.birth_date is not None)
         return cls(
-            name=QueryName.of(document.primary, document.secondary, cut=document.truncated),
+            name=QueryName.of(document.primary, document.secondary, cut=document.truncated) if by_name else NO_NAME,
             birth=document.birth_date,
             sex=sex,
             nationality=_code(fields.nationality),

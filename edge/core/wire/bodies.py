@@ -173,7 +173,7 @@ def passage_body(
 
 
 def _document(document: TravelDocument) -> BodyDocument | None:
-    fields = document.fields
+    fields = document.known
     if fields is None:
         return None
     return BodyDocument(

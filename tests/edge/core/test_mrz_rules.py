@@ -332,7 +332,7 @@ class TestReadings:
 
     @pytest.mark.parametrize("spoil", [
         lambda upper, lower: (upper[:-1], lower), lambda upper, lower: (upper + lower,),
-        lambda upper, lower: (lower,), lambda upper, lower: ("", upper, lower),
+        lambda upper, lower: ("", upper, lower), lambda upper, lower: (lower[:-1],),
     ])
     def test_lines_of_no_format_still_give_the_number_as_a_look_alike(self, spoil):
         document = read(spoil(*compose.td3(**PASSPORT)))
