@@ -30,6 +30,7 @@ from drivers.api import (
 )
 from drivers.framing import BUFFER_CAP, Codec, Event, Garbled, OtherBlock, RowsRead
 from drivers.framing import Noise as NoiseBytes
+from drivers.rows import legible
 from drivers.settings import FixedOrders
 from drivers.transport import Transport, present
 
@@ -210,7 +211,7 @@ class FramedReader:
         if isinstance(event, RowsRead):
             self._counters.reads += 1
             self._counters.last_read_at = now
-            self._waiting.append(DocumentRead(self._name, event.rows, event.raw, now))
+            self._waiting.append(DocumentRead(self._name, tuple(map(legible, event.rows)), event.raw, now))
             if self._orders.rearm:
                 self._rearm_due = now
         elif isinstance(event, OtherBlock) and self._may_give_other(now):

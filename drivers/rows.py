@@ -47,6 +47,7 @@ FORMS: dict[int, tuple[str, ...]] = {
 TD1_FIRST = re.compile(r"[ACI][A-Z<][A-Z<]{3}([A-Z0-9<]{9})([0-9])[A-Z0-9<]{15}")
 BOARDING_PASS = re.compile(r"[MS][1-9][A-Z][A-Z /'-]{19}")  # IATA BCBP: format code, legs, name of 20
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1b\x7f-\x9f]")
+ILLEGIBLE = re.compile(r"[^ -~]")
 AIM_ID = re.compile(r"\][A-Za-z][0-9A-Za-z]")              # ISO/IEC 15424: flag, code, modifier
 STRIPE = re.compile(r"[%;+]?B?[0-9]{8,19}[=^]|%[A-Z]")      # ISO/IEC 7813 tracks, with or without sentinel
 
@@ -86,6 +87,11 @@ def is_row(text: str) -> bool:
         return True
     first = TD1_FIRST.fullmatch(text)
     return first is not None and check_digit(first[1]) == int(first[2])
+
+
+def legible(row: str) -> str:
+    """The row with ``?`` for what no zone can hold: controls, and characters beyond ASCII (a flipped bit)."""
+    return row if row.isascii() and row.isprintable() else ILLEGIBLE.sub(UNREADABLE, row)
 
 
 def is_text(data: bytes) -> bool:
