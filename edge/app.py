@@ -5,6 +5,8 @@ Clock, randomness and the environment enter the house here and nowhere else.
 
 from __future__ import annotations
 
+import os
+import queue
 import random
 import secrets
 import signal
@@ -18,24 +20,22 @@ from typing import Any
 
 import structlog
 
-from common.settings import ConfigError
-from drivers.api import DocumentRead, DriverMisuse, OtherRead, PassportReader
-from drivers.catalog import open_reader
 from edge import systemd
 from edge.answers import Answers
 from edge.clock import ClockPolicy, TrustedClock, Word
-from edge.config import Config, ReaderConfig
+from edge.config import Config
 from edge.core import sealing
 from edge.core.screening import Query, prepare
 from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
 from edge.crew import Crew, OnDeath, Pulse
 from edge.desk import Desk
+from edge.devices import Devices, make_readers
 from edge.errors import EXIT_CREW
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
-from edge.readers import ReaderKeeper, ReaderState
+from edge.readers import ReaderState
 from edge.rules import screener
 from edge.state import State, StateError
 from edge.uplink import Box as Speaker
@@ -82,7 +82,7 @@ class Box:
         self.config = config
         # A wrong configuration ends here, before anything is opened.
         recipients, ack_keys = headquarters(config)
-        readers = [(r.name, configured_reader(r)) for r in config.reader]
+        readers = make_readers(config, mono)
         self.crew = Crew()
         self.state_dir = own_folder(Path(config.box.state_dir))
         self.state = State(self.state_dir / "state.sqlite")
@@ -112,7 +112,11 @@ class Box:
         self.answers = Answers(config.box.device, self.journal, self.counters, self._status)
         self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
         self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
-        self.keepers = [self._keeper(name, reader) for name, reader in readers]
+        self.notifier = systemd.from_environment()
+        self.devices = Devices(
+            readers, config.passthrough, inbox_of=self._inbox_of, announce=self._announce, alarm=self._reader_alarm,
+            mono=mono, jitter=random.random, keep=self.notifier, inherited=systemd.inherited(os.environ),
+        )
         self.health = Health(self._parts())
         self.uplink = self._make_uplink(ack_keys)
         self._forgotten = 0  # entries that the journal gave up, as told last
@@ -120,7 +124,7 @@ class Box:
 
     def run(self) -> int:
         """Start the crew, feed the watchdog, stop in order; the exit code."""
-        notifier = systemd.from_environment()
+        notifier = self.notifier
         self._on_signals()
         for notice in self.journal.notices:
             log.error("journal_notice", code=notice.code, advice="read docs/technician.md under that code")
@@ -161,6 +165,7 @@ class Box:
         if self.uplink:
             self.uplink.stop()
         stuck = self.crew.join()
+        self.devices.close()
         self.journal.close()
         self.state.close()
         return dead, stuck
@@ -171,8 +176,7 @@ class Box:
         hire("journal-watch", self._watch_journal)
         for counter in self.counters.values():
             hire(f"counter-{counter.name}", counter.run)
-        for keeper in self.keepers:
-            hire(f"reader-{keeper.name}", keeper.run)
+        self.devices.hire(hire)
         hire("lists", self._watch_lists, OnDeath.RESTART)
         hire("retention", self._expire, OnDeath.RESTART)
         if self.uplink:
@@ -197,19 +201,7 @@ class Box:
             alarm=self._alarm,
             pace_s=self.config.screening.pace_ms / 1000,
             commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
-        )
-
-    def _keeper(self, name: str, reader: PassportReader) -> ReaderKeeper:
-        counter = next(c.name for c in self.config.counter if name in c.readers)
-        inbox = self.counters[counter].inbox
-
-        def deliver(read: DocumentRead | OtherRead) -> None:
-            if isinstance(read, DocumentRead):
-                inbox.put_nowait(read)
-
-        return ReaderKeeper(
-            reader, deliver=deliver, announce=self._announce, jitter=random.random, mono=mono,
-            alarm=lambda code, _reader: self._alarm(code),
+            assembly=self.config.assembly,
         )
 
     def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:
@@ -230,10 +222,13 @@ class Box:
             on_signed_time=self._hear,
         )
 
-    def _alarm(self, code: str) -> None:
+    def _alarm(self, code: str, **detail: str) -> None:
         """Tell headquarters that something needs a person; the log has it in any case."""
         if self.uplink:
-            self.uplink.event(code, {})
+            self.uplink.event(code, detail)
+
+    def _reader_alarm(self, code: str, reader: str) -> None:
+        self._alarm(code, reader=reader)
 
     def _look_for_loss(self) -> None:
         forgotten = self.journal.forgotten
@@ -247,6 +242,9 @@ class Box:
             self._alarm("time_refused")
             log.error("time_refused", reason="headquarters' time leaps too far ahead",
                       advice="compare both clocks; see docs/technician.md, trusted time")
+
+    def _inbox_of(self, reader: str) -> queue.Queue[Any]:
+        return next(self.counters[c.name].inbox for c in self.config.counter if reader in c.readers)
 
     def _announce(self, reader: str, state: ReaderState) -> None:
         import msgspec
@@ -315,18 +313,11 @@ class Box:
         box = self.config.box
         return Parts(
             device=box.device, site=box.site, state_dir=self.state_dir, now=self.clock.now, wall=wall, mono=mono,
-            readers=self.keepers, counters=list(self.counters.values()), lists=lambda: self.lists.lists,
+            readers=self.devices.keepers, passing=self.devices.relay.health,
+            counters=list(self.counters.values()), lists=lambda: self.lists.lists,
             screener=self.screener, journal=self.journal, uplink=lambda: self.uplink,
             restarts=lambda: self.crew.restarts,
         )
-
-
-def configured_reader(config: ReaderConfig) -> PassportReader:
-    """The reader, its port not yet opened; ConfigError if its driver or its settings are wrong."""
-    try:
-        return open_reader(config.driver, config.name, {"port": config.port, **config.settings}, mono)
-    except DriverMisuse as error:
-        raise ConfigError(error.message, advice=error.advice) from error
 
 
 def _boot_id() -> str:

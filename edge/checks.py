@@ -83,12 +83,14 @@ def _keys(config: Config) -> Iterator[Check]:
 
 
 def _readers(config: Config) -> Iterator[Check]:
-    from edge.app import configured_reader
+    from edge.app import mono
+    from edge.devices import make_reader, profiles_of
 
+    profiles = profiles_of(config)
     for reader in config.reader:
         name = f"reader {reader.name}"
         try:
-            configured_reader(reader)
+            make_reader(reader, profiles, mono)
         except BorderpostError as error:  # the box would not start
             yield Check(name, Grade.ERROR, error.message, error.advice)
             continue

@@ -19,6 +19,7 @@ from edge.core.shown import coverage
 from edge.core.trusted import Trusted
 from edge.counter import Counter
 from edge.journal import Journal
+from edge.lifecycle import OPEN
 from edge.readers import ReaderKeeper
 from edge.uplink import Uplink
 
@@ -36,6 +37,7 @@ class Parts:
     wall: Callable[[], datetime]
     mono: Callable[[], float]
     readers: Sequence[ReaderKeeper]
+    passing: Callable[[], Sequence[Mapping[str, object]]]
     counters: Sequence[Counter]
     lists: Callable[[], Sequence[ScreenList]]
     screener: Screener
@@ -65,8 +67,12 @@ class Health:
             "clock": {"state": str(now.state), "time": rfc3339(now.time) if now.time else None},
             "disk_free_mb": _free_mb(p.state_dir),
             "readers": [dict(r.health()) for r in p.readers],
+            "passthrough": [dict(one) for one in p.passing()],
             "counters": [
-                {"name": c.name, "passages": c.passages, "not_recorded": c.unrecorded, "shown": dict(c.shown)}
+                {
+                    "name": c.name, "passages": c.passages, "repeats": c.repeats, "not_recorded": c.unrecorded,
+                    "shown": dict(c.shown),
+                }
                 for c in p.counters
             ],
             "lists": self._lists(now),
@@ -97,7 +103,7 @@ class Health:
             s = self.snapshot()
         except BorderpostError as error:
             return f"not well: {error.message}"
-        ready = sum(r["state"] == "ready" for r in s["readers"])
+        ready = sum(r["state"] in OPEN for r in s["readers"])
         passed = sum(c["passages"] for c in s["counters"])
         return (
             f"{ready}/{len(s['readers'])} readers, {passed} passages, outbox {s['outbox']['pending']}, "

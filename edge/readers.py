@@ -15,11 +15,10 @@ Laws:
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -34,10 +33,11 @@ from drivers.api import (
     ReaderEvent,
     Tier,
 )
+from edge.bell import Bell, Waiting
 from edge.crew import Stopping
 from edge.lifecycle import BACKOFF_MIN_S, STEADY_S, Backoff, ErrorBudget, Happening, LossNews, ReaderState, after
 
-__all__ = ["Bell", "Happening", "ReaderKeeper", "ReaderState"]
+__all__ = ["Happening", "ReaderKeeper", "ReaderState"]
 
 READ_WAIT_S = 0.5      # how long one read may block before the stop flag is looked at
 LOOK_S = 1.0           # between two looks whether something is plugged in
@@ -46,33 +46,6 @@ DELIVER_TRIES = 20     # how often a full inbox is tried...
 DELIVER_PAUSE_S = 0.1  # ...and the pause between: two seconds in all
 
 log = structlog.get_logger("readers")
-
-
-class Waiting(Protocol):
-    """What a keeper sleeps on."""
-
-    def ring(self) -> None:
-        """End the sleep, or the next one; from any thread."""
-
-    def wait(self, timeout_s: float) -> bool:
-        """Sleep at most so long; True if it was rung."""
-
-
-class Bell:
-    """A sleep that another thread can end."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def ring(self) -> None:
-        """See Waiting."""
-        self._event.set()
-
-    def wait(self, timeout_s: float) -> bool:
-        """See Waiting."""
-        rung = self._event.wait(max(0.0, timeout_s))
-        self._event.clear()
-        return rung
 
 
 def nobody(*_: object) -> None:

@@ -11,7 +11,7 @@ import journal_kit
 import memory_lists
 import pytest
 
-from drivers.api import ReaderStatus, Tier
+from drivers.api import Feedback, ReaderStatus, Tier
 from edge.core.screening import Screener
 from edge.core.trusted import Trusted
 from edge.core.verdicts import Outcome
@@ -29,6 +29,15 @@ class Unplugged:
     def open(self) -> None: ...
     def close(self) -> None: ...
     def read(self, timeout_s: float) -> None: ...
+    def signal(self, feedback: Feedback) -> None: ...
+    def power_cycle(self) -> None: ...
+
+    def present(self) -> bool:
+        return False
+
+    @property
+    def reading(self) -> bool:
+        return False
 
     def status(self) -> ReaderStatus:
         return ReaderStatus(name=self.name, driver="text", tier=Tier.VIRTUAL, port="none", open=False)
@@ -45,7 +54,7 @@ class Rig:
         stolen = DocumentEntry(number="S7310442K", issuing_state="UTO")
         self.parts = Parts(
             device="box-1", site="Test crossing", state_dir=folder, now=lambda: self.now, wall=lambda: self.wall,
-            mono=lambda: self.mono, readers=[keeper], counters=[],
+            mono=lambda: self.mono, readers=[keeper], passing=list, counters=[],
             lists=lambda: [memory_lists.memory_list("sltd", documents=[stolen])],
             screener=Screener(required=frozenset({"sltd", "un"}), max_age_seconds=7 * 86400),
             journal=journal, uplink=lambda: None, restarts=lambda: {"lists": 1},
