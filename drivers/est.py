@@ -101,8 +101,9 @@ class EstCodec(ListeningCodec):
             found = DATA.search(text)
             rows = self._rows(found[1]) if found else ()
             return Whole(len(frame), RowsRead(rows, frame)) if is_zone(rows) else Broken(len(frame), "no JSON")
-        fields = value if isinstance(value, dict) else {}
-        stage, data = fields.get("stage"), fields.get("data")
+        if not isinstance(value, dict):
+            return Broken(len(frame), "no JSON object")
+        stage, data = value.get("stage"), value.get("data")
         if kind == SIGN and isinstance(stage, str) and stage in STAGES:
             self._stage_on = STAGES[stage]
             return Whole(len(frame), None)

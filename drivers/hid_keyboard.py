@@ -8,6 +8,7 @@ Laws:
    the order of the report. A report of roll-over (or another error) says nothing about keys and changes nothing.
 3. Enter and Tab end a line, as configured; an empty line is none. A line that may be a row of a zone, or a whole zone
    typed without row ends, is a document; any other is another block.
+   A line of which more than half cannot be read is Garbled: a wrong layout, or no keyboard at all.
 4. Silence ends a line too, because the last row may come without its end: what may be a row is delivered, the rest is
    Garbled (another block, where ``none`` is configured as row end). Silence means that no report differed from the one
    before it: a keyboard may repeat what it said, as often as it likes.
@@ -144,6 +145,8 @@ class HidKeyboardCodec(ListeningCodec):
         rows = _rows(text)
         if rows:
             self._events.append(RowsRead(rows, raw))
+        elif text.count(UNREADABLE) > len(text) / 2:
+            self._events.append(Garbled("not readable in this layout", count))
         elif silent and self._ends:
             self._events.append(Garbled("silence within a line", count))
         else:

@@ -100,7 +100,8 @@ class RteCodec(ListeningCodec):
     def tick(self, now: float) -> list[Event]:
         """See Codec; law 2: a frame whose BCC never came."""
         due, held = self.next_timeout, bytes(self.framer.buffer.content)
-        if due is not None and now >= due and len(held) > ROWS_AT and held[-1] == ETX and HEAD.match(held) and self._tail:
+        lacks_bcc = self._tail and len(held) > ROWS_AT and held[-1] == ETX and HEAD.match(held)
+        if due is not None and now >= due and lacks_bcc:
             event = self._judge(held, held[FLAG_AT:-1], bcc_came=False)
             if isinstance(event, RowsRead):
                 self.framer.buffer.drop(len(held))
