@@ -46,6 +46,8 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
     UNREADABLE  the zone could not be read for certain: read again
     INCOMPLETE  not fully screened: a list is missing or too old
     CLEAR       every list was asked and nothing agreed
+
+    The same document within seconds is one passage: its word is shown again, without a colour behind it.
     """
     from edge import config
     from edge.desk import DeskClient, DeskError
@@ -92,6 +94,8 @@ def show(message: Mapping[str, Any]) -> None:
             click.echo(f"  open: {lead['passage']}  {lead['shown']}  {lead['counter']}  {lead['at']}")
     elif kind == "verdict":
         _verdict(message)
+    elif kind == "again":
+        _again(message)
     elif kind == "closed":
         click.echo(f"  {message['passage']} closed: {message['outcome']}")
     elif kind == "reader":
@@ -118,13 +122,8 @@ def _verdict(message: Mapping[str, Any]) -> None:
         click.secho("   NOT RECORDED: note this traveller by hand and call the technician", fg="red", bold=True)
     if outcome_advice := NEXT[outcome]:
         click.echo(f"   {outcome_advice}")
-    document = message["document"]
-    if document["number"] or document["surname"]:
-        click.echo(
-            f"   {document['format'] or '?'}  {document['issuing_state']} {document['number']}  "
-            f"{document['surname']}, {document['given_names']}  born {document['birth_date']}  "
-            f"{document['sex']}  {document['nationality']}"
-        )
+    _rows(message["rows"])
+    _document(message["document"])
     for reason in message["reasons"]:
         _reason(reason)
     for finding in message["findings"]:
@@ -133,6 +132,38 @@ def _verdict(message: Mapping[str, Any]) -> None:
     click.secho(f"   lists: {ages or 'none'}", dim=True)
     if outcome in ("HIT", "POSSIBLE"):
         click.echo(f"   when it is decided: borderpost close {message['passage']} --outcome CODE")
+
+
+def _again(message: Mapping[str, Any]) -> None:
+    """The same document once more: what was shown still stands, and there is no second passage."""
+    outcome = message["outcome"]
+    colour, shape = LOOKS[outcome]
+    click.echo()
+    click.secho(f" {shape} {outcome} ", fg=colour, bold=True, nl=False)
+    click.echo(
+        f"  {message['counter']} ({message['direction']})  {message['passage']}  the same document, read "
+        f"{message['times']} times: no new passage"
+    )
+    _document(message["document"])
+
+
+def _rows(rows: Mapping[str, Any]) -> None:
+    """What was seen of a zone that was not wholly read, and what to do."""
+    read, of = rows["read"], rows["of"]
+    if rows["text"] and read:
+        named = f"row {read[0]} of {of} was" if len(read) == 1 else f"rows {' and '.join(map(str, read))} of {of} were"
+        click.secho(f"   {named} read: present the document again", bold=True)
+    for text in rows["text"]:
+        click.echo(f"     {text}")
+
+
+def _document(document: Mapping[str, Any]) -> None:
+    if document["number"] or document["surname"]:
+        click.echo(
+            f"   {document['format'] or '?'}  {document['issuing_state']} {document['number']}  "
+            f"{document['surname']}, {document['given_names']}  born {document['birth_date']}  "
+            f"{document['sex']}  {document['nationality']}"
+        )
 
 
 def _reason(reason: Mapping[str, Any]) -> None:
