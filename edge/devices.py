@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from common.settings import ConfigError
-from drivers.api import DocumentRead, DriverMisuse, Feedback, OtherRead, PassportReader
+from drivers.api import DriverMisuse, Feedback, PassportReader
 from drivers.catalog import open_profiled, open_reader
 from drivers.discovery import Monitor, differs, seen_at
 from drivers.profiles import Profiles, load
@@ -31,7 +31,6 @@ from edge.readers import ReaderKeeper, ReaderState
 DEAF_S = 600.0  # between two tries to hear udev
 
 log = structlog.get_logger("devices")
-Read = DocumentRead | OtherRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Devices:
         self.relay = PassThrough(passing, open_line=SerialOut, mono=mono, keep=keep, inherited=inherited)
         self.keepers = [
             ReaderKeeper(
-                one.reader, deliver=_into(inbox_of(one.config.name)), tap=self.relay.emit, announce=announce,
+                one.reader, deliver=inbox_of(one.config.name).put_nowait, tap=self.relay.emit, announce=announce,
                 alarm=alarm, differs=Likeness(one), jitter=jitter, mono=mono,
             )
             for one in made
@@ -156,12 +155,3 @@ class Devices:
                 log.info("hotplug_deaf", reason=said, advice="nothing to do: readers are looked for every second")
             pulse.wait(DEAF_S)
             monitor = Monitor(self.wake)
-
-
-def _into(inbox: queue.Queue[Any]) -> Callable[[Read], None]:
-    def deliver(read: Read) -> None:
-        """Raises queue.Full."""
-        if isinstance(read, DocumentRead):
-            inbox.put_nowait(read)
-
-    return deliver
