@@ -5,6 +5,7 @@ Control: JSON lines over a UNIX stream socket, one answer per order, in order:
 ``{"bytes": "hex"}``, ``{"noise": n, "seed": s, "rate": bytes per second?}``, ``{"unplug": true}``,
 ``{"plug": true}``, ``{"status": true}``, ``{"quit": true}``. Each answer has ``ok``; orders that send have
 ``sent`` (bytes), ``whole`` and ``at`` (monotonic seconds just after the last byte was written, or null).
+``status`` tells ``plugged``, ``unsent`` and, of devices that remember them, the host's last ``orders`` in hexadecimal.
 A document that waits for the host's order is answered when it went out, or after ``wait_s`` (5 s).
 """
 
@@ -178,7 +179,8 @@ class Bench:
             self._plug()
             answer({"ok": True})
         elif "status" in order:
-            answer({"ok": True, "plugged": self._port.plugged, "unsent": self._device.unsent})
+            orders = b"".join(getattr(self._device, "orders", ()))
+            answer({"ok": True, "plugged": self._port.plugged, "unsent": self._device.unsent, "orders": orders.hex()})
         elif "quit" in order:
             self._running = False
             answer({"ok": True})

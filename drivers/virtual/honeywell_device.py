@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 SYN_COMMAND = re.compile(rb"\x16([\x07TU])\r|\x16M\r([ -~]*?[!.])", re.DOTALL)
 HALF = re.compile(rb"\x16(?:[\x07TUM]?|M\r[ -~]{0,256})$")
@@ -37,21 +38,28 @@ REVISION = (
 MAX_ORDERS = 256  # remembered
 
 
-class HoneywellDevice:
-    """The imager. ``presentation``: it always looks, without a trigger. ``separate``: one row at a trigger.
-    ``missing``: the numbers (from 0) of the rows that it never issues. ``before``: identifiers before each read."""
+@dataclass(frozen=True, slots=True)
+class HoneywellOptions:
+    """How this imager is set up, and what it leaves out."""
 
-    def __init__(
-        self, *, presentation: bool = False, separate: bool = False, missing: Collection[int] = (),
-        suffix: bytes = b"\r", before: str = "", rereads: bool = False, unknown: Collection[str] = (),
-    ) -> None:
-        self._presentation, self._separate, self._rereads = presentation, separate, rereads
-        self._missing, self._suffix, self._before = frozenset(missing), suffix, before
-        self._unknown = frozenset(unknown)
+    presentation: bool = False  # it always looks, without a trigger
+    separate: bool = False      # one row at a trigger
+    rereads: bool = False       # a document that still lies there is sent again
+    missing: str = ""           # numbers (from 0) of the rows that it never issues: "02"
+    suffix: bytes = b"\r"       # behind each read
+    before: str = ""            # AIM identifier, code id: before each read
+    unknown: str = ""           # tags that this model does not know: "OCRATS"
+
+
+class HoneywellDevice:
+    """The imager: one document, some bar codes, a menu, a trigger."""
+
+    def __init__(self, options: HoneywellOptions | None = None) -> None:
+        self._options = options or HoneywellOptions()
         self._stored: dict[str, int] = dict(DEFAULTS)  # survives the power
         self._menu: dict[str, int] = dict(DEFAULTS)
         self._half = b""
-        self._looking = presentation
+        self._looking = self._options.presentation
         self._lines: tuple[str, ...] = ()
         self._reads: deque[bytes] = deque(maxlen=16)  # what lies before the imager and is not sent yet
         self._blocks: deque[bytes] = deque(maxlen=16)
@@ -60,7 +68,7 @@ class HoneywellDevice:
 
     def power_on(self) -> bytes:
         """Law 6; what lies before it is new to it."""
-        self._menu, self._half, self._looking = dict(self._stored), b"", self._presentation
+        self._menu, self._half, self._looking = dict(self._stored), b"", self._options.presentation
         self._reads.clear()
         self._lay(self._lines)
         return b""
@@ -96,7 +104,7 @@ class HoneywellDevice:
     def block(self, text: str) -> bytes:
         """Law 5: hold a bar code before it; sent when it looks."""
         if self._menu["ALLENA"]:
-            self._blocks.append(self._before.encode("ascii") + text.encode("utf-8") + self._suffix)
+            self._blocks.append(self._options.before.encode("ascii") + text.encode("utf-8") + self._options.suffix)
         return self._read()
 
     @property
@@ -106,16 +114,16 @@ class HoneywellDevice:
 
     def _lay(self, lines: Sequence[str]) -> None:
         self._lines = tuple(lines)
-        before = self._before.encode("ascii")
-        rows = [row.encode("ascii", "replace") for at, row in enumerate(self._lines) if at not in self._missing]
-        if self._separate:
-            self._reads.extend(before + row + self._suffix for row in rows)
+        options, before = self._options, self._options.before.encode("ascii")
+        rows = [row.encode("ascii", "replace") for at, row in enumerate(self._lines) if str(at) not in options.missing]
+        if options.separate:
+            self._reads.extend(before + row + options.suffix for row in rows)
         elif rows:
-            self._reads.append(before + b"\r".join(rows) + self._suffix)
+            self._reads.append(before + b"\r".join(rows) + options.suffix)
 
     def _read(self) -> bytes:
         """Laws 3 and 4."""
-        out = b""
+        options, out = self._options, b""
         while self._looking:
             queue = self._blocks
             if not queue and self._menu["OCRENA"] and self._menu["OCRATS"] & PASSPORTS:
@@ -123,8 +131,8 @@ class HoneywellDevice:
             if not queue:
                 break
             out += queue.popleft()
-            self._looking = self._presentation
-            if queue is self._reads and not queue and self._rereads and not self._presentation:
+            self._looking = options.presentation
+            if queue is self._reads and not queue and options.rereads and not options.presentation:
                 self._lay(self._lines)
         return out
 
@@ -133,7 +141,7 @@ class HoneywellDevice:
             return self._answer(menu.decode("ascii")) + self._read()
         if order == b"\x07":
             self.beeps += 1
-        elif not self._presentation:
+        elif not self._options.presentation:
             self._looking = order == b"T"
         return self._read()
 
@@ -151,7 +159,7 @@ class HoneywellDevice:
         name, data = text[:6], text[6:]
         if name == "REVINF":
             return "".join(line + "\r\n" for line in REVISION) + name, ACK
-        if name not in TAGS or name in self._unknown:
+        if name not in TAGS or name in self._options.unknown:
             return text, ENQ
         low, high = TAGS[name]
         if data in ("?", "^", "*"):

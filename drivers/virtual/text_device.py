@@ -4,14 +4,17 @@ Laws (facts of the generic family; delimiters differ by vendor and are settings 
 1. A block is ``[start of device] 02 row 0D row 0D [row 0D] 03 [end of device]``.
 2. A missing third row sends no CR.
 3. Bar code and magnetic stripe come framed alike on the same port.
-4. The device takes no orders: it sends when it reads.
+4. The device takes no orders: it sends when it reads. Vendors know some all the same (start, beep, light); what
+   comes is remembered and changes nothing.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MAX_ORDERS = 256  # remembered
 LINE_ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n", "none": b""}
 
 
@@ -31,13 +34,15 @@ class TextDevice:
 
     def __init__(self, shape: TextShape | None = None) -> None:
         self._shape = shape or TextShape()
+        self.orders: deque[bytes] = deque(maxlen=MAX_ORDERS)  # what the host has sent, as it came
 
     def power_on(self) -> bytes:
         """Says nothing."""
         return b""
 
-    def receive(self, data: bytes) -> bytes:  # noqa: ARG002 - law 4
-        """Takes no orders."""
+    def receive(self, data: bytes) -> bytes:
+        """Law 4."""
+        self.orders.append(data)
         return b""
 
     def present(self, lines: Sequence[str]) -> bytes:
