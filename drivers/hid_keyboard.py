@@ -27,7 +27,7 @@ from drivers.api import Clock, Tier
 from drivers.framing import BUFFER_CAP, Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
 from drivers.hid_layouts import ENTER, KEYPAD_ENTER, TAB, UNREADABLE, typed
 from drivers.reader import FramedReader
-from drivers.rows import is_row, is_zone
+from drivers.rows import LIKE_FILLERS, is_row, is_zone
 from drivers.settings import read_settings
 from drivers.transport import LineSettings, Through, Transport, check, directly, open_port
 
@@ -165,7 +165,7 @@ def _rows(text: str) -> tuple[str, ...]:
     width = UNCUT.get(len(text))
     if width:
         rows = tuple(text[at : at + width] for at in range(0, len(text), width))
-        if is_zone(rows) and any(map(is_row, rows)):
+        if text.count("<") >= LIKE_FILLERS and is_zone(rows):
             return rows
     return ()
 

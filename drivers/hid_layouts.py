@@ -1,14 +1,15 @@
 """Which character a key of a USB keyboard types, by layout: us, uk, fr, de.
 
 Sources: usage ids from USB "HID Usage Tables" 1.12, keyboard page 07; characters from the xkeyboard-config symbols us,
-gb, fr and de (basic, with what they include). Where ``<`` is: us 36 with Shift (and 64, as Linux has it), uk 36 with
-Shift, fr and de 64. (64 is the key beside the left Shift; note 3 of the usage tables gives it ``<`` in French and
-German, and backslash in British English.)
+gb, fr and de (basic, with what they include). Where ``<`` is: us and uk 36 with Shift, fr and de 64. (64 is the key
+beside the left Shift; by note 3 of the usage tables it is ``<`` in French and German, a backslash in British English.)
 Laws:
 1. Letters are capitals, with Shift or without: a zone has no others, and whether Caps Lock is on is not known.
 2. A key that types no ASCII character (a letter with an accent, a sign of money) gives ``?``; so does any key with
    Ctrl, Alt, AltGr or GUI held, and any usage that is in no table: a character was meant, and could not be read.
-3. Keys that type nothing on any keyboard (locks, function keys, arrows) give nothing.
+3. US keyboards lack the key 64, and here it gives ``?`` (Linux would make it ``<``): a German reader on a box set to us
+   must not pass for a good one that merely swaps Y and Z in names, which no check digit covers.
+4. Keys that type nothing on any keyboard (locks, function keys, arrows) give nothing.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ ROWS = (
     bytes.fromhex("04 16 07 09 0a 0b 0d 0e 0f 33 34 31"),
     bytes.fromhex("64 1d 1b 06 19 05 11 10 36 37 38"),
 )
-# Four rows without Shift, four with it; one character a key. Dead keys stand as their accent.
+# Four rows without Shift, four with it; one character a key, NUL where there is no key. Dead keys are their accent.
 SYMBOLS: dict[str, tuple[str, ...]] = {
     "us": (
-        "`1234567890-=", "qwertyuiop[]", "asdfghjkl;'\\", "<zxcvbnm,./",
-        "~!@#$%^&*()_+", "QWERTYUIOP{}", "ASDFGHJKL:\"|", ">ZXCVBNM<>?",
+        "`1234567890-=", "qwertyuiop[]", "asdfghjkl;'\\", "\0zxcvbnm,./",
+        "~!@#$%^&*()_+", "QWERTYUIOP{}", "ASDFGHJKL:\"|", "\0ZXCVBNM<>?",
     ),
     "uk": (
         "`1234567890-=", "qwertyuiop[]", "asdfghjkl;'#", "\\zxcvbnm,./",
@@ -60,7 +61,7 @@ def _keys(symbols: tuple[str, ...]) -> dict[tuple[int, bool], str]:
     for shifted, rows in ((False, symbols[:4]), (True, symbols[4:])):
         for usages, characters in zip(ROWS, rows, strict=True):
             for usage, character in zip(usages, characters, strict=True):
-                keys[usage, shifted] = character.upper() if character.isascii() else UNREADABLE
+                keys[usage, shifted] = character.upper() if " " < character <= "~" else UNREADABLE
         keys[SAME_KEY, shifted] = keys[0x31, shifted]
         keys[SPACE, shifted] = " "
         keys |= {(usage, shifted): character for usage, character in KEYPAD.items() if usage != KEYPAD_ENTER}
