@@ -235,7 +235,7 @@ class UsbIpLink:
             if command == UNLINK_ANSWER:
                 self._settle_unlink(number)
                 return
-            request = self._requests.pop(number, None) or self._unlinked.pop(number, None)
+            request = self._requests.get(number) or self._unlinked.get(number)
         if command != SUBMIT_ANSWER or request is None or not 0 <= actual <= request.length:
             raise ValueError("not an answer to anything asked")
         data = self._receive(actual) if request.endpoint & IN and actual else b""
@@ -248,12 +248,15 @@ class UsbIpLink:
         if request is None or request.ended:  # it had been answered before: that answer counts
             return
         request.unlinked = request.ended = True
-        self._unlinked[request.number] = self._requests.pop(request.number)
+        self._requests.pop(request.number, None)
+        self._unlinked[request.number] = request
         while len(self._unlinked) > MAX_UNLINKED:
             del self._unlinked[next(iter(self._unlinked))]
         self._news.notify_all()
 
     def _settle(self, request: Request, status: int, data: bytes, actual: int) -> None:
+        self._requests.pop(request.number, None)
+        self._unlinked.pop(request.number, None)
         pipe = self._pipes.get(request.endpoint) if request.endpoint & 0x0F else None
         if pipe is not None and not status and len(pipe.packets) < MAX_WAITING:
             pipe.packets.append(data)
