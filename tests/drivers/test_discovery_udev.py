@@ -13,7 +13,7 @@ import pytest
 
 from drivers import discovery
 
-WORLD = Path(__file__).with_name("udev_world.py")
+WORLD = Path(__file__).resolve().parents[1] / "udev_world.py"
 
 
 @pytest.fixture(scope="module")
