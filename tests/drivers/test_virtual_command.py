@@ -1,24 +1,151 @@
-"""``python -m drivers.virtual`` says in two lines what it cannot do."""
+"""``python -m drivers.virtual`` plays every kind of reader, and says in two lines what it cannot do."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from drivers.catalog import DRIVERS, open_reader
+from drivers.virtual.__main__ import KINDS, device_of, parser, part
+from drivers.virtual.control import VirtualReader, VirtualReaderFault, ask
+
+ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 10.0
+
+
+def words(kind: str, *more: str) -> list[str]:
+    return [kind, "--link", "link", "--control", "socket", *more]
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "drivers.virtual", *arguments], capture_output=True, text=True, timeout=30, check=False,
+        cwd=folder, env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
 
 @pytest.mark.parametrize(
-    "words",
-    [["present", "--control", "nope", "A", "B"], ["text", "--link", "no/port", "--control", "no/socket"]],
-    ids=["present", "text"],
+    "arguments",
+    [
+        ["present", "--control", "nope", "A", "B"], ["text", "--link", "no/port", "--control", "no/socket"],
+        ["hid_keyboard", "--link", "no/port", "--control", "no/socket"],
+    ],
+    ids=["present", "text", "hid_keyboard"],
 )
-def test_a_path_that_leads_nowhere_is_an_error_with_advice(words: list[str], tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "drivers.virtual", *words], capture_output=True, text=True, timeout=30, check=False,
-        cwd=tmp_path, env={"PYTHONPATH": str(root)},
-    )  # fmt: skip
+def test_a_path_that_leads_nowhere_is_an_error_with_advice(arguments: list[str], tmp_path: Path) -> None:
+    done = run(arguments, tmp_path)
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "next"]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["abacus"], words("text", "--line-end", "tab"), words("hid_keyboard", "--layout", "dvorak"),
+    words("hid_keyboard", "--vendor", "xyz"), words("rte", "--bcc", "crc"), words("elyctis", "--pad", "_"),
+])
+def test_words_that_mean_nothing_are_refused_with_the_usage(arguments: list[str], tmp_path: Path) -> None:
+    done = run(arguments, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
+
+
+def test_there_is_a_device_for_every_driver() -> None:
+    assert set(KINDS) == set(DRIVERS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_option_of_a_device_is_a_word_and_the_defaults_are_its_own(name: str) -> None:
+    kind = KINDS[name]
+    arguments = parser([name]).parse_args(words(name))
+    device = device_of(arguments)
+    assert type(device).__name__ == kind.device
+    if not kind.options:
+        return
+    options = part(kind, kind.options)
+    for field in dataclasses.fields(options):
+        assert getattr(arguments, field.name) == field.default
+
+
+@pytest.mark.parametrize(("name", "word", "value", "field", "expected"), [
+    ("text", "--start", "1b41", "start", b"\x1b\x41"), ("text", "--line-end", "crlf", "line_end", "crlf"),
+    ("rte", "--length-adds", "-3", "length_adds", -3), ("rte", "--bcc", "sum", "bcc", "sum"),
+    ("est", "--type-name", "Visa", "type_name", "Visa"), ("hid_keyboard", "--layout", "fr", "layout", "fr"),
+    ("hid_keyboard", "--glitch-every", "3", "glitch_every", 3),
+])
+def test_what_is_said_reaches_the_device(name: str, word: str, value: str, field: str, expected: object) -> None:
+    device = device_of(parser([name]).parse_args(words(name, f"{word}={value}")))
+    (options,) = [own for own in vars(device).values() if isinstance(own, part(KINDS[name], KINDS[name].options))]
+    assert getattr(options, field) == expected
+
+
+def test_switches_can_be_turned_off() -> None:
+    device = device_of(parser(["est"]).parse_args(words("est", "--no-signs", "--chip")))
+    assert b"PCSign" not in device.present(["A", "B"])
+    assert b"EidlinkResult" in device.present(["A", "B"])
+
+
+# Each in a process of its own, and the driver at the other end ------------------------------------------------
+
+@pytest.mark.parametrize(("kind", "options", "settings"), [
+    ("rte", [], {}),
+    ("rte", ["--bcc", "sum", "--fragment", "7", "--delay-ms", "2"], {"bcc": "sum", "on_bad_bcc": "drop"}),
+    ("rte", ["--bcc", "wrong", "--length-adds", "200"], {}),
+    ("est", [], {}),
+    ("est", ["--plain-line-ends", "--fragment", "7", "--delay-ms", "2"], {}),
+    ("hid_keyboard", [], {}),
+    ("hid_keyboard", ["--layout", "de", "--caps-lock", "--row-end", "tab"], {"layout": "de"}),
+    ("hid_keyboard", ["--layout", "fr", "--rolling", "--row-end", "none"], {"layout": "fr", "row_end": "none"}),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else str(value) if isinstance(value, str) else "")
+def test_a_document_through_the_driver(tmp_path, td3, td1, kind, options, settings):
+    with VirtualReader(tmp_path / "reader", tmp_path / "control", kind, options) as device:
+        reader = open_reader(kind, "north", {"port": device.port, **settings}, time.monotonic)
+        reader.open()
+        try:
+            for zone in (td3, td1):
+                device.present(zone)
+                assert lines(reader, zone) == zone
+            status = reader.status()
+            assert (status.garbled, status.noise_bytes, status.others) == (0, 0, 0)
+        finally:
+            reader.close()
+
+
+def lines(reader, zone) -> tuple[str, ...]:
+    """Rows as they come, until there are as many as the zone has."""
+    rows: tuple[str, ...] = ()
+    limit = time.monotonic() + LIMIT_S
+    while len(rows) < len(zone) and time.monotonic() < limit:
+        event = reader.read(0.2)
+        rows += event.lines if event is not None else ()
+    return rows
+
+
+def test_a_serial_port_is_its_link_and_a_keyboard_is_what_its_link_says(tmp_path):
+    with VirtualReader(tmp_path / "reader", tmp_path / "control", "rte") as device:
+        assert device.port == str(tmp_path / "reader")
+        assert stat.S_ISCHR(Path(device.port).stat().st_mode)
+    with VirtualReader(tmp_path / "keys", tmp_path / "control", "hid_keyboard") as device:
+        assert re.fullmatch(r"usbip://127\.0\.0\.1:[0-9]+/1-1", device.port)
+        device.unplug()
+        with pytest.raises(OSError, match="keys"):
+            assert device.port
+        device.plug()
+        assert device.port.startswith("usbip://")
+
+
+def test_a_keyboard_shows_itself_as_told(tmp_path):
+    options = ["--vendor", "046a", "--product", "0011", "--serial", ""]
+    with VirtualReader(tmp_path / "keys", tmp_path / "control", "hid_keyboard", options) as device:
+        assert ask(tmp_path / "control", {"status": True})["plugged"] is True
+        assert device.present(["A"], wait_s=0.1) is None  # no host took it
+
+
+def test_an_unknown_kind_does_not_start(tmp_path):
+    with pytest.raises(VirtualReaderFault, match="ended with code 2"):
+        VirtualReader(tmp_path / "reader", tmp_path / "control", "abacus").start()
