@@ -1,0 +1,143 @@
+"""``borderpost replay``: a recording through the real daemon."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge.verbs.options import config_option
+
+if TYPE_CHECKING:
+    from drivers.named import NamedDevice
+    from drivers.trace import Trace
+    from edge.replaying import Outcome
+
+MAX_SPEED = 1000.0
+SHOWN = ("outcome", "counter", "elapsed_ms", "recorded")  # of a verdict, what no person can be known by
+
+
+@click.command("replay")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--lists", type=click.Path(path_type=Path, file_okay=False), help="Screen against these generations.")
+@click.option("--reader", "name", default="", help="Read it as this reader of --config does, not as its header says.")
+@config_option
+@click.option("--speed", default="1", metavar="N|max", help="Times as fast; max leaves pauses out.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line for each verdict, then one with the counts.")
+def command(file: Path, lists: Path | None, name: str, config_path: Path, speed: str, as_json: bool) -> None:
+    """Play the recording FILE through a box that is made for it and gone afterwards.
+
+    The box is the real daemon with a virtual reader; verdicts come as a counter would see them, without what
+    was read. At the end stand the counts. If FILE's .expect lies beside it, the counts are compared: exit
+    code 1 when they differ. At a speed other than 1 silences are shorter than they were.
+
+    \b
+    borderpost replay tests/recordings/elyctis/td3.trace --speed max
+    """
+    import msgspec
+
+    from edge import replaying
+    from edge.errors import EXIT_NO
+
+    trace = _trace(file)
+    device = _device(trace, name, config_path)
+    _check_speed(speed)
+    gap = device.settings.get("gap_s", 0.3)
+    wanted = replaying.Wanted(
+        file, device, lists, speed, silence_s=max(0.4, 1.3 * gap) if isinstance(gap, int | float) else 0.4
+    )
+    outcome = replaying.replay(wanted, _Teller(trace, as_json))
+    counts = replaying.counts(outcome)
+    differing = replaying.differences(counts, file.with_suffix(".expect"))
+    if as_json:
+        counts["differs"] = differing
+        click.echo(msgspec.json.encode(counts).decode())
+    else:
+        _summary(counts, differing, outcome)
+    if differing:
+        raise SystemExit(EXIT_NO)
+
+
+def _trace(file: Path) -> Trace:
+    from drivers.trace import BadTrace, read_trace
+    from edge.replaying import ReplayError
+
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            trace = read_trace(lines)
+    except OSError as error:
+        raise ReplayError(f"{file}: {error.strerror}", advice="give a recording of `borderpost record`") from error
+    except BadTrace as error:
+        raise ReplayError(f"{file}: {error.message}", advice=error.advice) from error
+    if not trace.entries:
+        raise ReplayError(f"{file}: holds no bytes", advice="give a recording of `borderpost record`")
+    return trace
+
+
+def _device(trace: Trace, name: str, config_path: Path) -> NamedDevice:
+    from drivers.api import DriverMisuse
+    from drivers.replays import device_of
+    from edge.replaying import ReplayError
+
+    if name:
+        from edge.configured import configured_device
+
+        return configured_device(config_path, name)
+    try:
+        return device_of(trace.provenance)
+    except DriverMisuse as error:
+        raise ReplayError(error.message, advice=error.advice) from error
+
+
+def _check_speed(speed: str) -> None:
+    try:
+        good = speed == "max" or 0 < float(speed) <= MAX_SPEED
+    except ValueError:
+        good = False
+    if not good:
+        raise click.BadParameter(f"give a number above 0 and up to {MAX_SPEED:g}, or max", param_hint="--speed")
+
+
+class _Teller:
+    """Shows what happens as it happens; on a terminal also that something does."""
+
+    def __init__(self, trace: Trace, as_json: bool) -> None:
+        self._seconds = trace.entries[-1].at - trace.entries[0].at
+        self._as_json = as_json
+        self._began = time.monotonic()
+
+    def __call__(self, what: str, message: Mapping[str, Any]) -> None:
+        live = sys.stderr.isatty() and not self._as_json
+        if what == "starting" and live:
+            click.echo("starting a box for this recording", err=True)
+        elif what == "playing" and live:
+            seconds = time.monotonic() - self._began
+            click.echo(f"\r{seconds:4.0f} s of a recording of {self._seconds:.0f} s ", nl=False, err=True)
+        elif what == "verdict":
+            if live:
+                click.echo("\r", nl=False, err=True)
+            self._verdict(message)
+
+    def _verdict(self, message: Mapping[str, Any]) -> None:
+        import msgspec
+
+        shown = {key: message[key] for key in SHOWN} | {"format": message["document"]["format"]}
+        if self._as_json:
+            click.echo(msgspec.json.encode({"type": "verdict", **shown}).decode())
+        else:
+            click.echo(f"{shown['outcome']:11} {shown['format'] or '?':6} {shown['elapsed_ms']:6.0f} ms")
+
+
+def _summary(counts: Mapping[str, Any], differing: list[str], outcome: Outcome) -> None:
+    click.echo(
+        f"{counts['reads']} reads, {counts['verdicts']} verdicts, {counts['others']} other blocks, "
+        f"{counts['garbled']} garbled, {counts['noise_bytes']} bytes of noise"
+    )
+    if outcome.played.get("unanswered") or outcome.played.get("lost"):
+        click.echo("the box wrote less to the device than was recorded, or did not take all: the driver differs")
+    if counts["expected"]:
+        click.echo("as expected" if not differing else f"NOT as expected: {'; '.join(differing)}")
