@@ -1,6 +1,7 @@
-"""Writes docs/commands.md from the commands' own help and docs/configuration.md from the settings' own comments.
+"""Writes docs/commands.md from the commands' own help, docs/configuration.md from the settings' own comments, and the
+table of docs/readers.md from the shipped profiles.
 
-    python docs/pages.py           write both pages
+    python docs/pages.py           write these pages
     python docs/pages.py --check   exit 1 if a page is not what would be written (a test runs this)
 """
 
@@ -17,6 +18,11 @@ import msgspec
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 HELP_WIDTH = 100
+TIERS = {
+    "certified": "The contract of `hil_tests/` has passed on the device itself.",
+    "recorded": "A recording of the real device replays through the driver.",
+    "virtual": "**Unproven**: only our own emulator, written from the source named below, has spoken to the driver.",
+}
 
 
 def commands_page() -> str:
@@ -145,11 +151,39 @@ def _notes(path: Path) -> dict[str, dict[str, str]]:
     return notes
 
 
+def readers_page() -> str:
+    """docs/readers.md with the shipped profiles by tier, and how to set each reader up, between its marks."""
+    from drivers.api import Tier
+    from drivers.profiles import load
+
+    text = (DOCS / "readers.md").read_text(encoding="utf-8")
+    head, begin, rest = text.partition("<!-- profiles: written by docs/pages.py from drivers/profiles_data -->\n")
+    _, end, tail = rest.partition("<!-- profiles: end -->")
+    shipped = list(load().values())
+    parts = []
+    for tier, said in TIERS.items():
+        rows = [
+            f"| `{p.name}` | {p.title} | `{p.driver}` | {', '.join(f'`{usb}`' for usb in p.usb) or 'chosen by hand'} |"
+            for p in shipped if p.tier == Tier(tier)
+        ]
+        heads = ["| profile | reader | driver | known by |", "|---|---|---|---|"]
+        table = "\n".join([*heads, *rows]) if rows else "None yet."
+        parts.append(f"### Tier {tier}\n\n{said}\n\n{table}\n")
+    parts.append("### Setting each up\n")
+    for p in shipped:
+        notes = "".join(f"- {note}\n" for note in p.notes)
+        parts.append(f"**`{p.name}`**, {p.title}. Source: {p.source}.\n\n{notes}")
+    return head + begin + "\n" + "\n".join(parts) + "\n" + end + tail
+
+
 def main() -> int:
-    """Write or check both pages."""
+    """Write or check these pages."""
     os.environ["COLUMNS"] = str(HELP_WIDTH)
     stale = []
-    for name, text in (("commands.md", commands_page()), ("configuration.md", configuration_page())):
+    pages = (
+        ("commands.md", commands_page()), ("configuration.md", configuration_page()), ("readers.md", readers_page())
+    )
+    for name, text in pages:
         path = DOCS / name
         if "--check" in sys.argv[1:]:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -27,7 +27,8 @@ CDC = {
     "ID_SERIAL": "ELYCTIS_ID_BOX_One_IDB1077", "ID_PATH": "pci-0000:00:14.0-usb-0:1.2:1.0",
     "ID_USB_INTERFACE_NUM": "00", "ID_USB_DRIVER": "cdc_acm",
     "DEVLINKS": "/dev/serial/by-path/pci-0000:00:14.0-usbv2-0:1.2:1.0 "
-                "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.2:1.0 /dev/serial/by-id/usb-ELYCTIS_ID_BOX_One_IDB1077-if00",
+                "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.2:1.0 "
+                "/dev/serial/by-id/usb-ELYCTIS_ID_BOX_One_IDB1077-if00",
 }  # fmt: skip
 WEDGE = {
     "SUBSYSTEM": "usb", "DEVTYPE": "usb_device", "DEVNAME": "/dev/bus/usb/001/009", "DEVPATH": f"{PCI}/1-3",

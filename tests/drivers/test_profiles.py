@@ -233,3 +233,11 @@ def test_a_profile_that_is_not_there_is_named_with_its_reason(tmp_path):
         found.find("nobody")
     assert "cute-text" in caught.value.advice
     assert found.find("cute-text") is found["cute-text"]
+
+
+def test_the_example_of_the_page_is_a_profile(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "readers.md").read_text(encoding="utf-8")
+    (tmp_path / "kiosk.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    found = load([tmp_path])
+    assert found.problems == ()
+    assert found["kiosk-x"].settings["signal_lead"] == "1B4207"
