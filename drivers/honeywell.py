@@ -103,13 +103,20 @@ class HoneywellCodec:
         self._out = -1  # which command is out
         self._refused: list[str] = []
         self._unanswered: list[str] = []
+        self._gap_s, self._heard_at = gap_s, 0.0
         self._due: float | None = None
         self._outgoing = b""
 
     @property
     def next_timeout(self) -> float | None:
         """See framing.Codec."""
-        return min((t for t in (self._due, self.framer.next_timeout) if t is not None), default=None)
+        return min((t for t in (self._due, self._silent_at) if t is not None), default=None)
+
+    @property
+    def _silent_at(self) -> float | None:
+        """When the line will have been silent for a gap, as far as that changes anything."""
+        waiting = len(self.framer.buffer) or self._lines.too_long
+        return self._heard_at + self._gap_s if waiting else None
 
     @property
     def reading(self) -> bool:
@@ -122,6 +129,7 @@ class HoneywellCodec:
 
     def feed(self, data: bytes, now: float) -> list[Event]:
         """See framing.Codec."""
+        self._heard_at = now if data else self._heard_at
         events = self.framer.feed(data, now)
         for event in events:
             self._interpret(event, now)
@@ -130,8 +138,7 @@ class HoneywellCodec:
     def tick(self, now: float) -> list[Event]:
         """See framing.Codec."""
         events: list[Event] = []
-        silent = self.framer.next_timeout
-        if silent is not None and now >= silent:
+        if self._silent_at is not None and now >= self._silent_at:
             buffer = self.framer.buffer
             held = self._lines.settle(buffer.content)
             if held is not None and held.event is not None:

@@ -71,19 +71,20 @@ def is_whole(rows: tuple[str, ...]) -> bool:
 class Lines:
     """The cut of this family. ``line_end``: cr, crlf, lf or none; ``code_id``: the vendor's letter before OCR reads.
 
-    While ``asked`` is true, lines "Name: value" are answers about the device and no bar codes.
+    While ``asked`` is true, lines "Name: value" are answers about the device and no bar codes. ``too_long`` is true
+    while a line whose beginning was dropped goes on (law 4).
     """
 
     def __init__(self, line_end: str = "cr", code_id: str = "") -> None:
         self.asked = False
         self._line_end, self._code_id = line_end, code_id
-        self._too_long = False  # the line whose beginning was dropped goes on (law 4)
+        self.too_long = False
 
     def cut(self, buffer: bytearray, looked: int) -> Decision:
         """See framing.Cut. Looks at each byte of a line once, and at those of held rows once per byte that follows."""
-        if self._too_long:
+        if self.too_long:
             end = STOP.search(buffer)
-            self._too_long = end is None
+            self.too_long = end is None
             return Skip(end.end() if end else len(buffer))
         ends = ENDS.match(buffer)
         if ends:
@@ -104,7 +105,7 @@ class Lines:
 
     def settle(self, buffer: bytearray) -> Whole | None:
         """The line is silent: what the buffer holds of reads all the same (laws 2 and 5), or None."""
-        self._too_long = False
+        self.too_long = False
         rows: list[Row] = []
         while True:
             found = self._next(buffer, rows[-1].end if rows else 0, 0, rows)
@@ -129,7 +130,7 @@ class Lines:
             return More(more.looked, begun=bool(rows) or len(buffer) >= SHORTEST_ROW)
         if rows:
             return given(rows, buffer)
-        self._too_long = True
+        self.too_long = True
         return Broken(len(buffer), "longer than any bar code")
 
     def _next(self, buffer: bytearray, start: int, looked: int, rows: list[Row]) -> Row | Decision:
