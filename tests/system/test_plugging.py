@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from plugging import KINDS, Tally, soak, text
+from plugging import FOUR, Tally, soak, text
 
 SECONDS = 20.0
 
@@ -12,7 +12,7 @@ SECONDS = 20.0
 def test_nothing_is_lost_and_nothing_leaks_while_readers_are_plugged_unplugged_and_disturbed() -> None:
     before = structlog.get_config()
     try:
-        found = soak(SECONDS, 11, list(KINDS), lambda _line: None, every_s=0.5)
+        found = soak(SECONDS, 11, FOUR, lambda _line: None, every_s=0.5)
     finally:
         structlog.configure(**before)
     assert found.broken == [], text(found)
