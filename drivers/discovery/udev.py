@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,12 @@ def devices() -> list[Plugged]:
         ) from None
 
 
-def enumerate_devices(context: Any) -> list[Plugged]:
+def enumerate_devices(context: Any, subsystems: Sequence[str] = ("tty", "usb")) -> list[Plugged]:
     """The same for a ``pyudev.Context``."""
     found = []
-    for subsystem, kind in (("tty", {}), ("usb", {"DEVTYPE": "usb_device"})):
-        for device in islice(context.list_devices(subsystem=subsystem, **kind), MAX_DEVICES):
-            one = _plugged(device)
+    for subsystem in subsystems:
+        for device in islice(context.list_devices(subsystem=subsystem), MAX_DEVICES):
+            one = None if "/virtual/" in device.sys_path else _plugged(device)
             if one is not None:
                 found.append(one)
     return sorted(found, key=lambda p: (p.kind == "board", p.usb_place, p.interface, p.node))
@@ -60,7 +60,7 @@ def seen_at(port: str) -> Plugged | None:
     try:
         context = pyudev.Context()
         if port.startswith(USB):
-            matching = [p for p in enumerate_devices(context) if names(port, p)]
+            matching = [p for p in enumerate_devices(context, ("usb",)) if names(port, p)]
             return matching[0] if len(matching) == 1 else None
         if not is_path(port):
             return None
@@ -75,8 +75,6 @@ def _plugged(device: Any) -> Plugged | None:
     """One of pyudev's devices; None when it could be no reader, or vanished while it was looked at."""
     try:
         properties = dict(islice(device.properties.items(), 256))
-        if properties.get("SUBSYSTEM") == "tty" and "/virtual/" in properties.get("DEVPATH", ""):
-            return None
         properties = {**_from_sysfs(device, properties), **properties}
         if properties.get("DEVTYPE") == "usb_device":
             # udev makes underscores of what it does not like; a usb: port is compared with the device's own word
