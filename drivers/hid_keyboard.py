@@ -7,7 +7,7 @@ Laws:
 2. A key types when it goes down: when it is in a report and was not in the one before. Several in one report type in
    the order of the report. A report of roll-over (or another error) says nothing about keys and changes nothing.
 3. Enter and Tab end a line, as configured; an empty line is none. A line that may be a row of a zone, or a whole zone
-   typed without row ends, is a document; any other is another block.
+   typed without row ends, is a document (less an AIM identifier before it); any other is another block.
    A line of which more than half cannot be read is Garbled: a wrong layout, or no keyboard at all.
 4. Silence ends a line too, because the last row may come without its end: what may be a row is delivered, the rest is
    Garbled (another block, where ``none`` is configured as row end). Silence means that no report differed from the one
@@ -27,7 +27,7 @@ from drivers.api import Clock, Tier
 from drivers.framing import BUFFER_CAP, Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
 from drivers.hid_layouts import ENTER, KEYPAD_ENTER, TAB, UNREADABLE, typed
 from drivers.reader import FramedReader
-from drivers.rows import LIKE_FILLERS, is_row, is_zone
+from drivers.rows import LIKE_FILLERS, is_row, is_zone, without_id
 from drivers.settings import read_settings
 from drivers.transport import LineSettings, Through, Transport, check, directly, open_port
 
@@ -160,6 +160,7 @@ class HidKeyboardCodec(ListeningCodec):
 
 def _rows(text: str) -> tuple[str, ...]:
     """Law 3: the row, or the rows of a zone typed in one go; none if it is neither."""
+    text = without_id(text)
     if is_row(text):
         return (text,)
     width = UNCUT.get(len(text))

@@ -163,6 +163,11 @@ def test_a_zone_typed_in_one_go_is_cut_into_its_rows(td3, td1):
     assert rows_of(read(typed("".join(card)) + ENTER)) == card
 
 
+def test_an_aim_identifier_before_a_row_is_no_part_of_it(td3):
+    aim = b"".join(report(usage) + UP for usage in (0x30, 0x12, 0x1E))  # ]O1
+    assert rows_of(read(aim + typed(td3[0]) + ENTER)) == (td3[0],)
+
+
 @pytest.mark.parametrize("code", [
     "5901234123457", "M1ERIKSSON/ANNA       EABC123 ZRHUTO", "HTTPS://EXAMPLE.TEST/PASS", "ABC1234567", "A" * 90,
 ])
