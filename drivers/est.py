@@ -1,6 +1,6 @@
 """EST-100PR kiosk engines: a kind and JSON between STX and ETX, serial, 256000 baud, odd parity.
 
-Source: a published integration of the EST-100PR-NZ (third-party code, confidence medium; readers.md 1.8).
+Source: a published integration of the EST-100PR-NZ (kler.cn/a/443718; third-party code, confidence medium).
 Laws:
 1. A frame is ``02 text 03 0D 0A``; the text is ``Kind:{JSON}``. 02 begins it, 03 ends it and is not waited past,
    another 02 begins it anew; the CR LF behind decide nothing, they are only not noise.
