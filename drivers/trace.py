@@ -71,8 +71,8 @@ class TraceWriter:
         return self._count >= MAX_ENTRIES or self.bytes >= MAX_BYTES
 
     def note(self, direction: str, data: bytes) -> None:
-        """One chunk, now."""
-        if self.full:
+        """One chunk, now; an empty one is none."""
+        if self.full or not data:
             return
         self._count += 1
         self.bytes += len(data)
@@ -134,8 +134,7 @@ class RecordingTransport:
     def read(self, size: int, wait_s: float) -> bytes:
         """See Transport."""
         data = self._inner.read(size, wait_s)
-        if data:
-            self._writer.note(FROM_DEVICE, data)
+        self._writer.note(FROM_DEVICE, data)
         return data
 
     def write(self, data: bytes) -> None:

@@ -16,6 +16,11 @@ settings.register_profile("project", deadline=None, derandomize=True, max_exampl
 settings.load_profile("project")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of single tests; here, because pytest looks for them at the root alone."""
+    parser.addoption("--rebuild-expectations", action="store_true", help="write tests/recordings/*/*.expect anew")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run what takes whole processes last, so that a plain mistake shows first."""
     items.sort(key=lambda item: "/system/" in str(item.path))
