@@ -12,6 +12,8 @@ Laws:
    after a quiet while, because a reader on a UART may lose its power without our port noticing.
 4. A document that broke off on the way is asked for: the device believes that it has sent it.
 5. One 00 flushes a command that the device has half received; it goes before the first and each repeat.
+6. No command for a light or a beeper is known, and an unknown one might change the mode of the device: so signs are
+   not given, and there are no settings for orders of the vendor's.
 """
 
 from __future__ import annotations
@@ -150,8 +152,8 @@ class ElyctisCodec:
 
     @property
     def reading(self) -> bool:
-        """See framing.Codec."""
-        return self.framer.reading
+        """See framing.Codec: a document, not an echo or an answer about the device."""
+        return self.framer.reading and self.framer.buffer.content.startswith(bytes((MRZ,)))
 
     def start(self, now: float) -> None:
         """See framing.Codec."""
@@ -179,7 +181,7 @@ class ElyctisCodec:
         return out
 
     def signal(self, feedback: Feedback) -> None:
-        """See framing.Codec; the command set names no beeper and no light."""
+        """See framing.Codec; law 6."""
 
     def _interpret(self, event: Event, now: float) -> None:
         if isinstance(event, RowsRead):

@@ -9,8 +9,9 @@ Laws:
    the next waits for its answer, at most ``reply_s``. A refused or unanswered one is noted and never fatal.
 3. The dialogue is the table TRANSITIONS and nothing else; every trigger is answered in every state.
 4. An imager in trigger mode looks until it has read one thing: a row, a zone, a bar code. Rows of an incomplete zone
-   start it again at once, for the others are still missing; a whole zone or a bar code after ``pause_s``, else it
-   would read (and beep) what still lies there without end; quiet after ``rearm_s``, for it gives up by itself.
+   and a read that broke off start it again at once, for something is still missing; a whole zone or a bar code after
+   ``pause_s``, else it would read (and beep) what still lies there without end; quiet after ``rearm_s``, for it gives
+   up by itself.
 5. An imager that answered nothing when it was set up may have been switched off: when quiet it is set up again.
 """
 
@@ -24,7 +25,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from drivers.api import Clock, Feedback, Tier
-from drivers.framing import GAP_S, Event, Framer, Info, OtherBlock, RowsRead
+from drivers.framing import GAP_S, Event, Framer, Garbled, Info, OtherBlock, RowsRead
 from drivers.honeywell_lines import ACK, COLON, ENQ, Lines, is_whole
 from drivers.reader import FramedReader
 from drivers.settings import FixedOrders, HexBytes, Port, read_settings
@@ -55,7 +56,7 @@ class Trigger(enum.Enum):
     ANSWERED = enum.auto()      # the command that is out is done with, and another follows
     ALL_ANSWERED = enum.auto()  # it was the last
     WHOLE = enum.auto()         # a whole zone or a bar code was read
-    PART = enum.auto()          # some rows of a zone were read
+    PART = enum.auto()          # some rows of a zone were read, or a read broke off
     QUIET = enum.auto()         # the patience of this state is over
     STALE = enum.auto()         # the same, and what was set up may be lost
 
@@ -147,6 +148,8 @@ class HoneywellCodec:
             events += self.framer.tick(now)
         for event in events:
             self._interpret(event, now)
+            if isinstance(event, Garbled):  # it believes that it has read something
+                self._step(Trigger.PART, now)
         if self._due is not None and now >= self._due:
             self._time_is_over(now)
         return events

@@ -200,3 +200,14 @@ def test_impossible_lengths_and_payloads_are_noise(sent):
 def test_text_that_is_no_rows_is_garbled(payload):
     (event,) = ElyctisCodec().feed(b"I\x00" + bytes((len(payload),)) + payload, 0.0)
     assert event == Garbled("no rows ended by CR", 3 + len(payload))
+
+
+def test_only_a_document_counts_as_reading(line, td3):
+    line.codec.start(0.0)
+    line.codec.feed(b"V\x00\x08OCR", 0.0)
+    assert line.codec.reading is False
+    codec = ElyctisCodec()
+    codec.feed(frame(0x49, mrz_payload(td3))[:20], 0.0)
+    assert codec.reading is True
+    assert [type(event) for event in codec.tick(9.0)] == [Garbled]
+    assert codec.reading is False

@@ -188,6 +188,15 @@ def test_missing_rows_hold_the_others_back_for_a_gap_at_most(missing):
     assert line.codec.state is State.WATCH
 
 
+def test_a_read_that_broke_off_starts_it_again():
+    line = opened()
+    line.orders.clear()
+    line.settle(line.device.present(TD3)[:20])
+    line.later(GAP_S)
+    assert line.events[-1] == Garbled("silence within a frame", 20)
+    assert line.orders == [TRIGGER_ON]
+
+
 def test_a_bar_code_on_the_same_port():
     line = opened()
     line.settle(line.device.block(PASS))

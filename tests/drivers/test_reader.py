@@ -6,9 +6,9 @@ from collections import deque
 
 import pytest
 
-from drivers.api import DeviceGone, DocumentRead, Noise, Tier
+from drivers.api import DeviceGone, DocumentRead, Noise, OtherRead, Tier
 from drivers.elyctis import ElyctisCodec
-from drivers.reader import REST_S, FramedReader
+from drivers.reader import OTHERS_AT_ONCE, OTHERS_PER_S, REST_S, FramedReader
 from drivers.text import TextCodec
 from drivers.virtual.elyctis_device import frame, mrz_payload
 from drivers.virtual.text_device import TextDevice
@@ -155,3 +155,52 @@ def test_counters_survive_reopening(td3):
     reader.open()
     status = reader.status()
     assert (status.reads, status.noise_bytes, status.open) == (1, 2, True)
+
+
+def bar_code(at: int) -> bytes:
+    return f"\x02CODE{at:09d}\r\x03".encode()
+
+
+def test_other_blocks_are_given_on_as_they_came():
+    reader = reader_on(Script(bar_code(1), bar_code(2) + bar_code(3)), TextCodec)
+    given = [reader.read(1), reader.read(1), reader.read(1)]
+    assert given == [OtherRead("north", bar_code(1), 0.001), *(OtherRead("north", bar_code(n), 0.002) for n in (2, 3))]
+    assert reader.status().others == 3
+
+
+def test_a_flood_of_other_blocks_is_counted_and_a_few_are_given_on(td3):
+    blocks = [bar_code(at) for at in range(1000)]
+    script = Script(*blocks, TextDevice().present(td3))
+    reader = reader_on(script, TextCodec)
+    events = []
+    while script.reads or not isinstance(events[-1], DocumentRead):
+        events.append(reader.read(1.0))
+    others = [event for event in events if isinstance(event, OtherRead)]
+    assert others[: int(OTHERS_AT_ONCE)] == [OtherRead("north", blocks[at], others[at].at) for at in range(8)]
+    assert len(others) <= OTHERS_AT_ONCE + OTHERS_PER_S * script.now + 1
+    assert reader.status().others == 1000
+    assert events[-1].lines == td3
+    assert script.rests  # and it rests between them as with any noise
+
+
+def test_a_second_of_quiet_lets_further_blocks_through():
+    script = Script(b"".join(map(bar_code, range(20))))
+    reader = reader_on(script, TextCodec)
+    given = [reader.read(0.0) for _ in range(9)]
+    assert [type(event) for event in given] == [OtherRead] * 8 + [type(None)]
+    script.now += 1.0
+    script.reads.append(b"".join(map(bar_code, range(20, 40))))
+    later = [reader.read(0.0) for _ in range(5)]
+    assert [event.raw for event in later[:4]] == [bar_code(at) for at in range(20, 24)]
+    assert later[4] is None
+
+
+class Setup(TextCodec):
+    """A codec whose device has refused something."""
+
+    def start(self, now: float) -> None:
+        self.facts["remark"] = "refused: x"
+
+
+def test_what_the_device_refused_is_in_the_status():
+    assert reader_on(Script(), Setup).status().remark == "refused: x"
