@@ -135,8 +135,9 @@ class Crew:
 
     def join(self) -> tuple[str, ...]:
         """Wait for all threads; the names of those that did not end in time."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         for thread in self._threads:
-            thread.join(STOP_TIMEOUT_S / max(1, len(self._threads)))
+            thread.join(max(0.0, deadline - time.monotonic()))
         return tuple(t.name for t in self._threads if t.is_alive())
 
     def _run(self, member: Member) -> None:

@@ -139,10 +139,11 @@ class ErrorBudget:
         self._noise_at = now
         self._garbled.extend([now] * min(garbled, BUDGET_FRAMES))
 
-    def spent(self, now: float) -> bool:
-        """True if the device is to be switched off and on now, and may be."""
+    def spent(self, now: float, reading: bool) -> bool:
+        """True if the device is to be switched off and on now, and may be; ``reading``: a frame has begun."""
         many = len(self._garbled) == BUDGET_FRAMES and now - self._garbled[0] <= BUDGET_S + QUIET_S
-        silent, babbling = now - self._noise_at >= QUIET_S, now - self._quiet_at >= BABBLE_S
+        silent = now - self._noise_at >= QUIET_S and not reading
+        babbling = now - self._quiet_at >= BABBLE_S
         return many and (silent or babbling) and self.may_cycle(now)
 
     def may_cycle(self, now: float) -> bool:

@@ -242,7 +242,7 @@ class ReaderKeeper:
             self._fault_told = False
         if self._reader.status().serial != self._own_serial:
             self._identify()
-        if self._budget.spent(now):
+        if self._budget.spent(now, self._reader.reading):
             self._problem = (
                 "many garbled frames and no good read", "clean its window, check its cable, and its speed in edge.toml"
             )

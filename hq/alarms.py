@@ -21,6 +21,9 @@ ADVICE = {
     "journal_set_aside": "the post's journal was damaged: fetch the file that was set aside, check its disk",
     "not_recorded": "the post's disk is slow, full or failing: its officer noted the traveller by hand; see its doctor",
     "time_refused": "headquarters' clock and the post's last trusted time are over 30 days apart: compare both",
+    "reader_lost": "a reader has been away for a minute: ask the post to look at its cable, then run its doctor",
+    "reader_swapped": "another device stands where a reader was set up: plug each where it belongs, or set it up anew",
+    "read_dropped": "a counter did not take what a reader read: restart the post's box, and report it with its log",
     "entries_forgotten": "the post's disk refused entries until its memory was full: replace the disk",
 }
 UNKNOWN = "ask the post's technician to run `borderpost doctor`"

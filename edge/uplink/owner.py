@@ -116,11 +116,12 @@ class Uplink:
         self.wake()
 
     def event(self, code: str, detail: Mapping[str, str | int]) -> None:
-        """Tell headquarters something by code, without personal data; one code at most once a minute."""
+        """Tell headquarters something by code, without personal data; one code of one reader at most once a minute."""
         now = self._mono()
-        if now - self._told.get(code, -EVENT_REPEAT_S) < EVENT_REPEAT_S:
+        what = f"{code} {detail.get('reader', '')}"  # a hub that is pulled out takes several readers along
+        if now - self._told.get(what, -EVENT_REPEAT_S) < EVENT_REPEAT_S:
             return
-        self._told[code] = now
+        self._told[what] = now
         at, clock = self._box.stamp()
         self._events.append((code, dict(detail), at, clock))
         self.wake()
