@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "write-a-driver.md"
 COPIED = ("drivers", "hil_tests", "tests", "common", "edge", "hq", "demo", "provisioning", "pyproject.toml")
 STEP = re.compile(
-    r"^`(?P<path>[^`]+)`, (?:(?P<new>a new file)|(?P<where>below|above) `(?P<line>[^`]+)`):\n\n```python\n(?P<code>.*?)```$",
+    r"^`(?P<path>[^`]+)`, (?:(?P<new>a new file)|(?P<where>below|above) `(?P<line>[^`]+)`):\n\n"
+    r"```python\n(?P<code>.*?)```$",
     re.MULTILINE | re.DOTALL,
 )
 COMMAND = re.compile(r"^\$ (.+)$", re.MULTILINE)
@@ -74,7 +75,7 @@ def test_the_command_does_what_the_page_says(built: Path, command: str):
 
 
 def test_what_was_built_is_the_copys_own(built: Path):
-    code = "import drivers.newland, drivers.catalog; print(drivers.newland.__file__, 'newland' in drivers.catalog.DRIVERS)"
+    code = "import drivers.newland as n, drivers.catalog as c; print(n.__file__, 'newland' in c.DRIVERS)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=built, env={**os.environ, "PYTHONPATH": str(built)}, capture_output=True,
         text=True, timeout=30, check=True,
