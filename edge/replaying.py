@@ -1,4 +1,4 @@
-"""A recording played through the real daemon: its own process, a pty, a box that lives for this one replay.
+"""A recording played through the real daemon: its own process, a port of its own (a pty; USB/IP for a keyboard).
 
 Laws:
 1. The box is `borderpost run` itself with a configuration of its own: keys made on the spot, no uplink, its state
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.named import NamedDevice
+from drivers.virtual.control import USB_KIND
 from edge.core import sealing
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
@@ -60,7 +61,7 @@ class Wanted:
     device: NamedDevice
     lists: Path | None = None
     speed: str = "1"
-    silence_s: float = 0.4
+    silence_s: float = 0.25  # at speed max: shorter pauses are left out
 
 
 def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Outcome:
@@ -73,8 +74,8 @@ def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Ou
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         news: queue.Queue[Told] = queue.Queue(maxsize=100_000)
         player = _start(stack, _player_words(wanted, folder), news, "player")
-        _next(news, "player", "ready", "the player did not make its port", START_S)
-        _write_config(wanted, folder)
+        port = _next(news, "player", "ready", "the player did not make its port", START_S)
+        _write_config(wanted, folder, port)
         tell("starting", {})
         desks = stack.enter_context(ExitStack())  # closed after the box has ended: until then a thread reads there
         box = _start(stack, _python("from edge.cli import main; main()", "run", "--config", str(folder / "edge.toml")),
@@ -121,6 +122,7 @@ def _player_words(wanted: Wanted, folder: Path) -> list[str]:
     return _python(
         "import sys; from drivers.virtual.player import main; sys.exit(main())", str(wanted.recording),
         "--link", str(folder / "reader"), "--speed", wanted.speed, "--silence", str(wanted.silence_s),
+        *(["--usb"] if wanted.device.driver == USB_KIND else []),
     )
 
 
@@ -220,7 +222,7 @@ def _last_words(folder: Path) -> str:
 
 # -- the box -----------------------------------------------------------------------------------------
 
-def _write_config(wanted: Wanted, folder: Path) -> None:
+def _write_config(wanted: Wanted, folder: Path, port: str) -> None:
     """Law 1. JSON texts are TOML texts too."""
     device = wanted.device
     settings = {key: value for key, value in device.settings.items() if key != "port"}
@@ -231,7 +233,7 @@ def _write_config(wanted: Wanted, folder: Path) -> None:
         "[box]", 'device = "replay-box"', 'site = "Replay"', f"state_dir = {quoted(str(folder / 'state'))}",
         f"lists_dir = {quoted(str(lists))}", f"socket = {quoted(str(folder / 'counter.sock'))}",
         "[[counter]]", 'name = "replay"', 'direction = "entry"', f'readers = ["{READER}"]',
-        "[[reader]]", f'name = "{READER}"', f"port = {quoted(str(folder / 'reader'))}",
+        "[[reader]]", f'name = "{READER}"', f"port = {quoted(port)}",
         f"driver = {quoted(device.driver)}", "[reader.settings]",
         *(f"{key} = {quoted(value)}" for key, value in settings.items()),
         "[screening]", "required = []", "max_age_days = 3650", "pace_ms = 0",

@@ -1,15 +1,16 @@
 """``python -m drivers.virtual.player RECORDING --link PATH``: a recording that plays its device on a pty.
 
-One process, driven over its standard input and output, one JSON line each: it says ``{"ready": true}`` when the
-port is there; ``{"play": true}`` begins; ``{"played": …}`` comes when the last byte has gone out. The end of
-standard input ends it, and the port with it.
+With ``--usb`` it plays a keyboard over USB/IP instead: the recording's bytes are its reports. One process, driven
+over its standard input and output, one JSON line each: it says ``{"ready": PORT}`` when the port PORT is there;
+``{"play": true}`` begins; ``{"played": …}`` comes when the last byte has gone out. The end of standard input ends
+it, and the port with it.
 
 Laws:
 1. A chunk goes out when it came in the recording (divided by the speed), and never before the host has written as
    much as had been written before it; a host that writes less is waited for ``PATIENCE_S``, then it is said.
 2. The clock begins with the host's first byte if the recording begins with one, else with ``play``.
-3. At speed ``max`` pauses are cut to ``--silence`` seconds, and shorter ones left out: a silence that ended a frame
-   still ends it.
+3. At speed ``max`` pauses under ``--silence`` seconds are left out and those over LONGEST_S cut to it: a silence that
+   ended a frame or a document still ends it.
 4. It reads the recording's text by itself: it is the device side, and shares no code with the drivers.
 """
 
@@ -27,11 +28,15 @@ from pathlib import Path
 from typing import Any
 
 from drivers.virtual.port import VirtualPort
+from drivers.virtual.usb_keyboard import UsbKeyboard
+from drivers.virtual.usb_share import UsbShare
 
 PATIENCE_S = 60.0      # recorded seconds that a host may be late with what it writes
 LEAST_PATIENCE_S = 2.0  # real seconds
 MAX_ENTRIES = 100_000
+LONGEST_S = 2.0        # rows that come one at a time are waited for 1.5 s
 STALL_S = 5.0          # a line that takes no byte for so long has nobody at its end
+RETRY_S = 0.001        # between two tries of a line that is full, or of a host that asks for no report
 
 Entry = tuple[float, str, bytes]
 
@@ -54,14 +59,14 @@ def cut_pauses(entries: list[Entry], silence_s: float) -> Iterator[Entry]:
     now, before = 0.0, entries[0][0] if entries else 0.0
     for at, direction, data in entries:
         pause, before = at - before, at
-        now += silence_s if pause >= silence_s else 0.0
+        now += min(pause, LONGEST_S) if pause >= silence_s else 0.0
         yield now, direction, data
 
 
 class Player:
     """One recording on one port."""
 
-    def __init__(self, entries: list[Entry], port: VirtualPort, speed: float) -> None:
+    def __init__(self, entries: list[Entry], port: VirtualPort | UsbShare, speed: float) -> None:
         self._entries, self._port, self._speed = entries, port, speed
         self.host_bytes = 0    # written by the host so far
         self.due_bytes = 0     # written by the recorded host so far
@@ -129,7 +134,7 @@ class Player:
             self.sent += taken
             data = data[taken:]
             if data:
-                select.select([], [self._port.fileno()], [], 0.05)
+                time.sleep(RETRY_S)
                 self.heard(len(self._port.read()))
         self.lost += len(data)
 
@@ -141,9 +146,9 @@ class Player:
         }
 
 
-def run(player: Player, port: VirtualPort) -> None:
+def run(player: Player, port: VirtualPort | UsbShare, name: str) -> None:
     """Play, then stay plugged in until standard input ends."""
-    say({"ready": True})
+    say({"ready": name})
     told = False
     half = b""
     while True:
@@ -177,8 +182,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m drivers.virtual.player", description=__doc__.split("\n")[0])
     parser.add_argument("recording", type=Path)
     parser.add_argument("--link", type=Path, required=True, help="the path that becomes the serial port")
+    parser.add_argument("--usb", action="store_true", help="over USB/IP; the link becomes a file with the port's name")
     parser.add_argument("--speed", default="1", help="times as fast, or max")
-    parser.add_argument("--silence", type=float, default=0.4, help="seconds that a pause is cut to at speed max")
+    parser.add_argument("--silence", type=float, default=0.25, help="seconds: shorter pauses are left out at speed max")
     given = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it, by its standard input
     try:
@@ -189,10 +195,10 @@ def main() -> int:
         return 1
     if given.speed == "max":
         entries = list(cut_pauses(entries, given.silence))
-    port = VirtualPort(given.link)
+    port = UsbShare(UsbKeyboard(), given.link) if given.usb else VirtualPort(given.link)
     port.plug()
     try:
-        run(Player(entries, port, speed), port)
+        run(Player(entries, port, speed), port, port.name if isinstance(port, UsbShare) else str(given.link))
     finally:
         port.unplug()
     return 0

@@ -26,14 +26,15 @@ SHOWN = ("outcome", "counter", "elapsed_ms", "recorded")  # of a verdict, what n
 @click.option("--lists", type=click.Path(path_type=Path, file_okay=False), help="Screen against these generations.")
 @click.option("--reader", "name", default="", help="Read it as this reader of --config does, not as its header says.")
 @config_option
-@click.option("--speed", default="1", metavar="N|max", help="Times as fast; max leaves pauses out.")
+@click.option("--speed", default="1", metavar="N|max", help="Times as fast; max leaves out what can be.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each verdict, then one with the counts.")
 def command(file: Path, lists: Path | None, name: str, config_path: Path, speed: str, as_json: bool) -> None:
     """Play the recording FILE through a box that is made for it and gone afterwards.
 
-    The box is the real daemon with a virtual reader; verdicts come as a counter would see them, without what
-    was read. At the end stand the counts. If FILE's .expect lies beside it, the counts are compared: exit
-    code 1 when they differ. At a speed other than 1 silences are shorter than they were.
+    The box is the real daemon, the device a process that plays the recording on a pty (a keyboard over
+    USB/IP). Verdicts come as a counter would see them, without what was read; at the end stand the counts.
+    If FILE's .expect lies beside it, the counts are compared: exit code 1 when they differ. At a speed over
+    1 pauses are shorter than they were; max keeps the first two seconds of those that end a frame or document.
 
     \b
     borderpost replay tests/recordings/elyctis/td3.trace --speed max
@@ -48,7 +49,7 @@ def command(file: Path, lists: Path | None, name: str, config_path: Path, speed:
     _check_speed(speed)
     gap = device.settings.get("gap_s", 0.3)
     wanted = replaying.Wanted(
-        file, device, lists, speed, silence_s=max(0.4, 1.3 * gap) if isinstance(gap, int | float) else 0.4
+        file, device, lists, speed, silence_s=min(0.25, 0.8 * gap) if isinstance(gap, int | float) else 0.25
     )
     outcome = replaying.replay(wanted, _Teller(trace, as_json))
     counts = replaying.counts(outcome)
