@@ -96,10 +96,24 @@ class ReaderKeeper:
         """Read until ``stopping`` is set."""
         try:
             while not stopping.is_set():
-                self._turn(stopping)
-                self._tell()
+                self.step(stopping)
         finally:
             self._reader.close()
+
+    def step(self, stopping: Stopping) -> None:
+        """One turn of the loop (law 1)."""
+        match self.state:
+            case ReaderState.ABSENT:
+                self._await_plug()
+            case ReaderState.OPENING:
+                self._open()
+            case ReaderState.READY | ReaderState.READING:
+                self._read(stopping)
+            case ReaderState.FAULT:
+                self._switch_off_and_on()
+            case ReaderState.BACKOFF:
+                self._back_off()
+        self._tell()
 
     def wake(self) -> None:
         """Something was plugged in or out: look at once. From any thread."""
@@ -122,20 +136,7 @@ class ReaderKeeper:
             "proven": status["tier"] != Tier.VIRTUAL, **status, "tier": str(status["tier"]),
         }
 
-    # -- one turn ----------------------------------------------------------------------------------
-
-    def _turn(self, stopping: Stopping) -> None:
-        match self.state:
-            case ReaderState.ABSENT:
-                self._await_plug()
-            case ReaderState.OPENING:
-                self._open()
-            case ReaderState.READY | ReaderState.READING:
-                self._read(stopping)
-            case ReaderState.FAULT:
-                self._switch_off_and_on()
-            case ReaderState.BACKOFF:
-                self._back_off()
+    # -- the states --------------------------------------------------------------------------------
 
     def _await_plug(self) -> None:
         left = self._due - self._mono()
