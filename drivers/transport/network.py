@@ -20,6 +20,7 @@ import os
 import queue
 import select
 import socket
+import sys
 import time
 from typing import Any
 
@@ -131,7 +132,7 @@ class NetworkTransport:
 
     def wake(self) -> None:
         """See Transport."""
-        with contextlib.suppress(OSError, queue.Full):
+        with contextlib.suppress(OSError, ValueError, queue.Full):  # ValueError: it is closed
             if self._raw:
                 os.eventfd_write(self._bell, 1)
             else:
@@ -150,7 +151,7 @@ class NetworkTransport:
         bell, self._bell = self._bell, -1
         with contextlib.suppress(*FAULTS, AttributeError):
             if not self._raw:  # a reader thread that waits for room would keep close() waiting
-                self._waiting.maxsize = 0
+                self._waiting.maxsize = sys.maxsize
                 with self._waiting.not_full:
                     self._waiting.not_full.notify_all()
             self._serial.close()

@@ -78,7 +78,7 @@ class SerialTransport:
 
     def wake(self) -> None:
         """See Transport."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
             os.eventfd_write(self._bell, 1)
 
     def reset(self) -> None:
