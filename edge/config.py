@@ -169,7 +169,10 @@ def _check_names(config: Config, where: str) -> None:
     readers = [r.name for r in config.reader]
     counters = [c.name for c in config.counter]
     used = [name for c in config.counter for name in c.readers]
-    for what, names in (("reader", readers), ("counter", counters), ("counter.readers", used)):
+    ends = [p.to for p in config.passthrough]
+    for what, names in (
+        ("reader", readers), ("counter", counters), ("counter.readers", used), ("passthrough.to", ends)
+    ):
         doubles = sorted({n for n in names if names.count(n) > 1})
         if doubles:
             raise ConfigError(f"{where}: {what}: {doubles[0]!r} stands there twice", advice="give each its own name")

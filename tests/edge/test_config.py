@@ -97,6 +97,84 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
             config.load(path)
 
 
-def test_a_network_port_is_refused_until_there_is_a_driver_for_it() -> None:
-    with pytest.raises(settings.ConfigError, match="network port"):
-        parse(GOOD.replace("/dev/serial/by-path/x", "socket://10.0.0.1:4001"))
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/dev/serial/by-path/x", "/dev/serial/by-path/x"),
+        ("page-1.tty", "/base/page-1.tty"),
+        ("socket://10.0.0.1:4001", "socket://10.0.0.1:4001"),
+        ("rfc2217://10.0.0.1:4001", "rfc2217://10.0.0.1:4001"),
+        ("usb:2b78:0010", "usb:2b78:0010"),
+        ("usb:2b78:0010:EV1@1-1.2", "usb:2b78:0010:EV1@1-1.2"),
+        ("usbip://127.0.0.1:3240/1-1", "usbip://127.0.0.1:3240/1-1"),
+        ("/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0", "/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0"),
+    ],
+)
+def test_a_port_that_is_a_path_becomes_absolute_and_a_scheme_stays(written: str, meant: str) -> None:
+    (reader,) = parse(GOOD.replace("/dev/serial/by-path/x", written)).reader
+    assert reader.port == meant
+
+
+@pytest.mark.parametrize("lines", ['driver = "elyctis"\nprofile = "elyctis-id-box"', ""])
+def test_a_reader_has_a_driver_or_a_profile_and_not_both(lines: str) -> None:
+    with pytest.raises(settings.ConfigError, match="a driver or a profile") as caught:
+        parse(GOOD.replace('driver = "elyctis"', lines))
+    assert "swipe-1" in caught.value.message
+    assert "borderpost devices" in caught.value.advice
+
+
+def test_a_reader_may_come_by_profile_with_what_it_was_set_up_as() -> None:
+    by_profile = 'profile = "elyctis-id-box"\nserial = "EV1"\npath = "pci-0000:00:14.0-usb-0:2:1.0"'
+    (reader,) = parse(GOOD.replace('driver = "elyctis"', by_profile)).reader
+    assert (reader.driver, reader.profile, reader.serial) == ("", "elyctis-id-box", "EV1")
+    assert reader.path == "pci-0000:00:14.0-usb-0:2:1.0"  # a place on the bus, not a file
+
+
+PASS = '\n[[passthrough]]\nto = "{to}"\nreaders = ["{reader}"]\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/dev/ttyS1", "/dev/ttyS1"),
+        ("pc.tty", "/base/pc.tty"),
+        ("pty:/run/borderpost/pc", "pty:/run/borderpost/pc"),
+        ("pty:run/pc", "pty:/base/run/pc"),
+        ("unix:pc.sock", "unix:/base/pc.sock"),
+    ],
+)
+def test_where_reads_go_on_to_is_made_absolute_behind_its_scheme(written: str, meant: str) -> None:
+    (passing,) = parse(GOOD + PASS.format(to=written, reader="swipe-1")).passthrough
+    assert passing.to == meant
+    assert (passing.form, passing.others, passing.baud, passing.parity) == ("frame", True, 9600, "N")
+
+
+def test_a_pass_through_of_a_reader_that_is_not_there_is_refused() -> None:
+    with pytest.raises(settings.ConfigError, match="passthrough.readers.*'swipe-9'"):
+        parse(GOOD + PASS.format(to="pty:pc", reader="swipe-9"))
+
+
+def test_one_destination_twice_is_refused() -> None:
+    with pytest.raises(settings.ConfigError, match="stands there twice"):
+        parse(GOOD + PASS.format(to="pty:pc", reader="swipe-1") * 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("[assembly]\nrow_wait_ms = 50", "$.assembly.row_wait_ms"),
+        ("[assembly]\nsame_document_s = -1", "$.assembly.same_document_s"),
+        ("[[passthrough]]\nto = ''\nreaders = ['swipe-1']", "$.passthrough[0].to"),
+        ("[[passthrough]]\nto = 'pty:pc'\nreaders = []", "$.passthrough[0].readers"),
+        ("[[passthrough]]\nto = 'pty:pc'\nreaders = ['swipe-1']\nform = 'json'", "$.passthrough[0].form"),
+    ],
+)
+def test_limits_of_what_is_new_are_named_by_their_path(written: str, complaint: str) -> None:
+    with pytest.raises(settings.ConfigError) as caught:
+        parse(GOOD + "\n" + written + "\n")
+    assert complaint in caught.value.message
+
+
+def test_the_profiles_folder_is_a_path_like_the_others() -> None:
+    assert parse(GOOD).box.profiles_dir == "/etc/borderpost/profiles"
+    assert parse(GOOD.replace("[box]", '[box]\nprofiles_dir = "own"')).box.profiles_dir == "/base/own"
