@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports lock bench clean
+.PHONY: help demo test check lint types imports lock bench fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,12 @@ types: $(VENV)/.ready
 
 imports: $(VENV)/.ready
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready ## from the last byte of a reader to the queue and to the officer's PC (ARGS="--documents 500")
+	@$(BIN)/python -m benchmarks.reader_latency $(ARGS)
+
+fuzz: $(VENV)/.ready ## coverage-guided fuzzing of every codec; atheris is fetched into .bench (ARGS="--seconds 60 --only rte")
+	@$(BIN)/python -m benchmarks.codec_fuzz $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 lock: ## write both lock files anew from pyproject.toml (needs uv): all, and what a box needs alone

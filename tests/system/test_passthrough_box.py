@@ -1,4 +1,4 @@
-"""The whole box with a PC behind it: reads go on to the PC when the disk is full, the link is down, the box is killed."""
+"""The whole box with a PC behind it: reads go on when the disk is full, the link is down, the box is killed."""
 
 from __future__ import annotations
 
