@@ -12,19 +12,24 @@ from __future__ import annotations
 import enum
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from drivers.api import Tier
 from edge.config import Config
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
 from edge.journal import JournalLimits, read_only
+from edge.lifecycle import OPEN
 from edge.state import accepted
 from edge.watchlists import Watchlists
 
 MIN_FREE_MB = 200
 ANSWER_TIMEOUT_S = 3.0
+MANY_GARBLED = 20  # garbled frames that are worth a word, if there are also more of them than reads
+UNPROVEN = "unproven: only our own emulator has spoken to this driver"
 
 
 class Grade(enum.StrEnum):
@@ -90,21 +95,26 @@ def _readers(config: Config) -> Iterator[Check]:
     for reader in config.reader:
         name = f"reader {reader.name}"
         try:
-            make_reader(reader, profiles, mono)
+            made = make_reader(reader, profiles, mono).reader
         except BorderpostError as error:  # the box would not start
             yield Check(name, Grade.ERROR, error.message, error.advice)
             continue
         if "ttyUSB" in reader.port or "ttyACM" in reader.port:
             yield Check(name, Grade.WARNING, f"{reader.port} may be another device after the next boot",
                         "use the path below /dev/serial/by-id or by-path")
-        elif not Path(reader.port).exists():
+        elif made.present() is False:
             yield Check(name, Grade.ERROR, f"{reader.port} is not there",
-                        "plug the reader in; ls /dev/serial/by-path shows what is")
-        elif not os.access(reader.port, os.R_OK | os.W_OK):
+                        "plug the reader in; `borderpost devices` shows what is")
+        elif reader.port.startswith("/") and not os.access(reader.port, os.R_OK | os.W_OK):
             yield Check(name, Grade.ERROR, f"{reader.port} may not be opened by this user",
                         "add the user to the group dialout")
         else:
-            yield Check(name, Grade.OK, reader.port)
+            proven = made.status().tier != Tier.VIRTUAL
+            yield Check(name, Grade.OK, reader.port if proven else f"{reader.port}; {UNPROVEN}",
+                        "" if proven else "send a recording: borderpost record; docs/readers.md says how")
+    for problem in profiles.problems:
+        yield Check(f"profile {problem.file.name}", Grade.WARNING, f"{problem.key}: {problem.message}".lstrip(": "),
+                    problem.advice)
 
 
 def _lists(config: Config) -> Iterator[Check]:
@@ -182,8 +192,31 @@ def _running(config: Config) -> Iterator[Check]:
         yield Check("link", Grade.WARNING, f"the box says {link['state']}{problem}",
                     link["advice"] or "wait a moment and look again; `borderpost status` follows it")
     for reader in status["readers"]:
-        if reader["state"] != "ready":
-            yield Check(f"reader {reader['name']}", Grade.ERROR, f"is {reader['state']}", "look at its cable and port")
+        yield from _reader(reader)
+    for one in status["passthrough"]:
+        if one["state"] != "ready":
+            yield Check(f"to the PC {one['to']}", Grade.WARNING, f"is {one['state']}",
+                        "look at the cable and at the path in [[passthrough]]; the log says why")
+
+
+def _reader(reader: Mapping[str, Any]) -> Iterator[Check]:
+    """What the running box says of one reader."""
+    name = f"reader {reader['name']}"
+    if reader["state"] not in OPEN:
+        problem = f": {reader['problem']}" if reader["problem"] else ""
+        yield Check(name, Grade.ERROR, f"is {reader['state']}{problem}",
+                    reader["advice"] or "wait a moment and look again; then look at its cable and port")
+    if reader["swapped"]:
+        yield Check(name, Grade.ERROR, reader["swapped"],
+                    "plug each reader where it was set up, or take the lines of `borderpost devices`")
+    if reader["overflow"]:
+        yield Check(name, Grade.WARNING, f"{reader['overflow']} reads found no room at the counter",
+                    "restart the box; report it with the log")
+    if reader["power_cycles"] or reader["garbled"] > max(MANY_GARBLED, reader["reads"]):
+        yield Check(name, Grade.WARNING,
+                    f"{reader['garbled']} garbled frames against {reader['reads']} reads, switched off and on "
+                    f"{reader['power_cycles']} times",
+                    "clean its window, check its cable; compare its speed and framing with docs/readers.md")
 
 
 def _link(config: Config) -> Iterator[Check]:

@@ -48,6 +48,28 @@ def _edition(entry: dict[str, Any]) -> str:
     return f"generation {entry['generation']}  {entry['records']} records  {age}"
 
 
+def _reader(r: dict[str, Any]) -> list[str]:
+    """One line, and one more for each thing that is not as it should be."""
+    age = "never" if r["last_read_age_s"] is None else f"{r['last_read_age_s']:.0f} s ago"
+    what = f"{r['driver']}, profile {r['profile']}" if r["profile"] else r["driver"]
+    proven = str(r["tier"]) if r["proven"] else f"{r['tier']}: unproven"
+    device = "".join(f"  {key} {r[key]}" for key in ("firmware", "serial", "product") if r[key])
+    text = [
+        f"reader   {r['name']:12} {r['state']:8} {what} ({proven})  reads {r['reads']}  garbled {r['garbled']}  "
+        f"others {r['others']}  noise {r['noise_bytes']} B  last read {age}{device}"
+    ]
+    if r["losses"] or r["power_cycles"] or r["overflow"]:
+        text.append(
+            f"         opened {r['opens']} times, lost {r['losses']}, switched off and on {r['power_cycles']}, "
+            f"reads not taken {r['overflow']}"
+        )
+    if r["problem"]:
+        text.append(f"         {r['problem']}; next: {r['advice']}")
+    if r["swapped"]:
+        text.append(f"         not the one that was set up: {r['swapped']}")
+    return text
+
+
 def lines(status: dict[str, Any]) -> list[str]:
     """The status for a person, one fact a line."""
     clock, outbox, link = status["clock"], status["outbox"], status["uplink"]
@@ -56,10 +78,11 @@ def lines(status: dict[str, Any]) -> list[str]:
         f"clock    {clock['state']}  {clock['time'] or 'time unknown'}",
     ]
     for r in status["readers"]:
-        age = "never" if r["last_read_age_s"] is None else f"{r['last_read_age_s']:.0f} s ago"
+        text += _reader(r)
+    for one in status["passthrough"]:
         text.append(
-            f"reader   {r['name']:12} {r['state']:8} {r['driver']} ({r['tier']})  reads {r['reads']}  "
-            f"garbled {r['garbled']}  noise {r['noise_bytes']} B  last read {age}"
+            f"to PC    {one['to']:12} {one['state']:8} PCs {one['connected']}  passed on {one['emitted']}  "
+            f"dropped {one['dropped']}  nobody there {one['unheard']}"
         )
     for c in status["counters"]:
         shown = "  ".join(f"{k} {v}" for k, v in c["shown"].items() if v)

@@ -68,7 +68,10 @@ def test_no_required_list_is_a_warning(world: BoxWorld) -> None:
 
 @pytest.mark.parametrize(
     ("port", "grade"),
-    [("/dev/null", Grade.OK), ("/dev/ttyUSB0", Grade.WARNING), ("/dev/serial/by-path/none", Grade.ERROR)],
+    [
+        ("/dev/null", Grade.OK), ("/dev/ttyUSB0", Grade.WARNING), ("/dev/serial/by-path/none", Grade.ERROR),
+        ("socket://10.0.0.1:4001", Grade.OK),  # only opening tells: that is for the running box
+    ],
 )
 def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, grade: Grade) -> None:
     (check,) = found(load(world, lambda t: t.replace("page-1.tty", port)))["reader page-1"]
@@ -85,6 +88,50 @@ def test_what_run_would_not_start_with_is_said_of_the_reader(
 ) -> None:
     (check,) = found(load(world, lambda t: t.replace(*change)))["reader page-1"]
     assert (check.grade, word in check.found) == (Grade.ERROR, True)
+
+
+def test_an_unproven_driver_is_no_fault_and_said(world: BoxWorld) -> None:
+    (check,) = found(load(world, lambda t: t.replace("page-1.tty", "/dev/null")))["reader page-1"]
+    assert check.grade is Grade.OK
+    assert "unproven" in check.found
+    assert "borderpost record" in check.advice
+
+
+def test_a_broken_profile_of_the_technicians_is_named_with_its_key(world: BoxWorld) -> None:
+    (world.folder / "own").mkdir()
+    (world.folder / "own" / "kiosk.toml").write_text(
+        '[profile]\nname = "kiosk"\ntitle = "K"\ndriver = "text"\nsource = "s"\n[settings]\nbaud = "fast"\n'
+    )
+    checked = found(load(world, lambda t: t.replace("[box]", '[box]\nprofiles_dir = "own"')))
+    (check,) = checked["profile kiosk.toml"]
+    assert (check.grade, "settings.baud" in check.found) == (Grade.WARNING, True)
+
+
+WELL = {
+    "name": "page-1", "state": "ready", "problem": "", "advice": "", "swapped": "", "overflow": 0, "power_cycles": 0,
+    "garbled": 3, "reads": 200,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "grade", "word"),
+    [
+        ({}, None, ""),
+        ({"state": "reading"}, None, ""),
+        ({"state": "backoff", "problem": "another program holds it", "advice": "stop it"}, Grade.ERROR, "holds it"),
+        ({"state": "absent"}, Grade.ERROR, "absent"),
+        ({"swapped": "serial number 2 is plugged in where 1 was set up"}, Grade.ERROR, "set up"),
+        ({"overflow": 1}, Grade.WARNING, "no room"),
+        ({"power_cycles": 2}, Grade.WARNING, "switched off"),
+        ({"garbled": 300}, Grade.WARNING, "garbled"),
+    ],
+)
+def test_what_the_running_box_says_of_a_reader_is_judged(
+    change: dict[str, object], grade: Grade | None, word: str
+) -> None:
+    judged = list(checks._reader({**WELL, **change}))
+    assert [c.grade for c in judged] == ([grade] if grade else [])
+    assert all(word in c.found and c.advice for c in judged)
 
 
 def test_a_state_folder_that_is_a_file_is_an_error(world: BoxWorld) -> None:

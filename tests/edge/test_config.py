@@ -150,7 +150,7 @@ def test_where_reads_go_on_to_is_made_absolute_behind_its_scheme(written: str, m
 
 
 def test_a_pass_through_of_a_reader_that_is_not_there_is_refused() -> None:
-    with pytest.raises(settings.ConfigError, match="passthrough.readers.*'swipe-9'"):
+    with pytest.raises(settings.ConfigError, match=r"passthrough\.readers.*'swipe-9'"):
         parse(GOOD + PASS.format(to="pty:pc", reader="swipe-9"))
 
 

@@ -51,8 +51,8 @@ def test_status_as_json_and_as_text(post: BoxWorld) -> None:
     status = json.loads(out)
     assert code == 0
     assert set(status) == {
-        "device", "site", "uptime_seconds", "clock", "disk_free_mb", "readers", "counters", "lists", "outbox", "uplink",
-        "restarts",
+        "device", "site", "uptime_seconds", "clock", "disk_free_mb", "readers", "passthrough", "counters", "lists",
+        "outbox", "uplink", "restarts",
     }
     assert status["counters"][0]["passages"] == 3
     assert status["counters"][0]["shown"] == {"HIT": 1, "POSSIBLE": 0, "UNREADABLE": 0, "INCOMPLETE": 0, "CLEAR": 2}
@@ -64,6 +64,25 @@ def test_status_as_json_and_as_text(post: BoxWorld) -> None:
     assert status["clock"]["time"].endswith("Z")
     assert "3 waiting" in text
     assert "open leads 1" in text
+
+
+def test_status_says_of_a_reader_what_is_not_as_it_should_be(post: BoxWorld) -> None:
+    status = json.loads(post.ask("status", "--json")[1])
+    (well,) = status["readers"]
+    (line,) = [text for text in status_verb.lines(status) if text.startswith("reader ")]
+    assert "text (virtual: unproven)" in line
+    assert (well["state"], well["opens"], well["losses"], well["power_cycles"]) == ("ready", 1, 0, 0)
+    ill = {
+        **well, "state": "backoff", "losses": 2, "problem": "another program holds it", "advice": "stop it",
+        "swapped": "serial number 2 is plugged in where 1 was set up", "profile": "kiosk", "proven": True,
+        "tier": "certified", "firmware": "4.07",
+    }
+    text = "\n".join(status_verb.lines({**status, "readers": [ill]}))
+    for said in ("backoff", "text, profile kiosk (certified)", "firmware 4.07", "lost 2", "holds it; next: stop it",
+                 "not the one that was set up"):
+        assert said in text
+    pc = {"to": "pty:/run/borderpost/pc", "state": "ready", "connected": 1, "emitted": 7, "dropped": 0, "unheard": 2}
+    assert "passed on 7" in "\n".join(status_verb.lines({**status, "passthrough": [pc]}))
 
 
 def test_a_missing_list_is_said_in_words(post: BoxWorld) -> None:
@@ -270,6 +289,7 @@ MESSAGE: dict[str, Any] = {
     "coverage": [{"list": "un", "generation": 1, "age_seconds": None, "records": 1, "state": "stale"}],
     "document": {"format": "TD3", "issuing_state": "UTO", "number": "X", "surname": "ERIKSSON", "given_names": "ANNA",
                  "birth_date": "1974-08-12", "sex": "F", "nationality": "UTO"},
+    "rows": {"read": [1, 2], "of": 2, "text": []},
 }  # fmt: skip
 
 
