@@ -28,11 +28,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.core.mrz.layouts import TD1, recognise
-from edge.core.mrz.rows import ROWS, Row, proven_together, quality, row_of, same_row
+from edge.core.mrz.rows import ROWS, Row, has_number, proven_together, quality, row_of, same_row
 
 MAX_ROWS = 8   # rows of one length held at once
 MAX_WAITS = 3  # waits that one row is held
 MAX_DONE = 8   # zones remembered, so that their doubled rows are known
+MEMORY_S = 60.0  # and for how long since their last row
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +100,24 @@ class _Rows:
         self.echoes: dict[int, _Held] = {}   # rows of a zone that went out, read again
         self._echo_of: dict[int, str] = {}   # that zone
         self._done: deque[tuple[float, dict[int, str]]] = deque(maxlen=MAX_DONE)
-        self._mixed = False                  # two documents were seen, and no silence since
+        self._mixed = False                  # two documents may have been seen, and no silence since
         self._last_at = 0.0                  # of the last row, doubled or not
 
     @property
     def due(self) -> float | None:
         if not self.held:
             return None
-        return min(self.held[-1].at + self._wait_s, self.held[0].at + MAX_WAITS * self._wait_s)
+        return min(self._last_at + self._wait_s, self.held[0].at + MAX_WAITS * self._wait_s)
 
     def tick(self, now: float) -> list[Sheet]:
         due = self.due
+        silent = now >= self._last_at + self._wait_s
         sheets = self._flush() if due is not None and now >= due else []
-        if now >= self._last_at + self._wait_s:
-            self._mixed = False
-        while self._done and now >= self._done[0][0] + self._wait_s:
+        # What was let go of without a silence may have had its other row still coming: that must meet no stranger.
+        self._mixed = not silent and (self._mixed or bool(sheets))
+        while self._done and now >= self._done[0][0] + MEMORY_S:
             self._done.popleft()
-        if self.echoes and not any(rows is self._echo_of for _, rows in self._done):
+        if silent:
             self.echoes = {}
         return sheets
 
@@ -125,36 +127,61 @@ class _Rows:
         superseded = all(same_row(held.text, zone[held.row.number], held.row) for held in self.held)
         sheets = [] if superseded else self._flush()
         self.held, self.echoes, self._last_at = [], {}, at
-        self._done.append((at, zone))
+        self._remember(zone, at)
         return [*sheets, Sheet(lines, at, complete=True)]
 
     def take(self, row: Row, text: str, at: float) -> list[Sheet]:
         """A single row; ``tick(at)`` has been called."""
         self._last_at = at
+        zone = self._of_done(row, text, at)
+        if zone is not None:
+            self._remember(zone, at)
         for held in self.held:
             if held.row == row and same_row(held.text, text, row):
                 if quality(text, row) > quality(held.text, row):
                     held.text = text
                 return []
-        zone = self._of_done(row, text)
         if zone is not None and not self.held:
             return self._echo(zone, row, text, at)
-        if zone is not None and zone[row.number] == text:
+        if zone is not None and zone[row.number] == text and has_number(row):
             return []
+        # Namesakes share a row of names, twins one of dates: it may have been the next document's own.
+        shared = any(not has_number(echo.row) for echo in self.echoes.values())
         self.echoes = {}
-        self._mixed = self._mixed or zone is not None or any(held.row == row for held in self.held)
+        self._mixed = self._mixed or shared or zone is not None or any(held.row == row for held in self.held)
         self.held.append(_Held(row, text, at))
+        self._mixed = self._contradicted() or self._mixed
         numbers = [held.row.number for held in self.held]
         if len(numbers) >= MAX_ROWS or (not self._mixed and numbers == list(range(1, self._of + 1))):
             return self._flush()
         return []
 
-    def _of_done(self, row: Row, text: str) -> dict[int, str] | None:
-        """The zone that went out lately and had this row."""
-        for _, zone in reversed(self._done):
-            if same_row(zone[row.number], text, row):
+    def _of_done(self, row: Row, text: str, now: float) -> dict[int, str] | None:
+        """The zone that went out, or was doubled, within the wait, and had this row."""
+        for at, zone in reversed(self._done):
+            if now < at + self._wait_s and same_row(zone[row.number], text, row):
                 return zone
         return None
+
+    def _contradicted(self) -> bool:
+        """True if the number held was lately read with other rows than those held: it is a late double of that zone.
+
+        Said once a zone: presented again, its document is believed.
+        """
+        numbers = {held.text: held for held in self.held if has_number(held.row)}
+        for done in self._done:
+            zone = done[1]
+            if any(zone[held.row.number] == text for text, held in numbers.items()) and not all(
+                same_row(zone[held.row.number], held.text, held.row) for held in self.held
+            ):
+                self._done.remove(done)
+                return True
+        return False
+
+    def _remember(self, zone: dict[int, str], at: float) -> None:
+        """So that its doubled rows are known, each within the wait of the one before."""
+        self._done = deque((done for done in self._done if done[1] is not zone), maxlen=MAX_DONE)
+        self._done.append((at, zone))
 
     def _echo(self, zone: dict[int, str], row: Row, text: str, at: float) -> list[Sheet]:
         if self._echo_of is not zone:
@@ -178,7 +205,7 @@ class _Rows:
         return [Sheet(tuple(held.text for held in in_place), rows[-1].at, complete=False)]
 
     def _complete(self, rows: list[_Held], at: float) -> list[Sheet]:
-        self._done.append((at, {held.row.number: held.text for held in rows}))
+        self._remember({held.row.number: held.text for held in rows}, at)
         return [Sheet(tuple(held.text for held in rows), at, complete=True)]
 
 

@@ -95,6 +95,11 @@ def has_digits(row: Row) -> bool:
     return row.number == 2 or (row.number == 1 and row.of == 3)
 
 
+def has_number(row: Row) -> bool:
+    """True for the row with the document number: no two documents share it."""
+    return row.number == (1 if row.of == 3 else 2)
+
+
 def is_sound(text: str, row: Row) -> bool:
     """See law 2."""
     if not has_digits(row):
