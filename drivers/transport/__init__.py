@@ -12,12 +12,11 @@ from drivers.api import BadSetting
 from drivers.transport.base import LineSettings, Through, Transport, directly
 from drivers.transport.names import NetworkName, UsbIpName, UsbName, is_path, parse
 from drivers.transport.serial_port import SerialTransport
+from drivers.transport.sysfs import USB_DEVICES, usb_present
 
 __all__ = [
     "LineSettings", "SerialTransport", "Through", "Transport", "check", "directly", "is_path", "open_port", "present",
 ]
-
-USB_DEVICES = Path("/sys/bus/usb/devices")
 
 
 def check(port: str) -> None:
@@ -53,30 +52,3 @@ def present(port: str, *, usb_devices: Path = USB_DEVICES) -> bool | None:
     if isinstance(name, UsbName):
         return usb_present(name, usb_devices)
     return None
-
-
-def usb_present(name: UsbName, folder: Path) -> bool | None:
-    """Does sysfs list such a device? None where there is no sysfs of USB."""
-    try:
-        places = [folder / name.place] if name.place else sorted(folder.iterdir())
-        if not folder.is_dir():
-            return None
-    except OSError:
-        return None
-    return any(fits(name, place) for place in places)
-
-
-def fits(name: UsbName, place: Path) -> bool:
-    """Is the device described in this folder of sysfs the one meant?"""
-    ids = (attribute(place, "idVendor"), attribute(place, "idProduct"))
-    if ids != (f"{name.vendor:04x}", f"{name.product:04x}"):
-        return False
-    return not name.serial or attribute(place, "serial") == name.serial
-
-
-def attribute(place: Path, key: str) -> str:
-    """One line of sysfs; "" if the device has none or is leaving."""
-    try:
-        return (place / key).read_text("utf-8", "replace")[:256].rstrip("\n")
-    except OSError:
-        return ""

@@ -5,7 +5,6 @@ Law: among equal devices nobody is chosen by chance; the error names the places 
 
 from __future__ import annotations
 
-import contextlib
 import errno
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ import usb.util
 
 from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone
 from drivers.transport.names import PortName, UsbName
+from drivers.transport.sysfs import USB_DEVICES, attribute
 
 UsbDevice: TypeAlias = Any  # pyusb carries no types
 LEFT = (errno.ENODEV, errno.EIO, errno.ENXIO, errno.ENOENT, errno.ESHUTDOWN, errno.EPROTO)
@@ -69,14 +69,21 @@ def place(device: UsbDevice) -> str:
 
 
 def serial_number(device: UsbDevice) -> str | None:
-    """The device's own; "" if it has none, None if it cannot be read (rights, a device that is leaving)."""
-    text = ""
-    with contextlib.suppress(UnicodeDecodeError):
-        try:
-            text = usb.util.get_string(device, device.iSerialNumber) or ""
-        except (OSError, ValueError, NotImplementedError):
-            return None
-    return text
+    """The device's own; "" if it has none, None if we may not ask it.
+
+    The kernel has read it already: asking the device itself needs rights, and traffic with devices of others.
+    """
+    known = attribute(USB_DEVICES / place(device), "serial")
+    if known is not None or not device.iSerialNumber:
+        return known or ""
+    try:
+        return usb.util.get_string(device, device.iSerialNumber) or ""
+    except UnicodeDecodeError:
+        return ""
+    except ValueError:  # pyusb says so where it was refused the list of languages
+        return None
+    except (OSError, NotImplementedError) as problem:
+        return None if getattr(problem, "errno", None) in (errno.EACCES, errno.EPERM) else ""
 
 
 def on_usb(port: str, problem: Exception) -> DeviceError:

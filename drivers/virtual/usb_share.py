@@ -18,6 +18,8 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.virtual.usb_keyboard import PACKET, UsbKeyboard
@@ -28,6 +30,18 @@ BUSY, NO_DEVICE = 2, 4
 STALLED, UNLINKED, NO_MEMORY = -32, -104, -12
 BUS_ID, BUS, ADDRESS, LOW_SPEED = "1-1", 1, 2, 1
 MAX_CONNECTIONS, MAX_PARKED, MAX_DATA = 8, 64, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One transfer that has ended, for a capture: ``endpoint`` with its direction bit, ``setup`` of a control one."""
+
+    endpoint: int
+    setup: bytes
+    length: int
+    out: bytes
+    status: int
+    data: bytes
 
 
 class Peer:
@@ -56,6 +70,7 @@ class UsbShare:
         self._later: deque[tuple[float, Peer, bytes]] = deque()
         self.late_s = 0.0   # everything is said so many seconds later
         self.short: int | None = None  # the next report has only so many bytes
+        self.tap: Callable[[Exchange], None] | None = None  # told of each transfer as it ends
 
     @property
     def plugged(self) -> bool:
@@ -124,6 +139,7 @@ class UsbShare:
         report = data[:PACKET]
         packet = report if self.short is None else report[: self.short]
         self.short = None
+        self._note(Exchange(0x81, b"", length, b"", 0, packet[:length]))
         self._say(peer, answer(SUBMIT_ANSWER, number, 0, packet[:length]))
         return len(report)
 
@@ -234,8 +250,14 @@ class UsbShare:
         said = self.keyboard.control(setup, data)
         if setup[:2] == b"\x21\x09":
             self._from_host += data[:1]
-        done = 0 if said is None else len(said) if setup[0] & 0x80 else len(data)
+        way, length = setup[0] & 0x80, struct.unpack_from("<H", setup, 6)[0]
+        done = 0 if said is None else len(said) if way else len(data)
+        self._note(Exchange(way, setup, length, data, STALLED if said is None else 0, said or b""))
         self._say(peer, answer(SUBMIT_ANSWER, number, STALLED if said is None else 0, said or b"", done))
+
+    def _note(self, exchange: Exchange) -> None:
+        if self.tap is not None:
+            self.tap(exchange)
 
     def _unlink(self, peer: Peer, number: int, target: int) -> None:
         waiting = [entry for entry in peer.parked if entry[0] == target]
