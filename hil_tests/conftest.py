@@ -1,150 +1,156 @@
-"""The driver contract on real devices, or on the virtual bench.
+"""The driver contract on real devices, on the virtual bench, and on recordings.
 
     pytest hil_tests --device virtual
-    pytest hil_tests --device elyctis:/dev/serial/by-id/usb-ELYCTIS... -s
-    pytest hil_tests --device text:/dev/ttyS0,baud=9600,parity=E --record unimark.trace \\
-        --submitter "A. Person" --documents "Doc 9303-4 appendix A specimen" -s
+    pytest hil_tests --device recordings
+    pytest hil_tests --device elyctis=/dev/serial/by-path/... -s
+    pytest hil_tests --device text=/dev/ttyS0,baud=9600,parity=E --record unimark.trace \\
+        --model "Unimark EC3000" --submitter "A. Person" --documents "Doc 9303-4 appendix A specimen" -s
 
-Without ``--device`` everything is skipped. With a real device the tests ask for a pair of hands. Lay
-down specimens only: with ``--record`` what they show is written to a file.
+``virtual:DRIVER`` and ``recordings:DRIVER`` take one family, ``profile:NAME=PORT`` a device as a profile describes it.
+With a real device the tests ask for a pair of hands. Lay down specimens only: with ``--record`` what they show is
+written to a file. The summary says, for each backend, which points of the contract ran and which it cannot show.
 """
 
 from __future__ import annotations
 
-import datetime
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from drivers.api import DocumentRead, PassportReader
-from drivers.catalog import DRIVERS, open_reader
-from drivers.trace import RecordingTransport, TraceWriter
-from drivers.transport import Through, Transport, directly
-from drivers.virtual.control import VirtualReader
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
 
-SPECIMEN = (
-    "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
-    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
-)  # Doc 9303-4, appendix A
+from hil_tests.capabilities import missing  # noqa: E402 - the helpers beside this file
+from hil_tests.rigs import RealRig, Rig, VirtualRig  # noqa: E402
+from hil_tests.tape import TapeRig  # noqa: E402
+
+from drivers.api import DriverMisuse  # noqa: E402
+from drivers.catalog import DRIVERS  # noqa: E402
+from drivers.named import NamedDevice, parse_device  # noqa: E402
+from drivers.trace import RecordingTransport, TraceWriter, read_trace  # noqa: E402
+from drivers.transport import Transport  # noqa: E402
+from drivers.virtual.control import VirtualReader  # noqa: E402
+
+RECORDED = ROOT / "tests" / "recordings"
+NO_DEVICE = "no device given: use --device virtual, --device recordings, or --device DRIVER=PORT"
+RAN = pytest.StashKey[dict[str, list[str]]]()  # backend -> points of the contract
+DECLARED = pytest.StashKey[dict[str, dict[str, list[str]]]]()  # backend -> what it cannot do and why -> points
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hardware in the loop")
-    group.addoption("--device", action="append", default=[], help="virtual, or DRIVER:PORT[,key=value...]")
+    group.addoption(
+        "--device", action="append", default=[], help="virtual, recordings, or DRIVER=PORT[,key=value...]"
+    )
     group.addoption("--patience", type=float, default=60.0, help="seconds to wait for a pair of hands")
+    group.addoption("--flood-mb", type=float, default=10.0, help="how much noise a serial port is flooded with")
+    group.addoption("--every", type=int, default=1, help="cut frames at every N-th byte only")
     group.addoption("--record", type=Path, help="write what passes to this recording")
-    group.addoption("--submitter", default="", help="who makes the recording")
-    group.addoption("--documents", default="", help="which specimens are laid down")
+    group.addoption("--model", default="", help="for the recording: make and model, as the label says")
+    group.addoption("--submitter", default="", help="for the recording: who makes it")
+    group.addoption("--documents", default="", help="for the recording: which specimens are laid down")
 
 
-class Rig:
-    """One device and the hands in front of it."""
-
-    def __init__(self, driver: str, settings: dict[str, object], patience_s: float) -> None:
-        self.driver, self.settings, self.patience_s = driver, settings, patience_s
-        self.through: Through = directly
-
-    def reader(self, name: str = "hil") -> PassportReader:
-        return open_reader(self.driver, name, self.settings, time.monotonic, through=self.through)
-
-    def wait(self, reader: PassportReader) -> DocumentRead:
-        limit = time.monotonic() + self.patience_s
-        while time.monotonic() < limit:
-            event = reader.read(0.5)
-            if isinstance(event, DocumentRead):
-                return event
-        pytest.fail(f"no document within {self.patience_s:g} s: {reader.status()}")
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*can): what a backend must be able to do for this point")
+    config.stash[RAN], config.stash[DECLARED] = {}, {}
 
 
-class RealRig(Rig):
-    """Asks a person."""
-
-    def __init__(
-        self, driver: str, settings: dict[str, object], patience_s: float, config: pytest.Config
-    ) -> None:
-        super().__init__(driver, settings, patience_s)
-        self._capture = config.pluginmanager.getplugin("capturemanager")
-
-    def _ask(self, sentence: str) -> None:
-        with self._capture.global_and_fixture_disabled():
-            print(f"\n>>> {sentence}", flush=True)  # noqa: T201 - this is how the person is asked
-
-    def lay(self, reader: PassportReader) -> DocumentRead:
-        self._ask("lift what lies on the reader, then lay the specimen down")
-        return self.wait(reader)
-
-    def pull(self) -> None:
-        self._ask("pull the reader's cable")
-
-    def plug(self) -> None:
-        self._ask("plug the cable in again")
-
-
-class VirtualRig(Rig):
-    """Moves virtual hands."""
-
-    def __init__(self, virtual: VirtualReader, rows: Sequence[str]) -> None:
-        super().__init__(virtual.kind, {"port": str(virtual.link)}, 10.0)
-        self._virtual, self._rows = virtual, rows
-
-    def lay(self, reader: PassportReader) -> DocumentRead:
-        with ThreadPoolExecutor(1) as hand:
-            hand.submit(self._virtual.present, self._rows)
-            return self.wait(reader)
-
-    def pull(self) -> None:
-        self._virtual.remove()
-        self._virtual.unplug()
-
-    def plug(self) -> None:
-        self._virtual.plug()
+def backends(named: list[str]) -> list[str]:
+    """``virtual`` and ``recordings`` are one backend a family."""
+    return [
+        f"{name}:{driver}" if name in ("virtual", "recordings") else name
+        for name in named for driver in (DRIVERS if name in ("virtual", "recordings") else [""])
+    ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "rig" not in metafunc.fixturenames:
         return
-    named: list[str] = metafunc.config.getoption("--device")
-    devices = [f"virtual:{kind}" for kind in DRIVERS] if named == ["virtual"] else named
-    metafunc.parametrize("rig", devices or [None], indirect=True, scope="module")
+    chosen = backends(metafunc.config.getoption("--device"))
+    metafunc.parametrize("rig", chosen or [None], ids=chosen or ["none"], indirect=True, scope="session")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """The device under test."""
     if request.param is None:
-        pytest.skip("no device given: use --device virtual, or --device DRIVER:PORT")
-    driver, _, rest = str(request.param).partition(":")
-    if driver == "virtual":
+        pytest.skip(NO_DEVICE)
+    backend, _, kind = str(request.param).partition(":")
+    if backend == "virtual":
         folder = tmp_path_factory.mktemp("bench")
-        with VirtualReader(folder / "reader", folder / "reader.sock", rest) as virtual:
-            yield VirtualRig(virtual, SPECIMEN)
-        return
-    port, *pairs = rest.split(",")
-    settings: dict[str, object] = {"port": port}
-    for key, _, value in (pair.partition("=") for pair in pairs):
-        settings[key] = int(value) if value.isdecimal() else value
-    real = RealRig(driver, settings, request.config.getoption("--patience"), request.config)
-    if request.config.getoption("--record"):
-        yield from recorded(real, request.config)
+        with VirtualReader(folder / "reader", folder / "reader.sock", kind) as virtual:
+            made = VirtualRig(virtual)
+            yield made
+            made.close()
+    elif backend == "recordings":
+        path = RECORDED / kind / "td3.trace"
+        with path.open(encoding="utf-8") as lines:
+            yield TapeRig(path, read_trace(lines))
     else:
-        yield real
+        yield from real(str(request.param), request.config)
 
 
-def recorded(rig: Rig, config: pytest.Config) -> Iterator[Rig]:
+def real(text: str, config: pytest.Config) -> Iterator[Rig]:
+    """A device in front of a person."""
+    try:
+        device = parse_device(text)
+    except DriverMisuse as error:
+        raise pytest.UsageError(str(error)) from error
+    made = RealRig(device, config.getoption("--patience"), config)
+    if config.getoption("--record"):
+        yield from recorded(made, device, config)
+    else:
+        yield made
+
+
+def recorded(rig: Rig, device: NamedDevice, config: pytest.Config) -> Iterator[Rig]:
     """Everything that passes goes into one recording, with its provenance."""
-    provenance = {
-        "Device": f"{rig.driver} on {rig.settings['port']}",
-        "Date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "Submitter": config.getoption("--submitter"),
-        "Documents": config.getoption("--documents"),
-    }
+    from edge.recording import provenance
+
+    header = provenance(
+        device, config.getoption("--model"), config.getoption("--submitter"), config.getoption("--documents")
+    )
     with Path(config.getoption("--record")).open("w", encoding="ascii", errors="replace") as out:
-        writer = TraceWriter(out, provenance, time.monotonic)
+        writer = TraceWriter(out, header, time.monotonic)
 
         def through(transport: Transport) -> Transport:
             return RecordingTransport(transport, writer)
 
         rig.through = through
         yield rig
+
+
+@pytest.fixture(autouse=True)
+def _can_it(request: pytest.FixtureRequest) -> None:
+    """What the backend cannot do is noted for the summary."""
+    if "rig" not in request.fixturenames:
+        return
+    rig: Rig = request.getfixturevalue("rig")
+    mark = request.node.get_closest_marker("needs")
+    reason = missing(mark.args, rig.cannot) if mark else ""
+    point = request.node.originalname
+    ran = request.config.stash[RAN].setdefault(rig.name, [])
+    if not reason:
+        ran.append(point)
+        return
+    request.config.stash[DECLARED].setdefault(rig.name, {}).setdefault(reason, []).append(point)
+    pytest.skip(f"declared: {reason}")
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """A declared inability is no skip: it has its own letter and its own count."""
+    if report.skipped and isinstance(report.longrepr, tuple) and "declared: " in report.longrepr[2]:
+        return "declared", "-", "DECLARED"
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Which points of the contract each backend showed, and which it cannot, and why."""
+    for backend, ran in config.stash[RAN].items():
+        terminalreporter.write_line(f"{backend}: {len(ran)} points of the contract ran")
+        for reason, points in config.stash[DECLARED].get(backend, {}).items():
+            terminalreporter.write_line(f"  {reason} ({', '.join(points)})")
