@@ -80,7 +80,8 @@ def description(keyboard: UsbKeyboard) -> str:
         "bDeviceSubClass": "00", "bMaxPacketSize0": "8", "bNumConfigurations": "1", "bNumInterfaces": " 1",
         "bcdDevice": "0100", "busnum": str(BUS), "dev": f"189:{DEVICE - 1}", "devnum": str(DEVICE),
         "devpath": str(PORT), "idProduct": f"{me.product:04x}", "idVendor": f"{me.vendor:04x}",
-        "manufacturer": me.manufacturer, "maxchild": "0", "product": me.name, "serial": me.serial, "speed": "1.5", "version": " 2.00",
+        "manufacturer": me.manufacturer, "maxchild": "0", "product": me.name, "serial": me.serial, "speed": "1.5",
+        "version": " 2.00",
     }
     lines = [f"P: {PLACE}", f"N: bus/usb/{BUS:03}/{DEVICE:03}={descriptors}"]
     lines += [f"E: {key}={value}" for key, value in properties.items()]
