@@ -101,6 +101,8 @@ class _Rows:
         self._echo_of: dict[int, str] = {}   # that zone
         self._done: deque[tuple[float, dict[int, str]]] = deque(maxlen=MAX_DONE)
         self._mixed = False                  # two documents may have been seen, and no silence since
+        # Namesakes share a row of names, twins one of dates: what came doubled may have been the next document's own.
+        self._shared = False
         self._last_at = 0.0                  # of the last row, doubled or not
 
     @property
@@ -118,7 +120,7 @@ class _Rows:
         while self._done and now >= self._done[0][0] + MEMORY_S:
             self._done.popleft()
         if silent:
-            self.echoes = {}
+            self.echoes, self._shared = {}, False
         return sheets
 
     def take_zone(self, lines: tuple[str, ...], at: float) -> list[Sheet]:
@@ -145,10 +147,9 @@ class _Rows:
             return self._echo(zone, row, text, at)
         if zone is not None and zone[row.number] == text and has_number(row):
             return []
-        # Namesakes share a row of names, twins one of dates: it may have been the next document's own.
-        shared = any(not has_number(echo.row) for echo in self.echoes.values())
         self.echoes = {}
-        self._mixed = self._mixed or shared or zone is not None or any(held.row == row for held in self.held)
+        twice = any(held.row == row for held in self.held)
+        self._mixed = self._mixed or self._shared or zone is not None or twice
         self.held.append(_Held(row, text, at))
         self._mixed = self._contradicted() or self._mixed
         numbers = [held.row.number for held in self.held]
@@ -184,6 +185,7 @@ class _Rows:
         self._done.append((at, zone))
 
     def _echo(self, zone: dict[int, str], row: Row, text: str, at: float) -> list[Sheet]:
+        self._shared = self._shared or not has_number(row)
         if self._echo_of is not zone:
             self.echoes, self._echo_of = {}, zone
         before = self.echoes.get(row.number)

@@ -5,103 +5,26 @@ The journal, the screening and the lists are the real ones; only clocks, the wai
 
 from __future__ import annotations
 
-import itertools
-import json
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import journal_kit
 import memory_lists
 import pytest
+from counter_kit import SILENT, Bench, standard, zone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from drivers.api import DocumentRead
-from edge.config import AssemblyConfig, CounterConfig
-from edge.core.documents import DateInterval
-from edge.core.mrz import compose
-from edge.core.screening import Screener
-from edge.core.watch import DocumentEntry, EntryName, PersonEntry
-from edge.counter import INBOX_SIZE, TRANSITIONS, CloseRequest, Counter, Happening, Step, Surroundings
+from edge.config import AssemblyConfig
+from edge.core.watch import EntryName
+from edge.counter import INBOX_SIZE, TRANSITIONS, Happening, Step
 from edge.journal import Journal, read_only
-
-WALL = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LANE = CounterConfig(name="lane-1", direction="entry", readers=("swipe-1",))
-STOLEN = DocumentEntry(number="S7310442K", issuing_state="UTO", document_type="P", fraud_category="stolen")
-SILENT = PersonEntry(
-    reference="S-1", names=(EntryName("Velmirov, Dragosin Pavel", "primary"),), silent=True, notice="discreet",
-    births=(DateInterval(date(1974, 8, 12), date(1974, 8, 12)),), nationalities=("UTO",), sex="F",
-)
-
-
-def zone(surname: str = "Eriksson", given: str = "Anna Maria", number: str = "L898902C3") -> tuple[str, ...]:
-    return compose.td3(
-        issuing_state="UTO", surname=surname, given_names=given, number=number, nationality="UTO",
-        birth_date="740812", sex="F", expiry_date="310415",
-    )
-
-
-class Bench:
-    """A counter with everything it is given; ``mono`` moves only by ``wait`` and by hand."""
-
-    def __init__(self, journal: Journal, lists: Sequence[memory_lists.MemoryList], **more: Any) -> None:
-        self.mono = 1000.0
-        self.waits: list[float] = []
-        self.published: list[bytes] = []
-        self.alarms: list[str] = []
-        self.on_publish: Callable[[dict[str, Any]], None] = lambda _message: None
-        numbers = itertools.count(1)
-        around = Surroundings(
-            lists=lambda: lists, screener=Screener(required=frozenset({"sltd", "national"})), journal=journal,
-            now=lambda: memory_lists.TRUSTED, wall=lambda: WALL, mono=lambda: self.mono, wait=self._wait,
-            passage_id=lambda: f"P{next(numbers)}", number_hash=lambda state, number: f"{len(state + number):064}",
-            publish=self._publish, alarm=self.alarms.append, pace_s=0.0, commit_timeout_s=5.0,
-        )
-        self.counter = Counter(LANE, replace(around, **more))
-
-    def _wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.mono += seconds
-
-    def _publish(self, message: bytes) -> None:
-        self.published.append(message)
-        self.on_publish(json.loads(message))
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(m) for m in self.published]
-
-    def work(self, *things: DocumentRead | CloseRequest) -> list[dict[str, Any]]:
-        """Let the counter's own loop work these off, in this thread; what it published."""
-        stopping = threading.Event()
-        for thing in things:
-            self.counter.inbox.put_nowait(thing)
-        self.counter.inbox.put_nowait(CloseRequest("", "no such code", 0, lambda _answer: stopping.set()))
-        before = len(self.published)
-        self.counter.run(stopping)
-        return self.messages[before:]
-
-    def scan(self, lines: tuple[str, ...] = zone(), at: float | None = None) -> list[dict[str, Any]]:
-        return self.work(DocumentRead("swipe-1", lines, b"", self.mono if at is None else at))
-
-    def close(self, passage: str, code: str) -> dict[str, Any]:
-        answers: list[Mapping[str, Any]] = []
-        self.work(CloseRequest(passage, code, 1000, answers.append))
-        (answer,) = answers
-        return dict(answer)
-
-
-def standard() -> list[memory_lists.MemoryList]:
-    return [
-        memory_lists.memory_list("sltd", documents=[STOLEN]),
-        memory_lists.memory_list("national", persons=[SILENT]),
-    ]
 
 
 @pytest.fixture
@@ -328,8 +251,7 @@ def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @given(rows=ROWS | st.lists(ALMOST, min_size=1, max_size=3))
 def test_whatever_a_reader_sends_becomes_a_recorded_passage(lasting: Bench, rows: list[str]) -> None:
     messages = lasting.scan(tuple(rows))
-    lasting.mono += 2.0  # what may be a row waits for the next one
-    messages += lasting.work()
+    messages += lasting.later(2.0)  # what may be a row waits for the next one
     (message,) = messages
     assert message["recorded"] is True
     assert message["outcome"] in ("UNREADABLE", "CLEAR", "POSSIBLE", "HIT")

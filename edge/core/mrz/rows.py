@@ -27,7 +27,7 @@ NEAR: Final = 8       # one character in so many may be misread between two read
 
 _NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ<")
 _CLASSES: Final = {
-    "A": _NAMES, "D": frozenset("0123456789"), "d": frozenset("0123456789<"), "S": frozenset("MFX<"),
+    "A": _NAMES, "C": frozenset(TD1.code_letters), "D": frozenset("0123456789"), "d": frozenset("0123456789<"), "S": frozenset("MFX<"),
 }  # fmt: skip
 
 
@@ -54,12 +54,12 @@ _TEMPLATES: Final[dict[int, tuple[tuple[Row, str], ...]]] = {
         (Row(2, 2, 36), "." * 12 + "D" + "A" * 14 + "ddddddDSD"),
     ),
     30: (
-        (Row(1, 3, 30), "A" * 5 + "." * 9 + "d" + "." * 15),
+        (Row(1, 3, 30), "C" + "A" * 4 + "." * 9 + "d" + "." * 15),
         (Row(2, 3, 30), _DATES + "AAA" + "." * 11 + "D"),
         (Row(3, 3, 30), "A" * 30),
     ),
 }
-"""What may stand where: A letter or filler, D digit, d digit or filler, S sex; a full stop says nothing."""
+"""What may stand where: A letter or filler, C first letter of a card's code, D digit, d digit or filler, S sex; a full stop says nothing."""
 
 _LAYOUTS: Final = {44: (TD3, MRVA), 36: (TD2, FRA_ID, MRVB), 30: (TD1,)}
 _CHECKED: Final = {
@@ -191,7 +191,9 @@ def _is_name(text: str, place: int) -> bool:
 
 
 def _too_few_digits(text: str, row: Row) -> bool:
-    """A row with check digits has two digits at least: the number's own, and one of a number or a date."""
+    """A row with check digits has two digits at least, and the number of a card its own, here or behind."""
+    if row == Row(1, 3, 30) and text[TD1.document_number_digit.start :][:2] == "<<":
+        return True
     return has_digits(row) and sum(c in _CLASSES["D"] for c in text) < 2
 
 
