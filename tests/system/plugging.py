@@ -211,6 +211,7 @@ class Hand:
         self.plugged = True
         self.number = 0
         self._quiet_at = 0.0
+        self._stopping: Callable[[], bool] = lambda: False
         self._ready = threading.Event()
 
     def _hear(self, _name: str, state: ReaderState) -> None:
@@ -224,6 +225,7 @@ class Hand:
             (5, self.burst), (3, self.lay_down_in_noise), (2, self.flood), (1, self.storm), (4, self.wobble),
         )
         weights = [weight for weight, _ in actions]
+        self._stopping = pulse.is_set
         while not pulse.is_set():
             (action,) = self.dice.choices([action for _, action in actions], weights)
             action()
@@ -302,7 +304,8 @@ class Hand:
         self.wait_open()
         self.tally.storms += 1
         for _ in range(12):
-            self.break_off(0.35)
+            if not self._stopping():
+                self.break_off(0.35)
         time.sleep(self.dice.choice((0.0, 4.0)))
 
     def wobble(self) -> None:
@@ -361,7 +364,7 @@ class Hand:
         self.number += 1
         rows = document(self.number, self.dice)
         sent = self.inbox.expect(rows)
-        at = self.device.present(rows, wait_s=4.0, cut=cut)
+        at = self.device.present(rows, wait_s=4.0 if cut is None else 1.0, cut=cut)
         return sent, at
 
     @contextlib.contextmanager

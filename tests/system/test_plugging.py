@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from plugging import FOUR, Tally, soak, text
+from system.plugging import FOUR, Tally, soak, text
 
 SECONDS = 20.0
 
