@@ -1,7 +1,8 @@
-"""``python replay_keyboard.py PORT LAYOUT COUNT``: what the driver reads from the keyboard at PORT, as JSON.
+"""``python replay_keyboard.py PORT LAYOUT COUNT [hardened]``: what the driver reads from the keyboard at PORT, as JSON.
 
 Run inside ``umockdev-run``, whose libusb plays a capture. A transfer that times out there is lost to the capture, so
-the time limit of a transfer is long.
+the time limit of a transfer is long. ``hardened`` first gives up memory that is writable and executable, as the
+service's unit does (MemoryDenyWriteExecute); exit code 77 where this kernel cannot (before 6.3).
 """
 
 from __future__ import annotations
@@ -33,7 +34,16 @@ def main(port: str, layout: str, count: int) -> dict[str, object]:
     return {"rows": rows, "present": present(port), "garbled": status.garbled, "others": status.others}
 
 
+def harden() -> None:
+    import ctypes
+
+    if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN
+        raise SystemExit(77)
+
+
 if __name__ == "__main__":
+    if "hardened" in sys.argv:
+        harden()
     try:
         answer = main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     except Exception as problem:  # the test wants its name

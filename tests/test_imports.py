@@ -15,6 +15,7 @@ PACKAGES = ("common", "edge", "drivers", "provisioning", "hq", "demo")
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "serial": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
     "usb": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
+    "usbip": ("drivers.virtual",),  # a development package: product code must do without it
     "paho": ("common.line",),
     "sqlite3": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
     "sqlite_utils": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
