@@ -81,6 +81,8 @@ def borderpost(way: Way, port: str, pc: Path, came: list[tuple[float, int]]) -> 
         [PassThroughConfig(to=f"pty:{pc}", readers=("reader",))], open_line=SerialOut, mono=time.monotonic
     )
 
+    relay.start()
+
     def deliver(read: DocumentRead | OtherRead) -> None:
         inbox.put_nowait(read)
         came.append((time.monotonic(), len(read.raw)))

@@ -6,7 +6,6 @@ Clock, randomness and the environment enter the house here and nowhere else.
 from __future__ import annotations
 
 import os
-import queue
 import random
 import secrets
 import signal
@@ -28,10 +27,10 @@ from edge.core import sealing
 from edge.core.screening import Query, prepare
 from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
-from edge.crew import Crew, OnDeath, Pulse
+from edge.crew import OnDeath, Pulse
 from edge.desk import Desk
-from edge.devices import Devices, make_readers
 from edge.errors import EXIT_CREW
+from edge.front import Front
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
@@ -56,7 +55,13 @@ log = structlog.get_logger("app")
 def run(config: Config) -> int:
     """Run the box until it is told to stop; the exit code."""
     sys.setswitchinterval(SWITCH_S)
-    return Box(config).run()
+    front = Front(config, mono=mono, jitter=random.random, environ=os.environ)
+    try:
+        box = Box(config, front)
+    except Exception as error:
+        front.hold_on(error)
+        raise
+    return box.run()
 
 
 def mono() -> float:
@@ -78,13 +83,13 @@ def passage_id() -> str:
 class Box:
     """Every object of the daemon, built in the order of their needs."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, front: Front) -> None:
         self.config = config
         # A wrong configuration ends here, before anything is opened.
         recipients, ack_keys = headquarters(config)
-        readers = make_readers(config, mono)
-        self.crew = Crew()
+        self.crew, self.notifier, self.devices = front.crew, front.notifier, front.devices
         self.state_dir = own_folder(Path(config.box.state_dir))
+        front.start(self.state_dir / "journal.sqlite")  # the PC is served from here on
         self.state = State(self.state_dir / "state.sqlite")
         self.clock = TrustedClock(
             wall=wall, mono=mono, state=self.state,
@@ -112,13 +117,11 @@ class Box:
         self.answers = Answers(config.box.device, self.journal, self.counters, self._status)
         self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
         self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
-        self.notifier = systemd.from_environment()
-        self.devices = Devices(
-            readers, config.passthrough, inbox_of=self._inbox_of, announce=self._announce, alarm=self._reader_alarm,
-            mono=mono, jitter=random.random, keep=self.notifier, inherited=systemd.inherited(os.environ),
-        )
+        for name, counter in self.counters.items():
+            counter.inbox = front.inboxes[name]
         self.health = Health(self._parts())
         self.uplink = self._make_uplink(ack_keys)
+        front.announce, front.alarm = self._announce, self._reader_alarm
         self._forgotten = 0  # entries that the journal gave up, as told last
         self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
@@ -176,7 +179,6 @@ class Box:
         hire("journal-watch", self._watch_journal)
         for counter in self.counters.values():
             hire(f"counter-{counter.name}", counter.run)
-        self.devices.hire(hire)
         hire("lists", self._watch_lists, OnDeath.RESTART)
         hire("retention", self._expire, OnDeath.RESTART)
         if self.uplink:
@@ -242,9 +244,6 @@ class Box:
             self._alarm("time_refused")
             log.error("time_refused", reason="headquarters' time leaps too far ahead",
                       advice="compare both clocks; see docs/technician.md, trusted time")
-
-    def _inbox_of(self, reader: str) -> queue.Queue[Any]:
-        return next(self.counters[c.name].inbox for c in self.config.counter if reader in c.readers)
 
     def _announce(self, reader: str, state: ReaderState) -> None:
         import msgspec

@@ -123,6 +123,7 @@ class Devices:
         """Start the threads: hotplug before the first look (law 2)."""
         self._monitor = Monitor(self.wake)
         if self._passes:
+            self.relay.start()
             hire("passthrough", self.relay.run, OnDeath.RESTART)
         for keeper in self.keepers:
             hire(f"reader-{keeper.name}", keeper.run)

@@ -25,7 +25,7 @@ log = structlog.get_logger("passthrough")
 
 
 class PassThrough:
-    """Give every read to ``emit``; hire ``run`` (its death is no reason to end the process).
+    """Call ``start``, give every read to ``emit``, hire ``run`` (its death is no reason to end the process).
 
     ``open_line`` opens a serial port, ``keep`` and ``inherited`` (name -> descriptor, taken over) are the open
     files over a restart, ``mono`` monotonic seconds.
@@ -46,8 +46,11 @@ class PassThrough:
             shut(fd)
             self._keep.forget(name)
         self._outputs = [output for _, output in self._routes]
+
+    def start(self) -> None:
+        """Make ptys and sockets now, before the first read; serial ports take their time and are left to ``run``."""
         for output in self._outputs:
-            if not isinstance(output, SerialOutput):  # opening a serial port may take its time
+            if not isinstance(output, SerialOutput):
                 output.turn()
 
     def emit(self, read: DocumentRead | OtherRead) -> None:

@@ -30,6 +30,7 @@ def main() -> None:
         open_line=SerialOut, mono=time.monotonic, keep=systemd.from_environment(),
         inherited=systemd.inherited(os.environ),
     )
+    relay.start()
     pulse = Pulse(threading.Event(), time.monotonic)
     threading.Thread(target=relay.run, args=(pulse,), daemon=True).start()
     say("ready")

@@ -88,7 +88,7 @@ def test_what_only_the_parts_can_judge_is_refused_before_anything_is_opened(
 ) -> None:
     world.config.write_text(world.config.read_text().replace(old, new, 1))
     with pytest.raises(ConfigError, match=said):
-        app.Box(config.load(world.config))
+        app.run(config.load(world.config))
     assert not world.socket.exists()
     assert not world.state.exists()
 

@@ -38,6 +38,7 @@ class Running:
 
     def __init__(self, *configs: PassThroughConfig) -> None:
         self.relay = PassThrough(configs, open_line=SerialOut, mono=time.monotonic)
+        self.relay.start()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self.relay.run, args=(Pulse(self._stop, time.monotonic),))
         self._thread.start()
@@ -214,6 +215,7 @@ def test_a_file_that_is_no_link_is_left_alone_and_said_once(tmp_path: Path) -> N
     (tmp_path / "pc").write_text("precious")
     with structlog.testing.capture_logs() as logged:
         relay = PassThrough([config(f"pty:{tmp_path / 'pc'}")], open_line=SerialOut, mono=time.monotonic)
+        relay.start()
         relay.emit(document())
         relay.close()
     assert (tmp_path / "pc").read_text() == "precious"
@@ -271,9 +273,11 @@ def test_a_socket_that_another_process_serves_is_left_to_it(tmp_path: Path) -> N
         other.bind(str(path))
         other.listen(8)
         relay = PassThrough([config(f"unix:{path}")], open_line=SerialOut, mono=time.monotonic)
+        relay.start()
         assert relay.health()[0]["state"] == "backoff"
         relay.close()
-    relay = PassThrough([config(f"unix:{path}")], open_line=SerialOut, mono=time.monotonic)  # left by one that died
+    relay = PassThrough([config(f"unix:{path}")], open_line=SerialOut, mono=time.monotonic)
+    relay.start()  # the socket was left by one that died
     assert relay.health()[0]["state"] == "ready"
     relay.close()
     assert not path.exists()
@@ -335,6 +339,7 @@ def test_only_the_named_readers_and_other_blocks_only_where_wanted(
 
 def test_reads_go_on_while_the_own_thread_is_dead(tmp_path: Path) -> None:
     relay = PassThrough([config(f"pty:{tmp_path / 'pc'}")], open_line=SerialOut, mono=time.monotonic)
+    relay.start()
     pc = opened(tmp_path / "pc")
     for number in range(20):
         relay.emit(document(number))

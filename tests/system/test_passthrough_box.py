@@ -106,6 +106,51 @@ def test_reads_reach_the_pc_on_a_full_disk_and_without_a_link(tmp_path: Path, sm
         pc.close()
 
 
+def test_a_box_that_cannot_start_for_want_of_room_serves_the_pc_until_it_tries_again(
+    tmp_path: Path, small: Path
+) -> None:
+    with with_pc(BoxWorld(tmp_path / "box", state=small / "state")) as world:
+        world.publish()
+        world.start()
+        pc = Pc(world.folder / "pc")
+        assert world.scan()["recorded"] is True
+        assert pc.hears(zone())
+        pc.close()
+        assert world.end() == 0
+        for path in (small / "state").glob("journal.sqlite.ballast"):
+            path.unlink()  # the room kept aside
+        fill(small)
+        (small / "state" / "journal.sqlite").write_bytes(b"")  # and the journal has to be made anew
+        fill(small)
+        with world.log.open("ab") as out:
+            world.process = subprocess.Popen(world.words("run"), stdout=out, stderr=out)
+        until(lambda: any(e["event"] == "standby" for e in world.events()), "the box cannot start")
+        pc = Pc(world.folder / "pc")
+        for number in ("C00000001", "C00000002"):
+            world.reader.present(zone(number))
+            assert pc.hears(zone(number))
+        assert world.process.poll() is None
+        assert not any(e["event"] == "running" for e in world.events()[-3:])
+        world.process.terminate()
+        assert world.wait() == 1
+        pc.close()
+
+
+def test_a_second_daemon_touches_neither_reader_nor_pc(tmp_path: Path) -> None:
+    with with_pc(BoxWorld(tmp_path / "box")) as world:
+        world.publish()
+        world.start()
+        pc = Pc(world.folder / "pc")
+        place = (world.folder / "pc").readlink()
+        second = world.run("run")
+        assert second.returncode == 1
+        assert "open in another process" in second.stderr
+        assert (world.folder / "pc").readlink() == place
+        world.reader.present(zone())
+        assert pc.hears(zone())
+        pc.close()
+
+
 def test_the_pc_s_open_port_goes_on_when_the_box_is_killed_and_started_again(tmp_path: Path) -> None:
     with ServiceManager(tmp_path) as manager, with_pc(BoxWorld(tmp_path / "box")) as world:
         world.publish()
