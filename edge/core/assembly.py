@@ -142,6 +142,7 @@ class _Rows:
             if held.row == row and same_row(held.text, text, row):
                 if quality(text, row) > quality(held.text, row):
                     held.text = text
+                self._shared = self._shared or not has_number(row)
                 return []
         if zone is not None and not self.held:
             return self._echo(zone, row, text, at)
@@ -149,7 +150,7 @@ class _Rows:
             return []
         self.echoes = {}
         twice = any(held.row == row for held in self.held)
-        self._mixed = self._mixed or self._shared or zone is not None or twice
+        self._mixed = self._mixed or (self._shared and not self.held) or zone is not None or twice
         self.held.append(_Held(row, text, at))
         self._mixed = self._contradicted() or self._mixed
         numbers = [held.row.number for held in self.held]

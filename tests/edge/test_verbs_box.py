@@ -298,6 +298,28 @@ def shown(message: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+def test_rows_that_were_seen_are_shown_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {"read": [2], "of": 2, "text": ["L898902C36UTO7408122F1204159ZE184226B<<<<<10"]}
+    text = shown({**MESSAGE, "outcome": "UNREADABLE", "rows": rows}, capsys)
+    assert "row 2 of 2 was read: present the document again" in text
+    assert rows["text"][0] in text
+    text = shown({**MESSAGE, "outcome": "UNREADABLE", "rows": {"read": [1, 2], "of": 3, "text": ["A", "B"]}}, capsys)
+    assert "rows 1 and 2 of 3 were read: present the document again" in text
+    text = shown({**MESSAGE, "outcome": "UNREADABLE", "rows": {"read": [], "of": 0, "text": ["HELLO"]}}, capsys)
+    assert "HELLO" in text
+    assert "present the document again" not in text
+
+
+@pytest.mark.parametrize("outcome", ["CLEAR", "HIT"])
+def test_the_same_document_again_shows_the_word_and_says_so(outcome: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {key: MESSAGE[key] for key in ("passage", "at", "counter", "direction", "document", "elapsed_ms")}
+    text = shown({"type": "again", "times": 3, "outcome": outcome, **kept}, capsys)
+    assert f" {counter_verb.LOOKS[outcome][1]} {outcome} " in text
+    assert "P1  the same document, read 3 times: no new passage" in text
+    assert "ERIKSSON, ANNA" in text
+    assert "\n" not in text.strip().split("ERIKSSON")[1]
+
+
 @pytest.mark.parametrize("outcome", list(Outcome), ids=str)
 def test_every_outcome_has_word_shape_and_next_step(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown({**MESSAGE, "outcome": str(outcome)}, capsys)

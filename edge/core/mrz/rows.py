@@ -21,13 +21,15 @@ from edge.core.mrz.digits import ALPHABET, is_legal
 from edge.core.mrz.layouts import FRA_ID, MRVA, MRVB, NOWHERE, TD1, TD2, TD3, Layout, recognise
 from edge.core.mrz.verify import Checked, check
 
-MISFIT: Final = 0.25  # of the characters that say something may be misread
+MISFIT: Final = 0.2   # of the characters that say something may be misread
+SOUND: Final = 0.1    # and of a row whose digits agree: one sex or letter of a nationality
 MARGIN: Final = 0.10  # by which the best row must beat the next
 NEAR: Final = 8       # one character in so many may be misread between two readings of one row
 
 _NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ<")
 _CLASSES: Final = {
-    "A": _NAMES, "C": frozenset(TD1.code_letters), "D": frozenset("0123456789"), "d": frozenset("0123456789<"), "S": frozenset("MFX<"),
+    "A": _NAMES, "C": frozenset(TD1.code_letters), "S": frozenset("MFX<"),
+    "D": frozenset("0123456789"), "d": frozenset("0123456789<"),
 }  # fmt: skip
 
 
@@ -59,7 +61,10 @@ _TEMPLATES: Final[dict[int, tuple[tuple[Row, str], ...]]] = {
         (Row(3, 3, 30), "A" * 30),
     ),
 }
-"""What may stand where: A letter or filler, C first letter of a card's code, D digit, d digit or filler, S sex; a full stop says nothing."""
+"""What may stand where: A letter or filler, C first letter of a card's code, D digit, d digit or filler, S sex.
+
+A full stop says nothing.
+"""
 
 _LAYOUTS: Final = {44: (TD3, MRVA), 36: (TD2, FRA_ID, MRVB), 30: (TD1,)}
 _CHECKED: Final = {
@@ -106,7 +111,7 @@ def is_sound(text: str, row: Row) -> bool:
         return text[0] != "<" and all(_is_name(text, place) for place in range(len(text)))
     if not is_legal(text) or _too_few_digits(text, row):
         return False
-    if row == Row(1, 3, 30) and not (_NAMES.issuperset(text[:5]) and text[0] != "<"):
+    if all(_misfit(text, template) > SOUND for known, template in _TEMPLATES[row.length] if known == row):
         return False
     return any(not own_failures({row.number: text}, layout) for layout in _LAYOUTS[row.length])
 

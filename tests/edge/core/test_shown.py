@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.core.documents import Finding, Severity, TravelDocument
 from edge.core.mrz import compose, parse
-from edge.core.shown import MAX_FINDINGS, coverage, summary, verdict_message
+from edge.core.shown import MAX_FINDINGS, again_message, coverage, summary, verdict_message
 from edge.core.verdicts import Coverage, CoverageState, Evidence, Outcome, Reason, ReasonKind, Verdict
 
 LINES = compose.td3(
@@ -81,3 +81,20 @@ def test_an_uncertain_birth_date_is_shown_as_its_interval() -> None:
     partial = (LINES[0], LINES[1][:15] + "<<<<" + LINES[1][19:])
     document = parse(partial, today=date(2026, 3, 1))
     assert str(message(document=document)["document"]["birth_date"]).startswith("19")
+
+
+def test_rows_that_are_no_whole_zone_are_shown_as_they_came() -> None:
+    assert message()["rows"] == {"read": [1, 2], "of": 2, "text": []}
+    part = message(document=parse(LINES[1:], today=date(2026, 3, 1)), doubts=("rows_missing",))
+    assert part["rows"] == {"read": [2], "of": 2, "text": [LINES[1]]}
+    assert [part["document"][key] for key in ("number", "format", "surname")] == ["L898902C3", "", ""]
+    noise = message(document=parse(["X" * 200] * 9, today=date(2026, 3, 1)), doubts=("format",))
+    assert noise["rows"] == {"read": [], "of": 0, "text": ["X" * 48] * 3}
+
+
+def test_the_same_document_again_tells_of_the_first_verdict_alone() -> None:
+    again = again_message(message(OPEN, SILENT), at="2026-03-01T12:00:05+00:00", times=2)
+    assert again == again_message(message(OPEN), at="2026-03-01T12:00:05+00:00", times=2)
+    assert (again["type"], again["passage"], again["outcome"], again["times"]) == ("again", "P1", "POSSIBLE", 2)
+    assert again["document"] == message()["document"]
+    assert again["at"] == "2026-03-01T12:00:05+00:00"
