@@ -127,6 +127,7 @@ class _Rows:
         """A whole zone in one read; what is held of it is superseded, what is held of another goes out before."""
         zone = dict(enumerate(lines, 1))
         superseded = all(same_row(held.text, zone[held.row.number], held.row) for held in self.held)
+        self._mixed = self._mixed or not superseded
         sheets = [] if superseded else self._flush()
         self.held, self.echoes, self._last_at = [], {}, at
         self._remember(zone, at)

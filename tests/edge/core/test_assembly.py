@@ -186,6 +186,9 @@ def test_a_read_of_the_whole_zone_supersedes_its_single_rows() -> None:
     assert assembler.take(A, 5.5) == [Sheet(A, 5.5, complete=True)]
     assembler.take((B[1],), 6.0)
     assert [s.lines for s in assembler.take(A, 6.5)] == [(B[1],), A]
+    for row in reversed(B):  # in the wrong order, and no silence has confirmed them
+        assembler.take((row,), 10.0)
+    assert [s.lines for s in assembler.take(A, 10.5)] == [(B[1],), (B[0],), A]
 
 
 # -- two documents --------------------------------------------------------------------------------
