@@ -1,4 +1,4 @@
-"""The driver contract on real devices, on the virtual bench, and on recordings.
+"""One contract for every driver: on the virtual bench, on recordings, on real devices.
 
     pytest hil_tests --device virtual
     pytest hil_tests --device recordings
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,21 +23,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from hil_tests.capabilities import missing  # noqa: E402 - the helpers beside this file
-from hil_tests.rigs import RealRig, Rig, VirtualRig  # noqa: E402
-from hil_tests.tape import TapeRig  # noqa: E402
-
 from drivers.api import DriverMisuse  # noqa: E402
 from drivers.catalog import DRIVERS  # noqa: E402
 from drivers.named import NamedDevice, parse_device  # noqa: E402
 from drivers.trace import RecordingTransport, TraceWriter, read_trace  # noqa: E402
 from drivers.transport import Transport  # noqa: E402
 from drivers.virtual.control import VirtualReader  # noqa: E402
+from hil_tests.capabilities import missing  # noqa: E402 - the helpers beside this file
+from hil_tests.rigs import RealRig, Rig, VirtualRig  # noqa: E402
+from hil_tests.tape import TapeRig  # noqa: E402
 
 RECORDED = ROOT / "tests" / "recordings"
 NO_DEVICE = "no device given: use --device virtual, --device recordings, or --device DRIVER=PORT"
 RAN = pytest.StashKey[dict[str, list[str]]]()  # backend -> points of the contract
 DECLARED = pytest.StashKey[dict[str, dict[str, list[str]]]]()  # backend -> what it cannot do and why -> points
+FIGURES = pytest.StashKey[dict[str, list[str]]]()  # backend -> what was measured
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*can): what a backend must be able to do for this point")
-    config.stash[RAN], config.stash[DECLARED] = {}, {}
+    config.stash[RAN], config.stash[DECLARED], config.stash[FIGURES] = {}, {}, {}
 
 
 def backends(named: list[str]) -> list[str]:
@@ -124,6 +124,12 @@ def recorded(rig: Rig, device: NamedDevice, config: pytest.Config) -> Iterator[R
         yield rig
 
 
+@pytest.fixture
+def figure(request: pytest.FixtureRequest, rig: Rig) -> Callable[[str], None]:
+    """Note what was measured, for the summary."""
+    return request.config.stash[FIGURES].setdefault(rig.name, []).append
+
+
 @pytest.fixture(autouse=True)
 def _can_it(request: pytest.FixtureRequest) -> None:
     """What the backend cannot do is noted for the summary."""
@@ -152,5 +158,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Which points of the contract each backend showed, and which it cannot, and why."""
     for backend, ran in config.stash[RAN].items():
         terminalreporter.write_line(f"{backend}: {len(ran)} points of the contract ran")
+        for line in config.stash[FIGURES].get(backend, []):
+            terminalreporter.write_line(f"  {line}")
         for reason, points in config.stash[DECLARED].get(backend, {}).items():
             terminalreporter.write_line(f"  {reason} ({', '.join(points)})")

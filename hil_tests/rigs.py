@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hil_tests.capabilities import Can
-from hil_tests.frames import BAR_CODE, REPORT, SPECIMEN, whole
 
 from drivers.api import DeviceGone, DocumentRead, OtherRead, PassportReader, ReaderEvent
 from drivers.named import NamedDevice
 from drivers.transport import Through, directly
 from drivers.virtual.control import USB_KIND, VirtualReader
+from hil_tests.capabilities import Can
+from hil_tests.frames import BAR_CODE, REPORT, SPECIMEN, whole
 
 QUIET_S = 0.8   # rows of one document do not lie further apart; longer than any silence that ends a frame
 SLICE_S = 0.1
@@ -99,6 +99,9 @@ class Rig:
         """Lift what lies there, lay the document down, read it."""
         raise NotImplementedError
 
+    def lift(self) -> None:
+        """Nothing lies on it any more; harmless where nothing did."""
+
     def send(self, data: bytes) -> None:
         """Put bytes on the line."""
         raise NotImplementedError
@@ -159,7 +162,7 @@ class RealRig(Rig):
         """See Rig."""
         self._ask("pull the reader's cable")
 
-    def plug(self, *, elsewhere: bool = False) -> None:  # noqa: ARG002 - declared
+    def plug(self, *, elsewhere: bool = False) -> None:
         """See Rig."""
         self._ask("plug the cable in again")
 
@@ -191,6 +194,10 @@ class VirtualRig(Rig):
     def lay(self, reader: PassportReader) -> list[DocumentRead]:
         """See Rig."""
         return self._while(lambda: self.virtual.present(SPECIMEN), lambda: self.document(reader))
+
+    def lift(self) -> None:
+        """See Rig."""
+        self.virtual.remove()
 
     def frame(self) -> bytes:
         """See Rig."""
@@ -226,7 +233,7 @@ class VirtualRig(Rig):
 
     def where(self) -> str:
         """The port's present name behind its link."""
-        return os.readlink(self.virtual.link)
+        return str(self.virtual.link.readlink())
 
     def close(self) -> None:
         """Let go what was held."""

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hil_tests.capabilities import Can
-from hil_tests.frames import BAR_CODE, whole
-from hil_tests.rigs import SLICE_S, Rig
-
 from drivers.api import DeviceGone, DocumentRead, PassportReader
 from drivers.replays import device_of, over, play
 from drivers.trace import FROM_DEVICE, TO_DEVICE, Entry, Trace
+from hil_tests.capabilities import Can
+from hil_tests.frames import BAR_CODE, whole
+from hil_tests.rigs import SLICE_S, Rig
 
 PAUSE_S = 0.6  # between the greeting and the first document
 CHUNK = 4096
@@ -160,7 +159,7 @@ class TapeRig(Rig):
         """See Rig: what has been put still comes, then nothing more ever."""
         self.tape.plugged = False
 
-    def plug(self, *, elsewhere: bool = False) -> None:  # noqa: ARG002 - declared
+    def plug(self, *, elsewhere: bool = False) -> None:
         """See Rig."""
         self.tape.plugged = True
 

@@ -6,18 +6,19 @@ import random
 import time
 
 import pytest
-from hil_tests.capabilities import Can, needs
-from hil_tests.frames import REPORT, absurd, cuts
-from hil_tests.rigs import QUIET_S, rows_of
 
 from drivers.api import DocumentRead
 from drivers.framing import BUFFER_CAP
+from hil_tests.capabilities import Can, needs
+from hil_tests.frames import REPORT, absurd, cuts
+from hil_tests.rigs import QUIET_S, rows_of
 
 AT_ONCE_S = 0.002  # what lies on the line is taken
 
 
 @pytest.fixture
 def reader(rig):
+    rig.lift()  # a device may be asked for what lies on it
     made = rig.reader()
     rig.open_again(made)
     rig.quiet(made)  # the greeting
@@ -82,7 +83,7 @@ def test_noise_before_and_behind(rig, reader, seed):
 
 @needs(Can.FLOOD, Can.SEND)
 @pytest.mark.timeout(900)
-def test_flooded(rig, reader, request):
+def test_flooded(rig, reader, request, figure):
     size = 10_000_000 if rig.name.startswith("recordings") else int(request.config.getoption("--flood-mb") * 1e6)
     if rig.name.startswith("virtual") and rig.usb:
         size = min(size, 400_000)  # 50,000 reports: a keyboard sends at most a hundred a second
@@ -96,7 +97,7 @@ def test_flooded(rig, reader, request):
     assert status.noise_bytes > sent * 0.5
     rig.send(rig.frame())
     assert rows_of(rig.document(reader)) == rig.rows
-    print(f"{rig.name}: {sent / 1e6:.1f} MB in {seconds:.1f} s, {status.others} blocks, {status.garbled} garbled")
+    figure(f"flood: {sent / 1e6:.1f} MB in {seconds:.1f} s, {status.others} blocks, {status.garbled} garbled")
 
 
 @needs(Can.SEND)

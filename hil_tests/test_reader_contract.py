@@ -6,10 +6,10 @@ import re
 import time
 
 import pytest
-from hil_tests.capabilities import Can, needs
-from hil_tests.rigs import rows_of
 
 from drivers.api import DeviceBusy, DocumentRead, OtherRead
+from hil_tests.capabilities import Can, needs
+from hil_tests.rigs import rows_of
 
 ROW = re.compile(r"[!-~]{7,44}")
 

@@ -23,6 +23,7 @@ from drivers.transport.base import LineSettings
 
 WRITE_LIMIT_S = 1.0
 OFF_S = 0.2  # how long the modem lines stay down on a reset
+PTYS = "/dev/pts/"
 FAULTS = (serial.SerialException, OSError, termios.error)
 
 
@@ -36,7 +37,7 @@ class SerialTransport:
             # timeout=0: one read(2) per call; the waiting is done by poll, because changing pyserial's
             # timeout sets the whole line up anew. Opening raises DTR and flushes what waited.
             self._serial = serial.Serial(
-                port, line.baud, bytesize=line.bytesize, parity=line.parity, stopbits=line.stopbits,
+                port, line.baud, bytesize=line.bytesize, parity=parity_of(port, line), stopbits=line.stopbits,
                 timeout=0, write_timeout=WRITE_LIMIT_S, exclusive=True,
             )
         except (*FAULTS, ValueError) as problem:
@@ -101,6 +102,11 @@ class SerialTransport:
             f"{self._port}: the device disappeared while open: {problem}",
             advice="check its cable and power; it is picked up again when it returns",
         )
+
+
+def parity_of(port: str, line: LineSettings) -> str:
+    """The parity to ask for: a pty has none, and refuses one (EINVAL) when it is opened for the second time."""
+    return "N" if os.path.realpath(port).startswith(PTYS) else line.parity
 
 
 def on_open(port: str, problem: Exception) -> DeviceError:
