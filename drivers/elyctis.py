@@ -21,6 +21,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import Annotated
 
 import msgspec
@@ -36,6 +37,7 @@ from drivers.framing import (
     Garbled,
     Info,
     More,
+    Noise,
     RowsRead,
     Skip,
     Whole,
@@ -195,6 +197,9 @@ class ElyctisCodec:
             self._step(Trigger.INFO, now)
         elif isinstance(event, Garbled) and event.count >= BROKEN_READ:
             self._step(Trigger.BROKEN_READ, now)
+        elif isinstance(event, Noise | Garbled) and self.state is State.DOCUMENT:
+            # Perhaps the first bytes of a document that broke off: the device has then disarmed itself.
+            self._due = min(now + self._reply_s, self._due if self._due is not None else inf)
 
     def _step(self, trigger: Trigger, now: float) -> None:
         before, after = self.state, TRANSITIONS[self.state][trigger]

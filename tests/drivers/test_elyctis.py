@@ -211,3 +211,28 @@ def test_only_a_document_counts_as_reading(line, td3):
     assert codec.reading is True
     assert [type(event) for event in codec.tick(9.0)] == [Garbled]
     assert codec.reading is False
+
+
+@pytest.mark.parametrize("rearm_s", [0.0, 30.0])
+@pytest.mark.parametrize("cut", range(1, 16))
+def test_a_document_that_broke_off_in_its_first_bytes_has_the_device_armed_again_within_two_seconds(
+    cut: int, rearm_s: float, td3: tuple[str, ...]
+) -> None:
+    line = Line()
+    line.codec = ElyctisCodec(rearm_s=rearm_s)
+    line.open()
+    line.settle(line.device.present(td3)[:cut])
+    for _ in range(4):
+        line.later(0.5)
+    line.device.remove()
+    line.settle(line.device.present(td3))
+    assert line.rows() == [tuple(td3)]
+
+
+def test_noise_has_the_order_to_read_repeated_once_a_second_at_most(line: Line) -> None:
+    line.open()
+    before = len(line.orders)
+    for _ in range(100):  # ten seconds of noise
+        line.settle(b"\xff\xfe\xfd")
+        line.later(0.1)
+    assert 5 <= len(line.orders) - before <= 10
