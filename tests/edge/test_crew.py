@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from edge.crew import Crew, OnDeath, Pulse
 
@@ -27,6 +28,26 @@ def test_a_thread_that_returns_too_early_has_died_as_well() -> None:
     crew.hire("reader", lambda _pulse: None)
     assert crew.wait(5)
     assert crew.dead == ("reader",)
+
+
+def test_one_slow_thread_among_many_has_the_whole_time_to_end() -> None:
+    crew = Crew()
+    ended = threading.Event()
+
+    def quick(pulse: Pulse) -> None:
+        pulse.wait(60)
+
+    def slow(pulse: Pulse) -> None:
+        pulse.wait(60)
+        time.sleep(1.0)  # a write that its port does not take
+        ended.set()
+
+    for number in range(40):
+        crew.hire(f"quick-{number}", quick)
+    crew.hire("slow", slow)
+    crew.stop()
+    assert crew.join() == ()
+    assert ended.is_set()
 
 
 def test_the_uplink_is_started_again_alone() -> None:
