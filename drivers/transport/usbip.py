@@ -48,10 +48,17 @@ class UsbIpDevice:
 
     @property
     def link(self) -> UsbIpLink:
-        """The connection, made when there is none. Raises USBError, OSError."""
-        if self._link is None:
+        """The connection while it is open. Raises USBError (ENODEV)."""
+        link = self._link
+        if link is None:
+            raise USBError("the device is closed", None, errno.ENODEV)
+        return link
+
+    def open(self) -> None:
+        """Connect, if there is no connection that works. Raises USBError, OSError."""
+        if self._link is None or self._link.lost:
+            self.close()
             self._link = UsbIpLink(self._name)
-        return self._link
 
     def standard(self, kind: int, request: int, value: int = 0, index: int = 0, length: int = 0) -> bytes:
         """A standard control request without data out. Raises USBError."""
@@ -78,7 +85,7 @@ class UsbIpDevice:
         return self.standard(0x80, GET_DESCRIPTOR, CONFIGURATION << 8 | number, 0, length)
 
     def close(self) -> None:
-        """End the connection; the next use makes another."""
+        """End the connection; whoever still uses it gets ENODEV."""
         link, self._link = self._link, None
         if link is not None:
             link.close()
@@ -99,6 +106,7 @@ class UsbIpBackend(IBackend):  # type: ignore[misc] # pyusb carries no types
         self._device.close()
 
     def enumerate_devices(self) -> Iterator[UsbIpDevice]:  # noqa: D102
+        self._device.open()
         self._device.describe()
         yield self._device
 
@@ -124,7 +132,7 @@ class UsbIpBackend(IBackend):  # type: ignore[misc] # pyusb carries no types
         return dev.configurations[config].setting(intf, alt)
 
     def open_device(self, dev: UsbIpDevice) -> UsbIpDevice:  # noqa: D102
-        _ = dev.link
+        dev.open()
         return dev
 
     def close_device(self, dev_handle: UsbIpDevice) -> None:  # noqa: D102

@@ -151,6 +151,21 @@ def test_three_hundred_races_of_a_packet_and_its_timeout_lose_nothing(
     assert timeouts > count / 10  # there were races
 
 
+def test_a_closed_device_is_gone_until_it_is_opened_again(board: tuple[Board, UsbIpName]) -> None:
+    backend = UsbIpBackend(board[1])
+    found = usb.core.find(backend=backend)
+    found.set_configuration()
+    backend.close()
+    with pytest.raises(USBError) as caught:
+        found.read(0x81, 64, 100)
+    assert caught.value.errno == errno.ENODEV
+    usb.util.dispose_resources(found)
+    found.set_configuration()  # connects anew, and whoever connects gets a device that was reset
+    board[0].key.write(b"back")
+    assert bytes(found.read(0x81, 64, 1000)) == b"back"
+    usb.util.dispose_resources(found)
+
+
 def test_long_packets_are_cut_to_a_report(board: tuple[Board, UsbIpName]) -> None:
     port = UsbHidTransport(f"usbip://127.0.0.1:{board[1].port}/{board[1].busid}")
     board[0].key.write(bytes(range(64)))
