@@ -36,7 +36,8 @@ from drivers.transport import Through, directly
 SOH, ETX = 0x01, 0x03
 MARK = b"OU\x02"  # of output, then STX; behind SOH and the length
 HEAD = re.compile(rb"\x01..OU\x02", re.DOTALL)
-ENDS = re.compile(rb"\x03|\x01..OU\x02", re.DOTALL)
+# No 03 in the head of a frame within a frame: else the end of this one would hang on how much of that has come.
+ENDS = re.compile(rb"\x03|\x01[^\x03]{2}OU\x02")
 FLAG_AT, ROWS_AT = 6, 7
 LENGTH_BITS = 0x3FFF  # "14-bit word, low byte first"
 
