@@ -14,6 +14,7 @@ written to a file. The summary says, for each backend, which points of the contr
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,14 +76,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """The device under test."""
     if request.param is None:
         pytest.skip(NO_DEVICE)
     backend, _, kind = str(request.param).partition(":")
     if backend == "virtual":
-        folder = tmp_path_factory.mktemp("bench")
-        with VirtualReader(folder / "reader", folder / "reader.sock", kind) as virtual:
+        # not pytest's own folder: it goes when three other runs have begun, and this may take long
+        with (
+            tempfile.TemporaryDirectory(prefix="hil-") as folder,
+            VirtualReader(Path(folder) / "reader", Path(folder) / "reader.sock", kind) as virtual,
+        ):
             made = VirtualRig(virtual)
             yield made
             made.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from edge.verbs.options import config_option
 
 if TYPE_CHECKING:
     from drivers.named import NamedDevice
+    from drivers.trace import Trace
     from edge.recording import Progress
 
 ASKED = {
@@ -35,27 +36,30 @@ ASKED = {
 @click.option("--documents", default="", help=f"For the header: {ASKED['documents']}.")
 @click.option("--documents-count", "count", default=0, metavar="N", help="End two seconds after N documents.")
 @click.option("--seconds", default=0.0, metavar="S", help="End after S seconds.")
+@click.option("--mask", is_flag=True, help="Invent other names, numbers and dates before anything is written to disk.")
 @click.option("--force", is_flag=True, help="Write over FILE if it is there.")
 def command(
     device: str, file: Path, config_path: Path, profile: str, model: str, submitter: str, documents: str,
-    count: int, seconds: float, force: bool,
+    count: int, seconds: float, mask: bool, force: bool,
 ) -> None:  # fmt: skip
     """Record DEVICE into FILE: times, directions and bytes, with a header that says where they come from.
 
     DEVICE is the name of a reader in edge.toml, or DRIVER=PORT, or with --profile a port. The box must not
     hold the port: stop it first. Ctrl-C ends the recording; the file is whole then. Until it ends it is
-    FILE.part. Lay down specimens.
+    FILE.part. Lay down specimens; where there are none, use --mask: then nothing is on disk until the
+    recording ends, and a power cut loses it.
 
     \b
     borderpost record elyctis=/dev/serial/by-path/… swipe.trace
-    borderpost record page-1 page.trace --config edge.toml
+    borderpost record page-1 page.trace --config edge.toml --mask
     """
     from edge import recording
 
     named = _device(device, profile, config_path)
     told = {"model": model or named.title, "submitter": submitter, "documents": documents}
     header = recording.provenance(named, **_ask(told))
-    recorder = recording.Recorder(named, file, header, time.monotonic, force=force)
+    recorder = recording.Recorder(named, file, header, time.monotonic, mask=_masking(named) if mask else None,
+                                  force=force)
     with _stop_on_signals() as stopping:
         if sys.stderr.isatty():
             click.echo("recording; Ctrl-C ends it", err=True)
@@ -64,7 +68,7 @@ def command(
         click.echo(err=True)
     click.echo(
         f"{file}: {progress.documents} documents, {progress.others} other blocks, {progress.garbled} garbled, "
-        f"{progress.bytes} bytes"
+        f"{progress.bytes} bytes{', masked' if mask else ''}"
     )
 
 
@@ -97,6 +101,15 @@ def _ask(told: dict[str, str]) -> dict[str, str]:
                 )
             told[key] = click.prompt(ASKED[key], err=True)
     return told
+
+
+def _masking(named: NamedDevice) -> Callable[[Trace], Trace]:
+    """Masking with a seed that nobody keeps."""
+    from secrets import token_hex
+
+    from drivers.masking import mask
+
+    return lambda trace: mask(trace, named, token_hex(16))
 
 
 def _tell(progress: Progress) -> None:
