@@ -28,6 +28,7 @@ CORPUS = ROOT / "tests" / "corpus"
 ATHERIS = "atheris==3.0.0"
 INSTALL_TIMEOUT = 180   # seconds
 MAX_FILES, MAX_BYTES = 190, 1200  # of a corpus
+FOUND = "found-"        # inputs that once broke a law keep their place
 INPUT_LIMIT_S = 10      # one input that takes longer is a fault
 MEMORY_MB = 1024
 NICE = 19
@@ -123,8 +124,10 @@ def _minimise(target: str, library: Path, sources: list[Path]) -> None:
     if not files:
         return
     kept = CORPUS / target
-    shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True)
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in kept.iterdir():
+        if not path.name.startswith(FOUND):
+            path.unlink()
     for path in files[:MAX_FILES]:
         shutil.copyfile(path, kept / path.name[:16])
 

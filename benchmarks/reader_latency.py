@@ -244,7 +244,7 @@ def run(name: str, documents: int, folder: Path) -> tuple[list[float], list[floa
         pc.ready()
         time.sleep(0.5)  # the box sees the PC, the device's greetings are over
         sent = list(present(reader, documents))
-        time.sleep(0.5)
+        time.sleep(2.0)  # what a busy machine still has under way
         arrived = pc.end()  # first: without the box its port hangs up
         queued = host.end()
     ends = [queued[at] for at in range(way.reads - 1, len(queued), way.reads)]
