@@ -95,6 +95,8 @@ class Tape:
 class TapeRig(Rig):
     """One recording of one family."""
 
+    quiet_s = 1.0
+
     def __init__(self, path: Path, trace: Trace) -> None:
         super().__init__(f"recordings:{path.parent.name}", device_of(trace.provenance), 30.0)
         at = next(i for i, entry in enumerate(trace.entries) if _document_begins(trace.entries, i))

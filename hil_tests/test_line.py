@@ -11,7 +11,7 @@ from drivers.api import DocumentRead
 from drivers.framing import BUFFER_CAP
 from hil_tests.capabilities import Can, needs
 from hil_tests.frames import REPORT, absurd, cuts
-from hil_tests.rigs import QUIET_S, rows_of
+from hil_tests.rigs import rows_of
 
 AT_ONCE_S = 0.002  # what lies on the line is taken
 
@@ -119,7 +119,7 @@ def test_a_document_that_breaks_off_is_none_and_the_next_is_read(rig, reader):
     rig.send(data[: half // 2 // rig.grain * rig.grain])
     began = rig.clock()
     came = rig.quiet(reader)
-    assert rig.clock() - began < 5 * QUIET_S
+    assert rig.clock() - began < 5 * rig.quiet_s
     assert not [event for event in came if isinstance(event, DocumentRead)]
     assert reader.status().garbled == 1
     rig.send(data)
