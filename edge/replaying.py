@@ -32,7 +32,7 @@ from edge.desk import DeskClient, DeskError
 
 START_S = 30.0   # for the box to open its reader, for the player to make its port
 STOP_S = 10.0
-QUIET_S = 2.5    # after the last byte or verdict: silence within a frame, rows still to come
+QUIET_S = 2.0    # after the last byte or verdict: silence within a frame, rows still to come
 STALE_S = 1.2    # the box's status may be a second old
 READER = "replayed"
 AGAIN = "look at the lines above; `borderpost doctor` says more about this machine"

@@ -36,9 +36,40 @@ from hil_tests.tape import TapeRig  # noqa: E402
 
 RECORDED = ROOT / "tests" / "recordings"
 NO_DEVICE = "no device given: use --device virtual, --device recordings, or --device DRIVER=PORT"
-RAN = pytest.StashKey[dict[str, list[str]]]()  # backend -> points of the contract
-DECLARED = pytest.StashKey[dict[str, dict[str, list[str]]]]()  # backend -> what it cannot do and why -> points
-FIGURES = pytest.StashKey[dict[str, list[str]]]()  # backend -> what was measured
+CAPTURES = "test_usb_capture.py"
+
+
+class Summary:
+    """Which points of the contract each backend showed, which it cannot and why, and what was measured."""
+
+    def __init__(self) -> None:
+        self.backends: dict[str, tuple[list[str], dict[str, list[str]], list[str]]] = {}
+
+    def _of(self, backend: str) -> tuple[list[str], dict[str, list[str]], list[str]]:
+        return self.backends.setdefault(backend, ([], {}, []))
+
+    def ran(self, backend: str, point: str) -> None:
+        """One point ran."""
+        self._of(backend)[0].append(point)
+
+    def cannot(self, backend: str, reason: str, *points: str) -> None:
+        """Points that this backend cannot show."""
+        self._of(backend)[1].setdefault(reason, []).extend(points)
+
+    def figure(self, backend: str, text: str) -> None:
+        """Something measured."""
+        self._of(backend)[2].append(text)
+
+    def lines(self) -> Iterator[str]:
+        """As they are printed."""
+        for backend, (ran, cannot, figures) in self.backends.items():
+            yield f"{backend}: {len(ran)} points of the contract ran"
+            yield from (f"  {figure}" for figure in figures)
+            for reason, points in cannot.items():
+                yield f"  {reason}" + (f" ({', '.join(points)})" if points else "")
+
+
+SUMMARY = pytest.StashKey[Summary]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +88,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*can): what a backend must be able to do for this point")
-    config.stash[RAN], config.stash[DECLARED], config.stash[FIGURES] = {}, {}, {}
+    config.stash[SUMMARY] = Summary()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Captures are recordings; for other backends they are no part of the contract."""
+    wanted = {"recordings", "recordings:hid_keyboard"} & set(config.getoption("--device"))
+    return True if collection_path.name == CAPTURES and not wanted else None
 
 
 def backends(named: list[str]) -> list[str]:
@@ -129,9 +166,15 @@ def recorded(rig: Rig, device: NamedDevice, config: pytest.Config) -> Iterator[R
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest, rig: Rig) -> Callable[[str], None]:
+def summary(request: pytest.FixtureRequest) -> Summary:
+    """What the end of the run will say."""
+    return request.config.stash[SUMMARY]
+
+
+@pytest.fixture
+def figure(summary: Summary, rig: Rig) -> Callable[[str], None]:
     """Note what was measured, for the summary."""
-    return request.config.stash[FIGURES].setdefault(rig.name, []).append
+    return lambda text: summary.figure(rig.name, text)
 
 
 @pytest.fixture(autouse=True)
@@ -143,11 +186,11 @@ def _can_it(request: pytest.FixtureRequest) -> None:
     mark = request.node.get_closest_marker("needs")
     reason = missing(mark.args, rig.cannot) if mark else ""
     point = request.node.originalname
-    ran = request.config.stash[RAN].setdefault(rig.name, [])
+    summary = request.config.stash[SUMMARY]
     if not reason:
-        ran.append(point)
+        summary.ran(rig.name, point)
         return
-    request.config.stash[DECLARED].setdefault(rig.name, {}).setdefault(reason, []).append(point)
+    summary.cannot(rig.name, reason, point)
     pytest.skip(f"declared: {reason}")
 
 
@@ -159,10 +202,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Which points of the contract each backend showed, and which it cannot, and why."""
-    for backend, ran in config.stash[RAN].items():
-        terminalreporter.write_line(f"{backend}: {len(ran)} points of the contract ran")
-        for line in config.stash[FIGURES].get(backend, []):
-            terminalreporter.write_line(f"  {line}")
-        for reason, points in config.stash[DECLARED].get(backend, {}).items():
-            terminalreporter.write_line(f"  {reason} ({', '.join(points)})")
+    """See Summary."""
+    for line in config.stash[SUMMARY].lines():
+        terminalreporter.write_line(line)

@@ -89,7 +89,9 @@ def _device(trace: Trace, name: str, config_path: Path) -> NamedDevice:
 
         return configured_device(config_path, name)
     try:
-        return device_of(trace.provenance)
+        device = device_of(trace.provenance)
+        device.reader("replayed", time.monotonic)  # a wrong setting ends here, before a box is started for it
+        return device
     except DriverMisuse as error:
         raise ReplayError(error.message, advice=error.advice) from error
 

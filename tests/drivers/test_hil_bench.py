@@ -7,6 +7,7 @@ reads about 0.2 MB a second; by hand the defaults hold (every byte, 10 MB). Reco
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from drivers.catalog import DRIVERS
+from drivers.virtual.control import VirtualReader
 from hil_tests.capabilities import Can, missing
 from hil_tests.rigs import SERIAL_CANNOT, USB_CANNOT, RealRig
 
@@ -58,6 +60,18 @@ def test_on_recordings():
     assert re.findall(r"recordings:(\w+): \d+ points", said) == list(DRIVERS)
     assert said.count("flood: 10.0 MB") == len(DRIVERS)
     assert "it cannot hold the port for one owner: a recording has no port (test_it_has_one_owner)" in said
+    played = "3 points of the contract ran" if shutil.which("umockdev-run") else "umockdev-run is not on PATH"
+    assert "captures:hid_keyboard: " in said
+    assert played in said
+
+
+@pytest.mark.parametrize("form", ["text={}", "text:{}", "text={},baud=19200,stx=02", "profile:cute-text={}"])
+def test_a_device_is_named_as_a_person_writes_it(form, tmp_path):
+    """A pty stands in for the device, and nobody for the person: only points without hands."""
+    with VirtualReader(tmp_path / "reader", tmp_path / "reader.sock", "text") as virtual:
+        said = end(start("--device", form.format(virtual.link), "-k", "opens or owner or in_time or split"))
+    assert "real:text: 3 points of the contract ran" in said
+    assert "it cannot put chosen bytes on the line: a real device sends what it wants to" in said
 
 
 def test_without_a_device_the_reason_is_said():
