@@ -52,10 +52,10 @@ def worker(target: str, words: list[str]) -> None:
 
     # The first import of all: what is imported before cannot be watched.
     with atheris.instrument_imports(include=["drivers"]):
-        from benchmarks import codec_oracle
+        from benchmarks import codec_oracle, codec_seeds
 
         check = codec_oracle.check_of(target)
-        for seed in codec_oracle.seeds(target):  # what is imported on first use is imported now
+        for seed in codec_seeds.seeds(target):  # what is imported on first use is imported now
             check(seed)
             break
     # libFuzzer merges in processes of its own, which it starts by the first word.
@@ -74,7 +74,7 @@ def install() -> Path:
 
 def fuzz(target: str, seconds: int, library: Path, *, keep: bool) -> Result:
     """Run one target, one process; then minimise what it found."""
-    from benchmarks.codec_oracle import seeds
+    from benchmarks.codec_seeds import seeds
 
     place = BENCH / "fuzz" / target
     found, seeded = place / "found", place / "seeds"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks.codec_oracle import TARGETS, as_input, check_of, parted, seeds
+
+from benchmarks.codec_oracle import TARGETS, as_input, check_of, parted
+from benchmarks.codec_seeds import seeds
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 
