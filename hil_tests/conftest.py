@@ -78,7 +78,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--device", action="append", default=[], help="virtual, recordings, or DRIVER=PORT[,key=value...]"
     )
     group.addoption("--patience", type=float, default=60.0, help="seconds to wait for a pair of hands")
-    group.addoption("--flood-mb", type=float, default=10.0, help="how much noise a serial port is flooded with")
+    group.addoption("--flood-mb", type=float, default=1.0, help="how much noise a virtual port is flooded with")
     group.addoption("--every", type=int, default=1, help="cut frames at every N-th byte only")
     group.addoption("--record", type=Path, help="write what passes to this recording")
     group.addoption("--model", default="", help="for the recording: make and model, as the label says")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from drivers.virtual.__main__ import KINDS, part
+from drivers.virtual.device import VirtualDevice
 from drivers.virtual.elyctis_device import frame, mrz_payload
-from drivers.virtual.est_device import EstDevice
-from drivers.virtual.keyboard_device import KeyboardDevice
-from drivers.virtual.rte_device import RteDevice
-from drivers.virtual.text_device import TextDevice
 
 SPECIMEN = (
     "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
@@ -26,21 +24,33 @@ def whole(driver: str, rows: Sequence[str] = SPECIMEN) -> bytes:
         return frame(0x49, mrz_payload(rows))
     if driver == "honeywell":
         return "\r".join(rows).encode("ascii") + b"\r"
-    devices = {"text": TextDevice, "rte": RteDevice, "est": EstDevice, "hid_keyboard": KeyboardDevice}
-    return devices[driver]().present(rows)
+    return device(driver).present(rows)
+
+
+def bar_code(driver: str) -> bytes:
+    """A block that is no zone, in the device's framing; b"" where it has none."""
+    return BAR_CODE.encode("ascii") + b"\r" if driver == "honeywell" else device(driver).block(BAR_CODE)
+
+
+def device(driver: str) -> VirtualDevice:
+    """The device of this family, as the command ``python -m drivers.virtual`` makes it."""
+    kind = KINDS[driver]
+    made: VirtualDevice = part(kind, kind.device)()
+    return made
 
 
 def absurd(driver: str) -> list[bytes]:
     """Frames that announce, or are, far more than any zone; silence follows each."""
     text = b"P<UTO" * (LONG // 5)
-    return {
+    known = {
         "elyctis": [b"\x49\xff\xff" + text, b"\x49\x03\xe8" + text, b"\x49\x03\xe8\x0d", b"\x43\xff\xff\x01"],
-        "text": [b"\x02" + text],
         "honeywell": [text],
         "rte": [b"\x01\xff\x3fOU\x020" + text, b"\x01\x00\x00OU\x020" + text, b"\x01\xff\xffOU\x020"],
         "est": [b'\x02CameraData:{"data":"' + text, b"\x02PCSign:" + b"{" * LONG],
         "hid_keyboard": [typed_without_end(LONG // 16)],
-    }[driver]
+    }
+    head = whole(driver).partition(SPECIMEN[0].encode("ascii"))[0]  # what begins a frame of any other family
+    return known.get(driver, [head + text])
 
 
 def typed_without_end(keys: int) -> bytes:

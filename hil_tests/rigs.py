@@ -15,7 +15,7 @@ from drivers.named import NamedDevice
 from drivers.transport import Through, directly
 from drivers.virtual.control import USB_KIND, VirtualReader
 from hil_tests.capabilities import Can
-from hil_tests.frames import BAR_CODE, REPORT, SPECIMEN, whole
+from hil_tests.frames import BAR_CODE, REPORT, SPECIMEN, bar_code, whole
 
 SLICE_S = 0.1
 TRIES = 5
@@ -192,7 +192,7 @@ class VirtualRig(Rig):
         self.usb = virtual.kind == USB_KIND
         self.grain = REPORT if self.usb else 1
         self.cannot = dict(USB_CANNOT if self.usb else SERIAL_CANNOT)
-        if virtual.kind == "elyctis":
+        if not bar_code(virtual.kind):
             self.cannot[Can.BLOCK] = "this device reads nothing but zones"
         self._held: list[int] = []
 

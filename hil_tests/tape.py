@@ -16,7 +16,7 @@ from drivers.api import DeviceGone, DocumentRead, PassportReader
 from drivers.replays import device_of, over, play
 from drivers.trace import FROM_DEVICE, TO_DEVICE, Entry, Trace
 from hil_tests.capabilities import Can
-from hil_tests.frames import BAR_CODE, whole
+from hil_tests.frames import bar_code, whole
 from hil_tests.rigs import SLICE_S, Rig
 
 PAUSE_S = 0.6  # between the greeting and the first document
@@ -110,7 +110,7 @@ class TapeRig(Rig):
             Can.POWER: NO_PORT, Can.LIVE: "a recording has its own time",
             Can.LIFT: "the device on a recording does what it did, once",
         }
-        if self.driver == "elyctis":
+        if not bar_code(self.driver):
             self.cannot[Can.BLOCK] = "this device reads nothing but zones"
         if not self.usb:
             self.cannot[Can.SPLIT_REPORTS] = "a serial line has no reports"
@@ -147,15 +147,8 @@ class TapeRig(Rig):
         return size
 
     def block(self) -> None:
-        """See Rig: a bar code that a virtual device sent."""
-        from drivers.virtual.est_device import EstDevice
-        from drivers.virtual.keyboard_device import KeyboardDevice
-        from drivers.virtual.rte_device import RteDevice
-        from drivers.virtual.text_device import TextDevice
-
-        devices = {"text": TextDevice, "rte": RteDevice, "est": EstDevice, "hid_keyboard": KeyboardDevice}
-        made = devices.get(self.driver)
-        self.send(made().block(BAR_CODE) if made else BAR_CODE.encode() + b"\r")
+        """See Rig: a bar code as a virtual device sends it."""
+        self.send(bar_code(self.driver))
 
     def pull(self) -> None:
         """See Rig: what has been put still comes, then nothing more ever."""

@@ -1,7 +1,7 @@
 """The contract of hil_tests in every test run: all families on the virtual bench and on recordings.
 
 On the bench frames are cut at every 29th byte and floods have 0.1 MB, because a pty gives a reader that rests between
-reads about 0.2 MB a second; by hand the defaults hold (every byte, 10 MB). Recordings take 10 MB here too.
+reads about 0.2 MB a second; by hand it is every byte, and as many as --flood-mb says. Recordings take 10 MB here too.
 """
 
 from __future__ import annotations
