@@ -116,8 +116,8 @@ class Bench:
                 self._send(self._device.receive(self._port.read()), self._document_went_out)
             elif descriptor in self._clients:
                 self._hear(self._clients[descriptor])
-            elif descriptor != wake and self._guard_stdin and not os.read(descriptor, 4096):
-                self._running = False
+            elif self._guard_stdin and descriptor == sys.stdin.fileno() and not os.read(descriptor, 4096):
+                self._running = False  # by name: a port that was pulled in this turn is a descriptor no more
         now = time.monotonic()
         self._outlet.pump(now)
         if self._waiting and now >= self._waiting[0]:
