@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from drivers.named import NamedDevice
-from drivers.virtual.control import USB_KIND
 from edge.core import sealing
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
@@ -35,6 +34,8 @@ STOP_S = 10.0
 QUIET_S = 2.0    # after the last byte or verdict: silence within a frame, rows still to come
 STALE_S = 1.2    # the box's status may be a second old
 READER = "replayed"
+KEYBOARD = "hid_keyboard"  # played over USB/IP, not on a pty
+RUN = "from edge.cli import main; main()"  # the command borderpost, wherever it is installed
 AGAIN = "look at the lines above; `borderpost doctor` says more about this machine"
 
 Told = tuple[str, Any]  # ("player" | "desk" | "ended", message)
@@ -78,8 +79,8 @@ def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Ou
         _write_config(wanted, folder, port)
         tell("starting", {})
         desks = stack.enter_context(ExitStack())  # closed after the box has ended: until then a thread reads there
-        box = _start(stack, _python("from edge.cli import main; main()", "run", "--config", str(folder / "edge.toml")),
-                     news, "box", errors=folder / "box.log")
+        words = [sys.executable, "-c", RUN, "run", "--config", str(folder / "edge.toml")]
+        box = _start(stack, words, news, "box", errors=folder / "box.log")
         desk = _connect(desks, folder, box)
         threading.Thread(target=_listen, args=(desk, news), daemon=True).start()
         _until_open(folder, box)
@@ -114,16 +115,12 @@ def _follow(news: queue.Queue[Told], folder: Path, tell: Callable[[str, Mapping[
 
 # -- processes ---------------------------------------------------------------------------------------
 
-def _python(code: str, *words: str) -> list[str]:
-    return [sys.executable, "-c", code, *words]
-
-
 def _player_words(wanted: Wanted, folder: Path) -> list[str]:
-    return _python(
-        "import sys; from drivers.virtual.player import main; sys.exit(main())", str(wanted.recording),
+    return [
+        sys.executable, "-m", "drivers.virtual.player", str(wanted.recording),
         "--link", str(folder / "reader"), "--speed", wanted.speed, "--silence", str(wanted.silence_s),
-        *(["--usb"] if wanted.device.driver == USB_KIND else []),
-    )
+        *(["--usb"] if wanted.device.driver == KEYBOARD else []),
+    ]
 
 
 def _start(
