@@ -11,7 +11,16 @@ from drivers.api import DeviceGone, DocumentRead, Noise, Tier
 from drivers.elyctis import ElyctisCodec
 from drivers.reader import FramedReader
 from drivers.text import TextCodec
-from drivers.trace import BadTrace, Entry, RecordingTransport, ReplayTransport, Trace, TraceWriter, read_trace
+from drivers.trace import (
+    BadTrace,
+    Entry,
+    RecordingTransport,
+    ReplayTransport,
+    Trace,
+    TraceWriter,
+    read_trace,
+    write_trace,
+)
 from drivers.transport import SerialTransport
 from drivers.virtual.control import VirtualReader
 from drivers.virtual.text_device import TextDevice
@@ -93,3 +102,23 @@ def test_no_recording_without_provenance(key):
 def test_a_damaged_recording_names_its_line(line):
     with pytest.raises(BadTrace, match="line 2"):
         read_trace(["# Device: x", line])
+
+
+def test_a_recording_ends_at_its_limit_and_says_so(monkeypatch):
+    monkeypatch.setattr("drivers.trace.MAX_BYTES", 10)
+    out = io.StringIO()
+    writer = TraceWriter(out, PROVENANCE, lambda: 1.0)
+    for chunk in (b"", b"12345678", b"9abc", b"more"):
+        writer.note("<", chunk)
+    assert writer.full
+    assert writer.bytes == 12
+    trace = read_trace(out.getvalue().splitlines())
+    assert [entry.data for entry in trace.entries] == [b"12345678", b"9abc"]
+    assert trace.provenance["Ended"]
+
+
+def test_what_is_written_is_what_is_read():
+    trace = Trace(PROVENANCE, (Entry(0.25, "<", b"\x00\xff"), Entry(1.5, ">", b"V")))
+    out = io.StringIO()
+    write_trace(out, trace)
+    assert read_trace(out.getvalue().splitlines()) == trace
