@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from drivers.api import BadSetting
-from drivers.transport.base import LineSettings, Through, Transport, directly
+from drivers.transport.base import LineSettings, Through, Transport, directly, wrapped
 from drivers.transport.names import NetworkName, UsbIpName, UsbName, is_path, parse
 from drivers.transport.serial_port import SerialTransport
 from drivers.transport.sysfs import USB_DEVICES, usb_present
 
 __all__ = [
     "LineSettings", "SerialTransport", "Through", "Transport", "check", "directly", "is_path", "open_port", "present",
+    "wrapped",
 ]
 
 

@@ -48,3 +48,12 @@ Through: TypeAlias = Callable[[Transport], Transport]
 def directly(transport: Transport) -> Transport:
     """Nothing between the driver and the port."""
     return transport
+
+
+def wrapped(transport: Transport, through: Through) -> Transport:
+    """``transport`` as ``through`` gives it back. If that raises, the port is closed: it can be opened again."""
+    try:
+        return through(transport)
+    except BaseException:
+        transport.close()
+        raise

@@ -10,13 +10,14 @@ Laws:
    one an entry, so a wake is an empty entry of that queue; None in it is the end.
 4. That queue is limited to 64 KiB; when it is full the server is made to wait.
 5. A raw port cannot set the line: speed and parity are the server's own configuration.
+6. Whatever fails while a port is being opened, or in pyserial's thread: the connection is closed, the thread ends,
+   and the owner of the port is told by an exception of his own call.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import queue
 import select
 import socket
@@ -25,9 +26,12 @@ import time
 from typing import Any
 
 import serial
+import serial.rfc2217
+import serial.urlhandler.protocol_socket
 
 from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone, DeviceStuck
 from drivers.transport.base import LineSettings
+from drivers.transport.bell import Bell
 from drivers.transport.names import network_name
 
 FAULTS = (serial.SerialException, OSError, ValueError, NotImplementedError)
@@ -53,15 +57,23 @@ class NetworkTransport:
             # Set once: to change a timeout of pyserial's later renegotiates the whole line.
             "timeout": 0, "write_timeout": WRITE_LIMIT_S if self._raw else None,
         }
+        self._serial: Any = (serial.urlhandler.protocol_socket.Serial if self._raw else Rfc2217)(**words)
+        self._serial.port = port if self._raw else f"{port}?timeout={STEP_S}"
         try:
-            self._serial: Any = serial.serial_for_url(port if self._raw else f"{port}?timeout={STEP_S}", **words)
-        except FAULTS as problem:
+            self._bell = Bell()
+        except OSError as problem:
             raise on_connect(port, problem) from None
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         try:
+            self._serial.open()
             self._set_up()
-        except OSError as problem:  # it hung up at once
+        except (*FAULTS, RuntimeError) as problem:  # RuntimeError: no thread is to be had for its reader
+            hung_up = not self._raw and self._serial.hung_up
             self.close()
+            if hung_up:
+                raise DeviceGone(
+                    f"{port}: the server hung up while the line was being set up",
+                    advice="check that no other program uses this port of it, and that it speaks RFC 2217 there",
+                ) from None
             raise on_connect(port, problem) from None
 
     def _set_up(self) -> None:
@@ -90,9 +102,10 @@ class NetworkTransport:
 
     def _read_raw(self, size: int, wait_s: float) -> bytes:
         ready = [descriptor for descriptor, _ in self._poll.poll(max(0.0, wait_s) * 1000)]
-        if ready == [self._bell]:
-            self._rung()
-        if not ready or ready == [self._bell]:
+        if ready == [self._bell.fileno()]:
+            self._bell.hush()
+            return b""
+        if not ready:
             return b""
         data: bytes = self._serial.read(size)
         return data
@@ -111,10 +124,6 @@ class NetworkTransport:
             raise serial.SerialException("end of the connection")
         return bytes(data)
 
-    def _rung(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
-
     def write(self, data: bytes) -> None:
         """See Transport."""
         try:
@@ -132,10 +141,10 @@ class NetworkTransport:
 
     def wake(self) -> None:
         """See Transport."""
-        with contextlib.suppress(OSError, ValueError, queue.Full):  # ValueError: it is closed
-            if self._raw:
-                os.eventfd_write(self._bell, 1)
-            else:
+        if self._raw:
+            self._bell.ring()
+        else:
+            with contextlib.suppress(queue.Full):  # then a read does not wait
                 self._waiting.put_nowait(b"")
 
     def reset(self) -> None:
@@ -148,15 +157,17 @@ class NetworkTransport:
 
     def close(self) -> None:
         """See Transport."""
-        bell, self._bell = self._bell, -1
-        with contextlib.suppress(*FAULTS, AttributeError):
-            if not self._raw:  # a reader thread that waits for room would keep close() waiting
-                self._waiting.maxsize = sys.maxsize
-                with self._waiting.not_full:
-                    self._waiting.not_full.notify_all()
+        waiting: queue.Queue[bytes | None] | None = getattr(self._serial, "_read_buffer", None)
+        connection: socket.socket | None = getattr(self._serial, "_socket", None)
+        if waiting is not None:  # a reader thread that waits for room would keep close() waiting
+            with waiting.not_full:
+                waiting.maxsize = sys.maxsize
+                waiting.not_full.notify_all()
+        with contextlib.suppress(*FAULTS, AttributeError, RuntimeError):  # RuntimeError: the thread never began
             self._serial.close()
-        with contextlib.suppress(OSError):
-            os.close(bell)
+        if connection is not None:  # pyserial leaves one open whose other end is gone already
+            connection.close()
+        self._bell.close()
 
     def _gone(self, problem: Exception) -> DeviceGone:
         return DeviceGone(
@@ -169,6 +180,35 @@ class NetworkTransport:
             f"{self._port}: the terminal server takes no bytes",
             advice="check the server's flow control setting, and the cable to the device",
         )
+
+
+class Rfc2217(serial.rfc2217.Serial):  # type: ignore[misc] # pyserial carries no types
+    """pyserial's client with a guard around the loop of its thread, which pyserial 3.5 lets die of what it meets:
+    an answer that it cannot send because the server has hung up (OSError), an end of a telnet suboption that never
+    began (TypeError), an answer in a state that it does not know (ValueError).
+    """
+
+    hung_up = False  # by the server, not by ``close``
+
+    def close(self) -> None:
+        """End the connection and the thread; also a connection whose other end is gone already."""
+        connection: socket.socket | None = self._socket
+        try:
+            super().close()
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _telnet_read_loop(self) -> None:
+        try:
+            super()._telnet_read_loop()
+        except Exception as problem:
+            if self.logger:  # the URL's option logging=…
+                self.logger.warning(f"the reader thread ends: {problem!r}")
+        finally:
+            self.hung_up = self.is_open
+            with contextlib.suppress(queue.Full):  # when it is full, who empties it sees that the thread has ended
+                self._read_buffer.put_nowait(None)
 
 
 def on_connect(port: str, problem: BaseException) -> DeviceError:

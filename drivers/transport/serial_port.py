@@ -20,6 +20,7 @@ import serial
 
 from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone, DeviceStuck
 from drivers.transport.base import LineSettings
+from drivers.transport.bell import Bell
 
 WRITE_LIMIT_S = 1.0
 OFF_S = 0.2  # how long the modem lines stay down on a reset
@@ -34,6 +35,10 @@ class SerialTransport:
         line = line or LineSettings()
         self._port = port
         try:
+            self._bell = Bell()
+        except OSError as problem:
+            raise on_open(port, problem) from None
+        try:
             # timeout=0: one read(2) per call; the waiting is done by poll, because changing pyserial's
             # timeout sets the whole line up anew. Opening raises DTR and flushes what waited.
             self._serial = serial.Serial(
@@ -41,8 +46,8 @@ class SerialTransport:
                 timeout=0, write_timeout=WRITE_LIMIT_S, exclusive=True,
             )
         except (*FAULTS, ValueError) as problem:
+            self._bell.close()
             raise on_open(port, problem) from None
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._serial.fileno(), select.POLLIN)
         self._poll.register(self._bell, select.POLLIN)
@@ -53,8 +58,8 @@ class SerialTransport:
             ready = self._poll.poll(max(0.0, wait_s) * 1000)
             if not ready:
                 return b""
-            if ready == [(self._bell, select.POLLIN)]:
-                os.eventfd_read(self._bell)
+            if ready == [(self._bell.fileno(), select.POLLIN)]:
+                self._bell.hush()
                 return b""
             data: bytes = self._serial.read(size)
         except FAULTS as problem:
@@ -79,8 +84,7 @@ class SerialTransport:
 
     def wake(self) -> None:
         """See Transport."""
-        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
-            os.eventfd_write(self._bell, 1)
+        self._bell.ring()
 
     def reset(self) -> None:
         """See Transport: DTR and RTS down for a moment; a reader fed from them starts anew (law 3)."""
@@ -91,11 +95,9 @@ class SerialTransport:
 
     def close(self) -> None:
         """See Transport."""
-        bell, self._bell = self._bell, -1
         with contextlib.suppress(*FAULTS):
             self._serial.close()
-        with contextlib.suppress(OSError):
-            os.close(bell)
+        self._bell.close()
 
     def _gone(self, problem: Exception) -> DeviceGone:
         return DeviceGone(
@@ -125,6 +127,10 @@ def on_open(port: str, problem: Exception) -> DeviceError:
         return DeviceGone(
             f"{port}: no such device",
             advice="plug the device in; see what is there with: borderpost devices",
+        )
+    if code in (errno.EMFILE, errno.ENFILE):
+        return DeviceError(
+            f"{port}: too many files are open", advice="restart the service; if it comes back, report it with the log"
         )
     return DeviceError(
         f"{port}: cannot be opened: {problem}",
