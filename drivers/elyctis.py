@@ -44,7 +44,7 @@ from drivers.framing import (
 )
 from drivers.reader import FramedReader
 from drivers.settings import Port, read_settings
-from drivers.transport import Through, directly
+from drivers.transport import Through, directly, wrapped
 
 MRZ, CONTINUOUS = 0x49, 0x43
 FIRMWARE, NNA, SERIAL, PRODUCT = 0x56, 0x57, 0x52, 0x54
@@ -272,5 +272,5 @@ def build(
     return FramedReader(
         name=device_name, driver="elyctis", tier=tier, port=chosen.port, clock=clock,
         codec=lambda: ElyctisCodec(gap_s=chosen.gap_s, reply_s=chosen.reply_s, rearm_s=chosen.rearm_s),
-        connect=lambda: through(chosen.connect()), profile=profile,
+        connect=lambda: wrapped(chosen.connect(), through), profile=profile,
     )

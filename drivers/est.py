@@ -25,7 +25,7 @@ from drivers.framing import GAP_S, Broken, Event, ListeningCodec, More, OtherBlo
 from drivers.reader import FramedReader
 from drivers.rows import UNREADABLE, is_zone
 from drivers.settings import Orders, read_settings
-from drivers.transport import Through, directly
+from drivers.transport import Through, directly, wrapped
 
 STX, ETX = 0x02, 0x03
 BOUNDS = re.compile(rb"[\x02\x03]")
@@ -145,5 +145,5 @@ def build(
         codec=lambda: EstCodec(
             gap_s=chosen.gap_s, reading_s=chosen.reading_s, error_characters=chosen.error_characters
         ),
-        connect=lambda: through(chosen.connect()), orders=chosen.orders(), profile=profile,
+        connect=lambda: wrapped(chosen.connect(), through), orders=chosen.orders(), profile=profile,
     )

@@ -29,7 +29,7 @@ from drivers.hid_layouts import ENTER, KEYPAD_ENTER, TAB, UNREADABLE, typed
 from drivers.reader import FramedReader
 from drivers.rows import LIKE_FILLERS, is_row, is_zone, without_id
 from drivers.settings import read_settings
-from drivers.transport import LineSettings, Through, Transport, check, directly, open_port
+from drivers.transport import LineSettings, Through, Transport, check, directly, open_port, wrapped
 
 REPORT = 8  # bytes
 ERRORS = frozenset({0x01, 0x02, 0x03})  # roll-over, self-test failed, undefined: instead of usages
@@ -198,5 +198,5 @@ def build(
         codec=lambda: HidKeyboardCodec(
             chosen.layout, chosen.row_end, gap_s=chosen.gap_s, error_characters=chosen.error_characters
         ),
-        connect=lambda: through(chosen.connect()), profile=profile,
+        connect=lambda: wrapped(chosen.connect(), through), profile=profile,
     )

@@ -29,7 +29,7 @@ from drivers.framing import GAP_S, Event, Framer, Garbled, Info, OtherBlock, Row
 from drivers.honeywell_lines import ACK, COLON, ENQ, Lines, is_whole
 from drivers.reader import FramedReader
 from drivers.settings import FixedOrders, HexBytes, Port, read_settings
-from drivers.transport import Through, directly
+from drivers.transport import Through, directly, wrapped
 
 MENU = b"\x16M\r"
 TRIGGER_ON = b"\x16T\r"
@@ -279,5 +279,5 @@ def build(
             line_end=chosen.line_end, code_id=chosen.code_id, gap_s=chosen.gap_s, reply_s=chosen.reply_s,
             rearm_s=chosen.rearm_s, pause_s=chosen.pause_s,
         ),
-        connect=lambda: through(chosen.connect()), orders=chosen.orders(), profile=profile,
+        connect=lambda: wrapped(chosen.connect(), through), orders=chosen.orders(), profile=profile,
     )

@@ -31,7 +31,7 @@ from drivers.framing import GAP_S, Broken, Event, ListeningCodec, More, OtherBlo
 from drivers.reader import FramedReader
 from drivers.rows import FULL_ROWS, UNREADABLE, is_zone
 from drivers.settings import Port, read_settings
-from drivers.transport import Through, directly
+from drivers.transport import Through, directly, wrapped
 
 SOH, ETX = 0x01, 0x03
 MARK = b"OU\x02"  # of output, then STX; behind SOH and the length
@@ -229,5 +229,6 @@ def build(
     shape = chosen.shape()
     return FramedReader(
         name=device_name, driver="rte", tier=tier, port=chosen.port, clock=clock,
-        codec=lambda: RteCodec(shape, gap_s=chosen.gap_s), connect=lambda: through(chosen.connect()), profile=profile,
+        codec=lambda: RteCodec(shape, gap_s=chosen.gap_s), connect=lambda: wrapped(chosen.connect(), through),
+        profile=profile,
     )

@@ -35,7 +35,7 @@ from drivers.framing import (
 from drivers.reader import FramedReader
 from drivers.rows import UNREADABLE, is_text, is_zone, without_id
 from drivers.settings import Orders, read_settings
-from drivers.transport import Through, directly
+from drivers.transport import Through, directly, wrapped
 
 UNCUT = {90: 30, 72: 36, 88: 44}  # characters of a zone sent without row ends -> per row
 ROW_ENDS = {"cr": "\r", "crlf": "\r\n", "lf": "\n"}
@@ -174,5 +174,5 @@ def build(
     codec: Callable[[], TextCodec] = lambda: TextCodec(shape, gap_s=chosen.gap_s)  # noqa: E731
     return FramedReader(
         name=device_name, driver="text", tier=tier, port=chosen.port, clock=clock,
-        codec=codec, connect=lambda: through(chosen.connect()), orders=chosen.orders(), profile=profile,
+        codec=codec, connect=lambda: wrapped(chosen.connect(), through), orders=chosen.orders(), profile=profile,
     )
