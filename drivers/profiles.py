@@ -19,12 +19,15 @@ Laws:
    name included.
 3. A technician's profile stands before a shipped one of the same name, and that is said.
 4. A profile says where its facts are from, and claims no more than its tier.
-5. Limits: ``MAX_PROFILES`` files a folder, ``MAX_BYTES`` a file; what is no regular file is not waited for.
+5. A port is named by where it is built in or plugged in: a pattern that fits ``ttyUSB`` or ``ttyACM``, whose numbers
+   are given out in the order of plugging, is refused.
+6. Limits: ``MAX_PROFILES`` files a folder, ``MAX_BYTES`` a file; what is no regular file is not waited for.
 """
 
 from __future__ import annotations
 
 import errno
+import fnmatch
 import os
 import re
 import stat
@@ -44,6 +47,7 @@ from drivers.catalog import DRIVERS, check_settings
 MAX_PROFILES = 256
 MAX_BYTES = 64 * 1024
 MAX_ENTRIES = 4096  # directory entries looked at
+BY_ORDER, MAX_NUMBER = ("/dev/ttyUSB", "/dev/ttyACM"), 256  # the kernel gives them out from 0; no more of a kind
 SHIPPED = Path(str(resources.files("drivers") / "profiles_data"))
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}\Z")]
@@ -186,19 +190,31 @@ def read(path: Path, *, shipped: bool = False) -> Profile:
     """One file. Raises BadProfile."""
     try:
         file = msgspec.convert(tomllib.loads(_text(path)), ProfileFile)
-    except tomllib.TOMLDecodeError as error:
-        raise BadProfile("", f"not TOML: {error}", "mend that line") from None
-    except RecursionError:
-        raise BadProfile("", "not TOML: nested too deeply", "write plain keys and lists") from None
     except msgspec.ValidationError as error:
         key, message = _keyed(str(error), "")
         raise BadProfile(key, message, "see the profile format in docs/readers.md") from None
+    except ValueError as error:  # TOMLDecodeError, and what Python says of a number with thousands of digits
+        raise BadProfile("", f"not TOML: {error}", "mend that line") from None
+    except RecursionError:
+        raise BadProfile("", "not TOML: nested too deeply", "write plain keys and lists") from None
     head = file.profile
+    _check_ports(file.match.ports)
     _check_driver(head.driver, head.name, file.settings)
     return Profile(
         head.name, head.title, head.driver, head.tier, head.source, path, shipped, head.notes,
         tuple(usb.lower() for usb in file.match.usb), file.match.ports, file.settings,
     )
+
+
+def _check_ports(patterns: Sequence[str]) -> None:
+    """Law 5."""
+    for number, pattern in enumerate(patterns):
+        fits = re.compile(fnmatch.translate(pattern)).match
+        if any(fits(f"{node}{at}") for node in BY_ORDER for at in range(MAX_NUMBER)):
+            raise BadProfile(
+                f"match.ports[{number}]", f"{pattern!r} fits ports whose numbers change with the order of plugging",
+                "name the socket or the device: /dev/serial/by-path/… or /dev/serial/by-id/…",
+            )
 
 
 def _check_driver(driver: str, name: str, settings: Mapping[str, Any]) -> None:
@@ -232,7 +248,7 @@ def _keyed(text: str, section: str) -> tuple[str, str]:
 
 
 def _files(folder: Path, problems: list[Problem]) -> list[Path]:
-    """Its ``*.toml`` by name, within the limits (law 5)."""
+    """Its ``*.toml`` by name, within the limits (law 6)."""
     try:
         entries = islice(folder.iterdir(), MAX_ENTRIES)
         found = sorted(path for path in entries if path.suffix == ".toml" and not path.name.startswith("."))
@@ -249,7 +265,7 @@ def _files(folder: Path, problems: list[Problem]) -> list[Path]:
 
 
 def _text(path: Path) -> str:
-    """The file's text. Law 5: a pipe or a device is refused without waiting for it."""
+    """The file's text. Law 6: a pipe or a device is refused without waiting for it."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:

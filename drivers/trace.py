@@ -26,6 +26,7 @@ FROM_DEVICE, TO_DEVICE = "<", ">"
 MAX_ENTRIES = 100_000  # per recording; a day of documents at one a second fits
 MAX_BYTES = 16 * 1024 * 1024  # per recording, both ways; some 100,000 documents
 MAX_LINE = 16 * 1024  # characters
+MAX_S = 7 * 86_400.0  # seconds of one recording
 TAIL_S = 2.0  # silence after the last chunk, so that timeouts run out before the device is gone
 STUCK_S = 60.0  # how long a replay waits for a driver that writes less than was recorded
 
@@ -62,22 +63,26 @@ class TraceWriter:
                 advice="say which device, when, by whom, and which specimen documents",
             )
         self._out, self._clock, self._began, self._count = out, clock, clock(), 0
+        self._ended = False
         self.bytes = 0  # noted so far
         _write_header(out, provenance)
 
     @property
     def full(self) -> bool:
         """True when nothing more is noted: the recording has reached its limit."""
-        return self._count >= MAX_ENTRIES or self.bytes >= MAX_BYTES
+        return self._count >= MAX_ENTRIES or self.bytes >= MAX_BYTES or self._clock() - self._began > MAX_S
 
     def note(self, direction: str, data: bytes) -> None:
         """One chunk, now; an empty one is none."""
-        if self.full or not data:
+        at = self._clock() - self._began
+        if self._ended or not data:
             return
-        self._count += 1
-        self.bytes += len(data)
-        _write_entry(self._out, Entry(self._clock() - self._began, direction, data))
+        if at <= MAX_S:
+            self._count += 1
+            self.bytes += len(data)
+            _write_entry(self._out, Entry(at, direction, data))
         if self.full:
+            self._ended = True
             self._out.write("# Ended: the recording has reached its limit\n")
 
 
@@ -118,9 +123,10 @@ def _entry(number: int, line: str) -> Entry:
         entry = Entry(float(at), direction, bytes.fromhex(data))
     except ValueError:
         entry = None
-    if entry is None or entry.direction not in (FROM_DEVICE, TO_DEVICE) or not entry.at >= 0:
+    if entry is None or entry.direction not in (FROM_DEVICE, TO_DEVICE) or not 0 <= entry.at <= MAX_S:
         raise BadTrace(
-            f"line {number}: not 'seconds < hex' or 'seconds > hex'", advice="restore the recording"
+            f"line {number}: not 'seconds < hex' or 'seconds > hex' within {MAX_S:.0f} seconds",
+            advice="restore the recording",
         )
     return entry
 

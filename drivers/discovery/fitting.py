@@ -1,8 +1,8 @@
 """Which profile fits what is plugged in. Pure.
 
 Laws:
-1. The nearer match wins: the port as a profile names it, then vendor and product, then the vendor alone; among
-   equals a technician's profile before a shipped one, then by name.
+1. The nearer match wins: the port as a profile names it (never ``ttyUSB0``: that is whoever came first), then
+   vendor and product, then the vendor alone; among equals a technician's profile before a shipped one, then by name.
 2. A profile fits only what its driver can open: one that types is no serial port.
 3. Nothing is guessed: what no profile names gets a list of the general ones to choose from.
 """
@@ -57,7 +57,8 @@ def can_open(profile: Profile, plugged: Plugged) -> bool:
 
 
 def _nearness(profile: Profile, plugged: Plugged) -> Nearness | None:
-    here = [name for name in (plugged.node, plugged.by_id, plugged.by_path) if name]
+    node = plugged.node if plugged.kind == "board" else ""  # elsewhere its number tells the order of plugging
+    here = [name for name in (node, plugged.by_id, plugged.by_path) if name]
     if any(fnmatchcase(name, pattern) for name in here for pattern in profile.ports):
         return Nearness.PORT
     fits = [pattern for pattern in profile.usb if fits_usb(pattern, plugged)]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 MAX_TEXT = 126  # characters of a name or serial number: what a USB string can hold
 BY_ID, BY_PATH = "/dev/serial/by-id/", "/dev/serial/by-path/"
 KEYBOARD = ":030101:"  # in ID_USB_INTERFACES: a HID boot keyboard
-ON_BOARD = re.compile(r"/dev/tty(?:S|AMA|mxc|O|THS|HS|LP)\d{1,3}")
+CHIPS = ("S", "AMA", "mxc", "O", "THS", "HS", "LP")  # serial chips on a board, as the kernel calls their ports
+ON_BOARD = re.compile(rf"/dev/tty(?:{'|'.join(CHIPS)})\d{{1,3}}")
 NO_CHIP = ("", "0")  # sysfs `type` of a serial port the kernel made room for, and found nothing at (PORT_UNKNOWN)
 PLACE = re.compile(r"/(\d{1,3}-\d{1,3}(?:\.\d{1,3}){0,6})(?=[/:]|$)")
 HEX_ID = re.compile(r"[0-9a-f]{4}")

@@ -247,6 +247,13 @@ def test_the_nearer_match_wins_and_only_what_the_driver_can_open():
     assert [fit.profile.name for fit in fitting(made(WEDGE), everything)] == ["keys"]
 
 
+def test_a_port_is_named_by_its_place_never_by_the_order_of_plugging():
+    numbered, board = profile("numbered", ports=("/dev/ttyACM*",)), profile("board", ports=("/dev/ttyS?",))
+    own = replace(made(CDC), node="/dev/ttyS3", subsystem="tty", vid="", pid="", by_id="", by_path="", usb_place="")
+    assert fitting(made(CDC), [numbered, board]) == []
+    assert [fit.profile.name for fit in fitting(own, [numbered, board])] == ["board"]
+
+
 def test_among_equals_the_technicians_own_comes_first():
     own, shipped = profile("z-own", usb=("2b78:0005",), shipped=False), profile("a", usb=("2b78:0005",))
     assert [fit.profile.name for fit in fitting(made(CDC), [shipped, own])] == ["z-own", "a"]

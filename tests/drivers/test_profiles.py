@@ -134,6 +134,10 @@ def test_the_settings_of_edge_toml_are_judged_too(tmp_path):
     ({"usb": 'usb = ["1a2b:0001", "1a2b"]'}, "match.usb[1]", ""),
     ({"usb": 'usb = ["1a2b:00g1"]'}, "match.usb[0]", ""),
     ({"ports": 'ports = ["COM1"]'}, "match.ports[0]", ""),
+    ({"ports": 'ports = ["/dev/ttyS1", "/dev/ttyUSB0"]'}, "match.ports[1]", "'/dev/ttyUSB0' fits ports whose numbers"),
+    ({"ports": 'ports = ["/dev/ttyUSB*"]'}, "match.ports[0]", "'/dev/ttyUSB*' fits ports whose numbers"),
+    ({"ports": 'ports = ["/dev/tty[A-Z]*1?"]'}, "match.ports[0]", "'/dev/tty[A-Z]*1?' fits ports whose numbers"),
+    ({"ports": 'ports = ["/dev/*"]'}, "match.ports[0]", "'/dev/*' fits ports whose numbers"),
     ({"usb": 'vid = "1a2b"'}, "match.vid", "is no key that is known here"),
 ])
 def test_a_fault_names_the_path_of_the_key(tmp_path, line, key, message):
@@ -156,6 +160,7 @@ def test_whole_files_that_are_none(tmp_path):
     assert "line 1" in fault(tmp_path, "name: kiosk").message
     assert fault(tmp_path, "[profile]\nname = 'a'\n[wrong]\n").key in ("wrong", "profile.title")
     assert fault(tmp_path, f"x = {'[' * 20000}").key == ""
+    assert "not TOML" in fault(tmp_path, changed(baud=f"baud = {'1' * 5000}")).message  # Python converts 4,300
     assert "larger than" in fault(tmp_path, GOOD + "#" * MAX_BYTES).message
     (tmp_path / "reader.toml").write_bytes(GOOD.encode() + b"# \xff\n")
     assert "UTF-8" in load([tmp_path]).problems[0].message

@@ -12,6 +12,7 @@ from drivers.elyctis import ElyctisCodec
 from drivers.reader import FramedReader
 from drivers.text import TextCodec
 from drivers.trace import (
+    MAX_S,
     BadTrace,
     Entry,
     RecordingTransport,
@@ -97,7 +98,10 @@ def test_no_recording_without_provenance(key):
 
 
 @pytest.mark.parametrize(
-    "line", ["x < 00", "1.0 ? 00", "1.0 < 0", "1.0 <", "-1 < 00", "nan < 00", "1 < 00 00", "A" * 20_000]
+    "line", [
+        "x < 00", "1.0 ? 00", "1.0 < 0", "1.0 <", "-1 < 00", "nan < 00", "inf < 00", "1e300 < 00", "1 < 00 00",
+        "A" * 20_000,
+    ],
 )
 def test_a_damaged_recording_names_its_line(line):
     with pytest.raises(BadTrace, match="line 2"):
@@ -115,6 +119,17 @@ def test_a_recording_ends_at_its_limit_and_says_so(monkeypatch):
     trace = read_trace(out.getvalue().splitlines())
     assert [entry.data for entry in trace.entries] == [b"12345678", b"9abc"]
     assert trace.provenance["Ended"]
+
+
+def test_a_recording_that_nobody_ends_ends_after_a_week_and_can_be_read():
+    out, now = io.StringIO(), [100.0]
+    writer = TraceWriter(out, PROVENANCE, lambda: now[0])
+    for seconds in (0.0, MAX_S, MAX_S + 1, MAX_S + 2):
+        now[0] = 100.0 + seconds
+        writer.note("<", b"x")
+    assert writer.full
+    assert [entry.at for entry in read_trace(out.getvalue().splitlines()).entries] == [0.0, MAX_S]
+    assert out.getvalue().count("# Ended") == 1
 
 
 def test_what_is_written_is_what_is_read():

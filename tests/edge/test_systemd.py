@@ -125,3 +125,12 @@ def test_the_unit_keeps_as_much_as_the_pass_through_may_store() -> None:
 
     assert f"FileDescriptorStoreMax={16 * (1 + MAX_PCS) + 16}\n" in unit
     assert "RuntimeDirectoryPreserve=restart\n" in unit
+
+
+def test_the_unit_may_open_every_port_that_is_offered() -> None:
+    from drivers.discovery.plugged import CHIPS
+
+    unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
+    assert "DevicePolicy=closed\n" in unit
+    for name in ("USB", "ACM", "GS", *CHIPS):
+        assert f"DeviceAllow=char-tty{name} rw\n" in unit
