@@ -115,7 +115,7 @@ class FramedReader:
         self._rearm_due = self._quiet_until(now)
         try:
             transport.write(self._orders.init + self._codec.bytes_to_send())
-        except DeviceError:
+        except BaseException:  # a recorder laid over the port may fail as well: its disk is full
             transport.close()
             raise
         self._transport = transport
