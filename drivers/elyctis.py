@@ -10,7 +10,8 @@ Laws:
 2. The dialogue is the table TRANSITIONS and nothing else; every trigger is answered in every state.
 3. Continuous reading switches itself off after one good read: it is armed again after each, and again
    after a quiet while, because a reader on a UART may lose its power without our port noticing.
-4. A document that broke off on the way is asked for: the device believes that it has sent it.
+4. Whatever is lost on the way, be it one byte, may have been a document, and the device believes that it has sent
+   it. So it is asked for, once the line is quiet, and ever more rarely under noise: ``drivers.elyctis_doubt``.
 5. One 00 flushes a command that the device has half received; it goes before the first and each repeat.
 6. No command for a light or a beeper is known, and an unknown one might change the mode of the device: so signs are
    not given, and there are no settings for orders of the vendor's.
@@ -27,6 +28,7 @@ from typing import Annotated
 import msgspec
 
 from drivers.api import Clock, Feedback, Tier
+from drivers.elyctis_doubt import Doubt
 from drivers.framing import (
     GAP_S,
     Broken,
@@ -54,7 +56,6 @@ COMMAND = re.compile(b"[" + re.escape(bytes(LONGEST)) + b"]")
 NO_TEXT = re.compile(rb"[^\r\n -~]")
 NO_SWITCH = re.compile(rb"[^\x00\x01]")
 MAX_ROWS = 3
-BROKEN_READ = 16  # bytes of a broken frame from which on it was a document, not noise that looked like a head
 
 
 class State(enum.Enum):
@@ -80,12 +81,12 @@ class Trigger(enum.Enum):
     ABSENT = enum.auto()
     ECHO_ON = enum.auto()
     ECHO_OFF = enum.auto()
-    BROKEN_READ = enum.auto()  # a document began to come and did not end well
+    LOSS = enum.auto()  # what was lost may have been a document, and is due to be asked for (law 4)
     SILENCE = enum.auto()  # the patience of this state is over
 
 
 S, T = State, Trigger
-FRAMES = (T.ROWS, T.ABSENT, T.ECHO_ON, T.ECHO_OFF, T.BROKEN_READ)
+FRAMES = (T.ROWS, T.ABSENT, T.ECHO_ON, T.ECHO_OFF, T.LOSS)
 
 
 def _asking(state: State, following: State) -> dict[Trigger, State]:
@@ -101,19 +102,19 @@ TRANSITIONS: dict[State, dict[Trigger, State]] = {
     S.PRODUCT: _asking(S.PRODUCT, S.LOOK),
     S.LOOK: {
         T.OPENED: S.FIRMWARE, T.INFO: S.LOOK, T.ROWS: S.ECHO, T.ABSENT: S.ECHO,
-        T.ECHO_ON: S.LOOK, T.ECHO_OFF: S.LOOK, T.BROKEN_READ: S.ECHO, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.LOOK, T.ECHO_OFF: S.LOOK, T.LOSS: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
     S.ECHO: {
         T.OPENED: S.FIRMWARE, T.INFO: S.ECHO, T.ROWS: S.ECHO, T.ABSENT: S.ECHO,
-        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.BROKEN_READ: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.LOSS: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
     S.ECHO_AGAIN: {
         T.OPENED: S.FIRMWARE, T.INFO: S.ECHO_AGAIN, T.ROWS: S.ECHO, T.ABSENT: S.ECHO_AGAIN,
-        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.BROKEN_READ: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.LOSS: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
     S.DOCUMENT: {
         T.OPENED: S.FIRMWARE, T.INFO: S.DOCUMENT, T.ROWS: S.ECHO, T.ABSENT: S.DOCUMENT,
-        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.BROKEN_READ: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
+        T.ECHO_ON: S.DOCUMENT, T.ECHO_OFF: S.ECHO_AGAIN, T.LOSS: S.LOOK, T.SILENCE: S.ECHO_AGAIN,
     },
 }
 
@@ -132,8 +133,9 @@ ON_ENTRY: dict[State, bytes] = {
 }
 QUESTION = {S.FIRMWARE: FIRMWARE, S.NNA: NNA, S.SERIAL: SERIAL, S.PRODUCT: PRODUCT}
 # A trigger that leads back to its own state does not enter it anew, but for these: a read disarms the
-# device also before its echo was seen, and silence repeats the order.
-ENTERS_ANEW = {(S.ECHO, T.ROWS), (S.ECHO_AGAIN, T.SILENCE), (S.ECHO_AGAIN, T.ECHO_OFF)}
+# device also before its echo was seen, silence repeats the order, and an answer that was lost is asked for again.
+ENTERS_ANEW = {(S.ECHO, T.ROWS), (S.ECHO_AGAIN, T.SILENCE), (S.ECHO_AGAIN, T.ECHO_OFF), (S.LOOK, T.LOSS)}
+GREETED = {S.LOOK, S.ECHO, S.ECHO_AGAIN, S.DOCUMENT}  # before, LOOK is still to come
 
 
 class ElyctisCodec:
@@ -143,14 +145,15 @@ class ElyctisCodec:
         self.state = State.CLOSED
         self.facts: dict[str, str] = {}
         self.framer = Framer(self._cut, gap_s=gap_s)
-        self._reply_s, self._rearm_s = reply_s, rearm_s
+        self._gap_s, self._reply_s, self._rearm_s = gap_s, reply_s, rearm_s
+        self._doubt = Doubt(gap_s, reply_s)
         self._due: float | None = None
         self._outgoing = b""
 
     @property
     def next_timeout(self) -> float | None:
         """See framing.Codec."""
-        return min((t for t in (self._due, self.framer.next_timeout) if t is not None), default=None)
+        return min((t for t in (self._due, self._ask_at, self.framer.next_timeout) if t is not None), default=None)
 
     @property
     def reading(self) -> bool:
@@ -159,6 +162,7 @@ class ElyctisCodec:
 
     def start(self, now: float) -> None:
         """See framing.Codec."""
+        self._doubt = Doubt(self._gap_s, self._reply_s)
         self._step(Trigger.OPENED, now)
 
     def feed(self, data: bytes, now: float) -> list[Event]:
@@ -172,7 +176,9 @@ class ElyctisCodec:
         """See framing.Codec."""
         events = self.framer.tick(now)
         for event in events:
-            self._interpret(event, now)
+            self._interpret(event, now, quiet=True)
+        if self._ask_at is not None and now >= self._ask_at:
+            self._step(Trigger.LOSS, now)
         if self._due is not None and now >= self._due:
             self._step(Trigger.SILENCE, now)
         return events
@@ -185,27 +191,35 @@ class ElyctisCodec:
     def signal(self, feedback: Feedback) -> None:
         """See framing.Codec; law 6."""
 
-    def _interpret(self, event: Event, now: float) -> None:
+    @property
+    def _ask_at(self) -> float | None:
+        """Law 4; not while something is coming in, which may be what would be asked for."""
+        return self._doubt.due if self.framer.next_timeout is None else None
+
+    def _interpret(self, event: Event, now: float, *, quiet: bool = False) -> None:
         if isinstance(event, RowsRead):
+            self._doubt.settled(unasked=self.state is State.DOCUMENT)
             self._step(Trigger.ROWS, now)
         elif isinstance(event, CardAbsent):
+            self._doubt.settled()
             self._step(Trigger.ABSENT, now)
         elif isinstance(event, Echo):
             self._step(Trigger.ECHO_ON if event.armed else Trigger.ECHO_OFF, now)
         elif isinstance(event, Info):
             self.facts[FACTS[event.command]] = event.text
             self._step(Trigger.INFO, now)
-        elif isinstance(event, Garbled) and event.count >= BROKEN_READ:
-            self._step(Trigger.BROKEN_READ, now)
-        elif isinstance(event, Noise | Garbled) and self.state is State.DOCUMENT:
-            # Perhaps the first bytes of a document that broke off: the device has then disarmed itself.
-            self._due = min(now + self._reply_s, self._due if self._due is not None else inf)
+        elif isinstance(event, Noise | Garbled) and self.state in GREETED:
+            self._doubt.lost(now, quiet=quiet)
+            if self.state is State.DOCUMENT:  # the device may have disarmed itself, and asking may have to wait
+                self._due = min(now + self._reply_s, self._due if self._due is not None else inf)
 
     def _step(self, trigger: Trigger, now: float) -> None:
         before, after = self.state, TRANSITIONS[self.state][trigger]
         if after is before and (before, trigger) not in ENTERS_ANEW:
             return
         self.state = after
+        if trigger is Trigger.LOSS and after is State.LOOK:
+            self._doubt.asked(now)
         self._outgoing += ON_ENTRY[after]
         if after is State.DOCUMENT:
             self._due = now + self._rearm_s if self._rearm_s else None

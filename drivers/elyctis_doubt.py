@@ -1,0 +1,53 @@
+"""When an ELYCTIS reader is asked for a document that may have been lost on the way.
+
+Laws:
+1. Whatever was lost, be it one byte, may have been a document: a frame has no checksum, and a flipped byte makes its
+   head or its text something else. The device believes that it has sent it, and does not send it again by itself.
+2. It is asked for once the line is quiet, or ``reply_s`` after the loss where it never is. On an empty glass that does
+   no harm; a document that was read already is read once more, which the counter takes for the same.
+3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
+   is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
+   asking was due for twice that time.
+4. A whole document, or the device's word that none lies there, settles it.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+LONGEST_PAUSE_S = 30.0  # between two askings: as often as an idle reader is given its order to read anew
+
+
+class Doubt:
+    """Was a document lost, and when to ask? Times are monotonic seconds."""
+
+    def __init__(self, quiet_s: float, reply_s: float) -> None:
+        self._quiet_s, self._reply_s = quiet_s, reply_s
+        self._lost_at: float | None = None  # the first loss that nothing has settled yet
+        self._quiet_at = 0.0
+        self._asked_at, self._pause_s = -inf, 0.0
+
+    @property
+    def due(self) -> float | None:
+        """When to ask; None while nothing is in doubt."""
+        if self._lost_at is None:
+            return None
+        return max(min(self._quiet_at, self._lost_at + self._reply_s), self._asked_at + self._pause_s)
+
+    def lost(self, now: float, *, quiet: bool) -> None:
+        """Bytes were lost; ``quiet``: it is silence that told so."""
+        self._quiet_at = now if quiet else now + self._quiet_s
+        if self._lost_at is None:
+            self._lost_at = now
+
+    def asked(self, now: float) -> None:
+        """The device is asked now."""
+        anew = now - self._asked_at > 2 * LONGEST_PAUSE_S
+        self._pause_s = self._reply_s if anew else min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._lost_at, self._asked_at = None, now
+
+    def settled(self, *, unasked: bool = False) -> None:
+        """A document came whole (``unasked``: by itself), or none lies there."""
+        self._lost_at = None
+        if unasked:
+            self._asked_at = -inf
