@@ -37,6 +37,8 @@ def find(port: str, name: PortName, backend: Any) -> UsbDevice:
         )
     if len(devices) > 1:
         places = sorted(place(device) for device in devices)
+        for device in devices:  # asking one for its serial number opens it
+            usb.util.dispose_resources(device)
         raise DeviceError(
             f"{port}: {len(devices)} such devices are plugged in, at {', '.join(places)}",
             advice=f"say which one by its place: port = \"{port}@{places[0]}\"",
@@ -109,5 +111,9 @@ def on_usb(port: str, problem: Exception) -> DeviceError:
     if code == errno.EPIPE:
         return DeviceError(
             f"{port}: the device stalls again and again", advice="unplug the device and plug it in again"
+        )
+    if isinstance(problem, LookupError):
+        return DeviceError(
+            f"{port}: what the device says of itself is not whole", advice="unplug the device and plug it in again"
         )
     return DeviceError(f"{port}: cannot be used: {problem}", advice="unplug the device and plug it in again")

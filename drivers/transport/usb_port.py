@@ -38,6 +38,9 @@ HID, BOOT, KEYBOARD = 3, 1, 1
 SET_REPORT, SET_IDLE, SET_PROTOCOL = 9, 10, 11
 OUTPUT_REPORT = 0x0200
 CLASS_OUT = 0x21  # host to device, class, interface
+# USBError is an OSError; RuntimeError: no thread is to be had, or not possible with this USB library
+# (NotImplementedError); LookupError: pyusb looks for what the device says it has, and it is not there.
+FAULTS = (OSError, RuntimeError, ValueError, LookupError)
 UsbDevice: TypeAlias = Any  # pyusb carries no types
 UsbBackend: TypeAlias = Any
 
@@ -60,13 +63,12 @@ class UsbHidTransport:
         try:
             self._device = find(port, name, self._remote or backend)
             self._interface, endpoint = claim(port, self._device, interface)
-        except DeviceError:
+            self._pump = Pump(self._device, endpoint, slice_s)
+        except BaseException as problem:
             self._let_go()
+            if isinstance(problem, FAULTS):
+                raise on_usb(port, problem) from None
             raise
-        except (OSError, NotImplementedError, ValueError) as problem:  # USBError is an OSError
-            self._let_go()
-            raise on_usb(port, problem) from None
-        self._pump = Pump(self._device, endpoint, slice_s)
 
     def read(self, size: int, wait_s: float) -> bytes:
         """See Transport: whole reports, as many as fit into ``size`` (8 bytes or more)."""
@@ -177,8 +179,8 @@ class Pump:
                     self._keep(packet[:REPORT].ljust(REPORT, b"\0"))
         except OSError as problem:
             self._end(problem)
-        except NotImplementedError:
-            self._end(OSError(errno.ENOSYS, "not possible with this USB library"))
+        except Exception as problem:  # the owner must learn of it: without this thread the port would seem quiet
+            self._end(OSError(errno.ENOSYS, f"not possible with this USB library: {problem!r}"))
 
     def _room(self) -> bool:
         with self._news:

@@ -88,7 +88,11 @@ class UsbIpLink:
         self._pipes: dict[int, InPipe] = {}
         self._lost = False
         self._reader = threading.Thread(target=self._read_all, name="usbip", daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError as problem:
+            self._socket.close()
+            raise USBError(f"no thread is to be had: {problem}", None, errno.ENOMEM) from None
 
     @property
     def lost(self) -> bool:
@@ -147,7 +151,8 @@ class UsbIpLink:
             self._socket.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._reader:
             self._reader.join(2.0)
-        self._socket.close()
+        with self._sending:  # a closed descriptor's number may be another file's before the bytes are out
+            self._socket.close()
 
     def _set_up(self) -> None:
         connection = self._socket
