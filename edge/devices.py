@@ -76,8 +76,8 @@ class Likeness:
         self._config, self._usb = made.config, made.usb
         self._first = ""  # the serial number that it told first since the box began
 
-    def __call__(self, own: str) -> str:
-        """How it differs, in words; "" if it does not, or nobody can tell."""
+    def __call__(self, own: str) -> str | None:
+        """How it differs, in words; "" if it does not; None if nobody can tell, now."""
         wanted, seen = self._config.serial, seen_at(self._config.port)
         if own and own == wanted:
             wanted = ""  # its own word is enough
@@ -91,7 +91,7 @@ class Likeness:
         self._first = self._first or own
         if own and own != self._first:
             return f"it says serial number {own}, and said {self._first} before"
-        return ""
+        return "" if own or seen is not None else None
 
 
 class Devices:

@@ -6,10 +6,13 @@ Laws:
 1. TRANSITIONS answers a happening, CANNOT declares it impossible; together they name every pair of state and
    happening once. What is impossible and happens all the same is a bug, and raises.
 2. A device that is plugged in is tried at least once a minute, and at most once a second.
-3. A loss is logged once, with reason and advice, and its end once; losses of a wobbling plug are logged at most
-   every ten seconds. Headquarters hears of a loss that has lasted a minute, once.
+3. A loss is logged once, with reason and advice, and its end once. It ends when the reader has stayed open for a
+   while, and for longer each time it was lost again soon: one that comes and goes is lost until it stays.
+   Headquarters hears of a loss that has lasted a minute, once, and of losses of one reader every ten minutes at most.
 4. A noisy line never keeps a reader closed: the error budget asks for off and on again only after silence (or
    half a minute of unbroken babble), at most once a minute, so that a frame that begins after the noise is read.
+5. A fault is logged once until a good read comes. Headquarters hears of it, once until then, when the reader is at
+   fault again although it was switched off and on three times.
 """
 
 from __future__ import annotations
@@ -26,8 +29,12 @@ BUDGET_S = 60.0       # ...within this time: the device is to be switched off an
 QUIET_S = 2.0         # silence before that is done; an officer who tries again does so within a second or two
 BABBLE_S = 30.0       # or so long without such a silence and without one good read
 CYCLE_PAUSE_S = 60.0  # between two of them
-TELL_PAUSE_S = 10.0   # between two log lines about losses of one reader
-ALARM_AFTER_S = 60.0  # so long lost: headquarters is told
+HEAL_MIN_S = STEADY_S  # a loss ends when the reader has stayed open for so long...
+HEAL_MAX_S = 300.0     # ...and for twice as long, up to this, after each loss...
+RELAPSE_S = 300.0      # ...that comes within this time of the end of the last
+ALARM_AFTER_S = 60.0   # so long lost: headquarters is told
+ALARM_PAUSE_S = 600.0  # between two alarms about losses of one reader, and between two about its faults
+CYCLES_IN_VAIN = 3     # so often switched off and on without a good read: headquarters is told of the next fault
 
 
 class ReaderState(enum.StrEnum):
@@ -157,39 +164,99 @@ class ErrorBudget:
 
 
 class LossNews:
-    """When a loss is logged and when headquarters is told (law 3)."""
+    """When a loss and its end are logged, and when headquarters is told (law 3)."""
 
     def __init__(self) -> None:
-        self._since: float | None = None
-        self._logged_at: float | None = None
-        self._logged = self._alarmed = False
+        self._since: float | None = None    # the loss that stands
+        self._open_at: float | None = None  # the opening that may end it
+        self._ended_at: float | None = None
+        self._alarmed_at: float | None = None
+        self._alarmed = False
+        self._heal_s = HEAL_MIN_S
         self._never_up = True
 
     def lost(self, now: float) -> bool:
-        """The reader is not there; True if that is new."""
+        """The reader is not open; True if that is a new loss, to be logged."""
+        self._open_at = None
         if self._since is not None:
             return False
-        self._since, self._logged, self._alarmed = now, False, False
+        relapse = self._ended_at is not None and now - self._ended_at < RELAPSE_S
+        self._heal_s = min(self._heal_s * 2, HEAL_MAX_S) if relapse else HEAL_MIN_S
+        self._since, self._alarmed = now, False
         return True
 
-    def log_due(self, now: float) -> bool:
-        """True once a loss, when it is to be logged."""
-        if self._since is None or self._logged:
+    def opened(self, now: float) -> bool:
+        """The reader is open; True at the first time, which is logged and ends a loss at once."""
+        self._open_at = now
+        first, self._never_up = self._never_up, False
+        if first and self._since is not None:
+            self._since, self._ended_at = None, now
+        return first
+
+    def ended(self, now: float) -> bool:
+        """True once, when a loss has ended: to be logged."""
+        if self._since is None or self._open_at is None or now - self._open_at < self._heal_s:
             return False
-        if self._logged_at is not None and now - self._logged_at < TELL_PAUSE_S:
-            return False
-        self._logged, self._logged_at = True, now
+        self._since, self._ended_at = None, now
         return True
 
     def alarm_due(self, now: float) -> bool:
-        """True once a loss, when headquarters is to be told."""
-        if self._since is None or self._alarmed or now - self._since < ALARM_AFTER_S:
+        """True once a loss, when headquarters is to be told: never while the reader is open."""
+        if self._since is None or self._open_at is not None or self._alarmed or now - self._since < ALARM_AFTER_S:
             return False
-        self._alarmed = True
+        if self._alarmed_at is not None and now - self._alarmed_at < ALARM_PAUSE_S:
+            return False
+        self._alarmed, self._alarmed_at = True, now
         return True
 
-    def back(self) -> bool:
-        """The reader is open; True if that is to be logged: at first, and after a loss that was."""
-        tell = self._never_up or (self._since is not None and self._logged)
-        self._since, self._never_up = None, False
-        return tell
+
+class FaultNews:
+    """When a fault is logged and when headquarters is told (law 5)."""
+
+    def __init__(self) -> None:
+        self._cycles = 0  # without a good read since
+        self._logged = self._alarmed = False
+        self._alarmed_at: float | None = None
+
+    def good(self) -> None:
+        """A good read came."""
+        self._cycles, self._logged, self._alarmed = 0, False, False
+
+    def cycled(self) -> None:
+        """The reader was switched off and on."""
+        self._cycles += 1
+
+    def log_due(self) -> bool:
+        """It is at fault; True if that is to be logged."""
+        logged, self._logged = self._logged, True
+        return not logged
+
+    def alarm_due(self, now: float) -> bool:
+        """It is at fault; True if headquarters is to be told."""
+        if self._alarmed or self._cycles < CYCLES_IN_VAIN:
+            return False
+        if self._alarmed_at is not None and now - self._alarmed_at < ALARM_PAUSE_S:
+            return False
+        self._alarmed, self._alarmed_at = True, now
+        return True
+
+
+class SwapNews:
+    """When it is told that another device than the one that was set up stands at the port: once, until the right one
+    was there again. A device that has told its own serial number before is the right one when it has told it again,
+    or has stayed open for ``STEADY_S`` without a difference: at the opening it has told nothing yet."""
+
+    def __init__(self) -> None:
+        self._told = ""
+        self._tells_serial = False
+
+    def compared(self, difference: str | None, own: str, open_s: float) -> bool:
+        """``difference`` in words, "" for none, None if nobody can tell; ``own`` is the serial number that the device
+        has told, ``open_s`` how long it has been open. True if the difference is to be told."""
+        self._tells_serial = self._tells_serial or bool(own)
+        if difference == "" and (own or not self._tells_serial or open_s >= STEADY_S):
+            self._told = ""
+        if not difference or difference == self._told:
+            return False
+        self._told = difference
+        return True

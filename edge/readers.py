@@ -1,7 +1,7 @@
 """Keeps a reader alive: waits until it is plugged in, opens, reads, backs off, switches it off and on.
 
 The states are the table of ``edge.lifecycle``; a thread runs one ``ReaderKeeper`` a reader and hands what it
-reads to the tap (the officer's PC) and to its counter.
+reads to the tap (the officer's PC) and to its counter. What is said of it, and when: ``edge.reader_news``.
 
 Laws:
 1. Each turn of the loop waits once, at most a second: a stop, and a hotplug's ``wake``, are noticed within it.
@@ -20,8 +20,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-import structlog
-
 from drivers.api import (
     DeviceError,
     DeviceStuck,
@@ -35,7 +33,8 @@ from drivers.api import (
 )
 from edge.bell import Bell, Waiting
 from edge.crew import Stopping
-from edge.lifecycle import BACKOFF_MIN_S, STEADY_S, Backoff, ErrorBudget, Happening, LossNews, ReaderState, after
+from edge.lifecycle import BACKOFF_MIN_S, STEADY_S, Backoff, ErrorBudget, Happening, ReaderState, after
+from edge.reader_news import ReaderNews
 
 __all__ = ["Happening", "ReaderKeeper", "ReaderState"]
 
@@ -44,8 +43,6 @@ LOOK_S = 1.0           # between two looks whether something is plugged in
 SETTLE_S = 0.2         # after a loss, before the first of them: a plug that wobbles, udev that makes links anew
 DELIVER_TRIES = 20     # how often a full inbox is tried...
 DELIVER_PAUSE_S = 0.1  # ...and the pause between: two seconds in all
-
-log = structlog.get_logger("readers")
 
 
 def nobody(*_: object) -> None:
@@ -58,7 +55,8 @@ class ReaderKeeper:
     ``tap`` and then ``deliver`` get every DocumentRead and OtherRead; ``deliver`` may raise queue.Full.
     ``announce`` hears (name, state) of losses and returns; ``alarm`` (code, name) is for headquarters.
     ``differs`` is given the serial number that the device itself has told (empty while it has not) and says in
-    words how the device differs from the one that was set up, or "". ``jitter`` gives 0..1, ``mono`` seconds.
+    words how the device differs from the one that was set up, "" if it does not, None if nobody can tell.
+    ``jitter`` gives 0..1, ``mono`` seconds.
     """
 
     def __init__(
@@ -70,27 +68,32 @@ class ReaderKeeper:
         jitter: Callable[[], float],
         tap: Callable[[DocumentRead | OtherRead], None] = nobody,
         alarm: Callable[[str, str], None] = nobody,
-        differs: Callable[[str], str] = lambda _own: "",
+        differs: Callable[[str], str | None] = lambda _own: "",
         mono: Callable[[], float] = time.monotonic,
         bell: Waiting | None = None,
     ) -> None:
         self._reader = reader
         self._deliver, self._tap = deliver, tap
-        self._announce, self._alarm = announce, alarm
         self._differs, self._jitter, self._mono = differs, jitter, mono
         self._bell = bell or Bell()
         self.name = reader.name
+        self._news = ReaderNews(reader.name, announce=announce, alarm=alarm, mono=mono)
         self.state = ReaderState.ABSENT
         self.overflow = 0       # reads that a full counter did not take
-        self.opens = self.losses = self.power_cycles = 0
+        self.opens = self.power_cycles = 0
         self.swapped = ""       # how the device differs from the one that was set up
         self._problem = ("", "")  # why it is not open, and what to do
-        self._backoff, self._budget, self._news = Backoff(), ErrorBudget(mono()), LossNews()
+        self._backoff, self._budget = Backoff(), ErrorBudget(mono())
         self._due = mono()      # the next look (ABSENT), the next opening (BACKOFF)
         self._tried_at = self._opened_at = self._looked_at = mono()
         self._unseen = 0        # looks in a row that found nothing at the port of an open device
-        self._own_serial = self._swap_told = ""
-        self._fault_told = self._full_told = False
+        self._own_serial = ""
+        self._settled = False   # the device has been compared once more after STEADY_S
+
+    @property
+    def losses(self) -> int:
+        """How often it was open and then no more."""
+        return self._news.losses
 
     def run(self, stopping: Stopping) -> None:
         """Read until ``stopping`` is set."""
@@ -113,7 +116,7 @@ class ReaderKeeper:
                 self._switch_off_and_on()
             case ReaderState.BACKOFF:
                 self._back_off()
-        self._tell()
+        self._news.tick()
 
     def wake(self) -> None:
         """Something was plugged in or out: look at once. From any thread."""
@@ -162,19 +165,16 @@ class ReaderKeeper:
         self._opened_at = self._looked_at = self._mono()
         self._unseen = 0
         self._problem = ("", "")
+        self._settled = False
         self._move(Happening.OPENED)
-        if self._news.back():
-            log.info("reader_ready", reader=self.name)
-        self._announce(self.name, self.state)
+        self._news.opened(self.state)
         self._identify()
 
     def _read(self, stopping: Stopping) -> None:
         try:
             event = self._reader.read(READ_WAIT_S)
         except DeviceStuck as error:
-            self._problem = told(error)
-            self._tell_fault()
-            self._move(Happening.FAULTED)
+            self._fail(*told(error))
             return
         except (DeviceError, OSError) as error:
             self._lose(*told(error))
@@ -188,6 +188,7 @@ class ReaderKeeper:
         if self._budget.may_cycle(self._mono()):
             self._reader.power_cycle()
             self.power_cycles += 1
+            self._news.cycled()
             self._budget.cycled(self._mono())
             self._move(Happening.CYCLED)
         else:
@@ -218,13 +219,10 @@ class ReaderKeeper:
                 if stopping.wait(DELIVER_PAUSE_S):
                     break
             else:
-                self._full_told = False
+                self._news.taken()
                 return
         self.overflow += 1
-        if not self._full_told:
-            self._full_told = True
-            log.error("read_dropped", reader=self.name, advice="the counter does not keep up: see `borderpost doctor`")
-            self._alarm("read_dropped", self.name)
+        self._news.full()
 
     def _note_reading(self) -> None:
         reading = self._reader.reading
@@ -240,15 +238,16 @@ class ReaderKeeper:
             self._budget.bad(now, event.garbled)
         elif event is not None:
             self._budget.good(now)
-            self._fault_told = False
-        if self._reader.status().serial != self._own_serial:
+            self._news.good()
+        if not self._settled and now - self._opened_at >= STEADY_S:
+            self._settled = True
+            self._identify()  # by now udev knows the port, and the device has told what it tells
+        elif self._reader.status().serial != self._own_serial:
             self._identify()
         if self._budget.spent(now, self._reader.reading):
-            self._problem = (
+            self._fail(
                 "many garbled frames and no good read", "clean its window, check its cable, and its speed in edge.toml"
             )
-            self._tell_fault()
-            self._move(Happening.FAULTED)
         elif event is None and now - self._looked_at >= LOOK_S:
             self._looked_at = now
             self._unseen = self._unseen + 1 if self._reader.present() is False else 0
@@ -257,16 +256,11 @@ class ReaderKeeper:
 
     def _identify(self) -> None:
         self._own_serial = own = self._reader.status().serial
-        self.swapped = self._differs(own)
-        if own and not self.swapped:
-            self._swap_told = ""
-        if self.swapped and self.swapped != self._swap_told:  # once, not at each opening
-            self._swap_told = self.swapped
-            log.error("reader_swapped", reader=self.name, reason=self.swapped,
-                      advice="plug each reader where it was set up, or take the lines of `borderpost devices`")
-            self._alarm("reader_swapped", self.name)
+        difference = self._differs(own)
+        self.swapped = difference or ""
+        self._news.compared(difference, own, self._mono() - self._opened_at)
 
-    # -- losses ------------------------------------------------------------------------------------
+    # -- losses and faults -------------------------------------------------------------------------
 
     def _lose(self, reason: str, advice: str) -> None:
         self._reader.close()
@@ -286,22 +280,12 @@ class ReaderKeeper:
 
     def _miss(self, reason: str, advice: str) -> None:
         self._problem = (reason, advice)
-        if self._news.lost(self._mono()):
-            self.losses += 1 if self.opens else 0
-            self._announce(self.name, self.state)
+        self._news.lost(self.state, reason, advice)
 
-    def _tell(self) -> None:
-        """What is due to be said about a loss."""
-        now = self._mono()
-        if self._news.log_due(now):
-            log.warning("reader_lost", reader=self.name, reason=self._problem[0], advice=self._problem[1])
-        if self._news.alarm_due(now):
-            self._alarm("reader_lost", self.name)
-
-    def _tell_fault(self) -> None:
-        if not self._fault_told:
-            self._fault_told = True
-            log.warning("reader_fault", reader=self.name, reason=self._problem[0], advice=self._problem[1])
+    def _fail(self, reason: str, advice: str) -> None:
+        self._problem = (reason, advice)
+        self._news.fault(reason, advice)
+        self._move(Happening.FAULTED)
 
     def _move(self, happening: Happening) -> None:
         self.state = after(self.state, happening)
@@ -312,5 +296,3 @@ def told(error: DeviceError | OSError) -> tuple[str, str]:
     if isinstance(error, DeviceError):
         return error.message, error.advice
     return f"the port failed: {error.strerror or type(error).__name__}", "check its cable and power"
-
-

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.lifecycle import (
     ALARM_AFTER_S,
+    ALARM_PAUSE_S,
     BABBLE_S,
     BACKOFF_MAX_S,
     BACKOFF_MIN_S,
@@ -17,15 +18,21 @@ from edge.lifecycle import (
     BUDGET_S,
     CANNOT,
     CYCLE_PAUSE_S,
+    CYCLES_IN_VAIN,
+    HEAL_MAX_S,
+    HEAL_MIN_S,
     OPEN,
     QUIET_S,
-    TELL_PAUSE_S,
+    RELAPSE_S,
+    STEADY_S,
     TRANSITIONS,
     Backoff,
     ErrorBudget,
+    FaultNews,
     Happening,
     LossNews,
     ReaderState,
+    SwapNews,
     after,
 )
 
@@ -161,44 +168,97 @@ def test_whatever_comes_never_twice_within_a_minute_and_never_while_good_reads_c
             last = now
 
 
-# -- news -----------------------------------------------------------------------------------------
+# -- news of a loss ---------------------------------------------------------------------------------
 
 
-def test_a_loss_is_logged_once_and_its_end_once() -> None:
+def test_a_loss_is_logged_once_and_ends_once_when_the_reader_has_stayed_open() -> None:
     news = LossNews()
-    assert news.back()  # the first opening is news
+    assert news.opened(0)  # the first opening is news
     assert news.lost(10)
     assert not news.lost(11)
-    assert news.log_due(11)
-    assert not news.log_due(500)
-    assert news.back()
-    assert not news.back()
+    assert not news.opened(20)
+    assert not news.ended(20 + HEAL_MIN_S - 0.1)
+    assert news.ended(20 + HEAL_MIN_S)
+    assert not news.ended(500)
 
 
-def test_a_wobbling_plug_is_logged_every_ten_seconds_at_most() -> None:
+def test_the_first_opening_ends_the_wait_for_it_at_once() -> None:
     news = LossNews()
-    news.back()
-    logged = []
-    for tenth in range(600):  # a minute: out, and in again, five times a second
-        now = tenth / 10
-        if tenth % 2:
-            if news.back():
-                logged.append("back")
-        else:
-            news.lost(now)
-            if news.log_due(now):
-                logged.append("lost")
-    assert logged == ["lost", "back"] * round(60 / TELL_PAUSE_S)
+    assert news.lost(0)
+    assert news.opened(30)
+    assert not news.ended(1000)
+    assert news.lost(1000)
 
 
-def test_a_loss_soon_after_another_is_logged_when_it_lasts() -> None:
+def test_a_reader_that_does_not_stay_is_one_loss() -> None:
     news = LossNews()
-    news.lost(0)
-    assert news.log_due(0)
-    news.back()
-    news.lost(1)
-    assert not news.log_due(1)
-    assert news.log_due(TELL_PAUSE_S)
+    news.opened(0)
+    assert news.lost(1)
+    for second in range(2, 1000, 2):
+        assert not news.opened(second)
+        assert not news.ended(second + 1)
+        assert not news.lost(second + 1)
+
+
+def flapping(up_s: float, down_s: float, whole_s: float) -> tuple[int, int, list[float]]:
+    """Logged losses, logged ends and alarms of a reader that is open and away by turns."""
+    news, now, lost, back = LossNews(), 0.0, 0, 0
+    alarms: list[float] = []
+    news.opened(now)
+    while now < whole_s:
+        for opened, length in ((True, up_s), (False, down_s)):
+            if opened:
+                news.opened(now)
+            else:
+                lost += news.lost(now)
+            until = now + length
+            while now < until:
+                back += news.ended(now)
+                if news.alarm_due(now):
+                    alarms.append(now)
+                now += 0.5
+    return lost, back, alarms
+
+
+@pytest.mark.parametrize("up_s", [1, 6, 20, 61, 200])
+@pytest.mark.parametrize("down_s", [1, 30, 70])
+def test_however_a_reader_flaps_for_eight_hours_it_fills_no_log(up_s: float, down_s: float) -> None:
+    lost, back, alarms = flapping(up_s, down_s, 8 * 3600)
+    assert lost <= 8
+    assert lost - back in (0, 1)
+    assert 1 <= len(alarms) <= lost
+
+
+@given(st.lists(st.tuples(st.floats(0.5, 500), st.floats(0.5, 500)), min_size=1, max_size=100))
+def test_whatever_a_reader_does_its_alarms_lie_ten_minutes_apart(turns: list[tuple[float, float]]) -> None:
+    news, now, logged = LossNews(), 0.0, 0
+    alarms: list[float] = []
+    for up_s, down_s in turns:
+        news.opened(now)
+        now += up_s
+        if news.ended(now):
+            logged -= 1
+        logged += news.lost(now)
+        assert logged in (0, 1)  # losses and ends take turns
+        now += down_s
+        if news.alarm_due(now):
+            alarms.append(now)
+    assert all(b - a >= ALARM_PAUSE_S for a, b in pairwise(alarms))
+
+
+def test_after_a_quiet_time_a_loss_ends_as_soon_as_the_first() -> None:
+    news, now = LossNews(), 0.0
+    news.opened(now)
+    for _ in range(10):  # one relapse after another
+        now += 1
+        news.lost(now)
+        news.opened(now)
+        now += HEAL_MAX_S
+        assert news.ended(now)
+    now += RELAPSE_S
+    assert news.lost(now)
+    news.opened(now)
+    assert news.ended(now + HEAL_MIN_S)
 
 
 def test_headquarters_hears_of_a_loss_that_lasts_a_minute_once() -> None:
@@ -207,8 +267,77 @@ def test_headquarters_hears_of_a_loss_that_lasts_a_minute_once() -> None:
     assert not news.alarm_due(ALARM_AFTER_S - 0.1)
     assert news.alarm_due(ALARM_AFTER_S)
     assert not news.alarm_due(ALARM_AFTER_S + 100)
-    news.back()
+    news.opened(900)
     assert not news.alarm_due(1000)
     news.lost(1000)
     assert not news.alarm_due(1001)
     assert news.alarm_due(1000 + ALARM_AFTER_S)
+
+
+def test_an_open_reader_is_not_alarmed_and_a_second_loss_soon_waits_for_its_time() -> None:
+    news = LossNews()
+    news.lost(0)
+    news.opened(ALARM_AFTER_S - 1)  # in again in time
+    assert not news.alarm_due(ALARM_AFTER_S + 1)
+    news.lost(1000)
+    assert news.alarm_due(1000 + ALARM_AFTER_S)
+    news.opened(1100)
+    assert news.ended(1100 + HEAL_MIN_S)
+    news.lost(1200)
+    assert not news.alarm_due(1200 + ALARM_AFTER_S)
+    assert news.alarm_due(1000 + ALARM_AFTER_S + ALARM_PAUSE_S)  # it still lasts: late, and not never
+
+
+# -- news of a fault --------------------------------------------------------------------------------
+
+
+def test_headquarters_hears_of_a_fault_that_comes_back_after_the_third_power_cycle_once() -> None:
+    news = FaultNews()
+    for _ in range(CYCLES_IN_VAIN):
+        assert not news.alarm_due(0)
+        news.cycled()
+    assert news.alarm_due(200)
+    news.cycled()
+    assert not news.alarm_due(9000)
+
+
+def test_a_good_read_begins_anew_and_alarms_lie_ten_minutes_apart() -> None:
+    news = FaultNews()
+    assert [news.log_due(), news.log_due()] == [True, False]
+    for _ in range(CYCLES_IN_VAIN):
+        news.cycled()
+    assert news.alarm_due(200)
+    news.good()
+    assert news.log_due()
+    assert not news.alarm_due(300)
+    for _ in range(CYCLES_IN_VAIN):
+        news.cycled()
+    assert not news.alarm_due(500)
+    assert news.alarm_due(200 + ALARM_PAUSE_S)
+
+
+# -- news of a swap ---------------------------------------------------------------------------------
+
+
+def test_a_swap_is_told_once_and_again_after_the_right_one_was_there() -> None:
+    news = SwapNews()
+    assert [news.compared("B", "", 0), news.compared("B", "", 0)] == [True, False]
+    assert not news.compared("", "", 0)
+    assert news.compared("B", "", 0)
+    assert news.compared("C", "", 0)
+
+
+def test_where_nobody_can_tell_the_right_one_was_not_there() -> None:
+    news = SwapNews()
+    assert news.compared("B", "", 0)
+    assert not news.compared(None, "", 100)
+    assert not news.compared("B", "", 0)
+
+
+def test_a_device_that_tells_its_serial_number_is_waited_for() -> None:
+    news = SwapNews()
+    assert news.compared("it says B", "B", 1)
+    assert not news.compared("", "", 0)  # plugged in again, it has told nothing yet
+    assert not news.compared("it says B", "B", 1)
+    assert not news.compared("", "", STEADY_S)  # one that tells nothing, and has been there for a while
+    assert news.compared("it says B", "B", 1)
