@@ -6,14 +6,18 @@ Laws:
    one after another; silence drops a part of one, so that what follows is aligned again.
 2. A key types when it goes down: when it is in a report and was not in the one before. Several in one report type in
    the order of the report. A report of roll-over (or another error) says nothing about keys and changes nothing.
-3. Enter and Tab end a line, as configured; an empty line is none. A line that may be a row of a zone, or a whole zone
-   typed without row ends, is a document (less an AIM identifier before it); any other is another block.
+3. Enter and Tab end a line, as configured; the one that is not configured types nothing: it is no character of a row
+   and ends none. An empty line is none. A line that may be a row of a zone, or a whole zone typed without row ends, is
+   a document (less an AIM identifier before it); any other is another block.
    A line of which more than half cannot be read is Garbled: a wrong layout, or no keyboard at all.
 4. Silence ends a line too, because the last row may come without its end: what may be a row is delivered, the rest is
    Garbled (another block, where ``none`` is configured as row end). Silence means that no report differed from the one
    before it: a keyboard may repeat what it said, as often as it likes.
 5. Which keys are down is known across lines; a line has at most LINE_CAP characters, its ``raw`` at most 1 KiB: the
    reports from its first key on, without repeated ones. (A row of 44 characters is 712 bytes at two reports a key.)
+6. A line whose number keys never give a digit is one of a reader set to another layout: it is Garbled, and until a line
+   comes whose number keys do, ``remark`` says so and letters that sit elsewhere in other layouts are unreadable.
+   (French and German readers share the key of ``<``: their names would read clean, and wrong.)
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ import msgspec
 
 from drivers.api import Clock, Tier
 from drivers.framing import BUFFER_CAP, Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
-from drivers.hid_layouts import ENTER, KEYPAD_ENTER, TAB, UNREADABLE, typed
+from drivers.hid_layouts import ENTER, KEYPAD_ENTER, MOVED, NUMBER_ROW, OTHER_MODIFIERS, TAB, UNREADABLE, typed
 from drivers.reader import FramedReader
 from drivers.rows import LIKE_FILLERS, is_row, is_zone, without_id
 from drivers.settings import read_settings
@@ -35,11 +39,16 @@ REPORT = 8  # bytes
 ERRORS = frozenset({0x01, 0x02, 0x03})  # roll-over, self-test failed, undefined: instead of usages
 LINE_CAP = 512  # characters; a boarding pass of one leg has about 160
 GAP_S = 0.5  # wedges type a key in 2 to 50 ms
+# A line with numbers: so many number keys, so many different ones, this share of its characters. The dates and check
+# digits of a zone are 16 of 88 or more, also where it is typed in one go.
+NUMBER_KEYS, NUMBERS, NUMBER_SHARE = 6, 3, 1 / 6
 UNCUT = {90: 30, 72: 36, 88: 44}  # characters of a zone typed without row ends -> per row
 ROW_ENDS = {
     "auto": frozenset({ENTER, KEYPAD_ENTER, TAB}), "enter": frozenset({ENTER, KEYPAD_ENTER}), "tab": frozenset({TAB}),
     "none": frozenset[int](),
 }
+
+TERMINATORS = ROW_ENDS["auto"]
 
 Layout = Literal["us", "uk", "fr", "de"]
 RowEnd = Literal["auto", "enter", "tab", "none"]
@@ -59,6 +68,8 @@ class HidKeyboardCodec(ListeningCodec):
         self._line: list[str] = []
         self._raw = bytearray()
         self._count = 0  # bytes of reports since the line began
+        self._numbers: list[tuple[int, bool]] = []  # of the line: (key of the number row, did it give a digit)
+        self._other_layout = False  # law 6
         self._events: list[Event] = []
         self._now = self._changed_at = 0.0
 
@@ -113,6 +124,8 @@ class HidKeyboardCodec(ListeningCodec):
         for at, usage in enumerate(report[2:], 2):
             if usage == 0 or usage in ERRORS or usage in before or usage in report[2:at]:
                 continue
+            if usage in TERMINATORS - self._ends:
+                continue
             if usage in self._ends:
                 kept = kept or self._keep(report)
                 self._end_line()
@@ -123,6 +136,8 @@ class HidKeyboardCodec(ListeningCodec):
                 if not self._line:
                     self._count = REPORT
                 self._line.append(UNREADABLE if character in self._error_characters else character)
+                if usage in NUMBER_ROW and not report[0] & OTHER_MODIFIERS:
+                    self._numbers.append((usage, character.isdigit()))
                 kept = kept or self._keep(report)
         if self._line and not kept:
             self._keep(report)
@@ -141,9 +156,14 @@ class HidKeyboardCodec(ListeningCodec):
         if not self._line:
             return
         text, raw, count = "".join(self._line), bytes(self._raw), self._count
+        strange = self._strange_numbers()
         self._clear()
+        if self._other_layout:
+            text = MOVED.sub(UNREADABLE, text)
         rows = _rows(text)
-        if rows:
+        if strange:
+            self._events.append(Garbled("typed in another layout", count))
+        elif rows:
             self._events.append(RowsRead(rows, raw))
         elif text.count(UNREADABLE) > len(text) / 2:
             self._events.append(Garbled("not readable in this layout", count))
@@ -152,8 +172,23 @@ class HidKeyboardCodec(ListeningCodec):
         else:
             self._events.append(OtherBlock(count, raw))
 
+    def _strange_numbers(self) -> bool:
+        """Law 6: is this line of another layout? What it says stands until a line says otherwise."""
+        enough = max(NUMBER_KEYS, NUMBER_SHARE * len(self._line))
+        if len(self._numbers) < enough or len({key for key, _ in self._numbers}) < NUMBERS:
+            return False
+        digits = sum(is_digit for _, is_digit in self._numbers)
+        if digits == 0:
+            self._other_layout = True
+            self.facts["remark"] = f"its number keys give no digits: is it set to layout {self._layout!r}?"
+        elif digits > len(self._numbers) / 2:
+            self._other_layout = False
+            self.facts.pop("remark", None)
+        return digits == 0
+
     def _clear(self) -> None:
         self._line.clear()
+        self._numbers.clear()
         self._raw.clear()
         self._count = 0
 
