@@ -18,6 +18,7 @@ BACKOFF_MIN_S = 0.5
 BACKOFF_MAX_S = 30.0
 SAY_DROPPED_S = 600.0  # between two warnings that one PC does not read
 HEAR_BYTES = 4096
+HEAR_PIECES = 4  # heard of one PC in one turn
 
 log = structlog.get_logger("passthrough")
 
@@ -82,12 +83,12 @@ class Output:
         """With the lock held: does a frame wait to go out?"""
         raise NotImplementedError
 
-    def _end(self) -> None:
-        """With the lock held: close what is open."""
+    def _end(self) -> Line | None:
+        """With the lock held: let go what is open. A line, whose closing may wait, is closed by the caller without."""
         raise NotImplementedError
 
-    def interest(self) -> list[tuple[int, int]]:
-        """(descriptor, poll events) that make a turn worth while."""
+    def _interest(self) -> list[tuple[int, int]]:
+        """With the lock held, while it is open: (descriptor, poll events) that make a turn worth while."""
         raise NotImplementedError
 
     @property
@@ -109,9 +110,15 @@ class Output:
                 self._lose(problem)
             return self._broken or self._waiting()
 
+    def interest(self) -> list[tuple[int, int]]:
+        """(descriptor, poll events) that make a turn worth while; none while it is not open: a turn would not help."""
+        with self._lock:
+            return self._interest() if self._open else []
+
     def turn(self) -> None:
         """Open when due, take in PCs, send what waits."""
         now = self._mono()
+        ended: Line | None = None
         if not self._open and not self._broken and now >= self._try_at:
             self._try(now)
         with self._lock:
@@ -122,14 +129,18 @@ class Output:
                     self._lose(problem)
             if self._broken:
                 self._broken = False
-                self._end()
+                ended = self._end()
+        if ended is not None:
+            ended.close()
         self._tell(now)
 
     def close(self) -> None:
         """Let everything go."""
         with self._lock:
             self._open = False
-            self._end()
+            ended = self._end()
+        if ended is not None:
+            ended.close()
 
     def health(self) -> dict[str, object]:
         """For `status`."""
@@ -176,18 +187,21 @@ class Output:
 
 
 def hear(fd: int) -> bool:
-    """Read and forget what the PC sends; False when it has hung up. Raises OSError when it is lost."""
+    """Read and forget some of what the PC sends; False when it has hung up. Raises OSError when it is lost."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
-    happened = poll.poll(0)
-    if not happened:
-        return True
-    if not happened[0][1] & select.POLLIN:  # it hung up, and nothing is left to read
-        return False
-    try:
-        return bool(os.read(fd, HEAR_BYTES))
-    except BlockingIOError:
-        return True
+    for _ in range(HEAR_PIECES):
+        happened = poll.poll(0)
+        if not happened:
+            return True
+        if not happened[0][1] & select.POLLIN:  # it hung up, and nothing is left to read
+            return False
+        try:
+            if not os.read(fd, HEAR_BYTES):
+                return False
+        except BlockingIOError:
+            return True
+    return True
 
 
 def shut(fd: int) -> None:

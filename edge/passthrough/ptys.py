@@ -3,9 +3,10 @@
 Laws:
 1. The PC's side is raw for whoever opens it: not one byte is changed or echoed for a program that sets nothing.
 2. Nobody has it open: frames are not written, so that they cannot wait for whoever opens it next. What the last
-   program left unread is thrown away when it closes.
+   program left unread is thrown away when it closes, or when this process starts if it closed while none was there.
 3. The master outlives this process where systemd keeps it: the program's open handle goes on.
-4. A file that is no link is never replaced.
+4. Only a link to a pty is ever replaced: no file, and no link to a device.
+5. The PC's side belongs to the service's group: the system gives it to the group that may write to terminals (tty).
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.passthrough.keep import Keep, kept_name
+from edge.passthrough.keep import Wishes, kept_name
 from edge.passthrough.lane import Lane
-from edge.passthrough.output import Output, Unusable, hear, shut
+from edge.passthrough.output import Line, Output, Unusable, hear, shut
 
 TIOCGPTN, TIOCSPTLCK = 0x80045430, 0x40045431  # linux/asm-generic/ioctls.h: number, unlock
 MODE = 0o660
+PTYS = "/dev/pts/"
 FLAGS = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class PtyOutput(Output):
     """``pty:PATH``. ``inherited`` is the master that an earlier process left, or -1."""
 
-    def __init__(self, to: str, mono: Callable[[], float], keep: Keep, inherited: int = -1) -> None:
+    def __init__(self, to: str, mono: Callable[[], float], keep: Wishes, inherited: int = -1) -> None:
         super().__init__(to, mono)
         self._link = Path(to.partition(":")[2])
         self._keep, self._inherited = keep, inherited
@@ -46,12 +48,11 @@ class PtyOutput(Output):
         """See Output."""
         return int(self._open and self._heard)
 
-    def interest(self) -> list[tuple[int, int]]:
-        """See Output. Without a program the master is always ready to say so: it is looked at by time instead."""
-        with self._lock:
-            if self._lane is None or not self._heard:
-                return []
-            return [(self._lane.fd, select.POLLIN | (select.POLLOUT if len(self._lane) else 0))]
+    def _interest(self) -> list[tuple[int, int]]:
+        lane = self._lane
+        if lane is None or not self._heard:  # the master is always ready to say so: it is looked at by time instead
+            return []
+        return [(lane.fd, select.POLLIN | (select.POLLOUT if len(lane) else 0))]
 
     def _start(self) -> None:
         master, self._inherited = self._inherited, -1
@@ -61,9 +62,9 @@ class PtyOutput(Output):
                 master = os.open("/dev/ptmx", FLAGS)
                 fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
             os.set_blocking(master, False)
-            self._device = f"/dev/pts/{struct.unpack('i', fcntl.ioctl(master, TIOCGPTN, bytes(4)))[0]}"
-            if fresh:
-                Path(self._device).chmod(MODE)
+            self._device = f"{PTYS}{struct.unpack('i', fcntl.ioctl(master, TIOCGPTN, bytes(4)))[0]}"
+            self._let_in()
+            if fresh or not _heard(master):
                 self._clean(master)
             self._place_link()
         except OSError as problem:
@@ -77,15 +78,22 @@ class PtyOutput(Output):
             self._keep.forget(kept_name(self.to))  # one that a program has spoilt for others, if there was one
             self._keep.store(kept_name(self.to), master)
 
+    def _let_in(self) -> None:
+        """Law 5."""
+        device = Path(self._device)
+        if device.stat().st_gid != os.getegid():
+            os.chown(device, -1, os.getegid())
+        device.chmod(MODE)
+
     def _place_link(self) -> None:
-        if self._link.is_symlink() or not self._link.exists():
-            self._link.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._link.with_name(self._link.name + ".new")
-            aside.unlink(missing_ok=True)
-            aside.symlink_to(self._device)
-            aside.rename(self._link)
-        else:
-            raise FileExistsError(errno.EEXIST, "a file is there that is no link")
+        aside = self._link.with_name(self._link.name + ".new")
+        for path in (self._link, aside):
+            if not _replaceable(path):
+                raise FileExistsError(errno.EEXIST, f"{path.name} exists and is no link to a pty")
+        self._link.parent.mkdir(parents=True, exist_ok=True)
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(self._device)
+        aside.rename(self._link)
 
     def _send(self, frame: bytes, now: float) -> None:
         lane = self._listened()
@@ -128,13 +136,19 @@ class PtyOutput(Output):
     def _waiting(self) -> bool:
         return self._lane is not None and len(self._lane) > 0
 
-    def _end(self) -> None:
+    def _end(self) -> Line | None:
         lane, self._lane = self._lane, None
         if lane is not None:
             shut(lane.fd)
             if not self._keep.listening:
                 with contextlib.suppress(OSError):
                     self._link.unlink()
+        return None
+
+
+def _replaceable(path: Path) -> bool:
+    """Law 4: nothing is there, or a link to a pty."""
+    return str(path.readlink()).startswith(PTYS) if path.is_symlink() else not path.exists()
 
 
 def _heard(master: int) -> bool:

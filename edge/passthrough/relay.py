@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -13,12 +14,13 @@ from drivers.api import DocumentRead, OtherRead
 from edge.config import PassThroughConfig
 from edge.crew import Stopping
 from edge.passthrough.frames import in_form
-from edge.passthrough.keep import Keep, Nobody, kept_name
+from edge.passthrough.keep import Keep, Nobody, Wishes, kept_name
 from edge.passthrough.output import OpenLine, Output, shut
 from edge.passthrough.ptys import PtyOutput
 from edge.passthrough.serials import SerialOutput
 from edge.passthrough.sockets import SocketOutput
 
+BREATH_S = 0.02  # between two turns at least, whatever the PCs do: one that never stops sending costs no processor
 TURN_S = 0.25  # between two looks at what cannot wake the thread: a pty that nobody has open, a port to be re-opened
 
 log = structlog.get_logger("passthrough")
@@ -27,8 +29,8 @@ log = structlog.get_logger("passthrough")
 class PassThrough:
     """Call ``start``, give every read to ``emit``, hire ``run`` (its death is no reason to end the process).
 
-    ``open_line`` opens a serial port, ``keep`` and ``inherited`` (name -> descriptor, taken over) are the open
-    files over a restart, ``mono`` monotonic seconds.
+    ``open_line`` opens a serial port, ``keep`` and ``inherited`` (name -> descriptor, taken over: what no output
+    claims is closed and let go) are the open files over a restart, ``mono`` monotonic seconds.
     """
 
     def __init__(
@@ -36,13 +38,13 @@ class PassThrough:
         keep: Keep | None = None, inherited: Mapping[str, int] | None = None,
     ) -> None:
         self._open_line, self._mono = open_line, mono
-        self._keep = keep or Nobody()
+        self._keep = Wishes(keep or Nobody())
         self.faults = 0  # bugs caught in emit
         self._said_faults = 0
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        left = {name: fd for name, fd in (inherited or {}).items() if name.startswith("pc-")}
+        left = dict(inherited or {})
         self._routes = [(config, self._output(config, left)) for config in configs]
-        for name, fd in left.items():  # of outputs that are configured no more
+        for name, fd in left.items():  # of outputs that are configured no more, or of nobody that we know
             shut(fd)
             self._keep.forget(name)
         self._outputs = [output for _, output in self._routes]
@@ -67,12 +69,15 @@ class PassThrough:
     def run(self, stopping: Stopping) -> None:
         """Open, re-open, take in PCs, send what had to wait."""
         while not stopping.is_set():
+            began = time.monotonic()
+            self._keep.say()
             for output in self._outputs:
                 output.turn()
             if self.faults > self._said_faults:
                 self._said_faults = self.faults
                 log.error("passthrough_fault", count=self.faults, advice="report it with the log")
             self._wait()
+            stopping.wait(max(0.0, began + BREATH_S - time.monotonic()))
 
     def health(self) -> list[dict[str, object]]:
         """For `status`: where to, whose reads, is a PC there, and what became of the frames."""

@@ -26,12 +26,10 @@ class SerialOutput(Output):
         """See Output."""
         return int(self._open)
 
-    def interest(self) -> list[tuple[int, int]]:
-        """See Output."""
-        with self._lock:
-            if self._lane is None:
-                return []
-            return [(self._lane.fd, select.POLLIN | (select.POLLOUT if len(self._lane) else 0))]
+    def _interest(self) -> list[tuple[int, int]]:
+        lane = self._lane
+        assert lane is not None
+        return [(lane.fd, select.POLLIN | (select.POLLOUT if len(lane) else 0))]
 
     def _start(self) -> None:
         try:
@@ -57,10 +55,9 @@ class SerialOutput(Output):
     def _waiting(self) -> bool:
         return self._lane is not None and len(self._lane) > 0
 
-    def _end(self) -> None:
+    def _end(self) -> Line | None:
         lane, self._lane = self._lane, None
         line, self._line = self._line, None
         if lane is not None:
             lane.clear()
-        if line is not None:
-            line.close()
+        return line

@@ -4,6 +4,7 @@ Laws:
 1. Mode 0660 with the service's group: who may connect sees what travellers show.
 2. Listener and connections outlive this process where systemd keeps them.
 3. A socket on which somebody answers is left to him; a file that is no socket is never replaced.
+4. Whom the system cannot take in now (no descriptors left) waits in the listener's queue, and wakes nobody.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.passthrough.keep import Keep, kept_name
+from edge.passthrough.keep import Wishes, kept_name
 from edge.passthrough.lane import Lane
-from edge.passthrough.output import Output, Unusable, hear, shut
+from edge.passthrough.output import Line, Output, Unusable, hear, shut
 
 MAX_PCS = 8
 MODE = 0o660
@@ -36,7 +37,7 @@ class _Pc:
 class SocketOutput(Output):
     """``unix:PATH``. ``inherited`` holds the descriptors that an earlier process left, by the name they were kept."""
 
-    def __init__(self, to: str, mono: Callable[[], float], keep: Keep, inherited: dict[str, int]) -> None:
+    def __init__(self, to: str, mono: Callable[[], float], keep: Wishes, inherited: dict[str, int]) -> None:
         super().__init__(to, mono)
         self._path = Path(to.partition(":")[2])
         self._keep = keep
@@ -44,19 +45,17 @@ class SocketOutput(Output):
         self._inherited = inherited
         self._listener: socket.socket | None = None
         self._pcs: list[_Pc] = []
+        self._full = False  # law 4
 
     @property
     def connected(self) -> int:
         """See Output."""
-        return sum(not pc.gone for pc in self._pcs)
+        return sum(not pc.gone for pc in self._pcs) if self._open else 0
 
-    def interest(self) -> list[tuple[int, int]]:
-        """See Output."""
-        with self._lock:
-            wanted = [(self._listener.fileno(), select.POLLIN)] if self._listener else []
-            return wanted + [
-                (pc.lane.fd, select.POLLIN | (select.POLLOUT if len(pc.lane) else 0)) for pc in self._pcs
-            ]
+    def _interest(self) -> list[tuple[int, int]]:
+        listener = self._listener
+        wanted = [] if listener is None or self._full else [(listener.fileno(), select.POLLIN)]
+        return wanted + [(pc.lane.fd, select.POLLIN | (select.POLLOUT if len(pc.lane) else 0)) for pc in self._pcs]
 
     def _start(self) -> None:
         inherited, self._inherited = self._inherited, {}
@@ -129,12 +128,14 @@ class SocketOutput(Output):
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # nobody waits, or he has gone again
+            except OSError as problem:  # nobody waits, he has gone again, or law 4
+                self._full = problem.errno not in (errno.EAGAIN, errno.ECONNABORTED)
                 return
             if len(self._pcs) >= MAX_PCS:
                 connection.close()
                 continue
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            with contextlib.suppress(OSError):  # a courtesy
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             connection.setblocking(False)
             held = {pc.kept for pc in self._pcs}
             kept = next(name for name in (f"{self._name}-{n}" for n in range(MAX_PCS)) if name not in held)
@@ -150,7 +151,7 @@ class SocketOutput(Output):
     def _waiting(self) -> bool:
         return any(pc.gone or len(pc.lane) for pc in self._pcs)
 
-    def _end(self) -> None:
+    def _end(self) -> Line | None:
         listener, self._listener = self._listener, None
         pcs, self._pcs = self._pcs, []
         for pc in pcs:
@@ -160,6 +161,7 @@ class SocketOutput(Output):
             if not self._keep.listening:
                 with contextlib.suppress(OSError):
                     self._path.unlink()
+        return None
 
 
 def _answers(path: Path) -> bool:
