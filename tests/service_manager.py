@@ -113,3 +113,18 @@ class ServiceManager:
             poll.register(self.kept[name], 0)
             if poll.poll(0):
                 self._drop(name)
+
+
+def filled(address: Path) -> list[socket.socket]:
+    """Fill the queue of a notify socket that nobody empties; the talkers, whom the caller closes."""
+    talkers: list[socket.socket] = []
+    while True:
+        talker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        talkers.append(talker)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                talker.sendto(b"x", str(address))
+                sent += 1
+        if not sent:
+            return talkers

@@ -103,6 +103,27 @@ def test_what_the_pc_had_not_yet_taken_survives_too(tmp_path: Path, manager: Ser
         os.close(pc)
 
 
+def test_a_program_that_comes_after_the_start_gets_nothing_of_the_life_before(
+    tmp_path: Path, manager: ServiceManager
+) -> None:
+    to = f"pty:{tmp_path / 'pc'}"
+    first = Daemon(manager, to)
+    pc = os.open(tmp_path / "pc", os.O_RDWR | os.O_NOCTTY)
+    first.emit("OLD-TRAVELLER")  # never read
+    until_kept(manager, 1)
+    first.kill()
+    os.close(pc)  # while no daemon is there to see it
+    second = Daemon(manager, to)
+    pc = os.open(tmp_path / "pc", os.O_RDWR | os.O_NOCTTY)
+    try:
+        assert not select.select([pc], [], [], 0.2)[0]
+        second.emit("NEW")
+        assert take(pc, len(frame("NEW"))) == frame("NEW")
+    finally:
+        os.close(pc)
+        second.kill()
+
+
 def test_connected_programs_of_a_socket_stay_connected(tmp_path: Path, manager: ServiceManager) -> None:
     path = tmp_path / "pc.sock"
     first = Daemon(manager, f"unix:{path}")

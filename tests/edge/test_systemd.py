@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from service_manager import ServiceManager
+from service_manager import ServiceManager, filled
 
 from edge.systemd import FIRST_FD, MAX_KEPT, Notifier, from_environment, inherited
 
@@ -40,6 +42,36 @@ def test_where_nobody_listens_nothing_happens(tmp_path: Path) -> None:
         notifier.ready("")
         notifier.alive("")
         notifier.stopping()
+
+
+def test_a_systemd_that_takes_no_words_holds_nobody_up_and_hears_of_ready_later(tmp_path: Path) -> None:
+    def speak() -> None:
+        notifier.alive("busy")
+        kept.append(notifier.store("pc-1", 0))
+        kept.append(notifier.forget("pc-1"))
+        notifier.ready("1/1 readers")
+
+    kept: list[bool] = []
+    with ear(str(tmp_path / "notify")) as sock:
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        talkers = filled(tmp_path / "notify")
+        thread = threading.Thread(target=speak, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
+        assert kept == [False, False]
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                assert sock.recv(64) == b"x"
+        for talker in talkers:
+            talker.close()
+        notifier.alive("first")
+        notifier.alive("second")
+        assert notifier.store("pc-1", 0)
+        words = [sock.recv(64) for _ in range(3)]
+    assert words[:2] == [b"READY=1\nWATCHDOG=1\nSTATUS=first", b"WATCHDOG=1\nSTATUS=second"]
+    assert words[2].startswith(b"FDSTORE=1")
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-1", "1.5"])
@@ -125,6 +157,12 @@ def test_the_unit_keeps_as_much_as_the_pass_through_may_store() -> None:
 
     assert f"FileDescriptorStoreMax={16 * (1 + MAX_PCS) + 16}\n" in unit
     assert "RuntimeDirectoryPreserve=restart\n" in unit
+
+
+def test_the_unit_lets_a_pty_be_given_to_the_service_s_group() -> None:
+    unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
+    filters = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("SystemCallFilter=")]
+    assert filters == ["@system-service", "~@privileged @resources", "@chown"]  # @privileged takes @chown away
 
 
 def test_the_unit_may_open_every_port_that_is_offered() -> None:
