@@ -4,10 +4,12 @@ Laws:
 1. Unknown keys are errors (a mistyped limit must not be a silent default); a message names the key's path.
 2. Nothing here opens a device, a socket or a database; paths are kept as written and made absolute
    against the folder of the file.
+3. What goes to a PC leads to no file of the box's own and to no reader: a pty's link, or a frame, would take its place.
 """
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +19,7 @@ from common import settings
 from common.settings import ConfigError, Section, TlsConfig
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+SOCKET_PATH = 107  # bytes: what a UNIX socket address holds
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
 ListId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{2,40}$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -162,7 +165,9 @@ def parse(text: str, *, where: str, base: Path) -> Config:
         raise ConfigError(
             f"{where}: uplink.backoff_max_s is below uplink.backoff_min_s", advice="make the maximum the larger one"
         )
-    return _absolute(config, base)
+    config = _absolute(config, base)
+    _check_ways_out(config, where)
+    return config
 
 
 def _check_names(config: Config, where: str) -> None:
@@ -197,16 +202,59 @@ def _check_names(config: Config, where: str) -> None:
         raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
 
 
+def _check_ways_out(config: Config, where: str) -> None:
+    """Law 3; ``config`` has absolute paths. Where links lead is not looked at: an open port is exclusive anyhow."""
+    readers = {os.path.normpath(r.port): r.name for r in config.reader}
+    own = {os.path.normpath(path): key for key, path in (
+        ("box.state_dir", config.box.state_dir), ("box.lists_dir", config.box.lists_dir),
+        ("box.profiles_dir", config.box.profiles_dir), ("box.socket", config.box.socket),
+    )}
+    taken: set[str] = set()
+    for to in (p.to for p in config.passthrough):
+        kind, path = _way_out(to)
+        file = os.path.normpath(path)
+        problem, advice = "", "give a path of its own, such as pty:/run/borderpost/pc"
+        if not kind:
+            problem, advice = "is no way to a PC", "give a serial port's path, pty:PATH or unix:PATH"
+        elif file in readers:
+            problem, advice = f"is the port of reader {readers[file]!r}", "the PC needs another port than the reader"
+        elif inside := [key for folder, key in own.items() if folder in (file, *map(str, Path(file).parents))]:
+            problem = f"is the box's own ({inside[0]})"
+        elif file in taken:
+            problem = "leads where another one leads"
+        elif kind != "port" and (file == "/dev" or file.startswith("/dev/")):
+            problem = "lies among the devices"
+        elif kind == "unix" and len(file.encode()) > SOCKET_PATH:
+            problem = f"is longer than a socket's path may be ({SOCKET_PATH} bytes)"
+        if problem:
+            raise ConfigError(f"{where}: passthrough.to: {to!r} {problem}", advice=advice)
+        taken.add(file)
+
+
+def _way_out(to: str) -> tuple[str, str]:
+    """(``pty``, ``unix`` or ``port``, path); ("", "") if it is neither."""
+    scheme, colon, path = to.partition(":")
+    if "\0" in to or to.endswith("/"):
+        return "", ""
+    if colon and scheme in ("pty", "unix"):
+        return (scheme, path) if path else ("", "")
+    return ("", "") if colon and "/" not in scheme else ("port", to)
+
+
 def _absolute(config: Config, base: Path) -> Config:
     def at(path: str) -> str:
         return str(base / path)
 
     def port(name: str) -> str:
         """A file of this machine is made absolute; what has a scheme is not one."""
-        scheme, colon, path = name.partition(":")
-        if colon and scheme in ("pty", "unix"):
-            return f"{scheme}:{at(path)}"
+        scheme, colon, _ = name.partition(":")
         return name if colon and scheme in ("socket", "rfc2217", "usb", "usbip") else at(name)
+
+    def way_out(to: str) -> str:
+        kind, path = _way_out(to)
+        if not kind:
+            return to
+        return at(path) if kind == "port" else f"{kind}:{at(path)}"
 
     box = config.box
     box = msgspec.structs.replace(
@@ -217,5 +265,5 @@ def _absolute(config: Config, base: Path) -> Config:
     if uplink and uplink.tls:
         uplink = msgspec.structs.replace(uplink, tls=uplink.tls.absolute(base))
     readers = tuple(msgspec.structs.replace(r, port=port(r.port)) for r in config.reader)
-    passing = tuple(msgspec.structs.replace(p, to=port(p.to)) for p in config.passthrough)
+    passing = tuple(msgspec.structs.replace(p, to=way_out(p.to)) for p in config.passthrough)
     return msgspec.structs.replace(config, box=box, uplink=uplink, reader=readers, passthrough=passing)

@@ -162,6 +162,43 @@ def test_one_destination_twice_is_refused() -> None:
 @pytest.mark.parametrize(
     ("written", "complaint"),
     [
+        ("/dev/serial/by-path/x", "the port of reader 'swipe-1'"),
+        ("/dev/serial/../serial/by-path/x", "the port of reader 'swipe-1'"),
+        ("pty:/dev/serial/by-path/x", "the port of reader 'swipe-1'"),
+        ("pty:/dev/serial/by-path/y", "among the devices"),
+        ("unix:/dev/pc.sock", "among the devices"),
+        ("unix:/run/borderpost/counter.sock", "box.socket"),
+        ("pty:/run/borderpost/./counter.sock", "box.socket"),
+        ("pty:state/journal.sqlite", "box.state_dir"),
+        ("pty:state", "box.state_dir"),
+        ("unix:/var/lib/borderpost/lists/pc.sock", "box.lists_dir"),
+        ("pty:/etc/borderpost/profiles/pc.toml", "box.profiles_dir"),
+        ("unix:/run/" + "x" * 120, "107 bytes"),
+        ("socket://192.0.2.1:4001", "no way to a PC"),
+        ("rfc2217://192.0.2.1:4001", "no way to a PC"),
+        ("usb:2b78:0010", "no way to a PC"),
+        ("usbip://192.0.2.1:3240/1-1", "no way to a PC"),
+        ("tcp:1", "no way to a PC"),
+        ("PTY:/run/pc", "no way to a PC"),
+        ("pty:", "no way to a PC"),
+        ("unix:/run/folder/", "no way to a PC"),
+    ],
+)
+def test_a_pass_through_that_leads_to_something_else_is_refused(written: str, complaint: str) -> None:
+    with pytest.raises(settings.ConfigError, match=r"passthrough\.to") as caught:
+        parse(GOOD + PASS.format(to=written, reader="swipe-1"))
+    assert complaint in caught.value.message
+    assert caught.value.advice
+
+
+def test_two_ways_out_to_one_file_are_refused() -> None:
+    with pytest.raises(settings.ConfigError, match="another one leads"):
+        parse(GOOD + PASS.format(to="pty:/run/pc", reader="swipe-1") + PASS.format(to="unix:/run/pc", reader="swipe-1"))
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
         ("[assembly]\nrow_wait_ms = 50", "$.assembly.row_wait_ms"),
         ("[assembly]\nsame_document_s = -1", "$.assembly.same_document_s"),
         ("[[passthrough]]\nto = ''\nreaders = ['swipe-1']", "$.passthrough[0].to"),
