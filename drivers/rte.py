@@ -9,8 +9,10 @@ Laws:
 2. Length and BCC are guesses, hence doubts: by default a frame that fails them is still a document if its rows look
    like a zone (also if its BCC never came), and Garbled if they do not. ``drop`` makes either test strict.
 3. Three rows always come; an empty one, or one of pad characters alone, is no row.
-4. Characters are repaired only as configured: a pad character at the end of a row is cut off, or stands for ``<``,
-   or for characters that could not be read; inside a row it is a character that could not be read.
+4. Characters are repaired only as configured: a pad character inside a row is a character that could not be read. At
+   the end of a row it is one too, as far as the row then has the width of the frame's longest (30, 36 or 44), for that
+   is how this reader sends what it could not read; or it is cut off, or stands for ``<``. Whether rows are a zone is
+   judged without those characters: a bar code does not become a row by what was added to it.
 5. The device takes no orders: nothing is ever sent.
 """
 
@@ -86,7 +88,7 @@ class Shape:
     on_bad_length: Doubtful = "read"
     on_bad_bcc: Doubtful = "read"
     pad: str = "_"
-    pad_means: PadMeans = "nothing"
+    pad_means: PadMeans = "unreadable"
     error_characters: str = UNREADABLE
 
 
@@ -145,9 +147,10 @@ class RteCodec(ListeningCodec):
         bcc_fits = bcc_came and _bcc_fits(frame, shape.bcc, shape.bcc_span)
         if (not length_fits and shape.on_bad_length == "drop") or (not bcc_fits and shape.on_bad_bcc == "drop"):
             return None
-        rows = tuple(row for row in map(self._repair, text[1:].decode("latin-1").split("\r")) if row)
+        lines = text[1:].decode("latin-1").split("\r")
+        rows = tuple(row for row in map(self._repair, lines) if row)
         if is_zone(rows):
-            return RowsRead(rows, frame)
+            return RowsRead(self._completed(rows, max(map(len, lines))), frame)
         return OtherBlock(len(frame), frame) if length_fits and bcc_fits else None
 
     def _repair(self, row: str) -> str:
@@ -155,14 +158,20 @@ class RteCodec(ListeningCodec):
         shape = self.shape
         if shape.pad:
             bare = row.rstrip(shape.pad)
-            if shape.pad_means != "nothing" and bare:
-                whole = next((length for length in FULL_ROWS if length >= len(bare)), len(bare))
-                width = len(row) if shape.pad_means == "filler" else min(whole, len(row))
-                bare = bare.ljust(width, "<" if shape.pad_means == "filler" else UNREADABLE)
+            if shape.pad_means == "filler" and bare:
+                bare = bare.ljust(len(row), "<")
             row = bare.replace(shape.pad, UNREADABLE)
         for character in shape.error_characters:
             row = row.replace(character, UNREADABLE)
         return row
+
+    def _completed(self, rows: tuple[str, ...], sent: int) -> tuple[str, ...]:
+        """Law 4: rows of one zone have one width, which is no more than was ``sent``."""
+        longest = max(map(len, rows))
+        width = min(next((full for full in FULL_ROWS if full >= longest), longest), sent)
+        if not self.shape.pad or self.shape.pad_means != "unreadable":
+            return rows
+        return tuple(row.ljust(width, UNREADABLE) for row in rows)
 
 
 def _distance_to_start(buffer: bytearray) -> int:
@@ -209,7 +218,7 @@ class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
     on_bad_length: Doubtful = "read"
     on_bad_bcc: Doubtful = "read"
     pad: Annotated[str, msgspec.Meta(pattern="^[ -~]?$")] = "_"
-    pad_means: PadMeans = "nothing"
+    pad_means: PadMeans = "unreadable"
     error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
 
     def shape(self) -> Shape:

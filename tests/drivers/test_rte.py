@@ -173,6 +173,7 @@ def test_a_pad_inside_a_row_is_a_character_that_could_not_be_read(td3):
 def test_what_pads_at_the_end_stand_for(means, expected):
     """A card of 36 characters in a line of 44."""
     card = ("I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "D231458907UTO7408122F1204159<<<<<<<6")
+    assert Settings(port="/dev/null").pad_means == "unreadable"
     frame = RteDevice().present(card)
     assert frame.count(b"_" * 8) == 2
     got = rows(frame, pad_means=means)
@@ -182,8 +183,32 @@ def test_what_pads_at_the_end_stand_for(means, expected):
 
 def test_pads_that_stand_for_characters_lost_fill_up_to_a_full_row(td3):
     short = (td3[0], td3[1][:-2])
-    assert rows(RteDevice().present(short)) == short
-    assert rows(RteDevice().present(short), pad_means="unreadable") == (td3[0], td3[1][:-2] + "??")
+    assert rows(RteDevice().present(short), pad_means="nothing") == short
+    assert rows(RteDevice().present(short)) == (td3[0], td3[1][:-2] + "??")
+
+
+@pytest.mark.parametrize("lost", [1, 2, 9, 15, 30])
+def test_the_longest_row_says_how_wide_the_others_are(td3, td1, lost):
+    """By default: a passport whose last digit cannot be read stays one of 44 characters."""
+    for zone in (td3, td1):
+        damaged = (*zone[:-1], zone[-1][:-lost])
+        if damaged[-1]:
+            expected = (*zone[:-1], damaged[-1].ljust(len(zone[0]), "?"))
+            assert rows(RteDevice().present(damaged)) == expected
+    card = ("I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "D231458907UTO7408122F1204159<<<<<<<?")
+    assert rows(RteDevice().present(card)) == card
+
+
+@pytest.mark.parametrize("pad_empty", [True, False])
+def test_a_line_of_pads_alone_stays_no_row(td3, pad_empty):
+    frame = RteDevice(RteOptions(pad_empty=pad_empty)).present(td3)
+    assert rows(frame) == td3
+
+
+@pytest.mark.parametrize("text", ["C" + "ABCDE" * 6 + "XYZ", "A" * 29, "A" * 35, "5901234123457", "ABC1234567" * 4])
+def test_what_is_added_makes_no_row_of_a_bar_code(text):
+    (event,) = read(RteDevice().block(text))
+    assert isinstance(event, OtherBlock)
 
 
 def test_overlong_rows_are_cut_by_the_device_and_read(td3):
@@ -193,7 +218,7 @@ def test_overlong_rows_are_cut_by_the_device_and_read(td3):
 def test_another_pad_and_other_error_characters(td3):
     frame = RteDevice().present((td3[0], "*" + td3[1][1:-3])).replace(b"_", b" ")
     got = rows(frame, pad=" ", error_characters="*?")
-    assert got == (td3[0], "?" + td3[1][1:-3])
+    assert got == (td3[0], "?" + td3[1][1:-3] + "???")
 
 
 def test_a_single_row_of_a_zone_is_a_document_and_a_bar_code_is_not(td3):
