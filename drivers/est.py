@@ -8,7 +8,10 @@ Laws:
    seen yet lose nobody. Rows are split at line ends.
 3. JSON that is none is Garbled, unless its ``data`` can still be made out and holds a zone: one flipped bit in a
    name must not lose a document. JSON without a zone is another block; ``PCSign`` is neither, it moves ``reading``.
-4. ``reading`` is true between ``readStart`` and ``readEnd``, READING_S seconds at most: the end may be lost.
+4. A frame has FRAME_CAP bytes at most. What a chip says (``EidlinkResult``: names, addresses, other scripts) is longer
+   than any zone, and a frame too long for the buffer would count as a fault of the line. The ``raw`` of an event is
+   the frame's first RAW_CAP bytes.
+5. ``reading`` is true between ``readStart`` and ``readEnd``, READING_S seconds at most: the end may be lost.
 """
 
 from __future__ import annotations
@@ -21,12 +24,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from drivers.api import Clock, Tier
-from drivers.framing import GAP_S, Broken, Event, ListeningCodec, More, OtherBlock, RowsRead, Skip, Whole
+from drivers.framing import BUFFER_CAP, GAP_S, Broken, Event, ListeningCodec, More, OtherBlock, RowsRead, Skip, Whole
 from drivers.reader import FramedReader
 from drivers.rows import UNREADABLE, is_zone
 from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly, wrapped
 
+FRAME_CAP = 8 * 1024  # bytes; 0.4 s at 256000 baud
+RAW_CAP = BUFFER_CAP  # bytes, as drivers.api says
 STX, ETX = 0x02, 0x03
 BOUNDS = re.compile(rb"[\x02\x03]")
 BEHIND = b"\r\n"
@@ -44,10 +49,10 @@ class EstCodec(ListeningCodec):
     def __init__(
         self, *, gap_s: float = GAP_S, reading_s: float = READING_S, error_characters: str = UNREADABLE
     ) -> None:
-        super().__init__(self._cut, gap_s=gap_s)
+        super().__init__(self._cut, gap_s=gap_s, cap=FRAME_CAP)
         self._reading_s, self._error_characters = reading_s, error_characters
         self._stage_on = False
-        self._stage_until: float | None = None  # monotonic seconds; law 4
+        self._stage_until: float | None = None  # monotonic seconds; law 5
 
     @property
     def next_timeout(self) -> float | None:
@@ -56,7 +61,7 @@ class EstCodec(ListeningCodec):
 
     @property
     def reading(self) -> bool:
-        """See Codec; law 4."""
+        """See Codec; law 5."""
         return self._stage_on or self.framer.reading
 
     def start(self, now: float) -> None:  # noqa: ARG002 - see Codec
@@ -92,7 +97,8 @@ class EstCodec(ListeningCodec):
         return self._judge(frame, frame[1:at].decode("utf-8", "replace"))
 
     def _judge(self, frame: bytes, text: str) -> Broken | Whole:
-        """Laws 2 and 3."""
+        """Laws 2 to 4."""
+        raw = frame[:RAW_CAP]
         kind, _, body = text.partition(":")
         try:
             # strict=False: a line end within the text may come as itself. RecursionError: brackets by the hundred.
@@ -100,7 +106,7 @@ class EstCodec(ListeningCodec):
         except (ValueError, RecursionError):
             found = DATA.search(text)
             rows = self._rows(found[1]) if found else ()
-            return Whole(len(frame), RowsRead(rows, frame)) if is_zone(rows) else Broken(len(frame), "no JSON")
+            return Whole(len(frame), RowsRead(rows, raw)) if is_zone(rows) else Broken(len(frame), "no JSON")
         if not isinstance(value, dict):
             return Broken(len(frame), "no JSON object")
         stage, data = value.get("stage"), value.get("data")
@@ -108,7 +114,7 @@ class EstCodec(ListeningCodec):
             self._stage_on = STAGES[stage]
             return Whole(len(frame), None)
         rows = self._rows(data) if isinstance(data, str) else ()
-        return Whole(len(frame), RowsRead(rows, frame) if is_zone(rows) else OtherBlock(len(frame), frame))
+        return Whole(len(frame), RowsRead(rows, raw) if is_zone(rows) else OtherBlock(len(frame), raw))
 
     def _rows(self, data: str) -> tuple[str, ...]:
         for character in self._error_characters:

@@ -264,9 +264,9 @@ class Codec(Protocol):
 class ListeningCodec:
     """What a family that only listens needs: subclasses give the cut."""
 
-    def __init__(self, cut: Cut, *, gap_s: float = GAP_S) -> None:
+    def __init__(self, cut: Cut, *, gap_s: float = GAP_S, cap: int = BUFFER_CAP) -> None:
         self.facts: dict[str, str] = {}
-        self.framer = Framer(cut, gap_s=gap_s)
+        self.framer = Framer(cut, cap=cap, gap_s=gap_s)
 
     @property
     def next_timeout(self) -> float | None:

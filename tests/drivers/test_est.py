@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import BadSetting, Tier
-from drivers.est import READING_S, EstCodec, Settings, build
+from drivers.est import FRAME_CAP, READING_S, EstCodec, Settings, build
 from drivers.framing import BUFFER_CAP, Garbled, Noise, OtherBlock, RowsRead
 from drivers.virtual.est_device import EstDevice, EstOptions, frame
 
@@ -119,7 +119,41 @@ def test_characters_beyond_ascii_are_findings(td3):
     assert rows(EstDevice().present((td3[0], "é" + td3[1][1:])))[1][1:] == td3[1][1:]
 
 
-# Law 4: reading ------------------------------------------------------------------------------------------------
+# Law 4: long frames --------------------------------------------------------------------------------------------
+
+def chip(size: int) -> bytes:
+    """What a chip says, in a frame of ``size`` bytes with its line end."""
+    bare = len(frame("EidlinkResult", {"result": ""}))
+    return frame("EidlinkResult", {"result": "0123456789abcdef" * (size // 16 + 1)}).replace(
+        b"0123456789abcdef" * (size // 16 + 1), (b"0123456789abcdef" * (size // 16 + 1))[: size - bare]
+    )
+
+
+@pytest.mark.parametrize("size", [1023, 1026, 1027, 4000, FRAME_CAP + 2])
+@pytest.mark.parametrize("step", [1, 7, 4096])
+def test_what_a_chip_says_is_another_block_however_long(td3, size, step):
+    """No fault of the line: ten garbled frames would have the reader switched off and on."""
+    sent = BY_HAND + chip(size) + BY_HAND
+    codec, events = EstCodec(), []
+    for at in range(0, len(sent), step):
+        events += codec.feed(sent[at : at + step], 0.0)
+    assert [type(event) for event in events] == [RowsRead, OtherBlock, RowsRead]
+    assert events[1] == OtherBlock(size - 2, chip(size)[: min(size - 2, BUFFER_CAP)])
+    assert codec.framer.buffer.highest <= FRAME_CAP
+
+
+def test_a_frame_longer_than_the_longest_is_garbled_once(td3):
+    events = read(BY_HAND + chip(FRAME_CAP + 500) + BY_HAND)
+    assert [type(event) for event in events if not isinstance(event, Noise)] == [RowsRead, Garbled, RowsRead]
+
+
+def test_a_document_with_a_picture_beside_its_rows_is_read(td3):
+    long = BY_HAND.replace(b'"type"', b'"image":"' + b"QUJD" * 1000 + b'","type"')
+    (event,) = read(long)
+    assert event == RowsRead(td3, long[:BUFFER_CAP])
+
+
+# Law 5: reading ------------------------------------------------------------------------------------------------
 
 def test_reading_from_the_start_sign_to_the_end_sign(td3):
     codec = EstCodec()
@@ -162,7 +196,7 @@ def test_a_frame_without_an_end_is_dropped(td3):
     monster = b"\x02EidlinkResult:{" + b"A" * 20_000
     events = codec.feed(monster, 0.0) + codec.tick(LATER)
     assert sum(event.count for event in events) == len(monster)
-    assert codec.framer.buffer.highest <= BUFFER_CAP
+    assert codec.framer.buffer.highest <= FRAME_CAP
     assert [event.rows for event in codec.feed(BY_HAND, LATER)] == [td3]
 
 
