@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import socket
+import struct
 import termios
 import threading
 import tty
@@ -35,7 +36,13 @@ class PtySerial(serial.Serial):
 
 
 class TerminalServer:
-    """One serial port on one TCP port, one client at a time. ``device_says`` is what comes down the serial line."""
+    """One serial port on one TCP port, one client at a time. ``device_says`` is what comes down the serial line.
+
+    With ``rfc2217``, ``dies_after`` is the number of bytes of its own protocol after which the server vanishes, its
+    connection reset; None: never.
+    """
+
+    dies_after: int | None = None
 
     def __init__(self, *, rfc2217: bool = False) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -95,7 +102,7 @@ class TerminalServer:
         manager: Any = None
         if self._rfc2217:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            manager = serial.rfc2217.PortManager(self.line, Wire(client))
+            manager = serial.rfc2217.PortManager(self.line, Wire(client, self.dies_after))
         self._connected.set()
         towards_line = b""  # while it holds something the client is not heard: the line sets the pace
         while True:
@@ -116,7 +123,17 @@ class TerminalServer:
 
 
 class Wire:
-    """What PortManager writes to."""
+    """What PortManager writes to; ``left`` bytes until it breaks."""
 
-    def __init__(self, client: socket.socket) -> None:
-        self.write = client.sendall
+    def __init__(self, client: socket.socket, left: int | None) -> None:
+        self._client, self._left = client, left
+
+    def write(self, data: bytes) -> None:
+        if self._left is None:
+            self._client.sendall(data)
+            return
+        now, self._left = data[: self._left], self._left - len(data)
+        self._client.sendall(now)
+        if self._left <= 0:
+            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise ConnectionResetError("the server dies")

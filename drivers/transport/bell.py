@@ -31,7 +31,7 @@ class Bell:
 
     def hush(self) -> None:
         """Take the ringing back, by the thread that polls. Never raises."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it was not rung; it is closed
             os.eventfd_read(self._number)
 
     def close(self) -> None:

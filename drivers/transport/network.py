@@ -71,7 +71,7 @@ class NetworkTransport:
             self.close()
             if hung_up:
                 raise DeviceGone(
-                    f"{port}: the server hung up while the line was being set up",
+                    f"{port}: the connection ended while the line was being set up",
                     advice="check that no other program uses this port of it, and that it speaks RFC 2217 there",
                 ) from None
             raise on_connect(port, problem) from None
@@ -186,6 +186,8 @@ class Rfc2217(serial.rfc2217.Serial):  # type: ignore[misc] # pyserial carries n
     """pyserial's client with a guard around the loop of its thread, which pyserial 3.5 lets die of what it meets:
     an answer that it cannot send because the server has hung up (OSError), an end of a telnet suboption that never
     began (TypeError), an answer in a state that it does not know (ValueError).
+
+    Who waits for the server's consent to something is told at once when that thread has ended, not after ``STEP_S``.
     """
 
     hung_up = False  # by the server, not by ``close``
@@ -206,9 +208,22 @@ class Rfc2217(serial.rfc2217.Serial):  # type: ignore[misc] # pyserial carries n
             if self.logger:  # the URL's option logging=…
                 self.logger.warning(f"the reader thread ends: {problem!r}")
         finally:
-            self.hung_up = self.is_open
+            if self.is_open:
+                self._let_nobody_wait()
             with contextlib.suppress(queue.Full):  # when it is full, who empties it sees that the thread has ended
                 self._read_buffer.put_nowait(None)
+
+    def _let_nobody_wait(self) -> None:
+        self.hung_up = True  # first: who asks for something after this is refused, who asked before is answered below
+        for option in self._telnet_options:
+            option.state, option.active = serial.rfc2217.INACTIVE, False  # none is waited for, then the next step fails
+        for setting in self._rfc2217_options.values():
+            setting.state = serial.rfc2217.REALLY_INACTIVE  # a ValueError where it is waited for
+
+    def _internal_raw_write(self, data: bytes) -> None:
+        if self.hung_up:
+            raise serial.SerialException("the server hung up")
+        super()._internal_raw_write(data)
 
 
 def on_connect(port: str, problem: BaseException) -> DeviceError:

@@ -155,7 +155,7 @@ def test_closing_ends_the_threads_also_amid_a_flood(server: TerminalServer) -> N
 
     def flood() -> None:
         while not stop.is_set():
-            server.device_says(b"x" * 1000)
+            os.write(server.master, b"x" * 1000)  # whether there is a client or not
 
     writer = threading.Thread(target=flood)
     writer.start()
@@ -213,6 +213,54 @@ def test_a_server_without_rfc2217_is_told_apart_within_its_limit() -> None:
         with pytest.raises(DeviceError, match="does not speak RFC 2217"):
             NetworkTransport(f"rfc2217://127.0.0.1:{listener.getsockname()[1]}")
         assert time.monotonic() - started < 6
+
+
+@pytest.fixture
+def unhandled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What threads died of."""
+    found: list[str] = []
+    monkeypatch.setattr("threading.excepthook", lambda died: found.append(repr(died.exc_value)))
+    return found
+
+
+def test_a_server_that_dies_at_any_byte_of_the_negotiation_is_told_at_once(unhandled: list[str]) -> None:
+    chance = random.Random(7)
+    with TerminalServer(rfc2217=True) as server:
+        before = threading.active_count()
+        for byte in [*range(10), *chance.sample(range(10, 60), 8)]:
+            server.dies_after = byte
+            started = time.monotonic()
+            with pytest.raises(DeviceGone):
+                NetworkTransport(server.url)
+            assert time.monotonic() - started < 2.5  # pyserial itself takes 3 s to notice
+        assert threading.active_count() == before
+        server.dies_after = None
+        NetworkTransport(server.url).close()
+    assert unhandled == []
+
+
+@pytest.mark.parametrize("says", [b"\xff\xf0", b"\xff\xfa\xff\xf0\xff\xf0"])
+def test_telnet_that_makes_no_sense_ends_the_connection(says: bytes, unhandled: list[str]) -> None:
+    before = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        caught: list[DeviceError] = []
+        client = threading.Thread(target=open_badly, args=(listener.getsockname()[1], caught))
+        client.start()
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(says)
+            client.join(10)
+    assert "ended while the line was being set up" in caught[0].message
+    assert unhandled == []
+    assert threading.active_count() == before
+
+
+def open_badly(number: int, caught: list[DeviceError]) -> None:
+    try:
+        NetworkTransport(f"rfc2217://127.0.0.1:{number}")
+    except DeviceError as problem:
+        caught.append(problem)
 
 
 @pytest.mark.parametrize("scheme", ["socket", "rfc2217"])
