@@ -137,7 +137,7 @@ class Settings(Orders, frozen=True, forbid_unknown_fields=True, kw_only=True):
     baud: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 256_000
     parity: Literal["N", "E", "O"] = "O"
     reading_s: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = READING_S
-    error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
+    error_characters: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,8}\Z")] = UNREADABLE
 
 
 def build(

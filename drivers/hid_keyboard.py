@@ -214,7 +214,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     layout: Layout = "us"
     row_end: RowEnd = "auto"  # auto: Enter or Tab; none: silence alone
     gap_s: Annotated[float, msgspec.Meta(ge=0.05, le=5)] = GAP_S  # without a new key: the line has ended
-    error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
+    error_characters: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,8}\Z")] = UNREADABLE
 
     def connect(self) -> Transport:
         """Claim the device. Raises DeviceError."""

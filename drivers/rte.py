@@ -217,9 +217,9 @@ class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bcc_span: BccSpan = "after_length_to_etx"
     on_bad_length: Doubtful = "read"
     on_bad_bcc: Doubtful = "read"
-    pad: Annotated[str, msgspec.Meta(pattern="^[ -~]?$")] = "_"
+    pad: Annotated[str, msgspec.Meta(pattern=r"^[ -~]?\Z")] = "_"
     pad_means: PadMeans = "unreadable"
-    error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
+    error_characters: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,8}\Z")] = UNREADABLE
 
     def shape(self) -> Shape:
         """The framing they describe."""

@@ -30,7 +30,7 @@ class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return open_port(self.port, LineSettings(self.baud, self.parity, self.bytesize, self.stopbits))
 
 
-HexBytes = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2}){0,64}$")]  # up to 64 bytes, in hexadecimal
+HexBytes = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}){0,64}\Z")]  # up to 64 bytes, in hexadecimal
 
 
 class Orders(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):

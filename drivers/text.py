@@ -127,8 +127,8 @@ class TextCodec(ListeningCodec):
         return row
 
 
-OuterBytes = Annotated[str, msgspec.Meta(pattern="^([0-9A-Fa-f]{2}){0,8}$")]
-HexByte = Annotated[str, msgspec.Meta(pattern="^[0-9A-Fa-f]{2}$")]
+OuterBytes = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}){0,8}\Z")]
+HexByte = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f]{2}\Z")]
 
 
 class Settings(Orders, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -139,16 +139,19 @@ class Settings(Orders, frozen=True, forbid_unknown_fields=True, kw_only=True):
     device_start: OuterBytes = ""
     device_end: OuterBytes = ""
     row_end: Literal["auto", "cr", "crlf", "lf", "none"] = "auto"
-    pad: Annotated[str, msgspec.Meta(pattern="^[ -~]?$")] = ""
+    pad: Annotated[str, msgspec.Meta(pattern=r"^[ -~]?\Z")] = ""
     pad_means: Literal["nothing", "filler"] = "nothing"
-    error_characters: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = UNREADABLE
-    code_id: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = ""
+    error_characters: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,8}\Z")] = UNREADABLE
+    code_id: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,8}\Z")] = ""
 
     def shape(self, device_name: str) -> Shape:
         """The framing they describe. Raises BadSetting where two of them contradict each other."""
         stx, etx = bytes.fromhex(self.stx), bytes.fromhex(self.etx)
         start, end = bytes.fromhex(self.device_start), bytes.fromhex(self.device_end)
+        ends = ROW_ENDS.get(self.row_end, "\r\n" if self.row_end == "auto" else "").encode("ascii")
         _require(stx != etx, device_name, "etx", "is the same as stx")
+        _require(stx not in ends, device_name, "stx", f"ends rows too (row_end is {self.row_end!r})")
+        _require(etx not in ends, device_name, "etx", f"ends rows too (row_end is {self.row_end!r})")
         _require(not set(start) & {*stx, *etx}, device_name, "device_start", "holds stx or etx")
         _require(not set(end) & {*stx, *etx}, device_name, "device_end", "holds stx or etx")
         return Shape(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.api import BadSetting, Tier
+from drivers.catalog import open_reader
 from drivers.framing import Garbled, Noise, OtherBlock, RowsRead
 from drivers.rows import is_zone
-from drivers.text import Shape, TextCodec
+from drivers.text import Settings, Shape, TextCodec, build
 from drivers.virtual.text_device import TextDevice, TextShape
 
 
@@ -136,3 +138,39 @@ def test_a_single_row_is_a_document_only_if_it_looks_like_one(td3):
     assert not is_zone(("ABC1234567",))
     assert not is_zone(("A" * 44,))
     assert not is_zone(())
+
+
+# Settings --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("key", "value", "row_end", "good"), [
+    ("stx", "0D", "auto", False), ("etx", "0D", "auto", False), ("stx", "0A", "auto", False),
+    ("etx", "0d", "cr", False), ("etx", "0A", "cr", True), ("etx", "0A", "lf", False), ("etx", "0D", "lf", True),
+    ("etx", "0A", "crlf", False), ("etx", "0D", "crlf", False), ("etx", "0D", "none", True),
+])
+def test_a_byte_of_the_frame_may_not_end_rows_too(td3, key, value, row_end, good):
+    settings = {"port": "/dev/null", key: value, "row_end": row_end}
+    if good:
+        shape = Settings(**settings).shape("north")
+        end = {"cr": "\r", "lf": "\n", "none": ""}[row_end]
+        sent = b"\x02" + end.join(td3).encode() + bytes((shape.etx,))
+        (event,) = TextCodec(shape).feed(sent, 0.0)
+        assert event == RowsRead(td3, sent)
+        return
+    with pytest.raises(BadSetting) as caught:
+        build("north", settings, lambda: 0.0, Tier.VIRTUAL)
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize(("driver", "key", "value"), [
+    ("text", "stx", "02\n"), ("text", "device_start", "1B\n"), ("text", "pad", "\n"),
+    ("text", "error_characters", "*\n"),
+    ("text", "code_id", "O\n"), ("text", "rearm", "1B41\n"), ("text", "init", ["1B41\n"]),
+    ("text", "signal_good", "07\n"),
+    ("rte", "pad", "\n"), ("rte", "error_characters", "*\n"), ("est", "error_characters", "*\n"),
+    ("hid_keyboard", "error_characters", "*\n"),
+])
+def test_a_line_end_behind_a_setting_is_no_part_of_it(driver, key, value):
+    port = "usb:1209:0001" if driver == "hid_keyboard" else "/dev/null"
+    with pytest.raises(BadSetting) as caught:
+        open_reader(driver, "north", {"port": port, key: value}, lambda: 0.0)
+    assert caught.value.key == key
