@@ -1,8 +1,9 @@
 """The thin driver that all families share: a codec, a port, counters.
 
 Laws:
-1. Noise costs counters, never memory, log lines or a processor: after a buffer's worth of bytes without
-   a frame of use the driver rests before each further read, and what gathers is read at one go. Other blocks
+1. Noise costs counters, never memory, log lines or a processor: after a buffer's worth of bytes that came to
+   nothing the driver rests before each further read, and what gathers is read at one go. A frame under way has
+   not come to nothing, however long it is: a row typed with four reports a key has 1.4 KiB. Other blocks
    are all counted, but at most OTHERS_AT_ONCE at once and OTHERS_PER_S a second are given on: no hand shows
    bar codes faster, and noise holds some that look like one.
 2. ``at`` of a document is the clock right after the read that brought its last byte.
@@ -82,7 +83,7 @@ class FramedReader:
         self._transport: Transport | None = None
         self._counters = Counters()
         self._waiting: deque[DocumentRead | OtherRead] = deque(maxlen=MAX_WAITING)
-        self._barren = 0  # bytes since the device last made sense or was silent
+        self._barren = 0  # bytes that came to nothing since the device last made sense or was silent
         self._others_left, self._others_at = OTHERS_AT_ONCE, 0.0  # how many may be given on, as of when
 
     def over(self, connect: Callable[[], Transport], clock: Clock) -> FramedReader:
@@ -182,8 +183,12 @@ class FramedReader:
         until = min(t for t in (deadline, self._codec.next_timeout, self._rearm_due) if t is not None)
         data = transport.read(CHUNK, max(0.0, until - now))
         now = self._clock()
-        self._barren = self._barren + len(data) if data else 0
-        for event in self._codec.feed(data, now) + self._codec.tick(now):
+        events = self._codec.feed(data, now) + self._codec.tick(now)
+        if not data:
+            self._barren = 0
+        elif not events and not self._codec.reading:
+            self._barren += len(data)
+        for event in events:
             self._take(event, now)
         out = self._what_to_send(now)
         try:
@@ -217,7 +222,11 @@ class FramedReader:
         elif isinstance(event, OtherBlock) and self._may_give_other(now):
             self._waiting.append(OtherRead(self._name, event.raw, now))
         self._counters.note(event)
-        if not isinstance(event, NoiseBytes | Garbled | OtherBlock):
+        if isinstance(event, NoiseBytes | Garbled):
+            self._barren += event.count
+        elif isinstance(event, OtherBlock):
+            self._barren += event.length
+        else:
             self._barren = 0
 
     def _may_give_other(self, now: float) -> bool:

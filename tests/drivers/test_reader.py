@@ -8,9 +8,11 @@ import pytest
 
 from drivers.api import DeviceGone, DocumentRead, Noise, OtherRead, Tier
 from drivers.elyctis import ElyctisCodec
+from drivers.hid_keyboard import HidKeyboardCodec
 from drivers.reader import OTHERS_AT_ONCE, OTHERS_PER_S, REST_S, FramedReader
 from drivers.text import TextCodec
 from drivers.virtual.elyctis_device import frame, mrz_payload
+from drivers.virtual.keyboard_device import KeyboardDevice, Typing
 from drivers.virtual.text_device import TextDevice
 
 
@@ -144,6 +146,48 @@ def test_sense_ends_the_resting(td3):
     assert reader.read(5.0).lines == td3
     assert reader.read(5.0) == Noise(50)
     assert len(script.rests) == 2
+
+
+class Typist(Script):
+    """A keyboard: one report after another, each at its time; what has gathered is read at one go."""
+
+    def __init__(self, sent: bytes, step_s: float) -> None:
+        super().__init__()
+        self.reports = deque((at / 8 * step_s, sent[at : at + 8]) for at in range(0, len(sent), 8))
+
+    def read(self, size: int, wait_s: float) -> bytes:
+        until = self.now + wait_s
+        if not self.reports or self.reports[0][0] > until:
+            self.now = until
+            return b""
+        self.now, out = max(self.now, self.reports[0][0]), b""
+        while self.reports and self.reports[0][0] <= self.now and len(out) + 8 <= size:
+            out += self.reports.popleft()[1]
+        return out
+
+
+@pytest.mark.parametrize("step_s", [0.001, 0.002, 0.008])
+def test_a_row_of_many_reports_is_there_with_its_last(td3, step_s):
+    """Four reports a key, each said twice: 2.8 KiB a row, no byte of it noise."""
+    port = Typist(KeyboardDevice(Typing(split_shift=True, idle=2)).present(td3), step_s)
+    ends = [at for at, report in port.reports if report[2] == 0x28][::2]
+    reader = reader_on(port, HidKeyboardCodec)
+    reads = []
+    while len(reads) < 2:
+        reads += [event for event in [reader.read(5.0)] if event]
+    assert [read.lines for read in reads] == [(row,) for row in td3]
+    assert [read.at for read in reads] == ends
+    assert port.rests == []
+
+
+@pytest.mark.parametrize("sent", [bytes((2, 0, 4, 0, 0, 0, 0, 0)) * 4000, bytes(8) * 4000])
+def test_a_keyboard_that_says_the_same_for_ever_is_rested_between(sent):
+    """A key that hangs, or an idle rate that was not switched off: no event tells of those reports."""
+    port = Typist(sent, 0.001)
+    reader = reader_on(port, HidKeyboardCodec)
+    while port.reports:
+        reader.read(0.25)
+    assert len(port.rests) > 100
 
 
 def test_counters_survive_reopening(td3):
