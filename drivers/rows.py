@@ -2,15 +2,20 @@
 
 Laws:
 1. A misread character never loses a document (it is a finding for the parser), and a bar code never becomes one.
-2. Fillers tell a row from a bar code: no bar code, stripe or boarding pass holds ``<`` twice.
-3. A row without fillers must have the form that Doc 9303 demands of it: a name row is letters, a row of dates
-   has digits, the sex and the State where they belong. The one row whose form is too weak for that (the first
-   of a TD1) must have its check digit right.
+2. Fillers tell a row from a bar code: no bar code, stripe or boarding pass holds ``<`` twice, and none that holds it
+   once has the form of a row besides.
+3. A row without fillers must have the form that Doc 9303 demands of it. That of a row of dates is enough: digits, the
+   sex and the State where they belong; a letter that looks like a digit (``O``) is half an error there. The others are
+   too weak: the first row of a TD1 must have its check digit right, and letters alone are no row.
+4. What came directly before or behind a row of its width is judged more mildly (``beside``): there a wrong check
+   digit, letters alone and some errors more are still a row.
+5. Which row of a zone a line is (``row_number``), is said only where its form leaves one answer.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 UNREADABLE = "?"
 SHORTEST_ROW, LONGEST_ROW = 7, 44  # characters
@@ -23,7 +28,12 @@ LIKE_FILLERS = 2  # bar codes and stripes hold none
 FULL_ROWS = (30, 36, 44)  # Doc 9303-5, -6, -4: characters per row of TD1, TD2, TD3
 
 MISREAD = re.compile(r"[^A-Z0-9<]")
-WRONG_KIND = 2  # readable characters of the wrong kind (O for 0) that a row without fillers may hold
+HALF, WRONG = 1, 2    # readable characters of the wrong kind: O, I, Z... for a digit, and any other
+MOST_WRONG = 2 * WRONG         # that a row without fillers may hold
+MOST_WRONG_BESIDE = 3 * WRONG  # a row of digits alone has four: the State and the sex
+NEVER = 99            # the wrong first letter, in a line alone
+LEAST_DIGITS = 3      # of a row of dates; a row of names holds two misread ones at most
+LIKE_DIGITS = frozenset("OQDILZSGB")
 # The kinds of characters a form is made of; a misread one may stand for any.
 KINDS = {
     "a": frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ<"),           # letters
@@ -32,19 +42,45 @@ KINDS = {
     "x": frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"),  # any
     "P": frozenset("PV"),                                    # begins a zone of 44 characters
     "C": frozenset("ACIPV"),                                 # of 36 characters
+    "I": frozenset("ACI"),                                   # of 30 characters
 }
-NO_OTHER = "PC"  # kinds of which no character may be wrong
 _DATES = "n" * 7 + "s" + "n" * 7  # birth, its digit, sex, expiry, its digit
 _LOWER = "x" * 9 + "n" + "aaa" + _DATES  # number, its digit, State, dates
-FORMS: dict[int, tuple[str, ...]] = {
-    30: (_DATES + "aaa" + "x" * 11 + "n", "a" * 30),                      # TD1, second and third row
-    36: (
-        "C" + "a" * 35, _LOWER + "x" * 8,                                 # TD2, MRV-B
-        "Caaaa" + "a" * 25 + "x" * 6, "x" * 12 + "n" + "a" * 14 + "n" * 7 + "sn",  # French card of 1988-2021
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Row ``number`` of a zone: its ``kinds``, character by character, and the ``checked`` fields of it, each with its
+    check digit behind it."""
+
+    number: int
+    kinds: str
+    checked: tuple[slice, ...] = ()
+
+    @property
+    def firm(self) -> bool:
+        """True of a row of dates (law 3)."""
+        return "s" in self.kinds
+
+
+NUMBER_OF_TD1 = (slice(5, 14),)
+FORMS: dict[int, tuple[Form, ...]] = {
+    30: (                                                                 # TD1
+        Form(1, "Iaaaa" + "x" * 9 + "n" + "x" * 15, NUMBER_OF_TD1),
+        Form(2, _DATES + "aaa" + "x" * 11 + "n", (slice(0, 6), slice(8, 14))),
+        Form(3, "a" * 30),
     ),
-    44: ("P" + "a" * 43, _LOWER + "x" * 16),                              # TD3, MRV-A
+    36: (
+        Form(1, "C" + "a" * 35),                                          # TD2, MRV-B
+        Form(2, _LOWER + "x" * 8, (slice(0, 9), slice(13, 19), slice(21, 27))),
+        Form(1, "Caaaa" + "a" * 25 + "x" * 6),                            # French card of 1988-2021
+        Form(2, "x" * 12 + "n" + "a" * 14 + "n" * 7 + "sn", (slice(0, 12), slice(27, 33))),
+    ),
+    44: (
+        Form(1, "P" + "a" * 43),                                          # TD3, MRV-A
+        Form(2, _LOWER + "x" * 16, (slice(0, 9), slice(13, 19), slice(21, 27))),
+    ),
 }
-TD1_FIRST = re.compile(r"[ACI][A-Z<][A-Z<]{3}([A-Z0-9<]{9})([0-9])[A-Z0-9<]{15}")
 BOARDING_PASS = re.compile(r"[MS][1-9][A-Z][A-Z /'-]{19}")  # IATA BCBP: format code, legs, name of 20
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1b\x7f-\x9f]")
 ILLEGIBLE = re.compile(r"[^ -~]")
@@ -72,10 +108,12 @@ def is_zone(rows: tuple[str, ...]) -> bool:
     return whole or any(len(row) in LIKE_ROWS and row.count("<") >= LIKE_FILLERS for row in rows)
 
 
-def is_row(text: str) -> bool:
+def is_row(text: str, *, beside: bool = False) -> bool:
     """True if one line alone may be a row of a zone: 30, 36 or 44 characters of a row's form (law 3), or 28 to 46
     with two fillers or more (law 2). A quarter of the characters may be misread, which is anything but
     ``A-Z0-9<``. Boarding passes, magnetic tracks and bar codes of the usual forms are none.
+
+    ``beside``: a row of the same width came directly before or behind it (law 4).
     """
     if len(text) not in LIKE_ROWS or len(MISREAD.findall(text)) > len(text) * ODD_SHARE:
         return False
@@ -83,10 +121,58 @@ def is_row(text: str) -> bool:
         return False
     if text.count("<") >= LIKE_FILLERS:
         return True
-    if any(_has_form(text, form) for form in FORMS.get(len(text), ())):
-        return True
-    first = TD1_FIRST.fullmatch(text)
-    return first is not None and check_digit(first[1]) == int(first[2])
+    most = MOST_WRONG_BESIDE if beside else MOST_WRONG
+    return any(
+        wrong(text, form, first=WRONG if beside else NEVER) <= most
+        and (beside or form.firm or "<" in text or (bool(form.checked) and _agrees(text, form)))
+        for form in FORMS.get(len(text), ())
+    )
+
+
+def row_number(text: str) -> int:
+    """Which row of its zone this line of 30, 36 or 44 characters is: 1 to 3; 0 if its form does not prove it (law 5).
+
+    A row of dates holds digits and one of names does not, so two readings of one row never get two numbers.
+    """
+    forms = [] if len(MISREAD.findall(text)) > len(text) * ODD_SHARE else FORMS.get(len(text), ())
+    errors = [(wrong(text, form, first=WRONG), form) for form in forms]
+    least = min((count for count, _ in errors), default=NEVER)
+    if least > MOST_WRONG:
+        return 0
+    numbers = {form.number for count, form in errors if count == least and _has_digits(text, form)}
+    return numbers.pop() if len(numbers) == 1 else 0
+
+
+def wrong(text: str, form: Form, *, first: int = NEVER) -> int:
+    """The errors in a line of the form's length: ``WRONG`` for each readable character of another kind, ``HALF`` for
+    a letter that looks like a digit where a digit belongs, ``first`` for a first letter of another document."""
+    count = 0
+    for character, kind in zip(text, form.kinds, strict=True):
+        if character in KINDS[kind] or character not in KINDS["x"]:
+            continue
+        if kind in "PCI":
+            count += first
+        else:
+            count += HALF if kind == "n" and character in LIKE_DIGITS else WRONG
+    return count
+
+
+def _has_digits(text: str, form: Form) -> bool:
+    """As many as prove a row with check digits. Rows of names need none, and may hold misread ones (``wrong``)."""
+    if form.firm:
+        return sum(c.isdecimal() for c, kind in zip(text, form.kinds, strict=True) if kind == "n") >= LEAST_DIGITS
+    return not form.checked or sum(c.isdecimal() for c in text) >= LEAST_DIGITS or _agrees(text, form)
+
+
+def _agrees(text: str, form: Form) -> bool:
+    """True if each field of the form is legible and its check digit is there and right. The number of a card may go on
+    behind the place of its digit (Doc 9303-5 section 4.2.2, note j)."""
+    if form.checked == NUMBER_OF_TD1 and text[14] == "<":
+        field, _, _ = text[15:].partition("<")
+        fields = [(text[5:14] + field[:-1], field[-1:])]
+    else:
+        fields = [(text[field], text[field.stop]) for field in form.checked]
+    return all(not MISREAD.search(field) and digit == str(check_digit(field)) for field, digit in fields)
 
 
 def legible(row: str) -> str:
@@ -107,10 +193,21 @@ def is_text(data: bytes) -> bool:
 
 def without_id(text: str, code_id: str = "") -> str:
     """The line without the AIM identifier before it (``]`` is no zone character), and without the vendor's
-    ``code_id``, which is cut off only where a full row remains: a name may begin like it."""
+    ``code_id``, which is cut off only where a full row remains: a name may begin like it. A letter that nobody has
+    told of is cut off only where it cannot be part of the row: what is behind it proves to be one, to the last
+    character and check digit, and what begins with it does not."""
     text = AIM_ID.sub("", text, count=1) if AIM_ID.match(text) else text
     rest = text[len(code_id) :]
-    return rest if code_id and text.startswith(code_id) and len(rest) in FULL_ROWS and is_row(rest) else text
+    if code_id and text.startswith(code_id) and len(rest) in FULL_ROWS and is_row(rest):
+        return rest
+    if text[:1].isalpha() and _is_faultless(text[1:]) and not _is_faultless(text[:-1]):
+        return text[1:]
+    return text
+
+
+def _is_faultless(text: str) -> bool:
+    forms = FORMS.get(len(text), ()) if ZONE_ROW.fullmatch(text) and UNREADABLE not in text else ()
+    return any(wrong(text, form) == 0 and _agrees(text, form) and _has_digits(text, form) for form in forms)
 
 
 def check_digit(text: str) -> int:
@@ -118,10 +215,3 @@ def check_digit(text: str) -> int:
     values = (0 if c == "<" else int(c, 36) for c in text)
     return sum(value * (7, 3, 1)[at % 3] for at, value in enumerate(values)) % 10
 
-
-def _has_form(text: str, form: str) -> bool:
-    wrong = 0
-    for character, kind in zip(text, form, strict=True):
-        if character not in KINDS[kind] and character in KINDS["x"]:
-            wrong += WRONG_KIND + 1 if kind in NO_OTHER else 1
-    return wrong <= WRONG_KIND
