@@ -8,10 +8,10 @@ Laws:
 2. A menu command is ``16 4D 0D``, tag and data, ``!`` (until power-off) or ``.`` (for good). One is out at a time;
    the next waits for its answer, at most ``reply_s``. A refused or unanswered one is noted and never fatal.
 3. The dialogue is the table TRANSITIONS and nothing else; every trigger is answered in every state.
-4. An imager in trigger mode looks until it has read one thing: a row, a zone, a bar code. Rows of an incomplete zone
-   and a read that broke off start it again at once, for something is still missing; a whole zone or a bar code after
-   ``pause_s``, else it would read (and beep) what still lies there without end; quiet after ``rearm_s``, for it gives
-   up by itself.
+4. An imager in trigger mode looks until it has read one thing, and whatever it sends says that it has: it is started
+   again by us, or stays dark. Where something is still missing (some rows of a zone, a read that broke off), as soon as
+   the line is silent; after a whole zone or a bar code, and after what was noise, ``pause_s`` later, else it would read
+   (and beep) what still lies there without end; quiet after ``rearm_s``, for it gives up by itself.
 5. An imager that answered nothing when it was set up may have been switched off: when quiet it is set up again.
 """
 
@@ -25,8 +25,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from drivers.api import Clock, Feedback, Tier
-from drivers.framing import GAP_S, Event, Framer, Garbled, Info, OtherBlock, RowsRead
-from drivers.honeywell_lines import ACK, COLON, ENQ, Lines, is_whole
+from drivers.framing import GAP_S, Event, Framer, Garbled, Info, Noise, OtherBlock, RowsRead
+from drivers.honeywell_lines import ACK, COLON, ENQ, Lines
 from drivers.reader import FramedReader
 from drivers.settings import FixedOrders, HexBytes, Port, read_settings
 from drivers.transport import Through, directly, wrapped
@@ -56,7 +56,7 @@ class Trigger(enum.Enum):
     ANSWERED = enum.auto()      # the command that is out is done with, and another follows
     ALL_ANSWERED = enum.auto()  # it was the last
     WHOLE = enum.auto()         # a whole zone or a bar code was read
-    PART = enum.auto()          # some rows of a zone were read, or a read broke off
+    PART = enum.auto()          # some rows of a zone were read, or a read broke off, and the line is silent
     QUIET = enum.auto()         # the patience of this state is over
     STALE = enum.auto()         # the same, and what was set up may be lost
 
@@ -105,18 +105,20 @@ class HoneywellCodec:
         self._refused: list[str] = []
         self._unanswered: list[str] = []
         self._gap_s, self._heard_at = gap_s, 0.0
+        self._part = False  # something is missing of what came last
+        self._again_at: float | None = None  # noise was heard: when to start it anew
         self._due: float | None = None
         self._outgoing = b""
 
     @property
     def next_timeout(self) -> float | None:
         """See framing.Codec."""
-        return min((t for t in (self._due, self._silent_at) if t is not None), default=None)
+        return min((t for t in (self._due, self._again_at, self._silent_at) if t is not None), default=None)
 
     @property
     def _silent_at(self) -> float | None:
         """When the line will have been silent for a gap, as far as that changes anything."""
-        waiting = len(self.framer.buffer) or self._lines.too_long
+        waiting = len(self.framer.buffer) or self._lines.too_long or self._lines.burst or self._part
         return self._heard_at + self._gap_s if waiting else None
 
     @property
@@ -139,17 +141,19 @@ class HoneywellCodec:
     def tick(self, now: float) -> list[Event]:
         """See framing.Codec."""
         events: list[Event] = []
-        if self._silent_at is not None and now >= self._silent_at:
+        silent = self._silent_at is not None and now >= self._silent_at
+        if silent:
             buffer = self.framer.buffer
-            held = self._lines.settle(buffer.content)
-            if held is not None and held.event is not None:
+            while (held := self._lines.settle(buffer.content)) is not None:
                 buffer.drop(held.count)
-                events.append(held.event)
+                events += [held.event] if held.event is not None else []
             events += self.framer.tick(now)
-        for event in events:
-            self._interpret(event, now)
-            if isinstance(event, Garbled):  # it believes that it has read something
-                self._step(Trigger.PART, now)
+            for event in events:
+                self._interpret(event, now)
+                self._part = self._part or isinstance(event, Garbled)
+            self._lines.end_burst()
+        if (silent and self._part) or (self._again_at is not None and now >= self._again_at):
+            self._step(Trigger.PART, now)
         if self._due is not None and now >= self._due:
             self._time_is_over(now)
         return events
@@ -163,10 +167,12 @@ class HoneywellCodec:
         """See framing.Codec; signs are fixed orders of the settings."""
 
     def _interpret(self, event: Event, now: float) -> None:
-        if isinstance(event, RowsRead):
-            self._step(Trigger.WHOLE if is_whole(event.rows) else Trigger.PART, now)
-        elif isinstance(event, OtherBlock):
+        if isinstance(event, OtherBlock) or (isinstance(event, RowsRead) and self._lines.burst.whole):
             self._step(Trigger.WHOLE, now)
+        elif isinstance(event, RowsRead):
+            self._part = True
+        elif isinstance(event, Noise | Garbled):
+            self._hear_noise(now)
         elif isinstance(event, Info) and event.command == COLON:
             name, _, value = event.text.partition(":")
             if name in FACTS and FACTS[name] not in self.facts:
@@ -174,6 +180,11 @@ class HoneywellCodec:
             self._due = now + self._reply_s
         elif isinstance(event, Info):
             self._hear_answer(event, now)
+
+    def _hear_noise(self, now: float) -> None:
+        """Law 4: it may have read something that cannot be told."""
+        if self.state is State.WATCH and self._again_at is None:
+            self._again_at = now + self._pause_s
 
     def _hear_answer(self, answer: Info, now: float) -> None:
         """Law 2. An answer to a command that is not out came late and changes nothing."""
@@ -199,6 +210,7 @@ class HoneywellCodec:
             self._step(Trigger.STALE if mute else Trigger.QUIET, now)
 
     def _step(self, trigger: Trigger, now: float) -> None:
+        self._part, self._again_at = False, None
         before, after = self.state, TRANSITIONS[self.state][trigger]
         if after is before and (before, trigger) not in ENTERS_ANEW:
             return
@@ -240,7 +252,7 @@ def answers(answer: str, command: str) -> bool:
     return any(part and answer[:-1].casefold().startswith(part.rstrip("?*^").casefold()) for part in parts)
 
 
-MenuCommand = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][ -~]{2,126}[!.]$")]
+MenuCommand = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9][ -~]{2,126}[!.]\Z")]
 
 
 class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -250,7 +262,7 @@ class Settings(Port, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mode: Literal["trigger", "presentation"] = "trigger"
     revision: bool = True  # ask for firmware and serial number
     line_end: Literal["cr", "crlf", "lf", "none"] = "cr"  # the imager's suffix
-    code_id: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,8}$")] = ""  # the vendor's letter before OCR reads
+    code_id: Annotated[str, msgspec.Meta(pattern=r"\A[ -~]{0,8}\Z")] = ""  # the vendor's letter before OCR reads
     reply_s: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0
     rearm_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10.0  # 0: never
     pause_s: Annotated[float, msgspec.Meta(ge=0, le=60)] = 2.0

@@ -4,24 +4,31 @@ Source: Honeywell "OCR Programming User's Guide" (1900GHD) and "Xenon/Granit Use
 Laws:
 1. A read has no start of its own. It is a line of text ended as the imager is set (a CR by default); a control
    character within a line ends what came before it, which is noise.
-2. The rows of one document may come in one burst or each on its own, and some may never come. Rows of one width that
-   follow each other are one zone; the last of them (the second of 36 or 44 characters, the third of 30) completes
-   it at once. Rows of an incomplete zone are held until something else comes or the line is silent for a gap.
-3. An answer repeats the command with ACK, ENQ or NAK before each of its punctuation marks, and no line end. So it is
+2. The rows of one document may come in one burst or each on its own, and some may never come. Rows are one zone only
+   where their forms prove them to be its first, second (and third) row, one behind the other; the last completes it at
+   once. What is missing at its end is waited for until something else comes or the line is silent for a gap.
+3. Any other row goes on alone, at once: edge.core.assembly knows more of rows than their form, and waits. So does every
+   row behind a doubtful one in the same burst (law 6): one whose form proves nothing, or another reading of a row that
+   has been there. Which of the two belongs to the rows that follow is not for a cut to choose. Before a zone nothing of
+   its width may have come in its burst but the same rows, letter by letter: its first one, or all of them.
+4. An answer repeats the command with ACK, ENQ or NAK before each of its punctuation marks, and no line end. So it is
    told from a read by that character alone.
-4. A line that is no row is a bar code if it is text, and noise if it is not or has fewer than 4 characters. One that
+5. A line that is no row is a bar code if it is text, and noise if it is not or has fewer than 4 characters. One that
    is longer than the buffer is dropped to its very end: its tail is no bar code.
-5. A last row without a line end is believed at once where the imager is set so (``none``), else after the gap.
+   What is a row only beside another (drivers.rows, law 4) is held until the next line ends, or for a gap.
+6. A burst is what comes without a gap of silence. A last row without a line end is believed at once where the imager
+   is set so (``none``), else after the gap, if the burst has a row of its width.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from drivers.framing import BUFFER_CAP, Broken, Event, Info, More, OtherBlock, RowsRead, Skip, Whole
-from drivers.rows import FULL_ROWS, LONGEST_ROW, SHORTEST_ROW, is_row, is_text, without_id
+from drivers.framing import BUFFER_CAP, Broken, Info, More, OtherBlock, RowsRead, Skip, Whole
+from drivers.rows import FULL_ROWS, LONGEST_ROW, SHORTEST_ROW, is_row, is_text, row_number, without_id
 
 ACK: Final = 0x06  # a good command, obeyed
 ENQ: Final = 0x05  # no such tag
@@ -38,6 +45,7 @@ PUNCTUATION = b".!,;"
 REVISION = re.compile(rb"[A-Z][A-Za-z ]{2,30}:[ -~]*")
 SHORTEST_BLOCK = 4  # characters of a bar code
 NEAR = 2  # characters lost or doubled that leave a row its width
+LIKE_SHARE = 0.2  # of the characters, in which two readings of one row may differ
 ROWS_OF = {30: 3, 36: 2, 44: 2}
 AHEAD = LONGEST_ROW + 20  # bytes in which the line ends of held rows are looked for anew
 
@@ -46,10 +54,15 @@ Decision: TypeAlias = More | Skip | Broken | Whole
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a zone; ``end`` is the place behind its line end."""
+    """A row of a zone; ``end`` is the place behind its line end, ``number`` which row it is, 0 if that is not proven.
+
+    ``weak``: a row only beside another.
+    """
 
     text: str
     end: int
+    number: int
+    weak: bool = False
 
     @property
     def width(self) -> int:
@@ -58,27 +71,65 @@ class Row:
         return near if abs(near - len(self.text)) <= NEAR else len(self.text)
 
 
-def rows_needed(row: Row) -> int:
-    """How many rows of this width make a zone."""
-    return ROWS_OF.get(row.width, 2)
+def alike(a: str, b: str) -> bool:
+    """True if one may be a misreading of the other: of one length, and few characters differ."""
+    return sum(x != y for x, y in zip(a, b, strict=True)) <= len(a) * LIKE_SHARE
 
 
-def is_whole(rows: tuple[str, ...]) -> bool:
-    """True if a read has as many rows as zones of its width have."""
-    return len(rows) >= rows_needed(Row(rows[-1], 0))
+class Burst:
+    """The rows that came without a gap of silence, by width and number; bounded by the widths that there are."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, dict[int, str]] = {}
+        self._unknown: dict[int, int] = {}  # how many of this width have no proven number
+        self._doubtful = False
+
+    def __bool__(self) -> bool:
+        return bool(self._rows or self._unknown)
+
+    def has(self, width: int) -> bool:
+        """Has a row of this width come?"""
+        return width in self._rows or width in self._unknown
+
+    @property
+    def whole(self) -> bool:
+        """Have as many rows of one width come as a zone of it has, readings of one row counted once?"""
+        return any(
+            len(self._rows.get(width, ())) + self._unknown.get(width, 0) >= ROWS_OF.get(width, 2)
+            for width in {*self._rows, *self._unknown}
+        )
+
+    def allows(self, row: Row, rows: Sequence[Row]) -> bool:
+        """May the row go on with the zone that these began, or begin one? (Laws 2 and 3.)"""
+        known = self._rows.get(row.width, {})
+        in_order = row.number == len(rows) + 1 and all(row.width == other.width for other in rows)
+        certain = not self._doubtful and known.get(row.number, row.text) == row.text
+        alone = len(known) == ROWS_OF.get(row.width) or all(number <= row.number for number in known)
+        return in_order and certain and alone and not any(alike(row.text, other.text) for other in rows)
+
+    def note(self, rows: Sequence[Row]) -> None:
+        """They have been given out as one read."""
+        for at, row in enumerate(rows, 1):
+            if row.number == 0:
+                self._unknown[row.width] = self._unknown.get(row.width, 0) + 1
+            else:
+                known = self._rows.setdefault(row.width, {}).setdefault(row.number, row.text)
+                self._doubtful = self._doubtful or known != row.text
+            self._doubtful = self._doubtful or row.number != at
 
 
 class Lines:
     """The cut of this family. ``line_end``: cr, crlf, lf or none; ``code_id``: the vendor's letter before OCR reads.
 
     While ``asked`` is true, lines "Name: value" are answers about the device and no bar codes. ``too_long`` is true
-    while a line whose beginning was dropped goes on (law 4).
+    while a line whose beginning was dropped goes on (law 5). ``burst`` is what came since the last ``end_burst``.
     """
 
     def __init__(self, line_end: str = "cr", code_id: str = "") -> None:
         self.asked = False
         self._line_end, self._code_id = line_end, code_id
         self.too_long = False
+        self.burst = Burst()
 
     def cut(self, buffer: bytearray, looked: int) -> Decision:
         """See framing.Cut. Looks at each byte of a line once, and at those of held rows once per byte that follows."""
@@ -89,51 +140,58 @@ class Lines:
         ends = ENDS.match(buffer)
         if ends:
             return Whole(ends.end(), None)
-        rows: list[Row] = []
-        while True:
-            start = rows[-1].end if rows else 0
-            found = self._next(buffer, start, looked, rows)
-            if isinstance(found, More):
-                return self._wait(buffer, found, rows)
-            if not isinstance(found, Row):
-                return given(rows, buffer) if rows else found
-            if not belongs(found, rows):
-                return given(rows, buffer)
-            rows.append(found)
-            if len(rows) == rows_needed(found):
-                return given(rows, buffer)
+        return self._front(buffer, looked, silent=False)
 
     def settle(self, buffer: bytearray) -> Whole | None:
-        """The line is silent: what the buffer holds of reads all the same (laws 2 and 5), or None."""
+        """The line is silent: what the buffer still holds of reads (laws 2, 5 and 6), one after another, or None."""
         self.too_long = False
+        if not buffer:
+            return None
+        ends = ENDS.match(buffer)
+        found = Whole(ends.end(), None) if ends else self._front(buffer, 0, silent=True)
+        return found if isinstance(found, Whole) else None
+
+    def end_burst(self) -> None:
+        """The line was silent, and what it held is settled."""
+        self.burst = Burst()
+
+    def _front(self, buffer: bytearray, looked: int, *, silent: bool) -> Decision:
         rows: list[Row] = []
         while True:
-            found = self._next(buffer, rows[-1].end if rows else 0, 0, rows)
-            if not isinstance(found, Row) or not belongs(found, rows):
-                break
-            rows.append(found)
-        start = rows[-1].end if rows else 0
-        rest = bytes(buffer[start:])
-        text = rest.decode("latin-1")
-        may_be_last = self._line_end == "none" or (rows and len(text) == rows[-1].width)
-        if len(text) in FULL_ROWS and may_be_last and is_row(text) and not STOP.search(rest):
-            rows.append(Row(text, len(buffer)))
-        if rows:
-            ends = ENDS.match(buffer, rows[-1].end)
-            return Whole(ends.end() if ends else rows[-1].end, given(rows, buffer).event)
-        if self._line_end == "none" and len(rest) >= SHORTEST_BLOCK and is_text(rest):
-            return Whole(len(rest), OtherBlock(len(rest), rest))
-        return None
+            found = self._next(buffer, rows[-1].end if rows else 0, looked, rows, silent)
+            if isinstance(found, Row) and found.weak:
+                beside = self._next(buffer, found.end, looked, [*rows, found], silent)
+                if isinstance(beside, More) and not silent:
+                    return self._wait(buffer, beside, rows, begun=True)
+                if isinstance(beside, Row) and not beside.weak and beside.width == found.width:
+                    found = replace(found, weak=False)
+                else:
+                    found = Whole(found.end, OtherBlock(found.end, bytes(buffer[: found.end])))
+            if isinstance(found, More) and not silent:
+                return self._wait(buffer, found, rows)
+            if not isinstance(found, Row):
+                return self._given(rows, buffer) if rows else found
+            goes_on = self.burst.allows(found, rows)
+            if goes_on or not rows:
+                rows.append(found)
+            if not goes_on or len(rows) == ROWS_OF[found.width]:
+                return self._given(rows, buffer)
 
-    def _wait(self, buffer: bytearray, more: More, rows: list[Row]) -> Decision:
+    def _given(self, rows: list[Row], buffer: bytearray) -> Whole:
+        """The rows as one read."""
+        self.burst.note(rows)
+        count = rows[-1].end
+        return Whole(count, RowsRead(tuple(row.text for row in rows), bytes(buffer[:count])))
+
+    def _wait(self, buffer: bytearray, more: More, rows: list[Row], *, begun: bool = False) -> Decision:
         if len(buffer) < BUFFER_CAP:
-            return More(more.looked, begun=bool(rows) or len(buffer) >= SHORTEST_ROW)
+            return More(more.looked, begun=begun or bool(rows) or len(buffer) >= SHORTEST_ROW)
         if rows:
-            return given(rows, buffer)
+            return self._given(rows, buffer)
         self.too_long = True
         return Broken(len(buffer), "longer than any bar code")
 
-    def _next(self, buffer: bytearray, start: int, looked: int, rows: list[Row]) -> Row | Decision:
+    def _next(self, buffer: bytearray, start: int, looked: int, rows: list[Row], silent: bool) -> Row | Decision:
         """What begins at ``start``; counts of other decisions hold for ``start`` 0 alone."""
         ends = ENDS.match(buffer, start)
         start = ends.end() if ends else start
@@ -142,14 +200,14 @@ class Lines:
             return last
         stop = STOP.search(buffer, start, start + AHEAD) or STOP.search(buffer, max(start + AHEAD, looked))
         if stop is None:
-            return More(looked=len(buffer))
+            return self._unended(bytes(buffer[start:]), len(buffer), rows) if silent else More(looked=len(buffer))
         at, end = stop.start(), stop.end()
         if buffer[at] in LINE_ENDS:
             if self._line_end == "crlf" and buffer[at] == LINE_ENDS[0]:
-                if end == len(buffer):
+                if end == len(buffer) and not silent:
                     return More(looked=at)
-                end += buffer[end] == LINE_ENDS[1]
-            return self._line(bytes(buffer[start:at]), bytes(buffer[start:end]), end)
+                end += buffer[end : end + 1] == LINE_ENDS[1:]
+            return self._line(bytes(buffer[start:at]), bytes(buffer[start:end]), end, rows)
         if buffer[at] in STATUSES and ANSWER.fullmatch(buffer, start, at):
             if end == len(buffer):
                 return More(looked=at)
@@ -160,41 +218,47 @@ class Lines:
         return Broken(end, "a control character in a line") if at - start >= SHORTEST_ROW else Skip(end)
 
     def _last_row(self, buffer: bytearray, start: int, rows: list[Row]) -> Row | None:
-        """Law 5."""
-        if not rows or len(rows) + 1 != rows_needed(rows[-1]):
+        """Law 6, set so: the row that is missing yet, counted by its characters."""
+        if not rows or len(rows) + 1 != ROWS_OF.get(rows[-1].width):
             return None
         end = start + rows[-1].width
         text = bytes(buffer[start:end])
-        whole = len(text) == rows[-1].width and not STOP.search(text) and is_row(text.decode("latin-1"))
-        return Row(text.decode("latin-1"), end) if whole else None
+        whole = len(text) == rows[-1].width and not STOP.search(text)
+        row = self._row(text, end, rows) if whole else None
+        return row if row and row.number == len(rows) + 1 else None
 
-    def _line(self, content: bytes, raw: bytes, end: int) -> Row | Decision:
+    def _unended(self, rest: bytes, end: int, rows: list[Row]) -> Row | Decision:
+        """Law 6, after the gap."""
+        row = self._row(rest, end, rows)
+        none = self._line_end == "none"
+        if row and len(row.text) in FULL_ROWS and (none or self._is_beside(row.width, rows, weak_too=True)):
+            return row
+        if none and len(rest) >= SHORTEST_BLOCK and is_text(rest):
+            return Whole(end, OtherBlock(len(rest), rest))
+        return More(looked=end)
+
+    def _line(self, content: bytes, raw: bytes, end: int, rows: list[Row]) -> Row | Decision:
         if self.asked and REVISION.fullmatch(content):
             return Whole(end, Info(COLON, content.decode("ascii")))
         high = HIGH.match(content)
-        if high and self._row(content[high.end() :]):
+        if high and self._row(content[high.end() :], end, rows):
             return Skip(high.end())  # noise, then a row
-        row = self._row(content)
+        row = self._row(content, end, rows)
         if row:
-            return Row(row, end)
+            return row
         if len(content) < SHORTEST_BLOCK:
             return Skip(end)
         if is_text(content):
             return Whole(end, OtherBlock(len(raw), raw))
         return Skip(high.end()) if high else Broken(end, "a line that is no text")
 
-    def _row(self, content: bytes) -> str:
+    def _row(self, content: bytes, end: int, rows: list[Row]) -> Row | None:
         text = without_id(content.decode("latin-1"), self._code_id)
-        return text if is_row(text) else ""
+        strong = is_row(text)
+        if not strong and not is_row(text, beside=True):
+            return None
+        row = Row(text, end, row_number(text))
+        return row if strong else replace(row, weak=not self._is_beside(row.width, rows))
 
-
-def belongs(row: Row, rows: list[Row]) -> bool:
-    """Does the row go on with the zone that these began? (Law 2; a doubled row begins another.)"""
-    return not rows or (row.width == rows[-1].width and all(row.text != other.text for other in rows))
-
-
-def given(rows: list[Row], buffer: bytearray) -> Whole:
-    """The rows as one read; the end of a line that is split in two comes along."""
-    count = rows[-1].end
-    event: Event = RowsRead(tuple(row.text for row in rows), bytes(buffer[:count]))
-    return Whole(count, event)
+    def _is_beside(self, width: int, rows: list[Row], *, weak_too: bool = False) -> bool:
+        return self.burst.has(width) or any(row.width == width and (weak_too or not row.weak) for row in rows)

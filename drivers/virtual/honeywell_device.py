@@ -7,7 +7,8 @@ User's Guide":
    setting, its default and its range.
 2. It is repeated with a status before each of its punctuation marks: ACK 06 good, ENQ 05 no such tag, NAK 15 the
    value is out of range.
-3. ``16 54 0D`` starts the imager; it looks until something was read or ``16 55 0D`` stops it. ``16 07 0D`` is a beep.
+3. ``16 54 0D`` starts the imager; it looks until something was read, whatever that was, or ``16 55 0D`` stops it, or
+   ``TRGSTO`` milliseconds have passed. ``16 07 0D`` is a beep.
 4. It reads zones only while OCR is on (``OCRENA``) and a template for travel documents is chosen (``OCRATS``).
 5. Rows are sent as printed with a CR between them and the suffix (CR) at the end; each row may be read separately
    and not all rows may be issued. Bar codes come on the same port. An AIM identifier or code id may stand before.
@@ -15,14 +16,16 @@ User's Guide":
 
 What the documents leave open, and what is done here: answers are in capitals, as in the guides' examples; REVINF is
 answered by lines ``Name: value`` CR LF, then as any command (so recorded from a Voyager by a third party); the template
-for travel documents is bit 2 of OCRATS; a document is sent once until it is lifted, unless ``rereads`` is set.
+for travel documents is bit 2 of OCRATS; a TRGSTO of 0 never ends; a document is sent once until it is lifted, unless
+``rereads`` is set.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 SYN_COMMAND = re.compile(rb"\x16([\x07TU])\r|\x16M\r([ -~]*?[!.])", re.DOTALL)
@@ -54,12 +57,14 @@ class HoneywellOptions:
 class HoneywellDevice:
     """The imager: one document, some bar codes, a menu, a trigger."""
 
-    def __init__(self, options: HoneywellOptions | None = None) -> None:
-        self._options = options or HoneywellOptions()
+    def __init__(
+        self, options: HoneywellOptions | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._options, self._clock = options or HoneywellOptions(), clock
         self._stored: dict[str, int] = dict(DEFAULTS)  # survives the power
         self._menu: dict[str, int] = dict(DEFAULTS)
         self._half = b""
-        self._looking = self._options.presentation
+        self._looking, self._since = self._options.presentation, 0.0
         self._lines: tuple[str, ...] = ()
         self._reads: deque[bytes] = deque(maxlen=16)  # what lies before the imager and is not sent yet
         self._blocks: deque[bytes] = deque(maxlen=16)
@@ -123,7 +128,9 @@ class HoneywellDevice:
 
     def _read(self) -> bytes:
         """Laws 3 and 4."""
-        options, out = self._options, b""
+        options, out, limit_s = self._options, b"", self._menu["TRGSTO"] / 1000
+        if limit_s and not options.presentation and self._clock() >= self._since + limit_s:
+            self._looking = False
         while self._looking:
             queue = self._blocks
             if not queue and self._menu["OCRENA"] and self._menu["OCRATS"] & PASSPORTS:
@@ -142,7 +149,7 @@ class HoneywellDevice:
         if order == b"\x07":
             self.beeps += 1
         elif not self._options.presentation:
-            self._looking = order == b"T"
+            self._looking, self._since = order == b"T", self._clock()
         return self._read()
 
     def _answer(self, command: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,8 @@ from drivers.honeywell import (
     build,
 )
 from drivers.virtual.honeywell_device import HoneywellDevice, HoneywellOptions
+from edge.core.assembly import Assembler
+from edge.core.mrz import compose
 
 TD3 = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 TD1 = ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<")
@@ -32,7 +35,9 @@ class Line:
     """Codec and device joined without a port; time moves only when told."""
 
     def __init__(self, codec: HoneywellCodec | None = None, **device) -> None:
-        self.codec, self.device, self.now = codec or HoneywellCodec(), HoneywellDevice(HoneywellOptions(**device)), 0.0
+        self.now = 0.0
+        self.codec = codec or HoneywellCodec()
+        self.device = HoneywellDevice(HoneywellOptions(**device), clock=lambda: self.now)
         self.events: list = []
         self.orders: list[bytes] = []
 
@@ -178,13 +183,17 @@ def test_rows_that_are_read_separately_each_start_it_again():
         assert line.rows() == [(row,) for row in rows]
 
 
-@pytest.mark.parametrize("missing", ["0", "1", "2", "02"])
-def test_missing_rows_hold_the_others_back_for_a_gap_at_most(missing):
+@pytest.mark.parametrize(("missing", "reads"), [
+    ("0", [TD1[1:2], TD1[2:]]), ("1", [TD1[:1], TD1[2:]]), ("2", [TD1[:2]]), ("02", [TD1[1:2]]), ("01", [TD1[2:]]),
+])
+def test_missing_rows_hold_the_others_back_for_a_gap_at_most(missing, reads):
     line = opened(missing=missing)
+    line.orders.clear()
     line.settle(line.device.present(TD1))
+    assert line.orders == []
     line.later(GAP_S)
-    assert line.rows() == [tuple(row for at, row in enumerate(TD1) if str(at) not in missing)]
-    assert line.orders[-1] == TRIGGER_ON
+    assert line.rows() == reads
+    assert line.orders == [TRIGGER_ON]
     assert line.codec.state is State.WATCH
 
 
@@ -195,6 +204,65 @@ def test_a_read_that_broke_off_starts_it_again():
     line.later(GAP_S)
     assert line.events[-1] == Garbled("silence within a frame", 20)
     assert line.orders == [TRIGGER_ON]
+
+
+NOISES = [
+    b"abc\r", b"abc", "M\xfcnc\r".encode("latin-1"), b"\xff" * 40 + b"\r", b"Q" * 1500 + b"\r", b"ABCDEFGH\x00",
+    TD3[0].encode()[:20] + b"\x00" + b"\r",
+]
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=repr)
+@pytest.mark.parametrize("rearm_s", [10.0, 0.0])
+def test_after_what_cannot_be_told_it_is_started_again(noise, rearm_s):
+    line = opened(HoneywellCodec(rearm_s=rearm_s))
+    line.orders.clear()
+    line.device.block("abc")  # it has read, and is dark
+    line.settle(noise)
+    assert not line.device.present(TD3)
+    line.later(2.0 + GAP_S)
+    assert line.orders == [TRIGGER_ON]
+    assert line.rows() == [TD3]
+
+
+def test_noise_without_end_does_not_start_it_without_end():
+    line = opened()
+    line.orders.clear()
+    for _ in range(100):
+        line.settle(b"abc\r")
+        line.later(0.1)
+    assert 4 <= line.orders.count(TRIGGER_ON) <= 5
+
+
+def test_noise_is_no_quiet_for_an_imager_that_never_answered():
+    codec = HoneywellCodec(menu=("ocrena1!",), revision=False)
+    codec.start(0.0)
+    codec.tick(1.0)
+    codec.feed(b"abc\r", 5.0)
+    codec.bytes_to_send()
+    codec.tick(7.0)
+    assert codec.bytes_to_send() == TRIGGER_ON  # 11 seconds after the last start it is set up anew, and deaf meanwhile
+    codec.tick(17.0)
+    assert codec.bytes_to_send() == TRIGGER_OFF + MENU + b"ocrena1!"
+
+
+def test_a_good_read_after_noise_rests_as_ever():
+    line = opened(rereads=True)
+    line.orders.clear()
+    line.settle(b"\xff\r")
+    line.later(1.0)
+    line.settle(line.device.present(TD3))
+    line.later(1.9)
+    assert (line.rows(), line.orders) == ([TD3], [])
+
+
+def test_an_imager_that_gave_up_is_started_again_before_long():
+    line = opened(HoneywellCodec(rearm_s=10.0))
+    line.device.receive(MENU + b"trgsto3000!")
+    line.later(5.0)
+    assert line.device.present(TD3) == b""
+    line.later(5.0)
+    assert line.rows() == [TD3]
 
 
 def test_a_bar_code_on_the_same_port():
@@ -264,14 +332,129 @@ def test_identifiers_before_rows_are_cut_off(before, code_id):
         assert line.rows() == [rows]
 
 
+def rows_of(*rows: str, **settings) -> list[tuple[str, ...]]:
+    """What comes of these rows in one burst."""
+    events = heard("\r".join(rows).encode() + b"\r", after=GAP_S, **settings)
+    assert all(isinstance(event, RowsRead) for event in events)
+    return [event.rows for event in events]
+
+
+def misread(row: str, at: int, as_: str) -> str:
+    return row[:at] + as_ + row[at + 1 :]
+
+
+UPPER, LOWER = TD3
+OTHER = ("P<UTOBERG<<BENGT<OLOF<<<<<<<<<<<<<<<<<<<<<<<", "S7310442K9UTO8302070M3104158<<<<<<<<<<<<<<02")
+BAD_UPPER, BAD_LOWER = misread(UPPER, 7, "1"), misread(LOWER, 3, "?")
+
+
+def alone(*rows: str) -> list[tuple[str, ...]]:
+    return [(row,) for row in rows]
+
+
 def test_rows_of_two_documents_are_not_one_zone():
-    events = heard(f"{TD3[0]}\r{TD1[0]}\r{TD1[1]}\r{TD3[1]}\r".encode(), after=GAP_S)
-    assert [event.rows for event in events] == [TD3[:1], TD1[:2], TD3[1:]]
+    assert rows_of(TD3[0], TD1[0], TD1[1], TD3[1]) == [TD3[:1], TD1[:2], TD3[1:]]
 
 
 def test_a_doubled_row_begins_anew():
-    events = heard(f"{TD3[0]}\r{TD3[0]}\r{TD3[1]}\r".encode())
-    assert [event.rows for event in events] == [TD3[:1], TD3]
+    assert rows_of(UPPER, UPPER, LOWER) == [(UPPER,), TD3]
+    assert rows_of(*TD3, *TD3, *TD3) == [TD3] * 3
+
+
+@pytest.mark.parametrize("rows", [
+    (UPPER, BAD_UPPER, LOWER), (BAD_UPPER, UPPER, LOWER), (BAD_LOWER, LOWER), (LOWER, BAD_LOWER), (LOWER, UPPER),
+    (UPPER, BAD_UPPER), (LOWER, UPPER, BAD_LOWER), (UPPER, OTHER[0], LOWER, OTHER[1]), (OTHER[0], UPPER, LOWER),
+    (LOWER, OTHER[1]), (UPPER, UPPER), ("?" * 11 + UPPER[11:18] + "A1B2C3D4E5F6G7" + "<" * 12, UPPER, LOWER),
+    (LOWER, UPPER, LOWER), TD1[1:], (TD1[2], TD1[1], TD1[0]), (misread(TD1[1], 3, "?"), TD1[1], TD1[2]),
+], ids=str)
+def test_which_rows_belong_together_is_not_for_the_cut_to_choose(rows):
+    assert rows_of(*rows) == alone(*rows)
+    parted = [heard(row.encode() + b"\r", after=GAP_S)[0].rows for row in rows]
+    assert parted == alone(*rows)
+
+
+def test_a_zone_behind_another_in_one_burst_is_left_to_be_put_together():
+    assert rows_of(*TD3, *OTHER) == [TD3, *alone(*OTHER)]
+    assert rows_of(*TD3, UPPER, OTHER[1]) == [TD3, *alone(UPPER, OTHER[1])]
+    assert rows_of(*TD3, BAD_LOWER) == [TD3, (BAD_LOWER,)]
+    assert rows_of(*TD1[:2], misread(TD1[1], 3, "?"), TD1[2]) == [TD1[:2], *alone(misread(TD1[1], 3, "?"), TD1[2])]
+
+
+def test_silence_ends_what_was_doubtful():
+    codec = HoneywellCodec()
+    assert [e.rows for e in codec.feed(f"{UPPER}\r{BAD_UPPER}\r{LOWER}\r".encode(), 1.0)] == alone(
+        UPPER, BAD_UPPER, LOWER
+    )
+    assert codec.next_timeout == 1.0 + GAP_S
+    codec.tick(1.0 + GAP_S)
+    assert codec.next_timeout is None
+    assert [e.rows for e in codec.feed("\r".join(OTHER).encode() + b"\r", 2.0)] == [OTHER]
+
+
+def test_a_third_row_is_no_misreading_of_the_first():
+    card = ("I<UTOABCDEFGHI4<<<<<<<<<<<<<<<", TD1[1], TD1[2])
+    assert rows_of(*card) == [card]
+    worse = card[0].replace("4", "A")
+    assert rows_of(card[0], card[1], worse) == [card[:2], (worse,)]
+
+
+@given(
+    st.sampled_from(["td3", "mrva", "td2", "td1"]), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=20),
+    st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ ", max_size=20), st.text("ABC0123456789", min_size=5, max_size=9),
+    st.dates(date(1930, 1, 1), date(2020, 12, 31)),
+)
+def test_a_whole_zone_in_one_burst_is_one_read_at_its_last_byte(writer, surname, given_names, number, birth):
+    rows = tuple(getattr(compose, writer)(
+        issuing_state="UTO", surname=surname, given_names=given_names, number=number, nationality="UTO",
+        birth_date=birth.strftime("%y%m%d"), sex="F", expiry_date="310415",
+    ))
+    assert [event.rows for event in heard("\r".join(rows).encode() + b"\r")] == [rows]
+
+
+def put_together(rows: list[str], *, alone: bool) -> tuple[set[tuple[str, ...]], set[str]]:
+    """The zones, and the rows of all sheets, that come of a row every 0.15 s; ``alone``: without the codec."""
+    codec, assembler, now, sheets = HoneywellCodec(menu=(), revision=False, triggered=False), Assembler(1.5), 1.0, []
+    for step in range(len(rows) + 40):
+        now += 0.15
+        if alone:
+            reads = [(row,) for row in rows[step : step + 1]]
+        else:
+            events = codec.feed("".join(f"{row}\r" for row in rows[step : step + 1]).encode(), now) + codec.tick(now)
+            reads = [event.rows for event in events]
+        for read in reads:
+            sheets += assembler.take(read, now)
+        sheets += assembler.tick(now)
+    return {sheet.lines for sheet in sheets if sheet.complete}, {line for sheet in sheets for line in sheet.lines}
+
+
+@given(st.lists(st.sampled_from([UPPER, LOWER, BAD_UPPER, BAD_LOWER, *OTHER]), max_size=6))
+def test_no_zone_goes_out_that_rows_one_by_one_would_not_have_made(rows):
+    zones, _ = put_together(rows, alone=False)
+    assert zones <= put_together(rows, alone=True)[0]
+
+
+@pytest.mark.parametrize(("rows", "zones", "lost"), [
+    (TD3, {TD3}, set()), (TD1, {TD1}, set()), ((UPPER, UPPER, LOWER), {TD3}, set()), ((*TD3, *TD3), {TD3}, set()),
+    ((UPPER, OTHER[0], LOWER, OTHER[1]), set(), set()), ((BAD_LOWER, LOWER), set(), {BAD_LOWER}),
+    ((UPPER[:-1], LOWER), set(), set()),
+], ids=str)
+def test_what_the_counter_makes_of_it(rows, zones, lost):
+    made, told = put_together(rows, alone=False)
+    assert made == zones
+    assert set(rows) - lost <= told
+
+
+@pytest.mark.parametrize(("rows", "state"), [
+    (("?" * 11 + UPPER[11:18] + "A1B2C3D4E5F6G7" + "<" * 12, LOWER), State.PAUSE),  # all that there is
+    ((UPPER[:-1], LOWER), State.PAUSE), ((UPPER, BAD_UPPER), State.WATCH), (TD1[1:], State.WATCH),
+])
+def test_rows_that_go_on_alone_may_still_be_all_that_there_are(rows, state):
+    line = opened()
+    line.orders.clear()
+    line.settle("\r".join(rows).encode() + b"\r")
+    line.later(GAP_S)
+    assert line.codec.state is state
+    assert line.orders == ([TRIGGER_ON] if state is State.WATCH else [])
 
 
 def test_a_bar_code_between_the_rows_parts_them():
@@ -279,9 +462,40 @@ def test_a_bar_code_between_the_rows_parts_them():
     assert [type(event) for event in events] == [RowsRead, OtherBlock, RowsRead]
 
 
-def test_a_row_with_a_character_lost_is_part_of_its_zone():
-    rows = (TD3[0][:-1], TD3[1])
-    assert [event.rows for event in heard("\r".join(rows).encode() + b"\r")] == [rows]
+WEAK = [
+    ("IDUTOD231458908ABCDEFGHIJKLMNO", *TD1[1:]),  # a wrong digit, and no filler
+    (TD1[0], TD1[1], "ABCDEFGHIJKLMNOPQRSTUVWXYZABCD"), ("P" + "A" * 43, LOWER),
+]
+
+
+@pytest.mark.parametrize("rows", WEAK, ids=str)
+def test_beside_a_row_a_line_is_a_row_that_is_none_alone(rows):
+    sent = "\r".join(rows).encode() + b"\r"
+    assert heard(sent) == [RowsRead(rows, sent)]
+    assert heard(*(sent[at : at + 1] for at in range(len(sent)))) == [RowsRead(rows, sent)]
+    assert heard(sent[:-1], after=GAP_S) == [RowsRead(rows, sent[:-1])]
+
+
+def test_alone_it_is_a_bar_code_once_the_next_line_has_ended_or_none_comes():
+    for line in (b"INVOICE" + b"X" * 23 + b"\r", b"IDUTOD231458908ABCDEFGHIJKLMNO\r"):
+        block = OtherBlock(31, line)
+        assert heard(line) == []
+        assert heard(line, after=GAP_S) == [block]
+        assert heard(line, line, after=GAP_S) == [block, block]
+        assert heard(line + b"5901234123457\r") == [block, OtherBlock(14, b"5901234123457\r")]
+        assert heard(line + "\r".join(TD3).encode() + b"\r")[0] == block
+        assert heard(line + TD3[0].encode(), after=GAP_S)[0] == block
+
+
+def test_a_code_identifier_that_nobody_told_of():
+    for row in (*TD3, *TD1[:2]):
+        assert rows_of("O" + row) == [(row,)]
+    assert rows_of("O" + UPPER, LOWER) == rows_of("O" + UPPER, "O" + LOWER) == [TD3]
+    line = opened(before="O")
+    for rows in (TD3, TD1):
+        line.settle(line.device.present(rows))
+        line.later(3.0)
+    assert line.rows() == [TD3, TD1]
 
 
 def test_short_lines_and_lines_that_are_no_text_are_noise():
@@ -316,6 +530,7 @@ def test_an_answer_between_reads():
 
 PIECES = [b"\r", b"\n", b"\r\n", b"OCRENA1\x06!", b"OCRATS2\x15", b"5901234123457\r", b"\xff", b"\x00", b"A", b"]o1"]
 PIECES += [row.encode() for row in (*TD3, *TD1)] + [row.encode() + b"\r" for row in (*TD3, *TD1)]
+PIECES += [b"IDUTOD231458908ABCDEFGHIJKLMNO\r", b"A" * 30 + b"\r"]
 
 
 @given(
@@ -351,7 +566,8 @@ def test_signs():
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("menu", ["ocrena1"]), ("menu", ["\x16M\r!"]), ("menu", "ocrena1!"), ("mode", "always"), ("line_end", "tab"),
+    ("menu", ["ocrena1"]), ("menu", ["ocrena1!\n"]), ("code_id", "O\n"),
+    ("menu", ["\x16M\r!"]), ("menu", "ocrena1!"), ("mode", "always"), ("line_end", "tab"),
     ("reply_s", 0), ("rearm_s", -1), ("signal_good", "1"), ("menu", ["ocrena1!"] * 17), ("init", []),
 ])
 def test_a_wrong_setting_is_named(key, value):
