@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -42,6 +43,7 @@ class PassThrough:
         self.faults = 0  # bugs caught in emit
         self._said_faults = 0
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._ringing = threading.Lock()
         left = dict(inherited or {})
         self._routes = [(config, self._output(config, left)) for config in configs]
         for name, fd in left.items():  # of outputs that are configured no more, or of nobody that we know
@@ -62,7 +64,7 @@ class PassThrough:
                 continue
             try:
                 if output.offer(in_form(read, config.form)):
-                    os.eventfd_write(self._bell, 1)
+                    self._ring()
             except Exception:
                 self.faults += 1
 
@@ -87,8 +89,15 @@ class PassThrough:
         """Let everything go, after the thread has ended; what systemd keeps lives on there."""
         for output in self._outputs:
             output.close()
-        bell, self._bell = self._bell, -1
-        shut(bell)
+        with self._ringing:
+            bell, self._bell = self._bell, -1
+            shut(bell)
+
+    def _ring(self) -> None:
+        """Not while it is closed: its number may be another file's a moment later."""
+        with self._ringing:
+            if self._bell >= 0:
+                os.eventfd_write(self._bell, 1)
 
     def _output(self, config: PassThroughConfig, left: dict[str, int]) -> Output:
         kind, name = config.to.partition(":")[0], kept_name(config.to)

@@ -33,12 +33,19 @@ class SerialOutput(Output):
 
     def _start(self) -> None:
         try:
-            self._line = self._open_line(self.to, self._baud, self._parity)
+            line = self._open_line(self.to, self._baud, self._parity)
         except DriverError as problem:
             raise Unusable(problem.message, advice=problem.advice) from None
-        fd = self._line.fileno()
-        os.set_blocking(fd, False)
-        self._lane = Lane(fd, self.tally)
+        try:
+            fd = line.fileno()
+            os.set_blocking(fd, False)
+        except OSError as problem:  # unplugged at this moment
+            line.close()
+            raise Unusable(
+                f"{self.to}: the port cannot be set up: {problem.strerror or problem}",
+                advice="check the cable to the PC; the box opens the port again by itself",
+            ) from None
+        self._line, self._lane = line, Lane(fd, self.tally)
 
     def _send(self, frame: bytes, now: float) -> None:
         lane = self._lane

@@ -155,6 +155,58 @@ def test_a_port_that_is_slow_to_close_holds_no_read_up(tmp_path: Path, start: Ca
         line.may_close.set()
 
 
+class LeavingLine:
+    """A port that is pulled between its opening and its setting up."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def fileno(self) -> int:
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1  # open nowhere
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_port_that_cannot_be_set_up_is_closed_and_tried_again(tmp_path: Path) -> None:
+    lines: list[LeavingLine] = []
+
+    def open_line(*_: object) -> LeavingLine:
+        lines.append(LeavingLine())
+        return lines[-1]
+
+    now = [0.0]
+    relay = PassThrough([config(str(tmp_path / "tty"))], open_line=open_line, mono=lambda: now[0])
+    for _ in range(3):
+        relay._outputs[0].turn()
+        now[0] += 60
+    relay.close()
+    assert [line.closed for line in lines] == [True] * 3
+
+
+def test_a_ring_while_it_is_closed_reaches_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = PassThrough([config(str(tmp_path / "tty"))], open_line=SerialOut, mono=time.monotonic)
+    monkeypatch.setattr(relay._outputs[0], "offer", lambda _: True)
+    begun, go_on, write = threading.Event(), threading.Event(), os.eventfd_write
+
+    def slowly(number: int, value: int) -> None:
+        begun.set()
+        go_on.wait(0.3)
+        write(number, value)
+
+    monkeypatch.setattr("os.eventfd_write", slowly)
+    reader = threading.Thread(target=relay.emit, args=(document(1),))
+    reader.start()
+    assert begun.wait(LIMIT_S)
+    relay.close()
+    files = [os.open(tmp_path / str(at), os.O_WRONLY | os.O_CREAT) for at in range(8)]  # one takes the bell's number
+    go_on.set()
+    reader.join()
+    for at, file in enumerate(files):
+        os.close(file)
+        assert (tmp_path / str(at)).read_bytes() == b""
+
+
 # -- the own thread costs nothing while nothing is to be done -----------------------------------------------------
 
 
