@@ -1,8 +1,9 @@
 """Serial ports of terminal servers: raw TCP (``socket://``) and RFC 2217 (``rfc2217://``), by pyserial.
 
 Laws:
-1. Connecting takes at most 5 s (pyserial's limit; a name server that is silent adds the resolver's own limit),
-   negotiating RFC 2217 3 s a step, a write 1 s.
+1. Looking a name up takes at most 3 s (drivers.transport.resolve; an address is not looked up), connecting 5 s
+   (pyserial's limit), negotiating RFC 2217 3 s for the one step that is not answered, a write 1 s. Another address of
+   the same name is tried only if ``NEXT_S`` are not over: so 13 s in all, and the watchdog's 15 are not reached.
 2. A server that closes ends the read at once with DeviceGone. One that vanishes without a word (power, cable) is
    found by TCP: keep-alive after 11 s, bytes of ours that nobody acknowledges after 10 s. Until then the port
    looks like a quiet reader; nothing better exists for a protocol without life signs.
@@ -32,11 +33,13 @@ import serial.urlhandler.protocol_socket
 from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone, DeviceStuck
 from drivers.transport.base import LineSettings
 from drivers.transport.bell import Bell
-from drivers.transport.names import network_name
+from drivers.transport.names import NetworkName, network_name
+from drivers.transport.resolve import NameUnknown, addresses
 
 FAULTS = (serial.SerialException, OSError, ValueError, NotImplementedError)
 WRITE_LIMIT_S = 1.0
 STEP_S = 3
+NEXT_S = 2.0
 OFF_S = 0.2
 MAX_WAITING = 64 * 1024  # bytes
 UNACKNOWLEDGED_MS = 10_000
@@ -49,7 +52,8 @@ class NetworkTransport:
     def __init__(self, port: str, line: LineSettings | None = None) -> None:
         """Connect to ``socket://HOST:PORT`` or ``rfc2217://HOST:PORT``. Raises DeviceError, BadSetting."""
         self._port = port
-        self._raw = network_name(port).scheme == "socket"
+        name = network_name(port)
+        self._raw = name.scheme == "socket"
         self._ended = False
         line = line or LineSettings()
         words: dict[str, Any] = {
@@ -58,13 +62,12 @@ class NetworkTransport:
             "timeout": 0, "write_timeout": WRITE_LIMIT_S if self._raw else None,
         }
         self._serial: Any = (serial.urlhandler.protocol_socket.Serial if self._raw else Rfc2217)(**words)
-        self._serial.port = port if self._raw else f"{port}?timeout={STEP_S}"
         try:
             self._bell = Bell()
         except OSError as problem:
             raise on_connect(port, problem) from None
         try:
-            self._serial.open()
+            self._connect(name)
             self._set_up()
         except (*FAULTS, RuntimeError) as problem:  # RuntimeError: no thread is to be had for its reader
             hung_up = not self._raw and self._serial.hung_up
@@ -75,6 +78,21 @@ class NetworkTransport:
                     advice="check that no other program uses this port of it, and that it speaks RFC 2217 there",
                 ) from None
             raise on_connect(port, problem) from None
+
+    def _connect(self, name: NetworkName) -> None:
+        found = addresses(name.host)
+        began = time.monotonic()
+        for address in found:
+            self._serial.port = url(name, address)
+            try:
+                self._serial.open()
+            except FAULTS:
+                if address == found[-1] or time.monotonic() - began > NEXT_S:
+                    raise
+                if not self._raw:
+                    self._serial.hung_up = False
+            else:
+                return
 
     def _set_up(self) -> None:
         # pyserial 3.5 keeps the connection in _socket; nothing public reaches its options.
@@ -226,8 +244,16 @@ class Rfc2217(serial.rfc2217.Serial):  # type: ignore[misc] # pyserial carries n
         super()._internal_raw_write(data)
 
 
+def url(name: NetworkName, address: str) -> str:
+    """What pyserial is to open: a literal address, so that it looks nothing up."""
+    host = f"[{address}]" if ":" in address else address
+    return f"{name.scheme}://{host}:{name.port}" + ("" if name.scheme == "socket" else f"?timeout={STEP_S}")
+
+
 def on_connect(port: str, problem: BaseException) -> DeviceError:
     """The DeviceError for what kept a connection from being made; pyserial tells the reason as text and context."""
+    if isinstance(problem, NameUnknown):
+        return DeviceGone(f"{port}: {problem.strerror}", advice=problem.advice)
     inner: BaseException | None = problem
     code: int | None = None
     while inner is not None and code is None:

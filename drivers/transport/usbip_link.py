@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from usb.core import USBError, USBTimeoutError
 
 from drivers.transport.names import UsbIpName
+from drivers.transport.resolve import addresses
 
 VERSION, IMPORT_REQUEST, IMPORT_REPLY = 0x0111, 0x8003, 0x0003
 SUBMIT, UNLINK, SUBMIT_ANSWER, UNLINK_ANSWER = 1, 2, 3, 4
@@ -71,7 +72,8 @@ class UsbIpLink:
 
     def __init__(self, name: UsbIpName) -> None:
         """Connect and import. Raises USBError (ENODEV, EBUSY, EIO) or OSError."""
-        self._socket = socket.create_connection((name.host, name.port), timeout=CONNECT_LIMIT_S)
+        address = addresses(name.host)[0]  # within 3 s; where there are several, the next opening takes the next
+        self._socket = socket.create_connection((address, name.port), timeout=CONNECT_LIMIT_S)
         try:
             self._set_up()
             self.bus, self.address, self.speed = self._import(name.busid)
