@@ -50,7 +50,7 @@ class ReaderConfig(Section, frozen=True):
     """One passport reader: a ``profile`` or a ``driver``. ``settings`` belong to the driver and are checked by it."""
 
     name: Name                                        # as technicians call it
-    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-path/…, socket://…, usb:…
+    port: Annotated[str, msgspec.Meta(min_length=1)]  # /dev/serial/by-path/…, socket://ADDRESS:PORT, usb:…
     driver: str = ""                                  # one of docs/drivers.md; leave out with a profile
     profile: str = ""                                 # one of docs/readers.md, or of profiles_dir
     serial: str = ""                                  # its serial number when it was set up; another one is an alarm
