@@ -2,7 +2,8 @@
 
 Laws:
 1. A row keeps its length, its fillers and the class of every character; document code, States, sex stay: they name
-   nobody, and readers and parsers decide by them (formats of single States, codes that only one State uses).
+   nobody, and readers and parsers decide by them (formats of single States, codes that only one State uses). They stay
+   only where they can be what their places say: in a row that slipped, or came in another's place, nothing stays.
 2. The same name, number or date always becomes the same other one, so that a document that was read twice still is
    one, and rows that came singly still belong together. Which one is decided by ``seed`` alone; who has the seed can
    try originals, so it is thrown away.
@@ -15,20 +16,13 @@ French card of 1988-2021 as its issuer describes it.
 
 from __future__ import annotations
 
-import datetime
-import hashlib
-import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from drivers.masked_words import DIGITS, Invention
 from drivers.rows import FULL_ROWS, check_digit
 
-# Letters that no family uses as a command byte: an invented name must not begin a frame.
-LETTERS = "ABDEFGHJKLMNOPQSUXYZ"
-DIGITS = "0123456789"
-TRIES = 64
-CENTURY = 36_525  # days: dates have two digits for the year
 ZONE = re.compile("[^A-Z0-9<]")
 
 Span = tuple[int, int, int]  # row, first character, one behind the last
@@ -67,67 +61,13 @@ TD1 = Form(
     (((0, 14), ((0, 5, 14),)), ((1, 6), ((1, 0, 6),)), ((1, 14), ((1, 8, 14),)),
      ((1, 29), ((0, 5, 30), (1, 0, 7), (1, 8, 15), (1, 18, 29)))),
 )
+# The places of what stays, by format and row.
+CODE_ENDS = 5  # document code and State begin the first row of every format
+OF_TWO, OF_TD1, OF_FRA = ((10, 13), (20, 21)), ((15, 18), (7, 8)), ((0, 0), (34, 35))  # nationality, sex
+CODE = re.compile("[ACIPV?<][A-Z<?]{4}")
+STATE = re.compile("[A-Z<?]{0,3}")
+SEXES = "MFX<?"
 LONG_NUMBERS = {TD1: (0, 5, 14, 15, 30), TD2: (1, 0, 9, 28, 35)}  # row, number, the digit's place, optional data
-
-
-class Invention:
-    """Other names, numbers and dates in place of these; ``taken`` are texts that must not come out."""
-
-    def __init__(self, seed: str, taken: frozenset[str] = frozenset()) -> None:
-        self._seed, self._taken = seed, taken
-        source = self._source("shift", "")
-        self._shifts = {kind: source.choice((-1, 1)) * source.randint(90, 1400) for kind in ("birth", "expiry")}
-
-    def text(self, kind: str, text: str) -> str:
-        """Letters for letters, digits for digits, each another one; equal neighbours stay equal, others differ."""
-        source = self._source(kind, text)
-        out = text
-        for _ in range(TRIES):
-            out = self._draw(source, text)
-            if len(text) < 3 or out not in self._taken:
-                break
-        return out
-
-    def names(self, field: str) -> str:
-        """Component by component; fillers stay."""
-        return "<".join(self.text("name", part) for part in field.split("<"))
-
-    def date(self, kind: str, field: str) -> str:
-        """Days away where it is a date; else its year is another, and what is wrong with it stays wrong."""
-        try:
-            day = datetime.date(2000 + int(field[:2]), int(field[2:4]), int(field[4:]))
-        except ValueError:
-            return self._no_date(kind, field)
-        start = datetime.date(2000, 1, 1)
-        moved = start + datetime.timedelta(days=((day - start).days + self._shifts[kind]) % CENTURY)
-        return f"{moved:%y%m%d}"
-
-    def _no_date(self, kind: str, field: str) -> str:
-        """Months 13 and up and days 32 and up are no date whatever the rest is."""
-        out = list(self.text(kind, field))
-        if field.isdecimal():
-            month = int(field[2:4])
-            out[4 if 1 <= month <= 12 else 2] = "9"
-            if 1 <= month <= 12:
-                out[2:4] = f"{self._source(kind, field).randint(1, 12):02}"
-        return "".join(out)
-
-    def _draw(self, source: random.Random, text: str) -> str:
-        out: list[str] = []
-        for at, character in enumerate(text):
-            kind = LETTERS if character.isalpha() else DIGITS if character.isdigit() else ""
-            if not character.isascii() or not kind:
-                out.append(character)
-            elif at and character == text[at - 1]:
-                out.append(out[-1])
-            else:
-                never = {character.upper(), out[-1].upper() if out else ""}
-                drawn = source.choice([one for one in kind if one not in never])
-                out.append(drawn.lower() if character.islower() else drawn)
-        return "".join(out)
-
-    def _source(self, kind: str, text: str) -> random.Random:
-        return random.Random(hashlib.sha256(f"{self._seed}\0{kind}\0{text}".encode()).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +105,56 @@ def secrets_of(reads: Sequence[tuple[str, ...]]) -> frozenset[str]:
     return frozenset(text for text in found if len(text) >= 3)
 
 
+def dates_of(reads: Sequence[tuple[str, ...]]) -> frozenset[str]:
+    """The dates that stand in these rows."""
+    rows = [row for read in reads for row in read]
+    spans = [(row, where.row, span) for row, where in zip(rows, place(reads), strict=True) if where.form is not None
+             for span in (where.form.birth, where.form.expiry) if span]
+    return frozenset(row[start:end] for row, number, (at, start, end) in spans if at == number)
+
+
+def kept_in(reads: Sequence[tuple[str, ...]]) -> list[frozenset[int]]:
+    """For each row of all reads the places whose characters stay (law 1), fillers left aside."""
+    rows = [row for read in reads for row in read]
+    return [frozenset(_kept(row, where)) for row, where in zip(rows, place(reads), strict=True)]
+
+
+def _kept(row: str, where: Placed) -> Iterator[int]:
+    form = where.form
+    if form is None:
+        yield from (0,) if re.match("[ACIPV]<", row) else ()
+        return
+    if where.row == 0:
+        yield from range(CODE_ENDS) if CODE.fullmatch(row[:CODE_ENDS]) else ()
+    if where.row != 1:
+        return
+    dates = "".join(row[start:end] for _, start, end in filter(None, (form.birth, form.expiry)))
+    if sum(map(str.isdigit, dates)) < len(dates) * 3 // 4:
+        return
+    state, sex = OF_TD1 if form is TD1 else OF_FRA if form is FRA else OF_TWO
+    yield from range(*state) if STATE.fullmatch(row[slice(*state)]) else ()
+    yield from range(*sex) if row[sex[0]] in SEXES else ()
+
+
 def _fields(row: str, where: Placed, invent: Invention) -> str:
+    kept = frozenset(_kept(row, where))
     if where.form is None:
-        return row[:2] + invent.names(row[2:])
-    out = row
+        return "".join(row[at] if at in kept else new for at, new in enumerate(invent.names(row)))
+    out = list(row)
     kinds: list[tuple[Span, Callable[[str], str]]] = [(span, invent.names) for span in where.form.names]
     kinds += [(span, lambda field: invent.text("number", field)) for span in where.form.numbers]
     kinds.append((where.form.birth, lambda field: invent.date("birth", field)))
     if where.form.expiry:
         kinds.append((where.form.expiry, lambda field: invent.date("expiry", field)))
+    digits = {at for (number, at), _ in where.form.checks if number == where.row and row[at] in DIGITS}
+    others = set(range(len(row))) - kept - digits
     for (at, start, end), change in kinds:
         if at == where.row:
-            out = out[:start] + change(row[start:end]) + out[end:]
-    return out
+            out[start:end] = change(row[start:end])
+            others.difference_update(range(start, end))
+    for at in others:  # nothing that belongs there: the row has slipped
+        out[at] = invent.text("number", row[at])
+    return "".join(out)
 
 
 def _digits(at: int, rows: Sequence[str], bare: list[str], where: Placed) -> None:
@@ -198,7 +175,7 @@ def _long_number(at: int, rows: Sequence[str], bare: list[str], where: Placed) -
     if row != where.row or rows[at][digit] != "<":
         return
     last = rows[at].find("<", optional, end) - 1
-    if last <= optional or not rows[at][last].isdigit():
+    if last <= optional or rows[at][last] not in DIGITS:
         return
     ways = [
         (text[start:digit] + text[optional:last], text[start:digit] + "<" + text[optional:last])
@@ -223,7 +200,7 @@ def _covered(spans: Sequence[Span], at: int, rows: Sequence[str], where: Placed)
 
 def _moved(before: str, after: str, place_: int, old: str, new: str) -> str:
     given = before[place_]
-    if not given.isdigit():
+    if given not in DIGITS:
         return after
     digit = (int(given) + _digit_of(new) - _digit_of(old)) % 10
     return after[:place_] + str(digit) + after[place_ + 1 :]

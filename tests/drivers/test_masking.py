@@ -11,7 +11,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from drivers.catalog import DRIVERS
-from drivers.masked_rows import TD3, Invention, mask_rows, role, secrets_of
+from drivers.masked_rows import TD3, mask_rows, role, secrets_of
+from drivers.masked_words import Invention
 from drivers.masking import CannotMask, mask, see
 from drivers.named import NamedDevice
 from drivers.replays import device_of, play
@@ -223,7 +224,7 @@ def test_what_a_page_says_beside_its_rows_is_masked_too(td3):
 
 
 def test_a_recording_without_documents_stays_as_it_is():
-    trace = trace_of(b"\x00\xff\x10")
+    trace = trace_of(b"\x00\x1b \x10")
     assert mask(trace, device("text"), "seed").entries == trace.entries
 
 
