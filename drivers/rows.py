@@ -193,14 +193,14 @@ def is_text(data: bytes) -> bool:
 
 def without_id(text: str, code_id: str = "") -> str:
     """The line without the AIM identifier before it (``]`` is no zone character), and without the vendor's
-    ``code_id``, which is cut off only where a full row remains: a name may begin like it. A letter that nobody has
-    told of is cut off only where it cannot be part of the row: what is behind it proves to be one, to the last
-    character and check digit, and what begins with it does not."""
+    ``code_id``, which is cut off only where a full row remains: a name may begin like it. A character that nobody
+    has told of (an identifier, noise) is cut off only where it cannot be part of the row: what is behind it proves to
+    be one, to the last character and check digit, and what begins with it does not."""
     text = AIM_ID.sub("", text, count=1) if AIM_ID.match(text) else text
     rest = text[len(code_id) :]
     if code_id and text.startswith(code_id) and len(rest) in FULL_ROWS and is_row(rest):
         return rest
-    if text[:1].isalpha() and _is_faultless(text[1:]) and not _is_faultless(text[:-1]):
+    if _is_faultless(text[1:]) and not _is_faultless(text[:-1]):
         return text[1:]
     return text
 

@@ -66,6 +66,7 @@ class HoneywellDevice:
         self._half = b""
         self._looking, self._since = self._options.presentation, 0.0
         self._lines: tuple[str, ...] = ()
+        self._again = False  # what lies there has been sent before
         self._reads: deque[bytes] = deque(maxlen=16)  # what lies before the imager and is not sent yet
         self._blocks: deque[bytes] = deque(maxlen=16)
         self.orders: deque[bytes] = deque(maxlen=MAX_ORDERS)  # every whole order, as it came
@@ -115,10 +116,10 @@ class HoneywellDevice:
     @property
     def unsent(self) -> bool:
         """See VirtualDevice."""
-        return bool(self._reads or self._blocks)
+        return bool((self._reads and not self._again) or self._blocks)
 
     def _lay(self, lines: Sequence[str]) -> None:
-        self._lines = tuple(lines)
+        self._lines, self._again = tuple(lines), False
         options, before = self._options, self._options.before.encode("ascii")
         rows = [row.encode("ascii", "replace") for at, row in enumerate(self._lines) if str(at) not in options.missing]
         if options.separate:
@@ -141,6 +142,7 @@ class HoneywellDevice:
             self._looking = options.presentation
             if queue is self._reads and not queue and options.rereads and not options.presentation:
                 self._lay(self._lines)
+                self._again = True
         return out
 
     def _obey(self, order: bytes | None, menu: bytes | None) -> bytes:

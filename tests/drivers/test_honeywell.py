@@ -162,6 +162,7 @@ def test_after_a_zone_it_rests_then_is_started_again():
     line.orders.clear()
     line.settle(line.device.present(TD3))
     assert (line.rows(), line.orders, line.codec.state) == ([TD3], [], State.PAUSE)
+    assert not line.device.unsent
     line.later(1.9)
     assert line.rows() == [TD3]
     line.later(0.1)

@@ -193,7 +193,8 @@ def test_check_digits_are_those_of_the_parser(text):
 @pytest.mark.parametrize(("line", "code_id", "rest"), [
     ("]o1" + UPPER, "", UPPER), ("O" + UPPER, "O", UPPER), ("]o1O" + UPPER, "O", UPPER), (UPPER, "", UPPER),
     ("OLSEN<<ANNA<<<<<<<<<<<<<<<<<<<", "O", "OLSEN<<ANNA<<<<<<<<<<<<<<<<<<<"), ("O" + UPPER, "", UPPER),
-    ("O" + LOWER, "", LOWER), ("OI<UTOD231458907<<<<<<<<<<<<<<<", "", "I<UTOD231458907<<<<<<<<<<<<<<<"),
+    ("O" + LOWER, "", LOWER), ("?" + UPPER, "", UPPER), ("7" + LOWER, "", LOWER),
+    ("OI<UTOD231458907<<<<<<<<<<<<<<<", "", "I<UTOD231458907<<<<<<<<<<<<<<<"),
     ("]o1O" + UPPER, "", UPPER), ("L" + LOWER[:9] + "7" + LOWER[10:], "", "L" + LOWER[:9] + "7" + LOWER[10:]),
     ("P" + UPPER, "", "P" + UPPER), ("OERIKSSON<<ANNA<MARIA<<<<<<<<<<", "", "OERIKSSON<<ANNA<MARIA<<<<<<<<<<"),
     ("]C1ABC123", "O", "ABC123"), ("]", "", "]"),
