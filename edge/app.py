@@ -1,6 +1,8 @@
-"""COMPOSITION ROOT: configuration -> objects -> crew -> stop. The only file that names concrete classes.
+"""COMPOSITION ROOT: configuration -> objects -> crew -> stop.
 
-Clock, randomness and the environment enter the house here and nowhere else.
+Its parts: this file (the box), ``edge.front`` (what runs first) and ``edge.devices`` (concrete readers); the others
+are given what they need. Clock, randomness and the environment enter the daemon here and nowhere else.
+See docs/adr/0002-rooms.md.
 """
 
 from __future__ import annotations
@@ -19,12 +21,10 @@ from typing import Any
 
 import structlog
 
-from edge import systemd
 from edge.answers import Answers
 from edge.clock import ClockPolicy, TrustedClock, Word
 from edge.config import Config
 from edge.core import sealing
-from edge.core.screening import Query, prepare
 from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
 from edge.crew import OnDeath, Pulse
@@ -34,16 +34,16 @@ from edge.front import Front
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
+from edge.lists_in_use import ListsInUse
 from edge.readers import ReaderState
 from edge.rules import screener
-from edge.state import State, StateError
+from edge.state import State
 from edge.uplink import Box as Speaker
 from edge.uplink import Uplink
 from edge.watchlists import Watchlists
 
 SWITCH_S = 0.0005      # a verdict must not wait 5 ms for a thread that is busy
 JOURNAL_HUNG_S = 60.0  # one write that takes longer will not come: start afresh
-HUNG_S = 15.0          # without a pulse a thread hangs; the unit's watchdog bites after 30 s
 ALIVE_S = 5.0          # between two looks at the crew
 EXPIRE_S = 600.0       # between two runs of retention
 PASSAGE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
@@ -58,6 +58,7 @@ def run(config: Config) -> int:
     front = Front(config, mono=mono, jitter=random.random, environ=os.environ)
     try:
         box = Box(config, front)
+        box.start()
     except Exception as error:
         front.hold_on(error)
         raise
@@ -87,9 +88,9 @@ class Box:
         self.config = config
         # A wrong configuration ends here, before anything is opened.
         recipients, ack_keys = headquarters(config)
-        self.crew, self.notifier, self.devices = front.crew, front.notifier, front.devices
+        self.front, self.crew, self.notifier, self.devices = front, front.crew, front.notifier, front.devices
         self.state_dir = own_folder(Path(config.box.state_dir))
-        front.start(self.state_dir / "journal.sqlite")  # the PC is served from here on
+        front.start()  # the PC is served from here on
         self.state = State(self.state_dir / "state.sqlite")
         self.clock = TrustedClock(
             wall=wall, mono=mono, state=self.state,
@@ -99,7 +100,7 @@ class Box:
         )
         self.box_key = box_key(self.state_dir / "box.key")
         self.journal = Journal(
-            self.state_dir / "journal.sqlite",
+            front.journal,
             device=config.box.device,
             sealer=sealing.make_sealer(recipients, type=BODY_TYPE),
             box_key=self.box_key,
@@ -112,7 +113,10 @@ class Box:
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
         self.journal.start()
         self.screener = screener(config.screening)
-        self.lists = Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water())
+        self.lists = ListsInUse(
+            Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water()),
+            state=self.state, screener=self.screener, now=self.clock.now, refresh_s=config.screening.refresh_seconds,
+        )
         self.counters: dict[str, Counter] = {}
         self.answers = Answers(config.box.device, self.journal, self.counters, self._status)
         self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
@@ -121,29 +125,31 @@ class Box:
             counter.inbox = front.inboxes[name]
         self.health = Health(self._parts())
         self.uplink = self._make_uplink(ack_keys)
-        front.announce, front.alarm = self._announce, self._reader_alarm
+        front.listen(self._announce, self._reader_alarm)
         self._forgotten = 0  # entries that the journal gave up, as told last
-        self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
-    def run(self) -> int:
-        """Start the crew, feed the watchdog, stop in order; the exit code."""
-        notifier = self.notifier
+    def start(self) -> None:
+        """Warm up, start the crew and say so. What fails here fails before anything was promised (front, law 2)."""
         self._on_signals()
         for notice in self.journal.notices:
             log.error("journal_notice", code=notice.code, advice="read docs/technician.md under that code")
         if self.state.set_aside:
             log.error("state_damaged", path=self.state.set_aside,
                       advice="bring the link up once: headquarters' signed word sets the clock's floor again")
-        self._note_generations()
-        self._warm()
+        self.lists.begin()
         self._hire()
-        notifier.ready(self.health.line())
+        self.notifier.ready(self.health.line())
         log.info("running", device=self.config.box.device, version=version("borderpost"))
+
+    def run(self) -> int:
+        """Look after the crew, feed the watchdog, stop in order; the exit code."""
         try:
             while not self.crew.dead and not self.crew.stopping.is_set():
-                self._look_after(notifier)
+                self.crew.wait(ALIVE_S)
+                self.front.look_after(self.health.line)
+                self._look_for_loss()
         finally:
-            notifier.stopping()
+            self.notifier.stopping()
             dead, stuck = self._end()
         if dead:
             log.error("stopped", reason="a thread died", names=",".join(dead))
@@ -152,14 +158,6 @@ class Box:
         else:
             log.info("stopped", reason="asked to")
         return EXIT_CREW if dead else 0
-
-    def _look_after(self, notifier: systemd.Notifier) -> None:
-        self.crew.wait(ALIVE_S)
-        if hung := self.crew.silent(HUNG_S):
-            log.error("thread_hung", names=",".join(hung), advice="the unit's watchdog restarts the box")
-        else:
-            notifier.alive(self.health.line())
-        self._look_for_loss()
 
     def _end(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Stop everything in order; names of threads that had died, and of those that did not end in time."""
@@ -179,7 +177,7 @@ class Box:
         hire("journal-watch", self._watch_journal)
         for counter in self.counters.values():
             hire(f"counter-{counter.name}", counter.run)
-        hire("lists", self._watch_lists, OnDeath.RESTART)
+        hire("lists", self.lists.run, OnDeath.RESTART)
         hire("retention", self._expire, OnDeath.RESTART)
         if self.uplink:
             uplink = self.uplink
@@ -190,7 +188,7 @@ class Box:
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
-            lists=lambda: self.lists.lists,
+            lists=lambda: self.lists.current.lists,
             screener=self.screener,
             journal=self.journal,
             now=self.clock.now,
@@ -214,7 +212,7 @@ class Box:
             self.config.uplink,
             Speaker(
                 device=self.config.box.device, boot=_boot_id(), software=version("borderpost"),
-                lists=self._generations, health=self.health.report,
+                lists=self.lists.generations, health=self.health.report,
                 stamp=lambda: (wall(), self.clock.now().state),
             ),
             self.journal,
@@ -260,39 +258,6 @@ class Box:
             if self.journal.busy_s > JOURNAL_HUNG_S:
                 raise RuntimeError("the journal's thread hangs in one request")
 
-    def _warm(self) -> None:
-        """Make the name indexes and ask once for nobody, so that no traveller pays for first use."""
-        prepare(self.lists.lists)
-        nobody = Query.of_fields({"surname": "A", "given_names": "B", "document_number": "0", "issuing_state": "UTO"})
-        self.screener.screen(nobody, self.lists.lists, self.clock.now())
-
-    def _watch_lists(self, pulse: Pulse) -> None:
-        while not pulse.wait(self.config.screening.refresh_seconds):
-            fresh = self.lists.refresh(high_water=self.state.high_water())
-            if fresh is not self.lists:
-                self.lists = fresh
-                if self._note_generations():
-                    self._warm()
-
-    def _note_generations(self) -> bool:
-        """Log what changed since the last time, and remember how new each list was; True if something did."""
-        changed = False
-        for opened in self.lists.lists:
-            generation = opened.manifest.generation if opened.manifest else None
-            before, self._told[opened.list_id] = self._told.get(opened.list_id), (generation, opened.problem)
-            if before == (generation, opened.problem):
-                continue
-            changed = True
-            if opened.problem:
-                log.warning("list_problem", list=opened.list_id, problem=opened.problem)
-            if generation is not None and (before is None or before[0] != generation):
-                log.info("list_in_use", list=opened.list_id, generation=generation)
-                try:
-                    self.state.raise_high_water(opened.list_id, generation)
-                except StateError as error:  # a full disk keeps no mark, but nobody from screening
-                    log.error("mark_not_kept", list=opened.list_id, generation=generation, advice=error.advice)
-        return changed
-
     def _expire(self, pulse: Pulse) -> None:
         while not pulse.is_set():
             while self.journal.expire(self.clock.now()).more and not pulse.is_set():
@@ -303,9 +268,6 @@ class Box:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.crew.ask_to_stop())
 
-    def _generations(self) -> dict[str, int]:
-        return {o.list_id: o.manifest.generation for o in self.lists.lists if o.manifest}
-
     def _status(self) -> Mapping[str, Any]:
         return self.health.snapshot()
 
@@ -314,7 +276,7 @@ class Box:
         return Parts(
             device=box.device, site=box.site, state_dir=self.state_dir, now=self.clock.now, wall=wall, mono=mono,
             readers=self.devices.keepers, passing=self.devices.relay.health,
-            counters=list(self.counters.values()), lists=lambda: self.lists.lists,
+            counters=list(self.counters.values()), lists=lambda: self.lists.current.lists,
             screener=self.screener, journal=self.journal, uplink=lambda: self.uplink,
             restarts=lambda: self.crew.restarts,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +17,7 @@ from box_world import CONFIG
 from edge import config
 from edge.config import Config, ConfigError
 from edge.core import sealing
-from edge.keys import box_key, headquarters, own_folder
+from edge.keys import StorageError, box_key, headquarters, own_folder
 from hq import keys as hq_keys
 
 
@@ -83,6 +86,58 @@ def test_the_folder_is_made_closed_to_others(tmp_path: Path) -> None:
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
     assert list(made.iterdir()) == []
     assert own_folder(made) == made
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for 20 files."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small tmpfs")
+    place = tmp_path / "small"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=20,mode=0700", "tmpfs", str(place)]
+    mounted = subprocess.run(words, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_read_only_disk_is_no_wrong_configuration(small: Path) -> None:
+    state = own_folder(small / "state")
+    key = box_key(state / "box.key")
+    subprocess.run(["mount", "-o", "remount,ro", small], check=True)
+    assert box_key(state / "box.key") == key
+    for refused in (lambda: own_folder(state), lambda: own_folder(small / "new"), lambda: box_key(state / "new.key")):
+        with pytest.raises(StorageError, match="Read-only") as caught:
+            refused()
+        assert not isinstance(caught.value, ConfigError)
+
+
+def test_a_full_disk_is_none_either_and_leaves_no_half_key(small: Path) -> None:
+    state = own_folder(small / "state")
+    with contextlib.suppress(OSError):
+        for number in range(100):
+            (small / str(number)).touch()
+    for refused in (lambda: own_folder(state), lambda: own_folder(small / "new"), lambda: box_key(state / "box.key")):
+        with pytest.raises(StorageError, match="No space") as caught:
+            refused()
+        assert not isinstance(caught.value, ConfigError)
+    assert list(state.iterdir()) == []
+    (small / "0").unlink()
+    with contextlib.suppress(OSError), (small / "1").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(StorageError):  # an inode, and no room for what is in it
+        box_key(state / "box.key")
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "loop/state"])
+def test_a_name_that_no_disk_would_take_is_a_wrong_configuration(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError, match="state_dir"):
+        own_folder(tmp_path / name)
 
 
 def test_headquarters_keys_and_further_recipients(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""The lists that the box asks at this moment, and the watch over newer ones.
+
+Laws:
+1. Travellers are screened by what is in use; a newer generation takes its place in one assignment.
+2. No traveller pays for first use: indexes are made, and nobody is asked for, before a list is called in use.
+3. What changed is logged once; a disk that keeps no mark keeps nobody from screening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from edge.core.screening import Query, Screener, prepare
+from edge.core.trusted import Trusted
+from edge.crew import Pulse
+from edge.state import State, StateError
+from edge.watchlists import Watchlists
+
+log = structlog.get_logger("lists")
+
+
+class ListsInUse:
+    """``current`` is replaced by ``run``, which is a thread's work; all else is the main thread's, before that."""
+
+    def __init__(
+        self, opened: Watchlists, *, state: State, screener: Screener, now: Callable[[], Trusted], refresh_s: float
+    ) -> None:
+        self.current = opened
+        self._state, self._screener, self._now, self._refresh_s = state, screener, now, refresh_s
+        self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
+
+    def begin(self) -> None:
+        """Log what is in use and make it warm (law 2)."""
+        self._note()
+        self._warm()
+
+    def run(self, pulse: Pulse) -> None:
+        """Take up newer generations until told to stop."""
+        while not pulse.wait(self._refresh_s):
+            fresh = self.current.refresh(high_water=self._state.high_water())
+            if fresh is not self.current:
+                self.current = fresh
+                if self._note():
+                    self._warm()
+
+    def generations(self) -> dict[str, int]:
+        """List id -> generation of every list that can be asked."""
+        return {o.list_id: o.manifest.generation for o in self.current.lists if o.manifest}
+
+    def _warm(self) -> None:
+        prepare(self.current.lists)
+        nobody = Query.of_fields({"surname": "A", "given_names": "B", "document_number": "0", "issuing_state": "UTO"})
+        self._screener.screen(nobody, self.current.lists, self._now())
+
+    def _note(self) -> bool:
+        """Log what changed since the last time, and remember how new each list was; True if something did."""
+        changed = False
+        for opened in self.current.lists:
+            generation = opened.manifest.generation if opened.manifest else None
+            before, self._told[opened.list_id] = self._told.get(opened.list_id), (generation, opened.problem)
+            if before == (generation, opened.problem):
+                continue
+            changed = True
+            if opened.problem:
+                log.warning("list_problem", list=opened.list_id, problem=opened.problem)
+            if generation is not None and (before is None or before[0] != generation):
+                log.info("list_in_use", list=opened.list_id, generation=generation)
+                try:
+                    self._state.raise_high_water(opened.list_id, generation)
+                except StateError as error:  # law 3
+                    log.error("mark_not_kept", list=opened.list_id, generation=generation, advice=error.advice)
+        return changed
