@@ -1,8 +1,9 @@
 """One recording of a device at a post, from the first byte to a whole file.
 
 Laws:
-1. A recording is written to ``FILE.part`` as the bytes come and gets its name when it is whole; who finds a
-   ``.part`` finds what came before the power went.
+1. A recording is written to ``FILE.part`` line by line as the bytes come, is synced every ``SYNC_S`` seconds, and
+   gets its name when it is whole; who finds a ``.part`` finds what came before the process was killed, and all but
+   the last seconds before the power went.
 2. With masking nothing that was read reaches the disk: the recording stays in memory until it is masked.
 3. What was read is never shown or logged; documents and bytes are counted.
 4. An existing file is not written over unless told to.
@@ -27,6 +28,7 @@ from edge.core.errors import BorderpostError
 
 SLICE_S = 0.25     # how often progress is told and the end is looked for
 ROW_WAIT_S = 1.5   # rows that come one at a time within it are one document
+SYNC_S = 2.0       # between two syncs of what came: milliseconds on most disks, and the port's buffer waits
 TAIL_S = 2.0       # after the last document that was asked for: its further rows, the device's last words
 BUSY_ADVICE = "stop the box: systemctl stop borderpost; start it again when the recording is made"
 
@@ -88,13 +90,19 @@ class Recorder:
 
         A device that disappears ends the recording as well: the file is whole then too, and the error says so.
         """
+        try:
+            return self._run(until, stopping, tell)
+        except OSError as error:  # the disk; what the port has to say comes as a DriverError
+            raise _unwritable(self._part, error) from error
+
+    def _run(self, until: Until, stopping: Callable[[], bool], tell: Callable[[Progress], None]) -> Progress:
         out = self._open()
         with out:
             writer = TraceWriter(out, self._header, self._clock)
             lost: DriverError | None = None
             reader = self._start(writer)
             try:
-                self._listen(reader, writer, until, stopping, tell)
+                self._listen(reader, writer, _Sync(out, self._clock), until, stopping, tell)
             except DriverError as error:
                 lost = error
             finally:
@@ -115,7 +123,7 @@ class Recorder:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise _unwritable(self._part, error) from error
-        return os.fdopen(descriptor, "w+", encoding="utf-8", errors="replace")
+        return os.fdopen(descriptor, "w+", buffering=1, encoding="utf-8", errors="replace")  # line by line: law 1
 
     def _start(self, writer: TraceWriter) -> PassportReader:
         try:
@@ -128,13 +136,14 @@ class Recorder:
         return reader
 
     def _listen(
-        self, reader: PassportReader, writer: TraceWriter, until: Until, stopping: Callable[[], bool],
+        self, reader: PassportReader, writer: TraceWriter, sync: _Sync, until: Until, stopping: Callable[[], bool],
         tell: Callable[[Progress], None],
     ) -> None:
         began = self._clock()
         while not stopping() and not writer.full:
             self._documents.note(reader.read(SLICE_S))
             now, status = self._clock(), reader.status()
+            sync(writer.bytes)
             tell(self._documents.progress(writer.bytes, status.others, status.garbled, now - began))
             if until.seconds and now - began >= until.seconds:
                 return
@@ -152,6 +161,21 @@ class Recorder:
             raise RecordingError(error.message, advice=error.advice) from error
         keep(trace, self._path)
         self._part.unlink(missing_ok=True)
+
+
+class _Sync:
+    """Has the disk keep what was written, every ``SYNC_S`` seconds and if there is something new (law 1)."""
+
+    def __init__(self, out: TextIO, clock: Clock) -> None:
+        self._file = None if isinstance(out, io.StringIO) else out.fileno()  # law 2: nothing on the disk
+        self._clock, self._at, self._bytes = clock, clock(), 0
+
+    def __call__(self, written: int) -> None:
+        """``written``: bytes so far."""
+        now = self._clock()
+        if self._file is not None and written != self._bytes and now - self._at >= SYNC_S:
+            os.fsync(self._file)
+            self._at, self._bytes = now, written
 
 
 def keep(trace: Trace, path: Path) -> None:
