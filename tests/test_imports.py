@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from drivers.catalog import DRIVERS
+
 ROOT = Path(__file__).resolve().parents[1]
-OUR_CODECS = ("drivers.elyctis", "drivers.text", "drivers.framing")
+FAMILIES = tuple(entry.module for entry in DRIVERS.values())
+# what turns bytes into reads: the families, their helpers, and what they share
+OUR_CODECS = (
+    *FAMILIES, "drivers.elyctis_doubt", "drivers.hid_layouts", "drivers.honeywell_lines",
+    "drivers.framing", "drivers.rows", "drivers.settings", "drivers.reader",
+)
 PACKAGES = ("common", "edge", "drivers", "provisioning", "hq", "demo")
 
 # library -> the only modules (or packages, by prefix) that may import it
@@ -102,40 +109,68 @@ def test_provisioning_imports_of_the_box_what_the_house_allows() -> None:
                     assert within(imported, allowed), f"{name} imports {imported}"
 
 
-# The composition root: what builds the box, and its part that builds the devices.
-COMPOSITION: dict[str, tuple[str, ...]] = {
-    "edge.devices": (
-        "drivers.catalog", "drivers.profiles", "drivers.discovery", "drivers.transport.serial_out",
-    ),
+# -- rule 5: who reaches concrete devices (docs/adr/0002-rooms.md says why) --------------------------------------
+
+# The parts of the daemon's composition root, and who alone may import each.
+COMPOSITION: dict[str, set[str]] = {
+    "edge.app": {"edge.verbs.run", "edge.checks"},  # doctor asks its clocks
+    "edge.front": {"edge.app"},
+    "edge.devices": {"edge.front", "edge.checks"},  # doctor has it judge the configuration of the readers
 }
-# Verbs that work on devices without the box: they look and record, and open no driver by its name.
-BESIDE_THE_BOX: dict[str, tuple[str, ...]] = {
-    "edge.verbs.devices": ("drivers.discovery", "drivers.profiles"),
-    "edge.verbs.record": ("drivers.trace", "drivers.masking", "drivers.named"),
-    "edge.verbs.replay": ("drivers.trace", "drivers.masking", "drivers.named", "drivers.replays"),
-    "edge.configured": ("drivers.named",),
-    "edge.recording": ("drivers.trace", "drivers.masking", "drivers.named"),
-    "edge.replaying": ("drivers.trace", "drivers.named", "drivers.replays"),
+# What any file of the box may know: the contract of devices, and a descriptor that threads ring.
+OPEN_TO_ALL = ("drivers.api", "drivers.transport.bell")
+# Everybody else of the box who imports from drivers, and exactly what.
+REACHES: dict[str, set[str]] = {
     # the part of the composition root that makes readers
-    "edge.devices": ("drivers.catalog", "drivers.discovery", "drivers.profiles", "drivers.transport.serial_out"),
+    "edge.devices": {"drivers.catalog", "drivers.discovery", "drivers.profiles", "drivers.transport.serial_out"},
+    # verbs that work on a device without the daemon: roots of their own, which make it by name
+    "edge.configured": {"drivers.named"},
+    "edge.recording": {"drivers.named", "drivers.trace"},
+    "edge.replaying": {"drivers.named"},
+    "edge.verbs.devices": {"drivers.discovery", "drivers.profiles"},
+    "edge.verbs.record": {"drivers.masking", "drivers.named", "drivers.trace"},
+    "edge.verbs.replay": {"drivers.named", "drivers.replays", "drivers.trace"},
 }
 
 
-def test_only_the_composition_root_reaches_concrete_drivers() -> None:
-    open_to_all = ("drivers.api",)
+def importers(module: str) -> set[str]:
+    return {name for name, path in modules() if name != module and module in imports(path)}
+
+
+@pytest.mark.parametrize("part", COMPOSITION)
+def test_the_parts_of_the_composition_root_are_imported_by_each_other_and_by_what_starts_them(part: str) -> None:
+    assert importers(part) == COMPOSITION[part]
+
+
+def test_who_reaches_concrete_devices_is_known_exactly() -> None:
+    found: dict[str, set[str]] = {}
     for name, path in modules():
         if within(name, ("edge",)):
-            for imported in imports(path):
-                if within(imported, ("drivers",)) and imported != "drivers":
-                    allowed = open_to_all + COMPOSITION.get(name, ()) + BESIDE_THE_BOX.get(name, ())
-                    assert within(imported, allowed), f"{name} imports {imported}"
+            reached = {i for i in imports(path) if within(i, ("drivers",)) and not within(i, OPEN_TO_ALL)}
+            # a whole package is named by its parts: `from drivers import discovery`
+            places = {next((p for p in REACHES.get(name, ()) if within(i, (p,))), i) for i in reached - {"drivers"}}
+            if places:
+                found[name] = places
+    assert found == REACHES
 
 
-def test_the_virtual_devices_do_not_use_our_own_codecs() -> None:
+def test_a_family_of_devices_is_reached_through_the_catalogue_alone() -> None:
+    strangers = [
+        (name, imported)
+        for name, path in modules() if not within(name, ("drivers",))
+        for imported in imports(path) if within(imported, FAMILIES)
+    ]
+    assert strangers == []
+
+
+def test_the_virtual_devices_use_nothing_of_our_drivers() -> None:
+    assert all((ROOT / f"{codec.replace('.', '/')}.py").exists() for codec in OUR_CODECS)
     for name, path in modules():
         if within(name, ("drivers.virtual",)):
             for imported in imports(path):
-                assert not within(imported, OUR_CODECS), f"{name}: {imported}"
+                assert not within(imported, OUR_CODECS), f"{name}: {imported}"  # the fault that would hide ours
+                if within(imported, ("drivers",)):
+                    assert within(imported, ("drivers.virtual",)), f"{name}: {imported}"
 
 
 def test_files_stay_short_enough_to_be_read() -> None:
