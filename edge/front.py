@@ -68,6 +68,7 @@ class Front:
         self._passes = bool(config.passthrough)
         self._mono = mono
         self._started = False
+        self._hung: tuple[str, ...] = ()  # threads, at the last look
 
     def start(self) -> None:
         """Open the readers. Raises JournalBusyError when another process has the journal's lock (law 3)."""
@@ -89,9 +90,11 @@ class Front:
 
     def look_after(self, line: Callable[[], str]) -> None:
         """Feed the watchdog, with ``line()`` as status, unless a thread hangs (law 4)."""
-        if hung := self.crew.silent(HUNG_S):
-            log.error("thread_hung", names=",".join(hung), advice="the unit's watchdog restarts the box")
-        else:
+        hung = self.crew.silent(HUNG_S)
+        if fresh := [name for name in hung if name not in self._hung]:
+            log.error("thread_hung", names=",".join(fresh), advice="the unit's watchdog restarts the box")
+        self._hung = hung
+        if not hung:
             self.notifier.alive(line())
 
     def hold_on(self, error: Exception) -> None:
