@@ -30,7 +30,7 @@ from drivers.hid_layouts import (
     UNREADABLE,
     typed,
 )
-from drivers.masked_words import Invention
+from drivers.masked_words import SHORT, Invention
 from drivers.rows import BOARDING_PASS
 from drivers.trace import Entry
 
@@ -83,13 +83,23 @@ class KeyStream:
         self._pieces = pieces
 
     def words(self, layout: str) -> set[str]:
-        """What was typed, as another layout reads it: words of three characters or more."""
+        """What was typed, as this layout reads it: words of SHORT characters or more.
+
+        In a layout that is not the configured one only those in which that one sees more than letters and digits:
+        the others are there in it already, and accents on number keys would make many of few.
+        """
         text = "".join(
-            "\n" if key.character == "\n" or self.kept[key.places[0]]
-            else "\n" if key.modifiers & OTHER_MODIFIERS else _seen(layout, key.usage, key.shifted)
+            "\n" if key.character == "\n" or self.kept[key.places[0]] or key.modifiers & OTHER_MODIFIERS
+            else _seen(layout, key.usage, key.shifted)
             for key in self._keys
         )
-        return {word for word in re.findall(r"[^\W_]+", text) if len(word) >= 3}
+        return {
+            found[0] for found in re.finditer(r"[^\W_]+", text)
+            if len(found[0]) >= SHORT and (
+                layout == self._layout
+                or not all(key.character.isalnum() for key in self._keys[found.start() : found.end()])
+            )
+        }
 
     def replace(
         self, rows: Sequence[str], masked: Sequence[str], kept: Sequence[frozenset[int]]

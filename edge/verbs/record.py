@@ -26,6 +26,12 @@ ASKED = {
 }
 
 
+MASK_HELP = (
+    "Replace names, numbers, dates and every other text that is not the protocol's own before anything is written to "
+    "disk; no file if it cannot be proven that none is left."
+)
+
+
 @click.command("record")
 @click.argument("device")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -36,7 +42,7 @@ ASKED = {
 @click.option("--documents", default="", help=f"For the header: {ASKED['documents']}.")
 @click.option("--documents-count", "count", default=0, metavar="N", help="End two seconds after N documents.")
 @click.option("--seconds", default=0.0, metavar="S", help="End after S seconds.")
-@click.option("--mask", is_flag=True, help="Invent other names, numbers and dates before anything is written to disk.")
+@click.option("--mask", is_flag=True, help=MASK_HELP)
 @click.option("--force", is_flag=True, help="Write over FILE if it is there.")
 def command(
     device: str, file: Path, config_path: Path, profile: str, model: str, submitter: str, documents: str,
