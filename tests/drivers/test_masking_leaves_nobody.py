@@ -181,6 +181,9 @@ def typed(data: bytes, layout: str) -> str:
     st.sampled_from(list(LAYOUTS)), st.sampled_from(list(LAYOUTS)), st.integers(0, 9), st.integers(0, 9),
 )
 @settings(max_examples=80)
+@example(["19740812", "561234"], True, "fr", "us", 0, 0)
+@example(["19740812", "561234"], True, "us", "fr", 0, 0)
+@example(["QAZWSXMY", "561234"], True, "de", "fr", 3, 5)
 def test_no_word_is_left_in_keystrokes_of_any_layout(names, document, real, configured, first, last):
     """A layout that is set wrong, reports that have slipped by some bytes, an end in the middle of one."""
     keyboard = KeyboardDevice(Typing(layout=real))
