@@ -10,7 +10,8 @@ Laws:
 3. Any other row goes on alone, at once: edge.core.assembly knows more of rows than their form, and waits. So does every
    row behind a doubtful one in the same burst (law 6): one whose form proves nothing, or another reading of a row that
    has been there. Which of the two belongs to the rows that follow is not for a cut to choose. Before a zone nothing of
-   its width may have come in its burst but the same rows, letter by letter: its first one, or all of them.
+   its width may have come in its burst but its first row, letter by letter, or the zone before it; of that it must be
+   the same in all rows or another in all, and none of them what may be a misreading.
 4. An answer repeats the command with ACK, ENQ or NAK before each of its punctuation marks, and no line end. So it is
    told from a read by that character alone.
 5. A line that is no row is a bar code if it is text, and noise if it is not or has fewer than 4 characters. One that
@@ -45,7 +46,7 @@ PUNCTUATION = b".!,;"
 REVISION = re.compile(rb"[A-Z][A-Za-z ]{2,30}:[ -~]*")
 SHORTEST_BLOCK = 4  # characters of a bar code
 NEAR = 2  # characters lost or doubled that leave a row its width
-LIKE_SHARE = 0.2  # of the characters, in which two readings of one row may differ
+LIKE = 8  # one character in so many may differ between two readings of one row
 ROWS_OF = {30: 3, 36: 2, 44: 2}
 AHEAD = LONGEST_ROW + 20  # bytes in which the line ends of held rows are looked for anew
 
@@ -73,7 +74,7 @@ class Row:
 
 def alike(a: str, b: str) -> bool:
     """True if one may be a misreading of the other: of one length, and few characters differ."""
-    return sum(x != y for x, y in zip(a, b, strict=True)) <= len(a) * LIKE_SHARE
+    return sum(x != y for x, y in zip(a, b, strict=True)) <= len(a) // LIKE
 
 
 class Burst:
@@ -102,13 +103,21 @@ class Burst:
     def allows(self, row: Row, rows: Sequence[Row]) -> bool:
         """May the row go on with the zone that these began, or begin one? (Laws 2 and 3.)"""
         known = self._rows.get(row.width, {})
-        in_order = row.number == len(rows) + 1 and all(row.width == other.width for other in rows)
-        certain = not self._doubtful and known.get(row.number, row.text) == row.text
-        alone = len(known) == ROWS_OF.get(row.width) or all(number <= row.number for number in known)
-        return in_order and certain and alone and not any(alike(row.text, other.text) for other in rows)
+        if self._doubtful or row.number != len(rows) + 1 or any(row.width != other.width for other in rows):
+            return False
+        if any(alike(row.text, other.text) for other in rows):
+            return False
+        if len(known) < ROWS_OF[row.width]:
+            return known.get(row.number, row.text) == row.text and all(number <= row.number for number in known)
+        if all(other.text == known[other.number] for other in (*rows, row)):
+            return True
+        return not any(alike(other.text, known[other.number]) for other in (*rows, row))
 
     def note(self, rows: Sequence[Row]) -> None:
         """They have been given out as one read."""
+        if len(rows) == ROWS_OF.get(rows[0].width):
+            self._rows[rows[0].width] = {row.number: row.text for row in rows}
+            return
         for at, row in enumerate(rows, 1):
             if row.number == 0:
                 self._unknown[row.width] = self._unknown.get(row.width, 0) + 1

@@ -15,7 +15,7 @@ Laws:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 UNREADABLE = "?"
 SHORTEST_ROW, LONGEST_ROW = 7, 44  # characters
@@ -56,6 +56,10 @@ class Form:
     number: int
     kinds: str
     checked: tuple[slice, ...] = ()
+    right: tuple[frozenset[str], ...] = field(init=False, repr=False)  # what may stand where
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "right", tuple(KINDS[kind] for kind in self.kinds))
 
     @property
     def firm(self) -> bool:
@@ -123,7 +127,7 @@ def is_row(text: str, *, beside: bool = False) -> bool:
         return True
     most = MOST_WRONG_BESIDE if beside else MOST_WRONG
     return any(
-        wrong(text, form, first=WRONG if beside else NEVER) <= most
+        wrong(text, form, first=WRONG if beside else NEVER, most=most) <= most
         and (beside or form.firm or "<" in text or (bool(form.checked) and _agrees(text, form)))
         for form in FORMS.get(len(text), ())
     )
@@ -143,17 +147,20 @@ def row_number(text: str) -> int:
     return numbers.pop() if len(numbers) == 1 else 0
 
 
-def wrong(text: str, form: Form, *, first: int = NEVER) -> int:
+def wrong(text: str, form: Form, *, first: int = NEVER, most: int = MOST_WRONG) -> int:
     """The errors in a line of the form's length: ``WRONG`` for each readable character of another kind, ``HALF`` for
-    a letter that looks like a digit where a digit belongs, ``first`` for a first letter of another document."""
+    a letter that looks like a digit where a digit belongs, ``first`` for a first letter of another document. Above
+    ``most`` they are not counted on."""
     count = 0
-    for character, kind in zip(text, form.kinds, strict=True):
-        if character in KINDS[kind] or character not in KINDS["x"]:
+    for character, right, kind in zip(text, form.right, form.kinds, strict=True):
+        if character in right or character not in KINDS["x"]:
             continue
         if kind in "PCI":
             count += first
         else:
             count += HALF if kind == "n" and character in LIKE_DIGITS else WRONG
+        if count > most:
+            break
     return count
 
 
