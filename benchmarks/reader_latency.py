@@ -220,12 +220,16 @@ class Child:
 
 
 def zone(number: int) -> tuple[str, ...]:
-    """A specimen passport of Utopia."""
+    """An invented passport of Utopia, another in all its rows: no pair of them may be two readings of one row."""
+    from hashlib import sha256
+
     from edge.core.mrz import compose
 
+    signs = sha256(number.to_bytes(8, "big")).hexdigest().upper()
+    letters = signs.translate(str.maketrans("0123456789", "GHIJKLMNOP"))
     return compose.td3(
-        issuing_state="UTO", surname="Eriksson", given_names="Anna Maria", number=f"L{number:07d}C",
-        nationality="UTO", birth_date="740812", sex="F", expiry_date="310415",
+        issuing_state="UTO", surname=letters[:8], given_names=f"{letters[8:12]} {letters[12:17]}", number=signs[:9],
+        nationality="UTO", birth_date="740812", sex="F", expiry_date="310415", optional=signs[9:23],
     )
 
 
