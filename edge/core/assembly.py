@@ -3,37 +3,37 @@
 | rows of one length, each within the wait of the one before    | what goes out                          | when       |
 |---------------------------------------------------------------|----------------------------------------|------------|
 | a whole zone in one read                                      | that zone                              | at once    |
-| single rows 1, 2 (and 3), one of each, in this order          | that zone                              | last row   |
-| one of each in another order                                  | that zone                              | after wait |
+| after a silence single rows 1, 2 (and 3), in this order, and  | that zone                              | last row   |
+| nothing that was seen before speaks against it (``core.seen``)|                                        |            |
+| the same, in doubt once before                                | that zone                              | after wait |
 | some are missing                                              | one incomplete sheet of what is there  | after wait |
-| two readings of one row, not the same row: two documents      | each row alone; rows 1 and 2 of a card | after wait |
-|                                                               | together if digits leave one choice    |            |
-| a row read twice (``mrz.rows.same_row``)                      | nothing: the better reading stays      |            |
-| rows of a zone that has gone out, within the wait: all / some | that zone again / nothing              | last row   |
-| such a row, misread, while other rows are held                | as two documents                       | after wait |
+| anything else: another order, two readings of one row, rows   | each row alone; rows 1 and 2 of a card | after wait |
+| after a zone without a silence, a line of no zone between     | together if digits leave one choice    |            |
+| a row read twice                                              | nothing: the better reading stays      |            |
+| rows of the zone that has just gone out: all / some           | that zone again / nothing              | last row   |
 | a line that is no row, lines that are no zone                 | they, as they came                     | at once    |
 
 Laws:
-1. A wrong pair is worse than asking again: the choice between two readings of one row is never made. Where two
-   were seen, nothing complete goes out before the device has been silent for the wait.
-2. Rows of different lengths are never of one zone, and do not disturb each other.
-3. At most ``MAX_ROWS`` rows of a length are held, each for at most ``MAX_WAITS`` waits.
-4. Pure: monotonic seconds come in with each call. Never raises on data.
+1. A wrong pair is worse than asking again: single rows make a zone only if after a silence they came first, alone,
+   in order, each in one reading, and none of them was seen before with other rows. Where anything else came
+   nothing complete goes out before the device has been silent for the wait.
+2. A row with a number is swallowed only if that number is in a sheet: every number that was read is screened.
+3. Rows of different lengths are never of one zone, and do not disturb each other.
+4. At most ``MAX_ROWS`` rows of a length are held, each for at most ``MAX_WAITS`` waits.
+5. Pure: monotonic seconds come in with each call. Never raises on data.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.core.mrz.layouts import TD1, recognise
-from edge.core.mrz.rows import ROWS, Row, has_number, proven_together, quality, row_of, same_row
+from edge.core.mrz.rows import ROWS, Row, has_number, proven_together, quality, row_of, same_number, same_row
+from edge.core.seen import Belief, Fate, Seen
 
 MAX_ROWS = 8   # rows of one length held at once
 MAX_WAITS = 3  # waits that one row is held
-MAX_DONE = 8   # zones remembered, so that their doubled rows are known
-MEMORY_S = 60.0  # and for how long since their last row
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Assembler:
     """The rows of one device. ``row_wait_s``: how long a row waits for the next one."""
 
     def __init__(self, row_wait_s: float) -> None:
-        self._lengths = {length: _Rows(of, row_wait_s) for length, of in ROWS.items()}
+        self._lengths = {length: _Rows(of, length, row_wait_s) for length, of in ROWS.items()}
 
     def take(self, lines: Sequence[str], at: float) -> list[Sheet]:
         """One read, its last byte received at ``at``; what can go on now, in this order."""
@@ -70,6 +70,8 @@ class Assembler:
         rows = [row_of(line) for line in lines]
         single = bool(rows) and {len(line) for line in lines} == {length} and len(rows) < ROWS.get(length, 0)
         if not single or None in rows:
+            for of_length in self._lengths.values():
+                of_length.disturb(at)  # it may have been the row that tells two documents apart
             return [*sheets, Sheet(tuple(lines), at, complete=False)]
         for row, line in zip(rows, lines, strict=True):
             if row is not None:
@@ -88,22 +90,22 @@ class Assembler:
     @property
     def held(self) -> int:
         """How many rows are held."""
-        return sum(len(rows.held) + len(rows.echoes) for rows in self._lengths.values())
+        return sum(len(rows.held) for rows in self._lengths.values())
 
 
 class _Rows:
     """Rows of one length: ``of`` of them make a zone."""
 
-    def __init__(self, of: int, wait_s: float) -> None:
+    def __init__(self, of: int, length: int, wait_s: float) -> None:
         self._of, self._wait_s = of, wait_s
         self.held: list[_Held] = []
-        self.echoes: dict[int, _Held] = {}   # rows of a zone that went out, read again
-        self._echo_of: dict[int, str] = {}   # that zone
-        self._done: deque[tuple[float, dict[int, str]]] = deque(maxlen=MAX_DONE)
-        self._mixed = False                  # two documents may have been seen, and no silence since
-        # Namesakes share a row of names, twins one of dates: what came doubled may have been the next document's own.
-        self._shared = False
-        self._last_at = 0.0                  # of the last row, doubled or not
+        self._seen = Seen(of, length)
+        self._last_at = float("-inf")       # of the last row, doubled or not
+        # Since the last silence:
+        self._mixed = False                 # something came that is not of the rows held
+        self._belief = Belief.NOW           # in the rows held, once they are all rows of a zone
+        self._gone: dict[int, str] = {}     # the last zone that went on
+        self._again: set[int] = set()       # its rows that came once more
 
     @property
     def due(self) -> float | None:
@@ -114,103 +116,105 @@ class _Rows:
     def tick(self, now: float) -> list[Sheet]:
         due = self.due
         silent = now >= self._last_at + self._wait_s
+        if due is not None and now >= due and not silent:
+            # What is let go of without a silence may have its other row still coming: that must meet no stranger.
+            self._mixed = True
         sheets = self._flush() if due is not None and now >= due else []
-        # What was let go of without a silence may have had its other row still coming: that must meet no stranger.
-        self._mixed = not silent and (self._mixed or bool(sheets))
-        while self._done and now >= self._done[0][0] + MEMORY_S:
-            self._done.popleft()
         if silent:
-            self.echoes, self._shared = {}, False
+            self._mixed, self._gone, self._again = False, {}, set()
+        self._seen.forget(now)
         return sheets
+
+    def disturb(self, at: float) -> None:
+        """Something came that may have been a row; ``tick(at)`` has been called."""
+        self._mixed, self._last_at = True, at
 
     def take_zone(self, lines: tuple[str, ...], at: float) -> list[Sheet]:
         """A whole zone in one read; what is held of it is superseded, what is held of another goes out before."""
         zone = dict(enumerate(lines, 1))
-        superseded = all(same_row(held.text, zone[held.row.number], held.row) for held in self.held)
-        self._mixed = self._mixed or not superseded
-        sheets = [] if superseded else self._flush()
-        self.held, self.echoes, self._last_at = [], {}, at
-        self._remember(zone, at)
-        return [*sheets, Sheet(lines, at, complete=True)]
+        superseded = all(_is_double(held.text, zone[held.row.number], held.row) for held in self.held)
+        if superseded:
+            self.held = []
+        else:
+            self._mixed = True
+        sheets = self._flush()
+        self._last_at = at
+        return [*sheets, self._complete(zone, at)]
 
     def take(self, row: Row, text: str, at: float) -> list[Sheet]:
         """A single row; ``tick(at)`` has been called."""
         self._last_at = at
-        zone = self._of_done(row, text, at)
-        if zone is not None:
-            self._remember(zone, at)
         for held in self.held:
-            if held.row == row and same_row(held.text, text, row):
+            if held.row == row and _is_double(held.text, text, row):
+                self._mixed = self._mixed or held.text != text
                 if quality(text, row) > quality(held.text, row):
                     held.text = text
-                self._shared = self._shared or not has_number(row)
                 return []
-        if zone is not None and not self.held:
-            return self._echo(zone, row, text, at)
-        if zone is not None and zone[row.number] == text and has_number(row):
+        gone = self._gone.get(row.number)
+        if gone is not None and not self.held and _is_double(gone, text, row):
+            return self._once_more(row, text, at)
+        if gone == text and has_number(row):
             return []
-        self.echoes = {}
-        twice = any(held.row == row for held in self.held)
-        self._mixed = self._mixed or (self._shared and not self.held) or zone is not None or twice
         self.held.append(_Held(row, text, at))
-        self._mixed = self._contradicted() or self._mixed
         numbers = [held.row.number for held in self.held]
-        if len(numbers) >= MAX_ROWS or (not self._mixed and numbers == list(range(1, self._of + 1))):
+        self._mixed = self._mixed or numbers != sorted(set(numbers))
+        if len(numbers) >= MAX_ROWS:
             return self._flush()
-        return []
-
-    def _of_done(self, row: Row, text: str, now: float) -> dict[int, str] | None:
-        """The zone that went out, or was doubled, within the wait, and had this row."""
-        for at, zone in reversed(self._done):
-            if now < at + self._wait_s and same_row(zone[row.number], text, row):
-                return zone
-        return None
-
-    def _contradicted(self) -> bool:
-        """True if the number held was lately read with other rows than those held: it is a late double of that zone.
-
-        Said once a zone: presented again, its document is believed.
-        """
-        numbers = {held.text: held for held in self.held if has_number(held.row)}
-        for done in self._done:
-            zone = done[1]
-            if any(zone[held.row.number] == text for text, held in numbers.items()) and not all(
-                same_row(zone[held.row.number], held.text, held.row) for held in self.held
-            ):
-                self._done.remove(done)
-                return True
-        return False
-
-    def _remember(self, zone: dict[int, str], at: float) -> None:
-        """So that its doubled rows are known, each within the wait of the one before."""
-        self._done = deque((done for done in self._done if done[1] is not zone), maxlen=MAX_DONE)
-        self._done.append((at, zone))
-
-    def _echo(self, zone: dict[int, str], row: Row, text: str, at: float) -> list[Sheet]:
-        self._shared = self._shared or not has_number(row)
-        if self._echo_of is not zone:
-            self.echoes, self._echo_of = {}, zone
-        before = self.echoes.get(row.number)
-        if before is None or quality(text, row) >= quality(before.text, row):
-            self.echoes[row.number] = _Held(row, text, at)
-        if len(self.echoes) < self._of:
+        if self._mixed or len(numbers) < self._of:
             return []
-        again, self.echoes = [self.echoes[number] for number in sorted(self.echoes)], {}
-        return self._complete(again, at)
+        self._belief = self._seen.believe(self._zone(), at)
+        return self._flush() if self._belief is Belief.NOW else []
+
+    def _once_more(self, row: Row, text: str, at: float) -> list[Sheet]:
+        """A row of the zone that has just gone on; as a whole, and as it was read before, that goes on once more."""
+        if text != self._gone[row.number]:
+            return []
+        self._again = {number for number in self._again if number < row.number} | {row.number}
+        return [self._complete(self._gone, at)] if len(self._again) == self._of else []
 
     def _flush(self) -> list[Sheet]:
-        """Let go of everything held: as one sheet, or apart where two documents were seen."""
+        """Let go of everything held: as one sheet, or apart where they may be of two documents."""
+        if not self.held:
+            return []
+        at = self.held[-1].at
+        if len(self.held) == self._of and not self._mixed and self._belief is not Belief.NOT:
+            zone, self.held = self._zone(), []
+            return [self._complete(zone, at)]
+        whole = len(self.held) >= self._of
+        self._note(at)
         rows, self.held = self.held, []
-        if self._mixed:
+        if self._mixed or whole:
+            self._mixed = True
             return _apart(rows)
-        in_place = sorted(rows, key=lambda held: held.row.number)
-        if len(rows) == self._of:
-            return self._complete(in_place, rows[-1].at)
-        return [Sheet(tuple(held.text for held in in_place), rows[-1].at, complete=False)]
+        return [Sheet(tuple(held.text for held in rows), at, complete=False)]
 
-    def _complete(self, rows: list[_Held], at: float) -> list[Sheet]:
-        self._remember({held.row.number: held.text for held in rows}, at)
-        return [Sheet(tuple(held.text for held in rows), at, complete=True)]
+    def _note(self, at: float) -> None:
+        """Remember what goes on incomplete, and which rows may be a zone if they come so once more."""
+        whole = list(range(1, self._of + 1))
+        unseen = [held for held in self.held if not self._seen.has(held.row.number, held.text)]
+        chosen = next((c for c in (unseen, self.held) if [held.row.number for held in c] == whole), [])
+        if self._mixed or len(self.held) == self._of:
+            for held in self.held:
+                if held not in chosen:
+                    self._seen.note({held.row.number: held.text}, Fate.PART, at)
+        else:
+            self._seen.note(self._zone(), Fate.PART, at)
+        if chosen:
+            self._seen.note({held.row.number: held.text for held in chosen}, Fate.DOUBTED, at)
+
+    def _zone(self) -> dict[int, str]:
+        return {held.row.number: held.text for held in self.held}
+
+    def _complete(self, zone: dict[int, str], at: float) -> Sheet:
+        # What comes before a silence is a double of this zone, or of another document.
+        self._mixed, self._gone, self._again = True, zone, set()
+        self._seen.note(zone, Fate.DONE, at)
+        return Sheet(tuple(text for _, text in sorted(zone.items())), at, complete=True)
+
+
+def _is_double(before: str, text: str, row: Row) -> bool:
+    """True if nothing is lost when only the better of two readings goes on."""
+    return same_row(before, text, row) and (not has_number(row) or same_number(before, text, row))
 
 
 def _apart(rows: list[_Held]) -> list[Sheet]:

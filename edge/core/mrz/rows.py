@@ -7,8 +7,12 @@ Laws:
 2. A row is *sound* if it holds no illegal character and each digit that it can check by itself agrees. A row of
    names has no digit: it is sound if it holds letters and fillers alone.
 3. Two readings are *the same row* read twice if they are equal, or differ in few characters and the difference is
-   a misreading: with digits, they are not both sound; without, at each place one of them has no letter. Two rows
-   of twins differ as little as a misreading does; only this keeps them apart.
+   a misreading: with digits, they are not both sound or have one number; without, at each place one of them has no
+   letter. Two rows of twins differ as little as a misreading does; only this keeps them apart.
+4. Two readings *may be one row* also where no digit sees the difference: what the digits vouch for is the same but
+   for look-alikes, or for two characters whose digit still agrees, however much else differs; names differ in
+   look-alikes alone; or, but for a first row, the rows differ in two characters at most. Numbers that follow each
+   other differ in three (their digit and the composite digit too), so a family's passports are not one.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
-from edge.core.mrz.digits import ALPHABET, is_legal
+from edge.core.mrz.digits import ALPHABET, DIGITS, is_legal, values_of
 from edge.core.mrz.layouts import FRA_ID, MRVA, MRVB, NOWHERE, TD1, TD2, TD3, Layout, recognise
 from edge.core.mrz.verify import Checked, check
 
@@ -25,6 +29,7 @@ MISFIT: Final = 0.2   # of the characters that say something may be misread
 SOUND: Final = 0.1    # and of a row whose digits agree: one sex or letter of a nationality
 MARGIN: Final = 0.10  # by which the best row must beat the next
 NEAR: Final = 8       # one character in so many may be misread between two readings of one row
+FEW: Final = 2        # characters of a row, or of a number, that may be misread so that every digit still agrees
 
 _NAMES: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ<")
 _CLASSES: Final = {
@@ -65,6 +70,11 @@ _TEMPLATES: Final[dict[int, tuple[tuple[Row, str], ...]]] = {
 
 A full stop says nothing.
 """
+
+_ALIKE: Final = ("0ODQ", "1IL", "2Z", "5S", "8BS", "6G", "K<", "C<")
+"""Characters that are taken for each other; never two digits."""
+
+_UNSEEN: Final = str.maketrans("GLSK", "618<")  # no digit tells them apart, so each is screened as the other
 
 _LAYOUTS: Final = {44: (TD3, MRVA), 36: (TD2, FRA_ID, MRVB), 30: (TD1,)}
 _CHECKED: Final = {
@@ -131,12 +141,39 @@ def same_row(a: str, b: str, row: Row) -> bool:
     """See law 3; both are readings of ``row``."""
     if a == b:
         return True
-    places = [place for place in range(row.length) if a[place] != b[place]]
+    places = _differing(a, b)
     if len(places) > row.length // NEAR:
         return False
     if has_digits(row):
-        return not (is_sound(a, row) and is_sound(b, row))
+        return not (is_sound(a, row) and is_sound(b, row)) or (has_number(row) and same_number(a, b, row))
     return all(not (_is_name(a, place) and _is_name(b, place)) for place in places)
+
+
+def may_be_one(a: str, b: str, row: Row) -> bool:
+    """See law 4; both are readings of ``row``."""
+    if same_row(a, b, row):
+        return True
+    places = _differing(a, b)
+    if row.number > 1 and len(places) <= FEW:
+        return True
+    if not has_digits(row):
+        return len(places) <= row.length // NEAR and all(
+            not (_is_name(a, place) and _is_name(b, place)) or _alike(a[place], b[place]) for place in places
+        )
+    return any(
+        layout in _fitting(a, b, row)
+        for layout in _LAYOUTS[row.length]
+        if not any(_unlike(a, b, span) for span in _vouched(layout, row, a))
+        or (row.number > 1 and _hidden(a, b, layout, row))
+    )
+
+
+def same_number(a: str, b: str, row: Row) -> bool:
+    """True if two readings of a row with the number have one number, or two that are screened as one (6 and G)."""
+    return any(
+        all(a[span].translate(_UNSEEN) == b[span].translate(_UNSEEN) for span in _vouched(layout, row, a))
+        for layout in _fitting(a, b, row)
+    )
 
 
 def layout_of(rows: Mapping[int, str], length: int) -> Layout:
@@ -187,6 +224,56 @@ def _checkable(layout: Layout, numbers: tuple[int, ...]) -> frozenset[str]:
     if layout.composite and stand(*layout.composite):
         found.add("composite")
     return frozenset(found)
+
+
+@cache  # bounded: layouts x rows
+def _spans(layout: Layout, number: int) -> tuple[slice, ...]:
+    """Where the number and the dates that this row checks stand in it, each with its digit last."""
+    start = (number - 1) * layout.line_length
+    possible = _checkable(layout, (number,))
+    fields = [[getattr(layout, name) for name in names] for code, names in _CHECKED.items()
+              if code in possible and code != "optional_data"]
+    return tuple(slice(field.start - start, digit.stop - start) for field, digit in fields)
+
+
+def _vouched(layout: Layout, row: Row, text: str) -> tuple[slice, ...]:
+    """What tells one such row from another: the number, a long one with its rest, or where there is none the dates."""
+    spans = _spans(layout, row.number)
+    if not has_number(row):
+        return spans
+    start = (row.number - 1) * row.length
+    rest = slice(layout.optional1.start - start, layout.optional1.stop - start)
+    return (spans[0], rest) if layout.overflow and text[spans[0].stop - 1] == "<" else spans[:1]
+
+
+def _unlike(a: str, b: str, span: slice) -> list[int]:
+    """The places of the span at which one is not taken for the other."""
+    return [n for n in range(span.start, span.stop) if not _alike(a[n], b[n], by_value=True)]
+
+
+def _hidden(a: str, b: str, layout: Layout, row: Row) -> bool:
+    """True if number and dates differ, but so little, and at no digit, that it may be misread unseen by the digits."""
+    spans = _spans(layout, row.number)
+    unlike = [n for span in spans for n in _unlike(a, b, span)]
+    return len(unlike) <= FEW and not any(span.stop - 1 in unlike for span in spans)
+
+
+def _fitting(a: str, b: str, row: Row) -> set[Layout]:
+    return {layout_of({row.number: text}, row.length) for text in (a, b)}
+
+
+def _differing(a: str, b: str) -> list[int]:
+    return [place for place, (c, d) in enumerate(zip(a, b, strict=True)) if c != d]
+
+
+def _alike(a: str, b: str, *, by_value: bool = False) -> bool:
+    """True if one may be taken for the other; ``by_value``: or no digit tells them apart. Never two digits."""
+    if a == b:
+        return True
+    if a in DIGITS and b in DIGITS:
+        return False
+    same_value = by_value and is_legal(a + b) and values_of(a) == values_of(b)
+    return same_value or any(a in group and b in group for group in _ALIKE)
 
 
 def _is_name(text: str, place: int) -> bool:

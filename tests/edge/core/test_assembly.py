@@ -3,71 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from assembly_kit import CARD_A, CARD_B, WAIT, A, B, french, misread, run, spaced, td1, td2, td3
 
-from edge.core.assembly import MAX_ROWS, MAX_WAITS, MEMORY_S, Assembler, Sheet
-from edge.core.mrz import compose
-from edge.core.mrz.digits import check_digit
-from edge.core.mrz.rows import Row, has_number, is_sound, row_of, same_row
-
-WAIT = 1.5
-Event = tuple[float, str]  # second, row
-
-
-def td3(number: str = "L898902C3", given_names: str = "Anna Maria", birth: str = "740812") -> tuple[str, ...]:
-    return compose.td3(
-        issuing_state="UTO", surname="Eriksson", given_names=given_names, number=number, nationality="UTO",
-        birth_date=birth, sex="F", expiry_date="310415",
-    )
-
-
-def td1(number: str = "D23145890", given_names: str = "Anna Maria", birth: str = "740812") -> tuple[str, ...]:
-    return compose.td1(
-        issuing_state="UTO", surname="Eriksson", given_names=given_names, number=number, nationality="UTO",
-        birth_date=birth, sex="F", expiry_date="310415",
-    )
-
-
-def td2(number: str = "D23145890", given_names: str = "Anna Maria", birth: str = "740812") -> tuple[str, ...]:
-    return compose.td2(
-        issuing_state="UTO", surname="Eriksson", given_names=given_names, number=number, nationality="UTO",
-        birth_date=birth, sex="F", expiry_date="310415",
-    )
-
-
-def french(number: str = "880692310285", given_names: str = "Corinne", birth: str = "651206") -> tuple[str, ...]:
-    return compose.fra_id(
-        surname="Berthier", given_names=given_names, number=number, birth_date=birth, sex="F", office="922512"
-    )
-
-
-A, B = td3(), td3("S7310442K", "Bengt Olof", "830207")
-CARD_A, CARD_B = td1(), td1("C77120043", "Bengt Olof", "830207")
-
-
-def run(events: Iterable[Event], wait: float = WAIT) -> list[Sheet]:
-    """Feed rows at their seconds, then let time pass until nothing is held."""
-    assembler = Assembler(wait)
-    sheets = []
-    for at, row in events:
-        sheets += assembler.take((row,), at)
-    while assembler.due is not None:
-        sheets += assembler.tick(assembler.due)
-    return sheets
-
-
-def spaced(rows: Iterable[str], step: float = 0.1) -> list[Event]:
-    return [(100.0 + step * n, row) for n, row in enumerate(rows)]
-
-
-def misread(row: str, at: int, as_: str) -> str:
-    assert row[at] != as_
-    return row[:at] + as_ + row[at + 1 :]
-
+from edge.core.assembly import Assembler, Sheet
+from edge.core.mrz.rows import Row, same_row
 
 # -- one document ---------------------------------------------------------------------------------
 
@@ -94,15 +35,17 @@ def test_single_rows_in_order_go_on_with_the_last_of_them(zone: tuple[str, ...])
     "order", [p for zone in (A, CARD_A) for p in itertools.permutations(range(len(zone))) if p != tuple(sorted(p))],
     ids=str,
 )
-def test_rows_in_another_order_are_put_in_place_once_nothing_contradicts(order: tuple[int, ...]) -> None:
+def test_rows_in_another_order_are_never_a_zone(order: tuple[int, ...]) -> None:
     zone = A if len(order) == 2 else CARD_A
+    for events in (spaced([zone[n] for n in order]), [*spaced([zone[n] for n in order]), (109.0, zone[0])]):
+        assert not any(s.complete for s in run(events))
     assembler = Assembler(WAIT)
     for n, index in enumerate(order):
         assert assembler.take((zone[index],), 5.0 + n / 10) == []
     last = 5.0 + (len(order) - 1) / 10
     assert assembler.due == pytest.approx(last + WAIT)
     assert assembler.tick(last + WAIT - 0.001) == []
-    assert assembler.tick(last + WAIT + 0.001) == [Sheet(zone, last, complete=True)]
+    assert {line for s in assembler.tick(last + WAIT + 0.001) for line in s.lines} == set(zone)
 
 
 @pytest.mark.parametrize(
@@ -140,17 +83,22 @@ def test_rows_of_another_length_in_between_change_nothing() -> None:
 # -- the same row twice ---------------------------------------------------------------------------
 
 
-def test_a_row_read_twice_is_one_and_the_better_reading_stays() -> None:
+def test_a_row_read_twice_is_one() -> None:
+    assert [s.lines for s in run(spaced((A[0], A[0], A[1], A[1])))] == [A]
+    assert [s.lines for s in run(spaced([row for row in CARD_A for _ in range(3)]))] == [CARD_A]
+
+
+def test_where_two_readings_of_a_row_differ_the_document_is_asked_for_again() -> None:
     bad_upper, bad_lower = misread(A[0], 7, "?"), misread(A[1], 3, "7")
     for uppers in itertools.permutations((A[0], bad_upper)):
-        assert [s.lines for s in run(spaced((*uppers, A[1])))] == [A]
-    # a lower row that is better comes too late only if the zone has gone on already
-    for lowers in itertools.permutations((A[1], bad_lower)):
-        assert run(spaced((*lowers, A[0])))[0].lines == A
+        assert [s.lines for s in run(spaced((*uppers, A[1])))] == [A[:1], A[1:]]  # the better reading alone
+    sheets = run(spaced((A[0], bad_lower, A[1])))  # the first went on at once: its digits fail
+    assert [s.lines for s in sheets] == [(A[0], bad_lower), (A[1],)]
 
 
 def test_doubled_rows_after_the_zone_went_on_are_swallowed() -> None:
-    for tail in ((A[1],), (A[0],), (A[1], A[1]), (misread(A[1], 3, "7"),)):
+    elsewhere, in_number = misread(A[1], 11, "M"), misread(A[1], 3, "7")
+    for tail in ((A[1],), (A[0],), (A[1], A[1]), (elsewhere,)):
         (sheet,) = run(spaced((*A, *tail)))
         assert sheet.lines == A
         assembler = Assembler(WAIT)
@@ -158,6 +106,24 @@ def test_doubled_rows_after_the_zone_went_on_are_swallowed() -> None:
         assert assembler.take(tail[:1], 5.1) == []
         assert assembler.tick(5.1 + WAIT) == []
         assert assembler.held == 0
+    assert [s.lines for s in run(spaced((*A, in_number)))] == [A, (in_number,)]  # it may be another's number
+
+
+@pytest.mark.parametrize(
+    ("place", "as_"), [(10, "M"), (11, "M"), (20, "M"), (20, "X"), (35, "K")],
+    ids=["nationality", "nationality, end", "sex", "sex, X", "optional data"],
+)
+@pytest.mark.parametrize("pause", [0.2, 2.0, 20.0])
+def test_a_double_misread_where_no_digit_looks_never_joins_the_next_upper_row(
+    place: int, as_: str, pause: float
+) -> None:
+    double = misread(A[1], place, as_)
+    for before in (A, (double, A[0]), (A[0], double), (A[1],), (double,)):
+        first = spaced(before)
+        at = first[-1][0] + pause
+        for joined in ([(at, double), (at + 0.3, B[0])], [(at, B[0]), (at + 0.3, double)]):
+            for sheet in run([*first, *joined]):
+                assert not (sheet.complete and B[0] in sheet.lines), (before, joined)
 
 
 def test_the_zone_that_went_on_comes_again_only_as_a_whole() -> None:
@@ -169,7 +135,40 @@ def test_a_doubled_row_is_never_paired_with_a_row_of_the_next_document() -> None
     for tail in ((A[1], B[0]), (A[0], B[1]), (A[1], B[0], B[1]), (B[0], A[1], B[1]), (A[0], B[0], B[1])):
         for sheet in run(spaced((*A, *tail))):
             assert set(sheet.lines) <= set(A) or set(sheet.lines) <= set(B), tail
-    assert run(spaced((*A, B[0], A[1], B[1])))[-1].lines == B
+    assert [s.lines for s in run(spaced((*A, B[0], A[1], B[1])))] == [A, (B[0],), (B[1],)]
+
+
+def test_without_a_silence_after_the_document_before_the_next_is_asked_for_again() -> None:
+    assert [s.complete for s in run(spaced((*A, *B)))] == [True, False, False]
+    again = [*spaced((*A, *B)), (103.0, B[0]), (103.1, B[1])]  # then believed, if silence follows
+    assert [(s.lines, s.complete) for s in run(again)][-1] == (B, True)
+    assert [s.complete for s in run([*again, (103.2, A[1])])][-2:] == [False, False]
+
+
+def test_a_row_that_was_lost_is_made_good_by_presenting_the_document_again() -> None:
+    for kept in ((A[0],), (CARD_A[0],), CARD_A[:2], (CARD_A[0], CARD_A[2])):
+        zone = A if kept[0] in A else CARD_A
+        events = [*spaced(kept), *((at + 4, row) for at, row in spaced(zone))]
+        assert [s.lines for s in run(events)] == [kept, zone]
+    events = [*spaced(A[1:]), *((at + 4, row) for at, row in spaced(A))]  # of this lower row no upper one is known
+    assert [s.complete for s in run(events)] == [False, False, False]
+    assert [s.complete for s in run([*events, (108.0, A[0]), (108.1, A[1])])][-1] is True
+
+
+def test_an_upper_row_whose_lower_one_is_awaited_keeps_the_next_zone_apart_for_ten_seconds() -> None:
+    for pause, complete in ((2.0, False), (9.0, False), (10.1, True)):
+        late = [(100.0, A[0]), (100.0 + pause, B[0]), (100.1 + pause, A[1]), (100.2 + pause, B[1])]
+        assert any(s.complete for s in run(late)) is complete
+        events = [(100.0, A[0]), (100.0 + pause, B[0]), (100.1 + pause, B[1])]
+        assert any(s.lines == B for s in run(events)) is complete
+
+
+def test_a_line_of_no_zone_between_two_rows_may_have_been_the_row_that_tells_them_apart() -> None:
+    for between in ("?" * 44, B[0][:-1]):
+        sheets = run([(100.0, A[0]), (100.1, between), (100.2, B[1])])
+        assert [(s.lines, s.complete) for s in sheets] == [
+            ((between,), False), ((A[0],), False), ((B[1],), False)
+        ]
 
 
 def test_a_number_that_comes_again_late_is_not_given_to_the_next_name() -> None:
@@ -215,7 +214,8 @@ def test_after_two_documents_only_silence_makes_whole_zones_again() -> None:
     early = spaced((A[0], B[0], A[1], B[1], *A))
     assert not any(s.complete for s in run(early))
     late = [*spaced((A[0], B[0], A[1], B[1])), (102.0, A[0]), (102.1, A[1])]
-    assert [s.lines for s in run(late)][-1] == A
+    assert [s.lines for s in run(late)][-2:] == [A[:1], A[1:]]  # this lower row was seen beside two upper ones
+    assert [s.lines for s in run([*late, (104.0, A[0]), (104.1, A[1])])][-1] == A
 
 
 def test_digits_put_rows_1_and_2_of_a_card_together_but_never_complete_it() -> None:
@@ -230,154 +230,3 @@ def test_where_digits_leave_two_choices_nothing_is_put_together() -> None:
     other = next(z for z in (td1(n) for n in numbers) if z[1] == CARD_A[1])
     sheets = run(spaced((CARD_A[0], other[0], CARD_A[1])))
     assert all(len(s.lines) == 1 for s in sheets)
-
-
-# -- properties -----------------------------------------------------------------------------------
-
-NUMBERS = st.text("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", min_size=6, max_size=9).filter(
-    lambda text: sum(c.isdigit() for c in text) >= 3
-)
-NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=2, max_size=9)
-BIRTHS = st.dates().map(lambda day: day.strftime("%m%d")).map(lambda text: "74" + text)
-ZONES = st.tuples(st.sampled_from((td3, td1, td2)), NUMBERS, NAMES, BIRTHS).map(lambda t: t[0](*t[1:])) | st.tuples(
-    st.integers(10**11, 10**12 - 1).map(str), NAMES, BIRTHS
-).map(lambda t: french(*t))
-STEPS = st.floats(0.001, WAIT - 0.01)
-LONG_STEPS = st.floats(0.001, 2 * WAIT)
-
-
-def of_one(sheet: Sheet, zones: Sequence[tuple[str, ...]]) -> bool:
-    return any(set(sheet.lines) <= set(zone) for zone in zones)
-
-
-@st.composite
-def interleaved(draw: st.DrawFn) -> tuple[list[tuple[str, ...]], list[Event]]:
-    """Documents whose rows come in order, none lost, some doubled, interleaved anyhow.
-
-    Each row comes within the wait after the one of its length before it.
-    """
-    zones = draw(st.lists(ZONES, min_size=1, max_size=4))
-    streams = [[row for row in zone for _ in range(draw(st.integers(1, 3)))] for zone in zones]
-    rows: list[str] = []
-    while any(streams):
-        stream = draw(st.sampled_from([s for s in streams if s]))
-        rows.append(stream.pop(0))
-        if draw(st.booleans()) and draw(st.booleans()):
-            rows.append(draw(st.sampled_from(rows)))  # one that came before, again
-    at, events = 100.0, []
-    last: dict[int, float] = {}
-    most = draw(st.sampled_from((0.1, WAIT - 0.01)))
-    for row in rows:
-        assume(at < last.get(len(row), at) + WAIT)
-        last[len(row)] = at
-        events.append((at, row))
-        at += draw(st.floats(0.001, most))
-    assume(at < 100.0 + MEMORY_S)
-    return zones, events
-
-
-@given(interleaved())
-def test_rows_in_order_never_make_a_sheet_of_two_documents(case: tuple[list[tuple[str, ...]], list[Event]]) -> None:
-    zones, events = case
-    for sheet in run(events):
-        assert of_one(sheet, zones) or not sheet.complete
-
-
-@given(st.lists(ZONES, min_size=1, max_size=4), st.data())
-def test_whatever_is_lost_doubled_or_out_of_order_no_choice_is_ever_made(
-    zones: list[tuple[str, ...]], data: st.DataObject
-) -> None:
-    """A sheet of two documents needs that no other reading of its rows came between them (but known doubles)."""
-    pool = [row for zone in zones for row in zone]
-    rows = data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=14))
-    steps = data.draw(st.lists(LONG_STEPS, min_size=len(rows), max_size=len(rows)))
-    events = list(zip(itertools.accumulate(steps, initial=100.0), rows, strict=False))
-    for sheet in run(events):
-        if not sheet.complete or of_one(sheet, zones):
-            continue
-        start = min(max(at for at, row in events if row == line and at <= sheet.at) for line in sheet.lines)
-        within = {row for at, row in events if start <= at <= sheet.at and len(row) == len(sheet.lines[0])}
-        doubles = {row for at, row in events if at < start and (kind := row_of(row)) and has_number(kind)}
-        assert within - set(sheet.lines) <= doubles
-
-
-@given(st.lists(ZONES, min_size=1, max_size=4), st.data())
-def test_every_row_that_holds_is_in_some_sheet(zones: list[tuple[str, ...]], data: st.DataObject) -> None:
-    pool = [row for zone in zones for row in zone]
-    rows = data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=20))
-    steps = data.draw(st.lists(LONG_STEPS, min_size=len(rows), max_size=len(rows)))
-    events = list(zip(itertools.accumulate(steps, initial=100.0), rows, strict=False))
-    told = {line for sheet in run(events) for line in sheet.lines}
-    assert set(rows) <= told
-
-
-@given(ZONES, st.data())
-def test_one_document_comes_out_once_in_whatever_order_and_however_often_its_rows_come(
-    zone: tuple[str, ...], data: st.DataObject
-) -> None:
-    assume(len(set(zone)) == len(zone))
-    rows = [row for row in data.draw(st.permutations(zone)) for _ in range(data.draw(st.integers(1, 2)))]
-    (sheet,) = run(spaced(rows, 0.2))
-    assert (sheet.lines, sheet.complete) == (zone, True)
-
-
-@given(st.lists(st.tuples(STEPS, st.text(max_size=50) | st.sampled_from([*A, *B, *CARD_A, *CARD_B])), max_size=60))
-def test_what_is_held_is_bounded_in_rows_and_in_time(events: list[tuple[float, str]]) -> None:
-    assembler, now = Assembler(WAIT), 100.0
-    for step, row in events:
-        now += step
-        while assembler.due is not None and assembler.due <= now:
-            due = assembler.due
-            assert all(due - sheet.at <= MAX_WAITS * WAIT + 1e-9 for sheet in assembler.tick(due))
-        assembler.take((row,), now)
-        assert assembler.held <= 3 * (MAX_ROWS + 3)
-        assert assembler.due is None or assembler.due <= now + WAIT + 1e-9
-    assembler.tick(now + WAIT + 1e-9)
-    assert assembler.due is None
-
-
-@given(interleaved(), st.data())
-def test_how_reads_and_ticks_alternate_does_not_matter(
-    case: tuple[list[tuple[str, ...]], list[Event]], data: st.DataObject
-) -> None:
-    _, events = case
-    assembler, sheets, last = Assembler(WAIT), [], 0.0
-    for at, row in events:
-        for tick in sorted(data.draw(st.lists(st.floats(last, at), max_size=2))):
-            sheets += assembler.tick(tick)
-        sheets += assembler.take((row,), at)
-        last = at
-    while assembler.due is not None:
-        sheets += assembler.tick(assembler.due)
-    assert sheets == run(events)
-
-
-# -- which row is this ----------------------------------------------------------------------------
-
-
-@given(ZONES)
-def test_every_row_of_a_right_zone_is_known_and_sound(zone: tuple[str, ...]) -> None:
-    for number, row in enumerate(zone, 1):
-        known = row_of(row)
-        assert known == Row(number, len(zone), len(row))
-        assert is_sound(row, known)
-
-
-@given(ZONES, st.data())
-def test_a_row_with_misread_characters_is_still_known_or_nothing(zone: tuple[str, ...], data: st.DataObject) -> None:
-    number = data.draw(st.integers(1, len(zone)))
-    row = zone[number - 1]
-    for place in data.draw(st.sets(st.integers(0, len(row) - 1), max_size=3)):
-        row = row[:place] + data.draw(st.sampled_from("?0OB8S51I<")) + row[place + 1 :]
-    known = row_of(row)
-    assert known is None or known.number == number
-
-
-@given(st.text(max_size=60))
-def test_any_text_is_some_row_or_none(text: str) -> None:
-    row = row_of(text)
-    assert row is None or row.length == len(text)
-
-
-def test_the_digit_is_the_one_of_the_standard() -> None:
-    assert check_digit(A[1][:9]) == int(A[1][9])  # the rows above are right ones
