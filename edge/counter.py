@@ -33,7 +33,7 @@ from edge.config import AssemblyConfig, CounterConfig
 from edge.core.assembly import Assembler, Sheet
 from edge.core.codes import OUTCOME_CODES
 from edge.core.mrz import parse
-from edge.core.repeats import Generations, Passed, Repeats
+from edge.core.repeats import Asked, Passed, Repeats
 from edge.core.screening import Query, Screener, ScreenList
 from edge.core.shown import again_message, summary, verdict_message
 from edge.core.trusted import ClockState, Trusted
@@ -190,7 +190,7 @@ class Counter:
         today = (now.time or wall).astimezone(UTC).date()
         document = parse(sheet.lines, today=today)
         query, lists = Query.of_document(document), around.lists()
-        asked: Generations = tuple((one.list_id, one.manifest.generation if one.manifest else None) for one in lists)
+        asked = Asked.of(around.screener.coverage(lists, now), now, today)
         passed = self._repeats.find(query, asked, sheet.at)
         if passed is not None:
             return self._again(passed, sheet.at)
@@ -203,7 +203,8 @@ class Counter:
         )
         shown = Outcome(message["outcome"])
         fields = document.known
-        number_hash = around.number_hash(fields.issuing_state, fields.document_number) if fields else ""
+        number = fields.document_number if fields else ""  # without one, all parts of a State would share one hash
+        number_hash = around.number_hash(fields.issuing_state, number) if fields and number else ""
         body = passage_body(
             passage=passage, counter=self.name, direction=self._direction, at=wall, clock=now.state,
             verdict=verdict, document=document, number_hash=number_hash,

@@ -2,7 +2,8 @@
 
 Laws:
 1. A read repeats another if it puts the very same question (every field that is screened by, the doubts too) to
-   the very same generations of the lists: then the verdict would be the same, and nothing goes unscreened.
+   lists that stand as they stood: the same generations, none missing, damaged, too old or of unknown age that was
+   not so then, under the same clock and on the same day. Then the verdict would be the same, nothing goes unscreened.
 2. Only what was wholly read, recorded and answered is repeated: not UNREADABLE, not INCOMPLETE, not a part of a
    zone, not NOT RECORDED, not a lead that has been closed. There a fresh answer may be better, or is asked for.
 3. Whether something is a repeat depends on the text that was read and on what was shown, never on the truth behind
@@ -12,18 +13,34 @@ Laws:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from datetime import date
+from typing import Any
 
 from edge.core.screening import Query
-from edge.core.verdicts import Outcome
+from edge.core.trusted import ClockState, Trusted
+from edge.core.verdicts import Coverage, CoverageState, Outcome
 
 LONGEST_S = 60.0   # from the first read, whatever is configured below it
 MAX_REMEMBERED = 8  # documents of one counter: a family presents its passports in turn
 ANSWERED = frozenset({Outcome.CLEAR, Outcome.POSSIBLE, Outcome.HIT})
 
-Generations: TypeAlias = tuple[tuple[str, int | None], ...]
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that an answer rests on but the question: what was asked, and what could be believed of it."""
+
+    lists: tuple[tuple[str, int | None, CoverageState], ...]  # id, generation, how it stood
+    clock: ClockState
+    expiry: date | None  # the day by which records end
+    today: date          # the day by which dates of the document are read
+
+    @classmethod
+    def of(cls, coverage: Iterable[Coverage], now: Trusted, today: date) -> Asked:
+        """``coverage`` of every list there is or should be (``Screener.coverage``)."""
+        lists = tuple((one.list_id, one.generation, one.state) for one in coverage)
+        return cls(lists, now.state, now.expiry.date() if now.expiry else None, today)
 
 
 @dataclass(slots=True)
@@ -31,7 +48,7 @@ class Passed:
     """A passage that may be repeated. ``message`` is its verdict message; it holds personal data."""
 
     query: Query = field(repr=False)
-    lists: Generations
+    asked: Asked
     message: Mapping[str, Any] = field(repr=False)
     first_at: float
     last_at: float
@@ -46,23 +63,23 @@ class Repeats:
         self._longest_s = max(LONGEST_S, within_s)
         self._passed: deque[Passed] = deque(maxlen=MAX_REMEMBERED)
 
-    def find(self, query: Query, lists: Generations, at: float) -> Passed | None:
+    def find(self, query: Query, asked: Asked, at: float) -> Passed | None:
         """The passage that a read at ``at`` (monotonic seconds) repeats; it then counts this read."""
         self._passed = deque(
             (p for p in self._passed if at - p.last_at < self._within_s and at - p.first_at < self._longest_s),
             maxlen=MAX_REMEMBERED,
         )
         for passed in self._passed:
-            if passed.query == query and passed.lists == lists:
+            if passed.query == query and passed.asked == asked:
                 passed.last_at = max(passed.last_at, at)
                 passed.times += 1
                 return passed
         return None
 
-    def note(self, query: Query, lists: Generations, message: Mapping[str, Any], at: float) -> None:
+    def note(self, query: Query, asked: Asked, message: Mapping[str, Any], at: float) -> None:
         """A whole zone was answered with this verdict message and recorded; ``at`` of its last byte."""
         if self._within_s > 0 and Outcome(message["outcome"]) in ANSWERED:
-            self._passed.append(Passed(query, lists, message, at, at))
+            self._passed.append(Passed(query, asked, message, at, at))
 
     def forget(self, passage: str) -> None:
         """The lead of this passage was closed: presented again, its document is a new passage."""

@@ -86,7 +86,10 @@ def lines(status: dict[str, Any]) -> list[str]:
         )
     for c in status["counters"]:
         shown = "  ".join(f"{k} {v}" for k, v in c["shown"].items() if v)
-        text.append(f"counter  {c['name']:12} passages {c['passages']}  {shown}  not recorded {c['not_recorded']}")
+        text.append(
+            f"counter  {c['name']:12} passages {c['passages']}  repeats {c['repeats']}  {shown}  "
+            f"not recorded {c['not_recorded']}"
+        )
     for entry in status["lists"]:
         problem = f"  {entry['problem']}" if entry["problem"] else ""
         text.append(f"list     {entry['list']:12} {entry['state']:14} {_edition(entry)}{problem}")

@@ -63,6 +63,7 @@ def test_status_as_json_and_as_text(post: BoxWorld) -> None:
     ]
     assert status["clock"]["time"].endswith("Z")
     assert "3 waiting" in text
+    assert "passages 3  repeats 0  HIT 1  CLEAR 2  not recorded 0" in text
     assert "open leads 1" in text
 
 
