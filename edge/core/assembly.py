@@ -177,7 +177,7 @@ class _Rows:
         if not self.held:
             return []
         at = self.held[-1].at
-        if len(self.held) == self._of and not self._mixed and self._belief is not Belief.NOT:
+        if len(self.held) == self._of and not self._mixed and self._belief in (Belief.NOW, Belief.AFTER_SILENCE):
             zone, self.held = self._zone(), []
             return [self._complete(zone, at)]
         whole = len(self.held) >= self._of
@@ -200,7 +200,8 @@ class _Rows:
         else:
             self._seen.note(self._zone(), Fate.PART, at)
         if chosen:
-            self._seen.note({held.row.number: held.text for held in chosen}, Fate.DOUBTED, at)
+            fate = Fate.WAITED if self._belief is Belief.NOT_YET and not self._mixed else Fate.DOUBTED
+            self._seen.note({held.row.number: held.text for held in chosen}, fate, at)
 
     def _zone(self) -> dict[int, str]:
         return {held.row.number: held.text for held in self.held}

@@ -10,8 +10,8 @@ A zone put together of single rows is weighed against all that was seen in the l
 |                                                            | below speaks against it         |
 | some of its rows, the first among them; the rest was lost  | as if it had not been seen      |
 | one of its rows with other rows, or without the first one  | no: it may be a late double     |
-| rows of another document within ``AWAIT_S``, later ones    | no: one of these may be of it   |
-| of which never came, or came in doubt                      |                                 |
+| rows of another document within ``AWAIT_S``, later ones    | not yet: one of these may be of |
+| of which never came, or came in doubt                      | it                              |
 | anything else, or nothing                                  | at once                         |
 
 Laws:
@@ -39,14 +39,16 @@ class Fate(enum.Enum):
 
     DONE = enum.auto()     # they went on as a complete zone
     DOUBTED = enum.auto()  # all rows of a zone came in order, and were held apart all the same
+    WAITED = enum.auto()   # likewise, but only because a row of another document might have been one of them
     PART = enum.auto()     # they were not all rows of a zone, or nothing says that they are of one
 
 
 class Belief(enum.Enum):
-    """Whether rows that came in order are one zone."""
+    """Whether rows that came in order are one zone, from yes to no."""
 
     NOW = enum.auto()
     AFTER_SILENCE = enum.auto()
+    NOT_YET = enum.auto()  # a row that is still awaited of another document may be one of them
     NOT = enum.auto()
 
 
@@ -81,16 +83,13 @@ class Seen:
 
     def believe(self, zone: Mapping[int, str], now: float) -> Belief:
         """All rows of a zone came by ``now``, in this order and nothing between: see the table."""
-        again = {r.fate for r in self._records if self._equal(r.rows, zone)}
+        again = {r.fate for r in self._records if r.fate is not Fate.PART and self._equal(r.rows, zone)}
         if Fate.DONE in again:
             return Belief.NOW
-        if Fate.DOUBTED in again:
+        if again:
             return Belief.AFTER_SILENCE
-        near = [r for r in self._records if len(r.rows) == len(zone) and self._covers(zone, r.rows)]
-        if any(self._speaks_against(r, zone, now) for r in self._records if r not in near):
-            return Belief.NOT
-        misread_names = any(self._names(r.rows) != self._names(zone) for r in near)
-        return Belief.AFTER_SILENCE if misread_names else Belief.NOW
+        beliefs = [self._in_sight_of(r, zone, now) for r in self._records]
+        return max(beliefs, key=lambda belief: belief.value, default=Belief.NOW)
 
     def _equal(self, rows: Mapping[int, str], zone: Mapping[int, str]) -> bool:
         """True if these rows are that zone: its number, and what has none letter by letter."""
@@ -99,15 +98,18 @@ class Seen:
             for number, text in rows.items() if has_number(row := self._rows[number])
         )
 
-    def _speaks_against(self, record: _Record, zone: Mapping[int, str], now: float) -> bool:
+    def _in_sight_of(self, record: _Record, zone: Mapping[int, str], now: float) -> Belief:
         rows = record.rows
+        if len(rows) == len(zone) and self._covers(zone, rows):
+            return Belief.NOW if self._names(rows) == self._names(zone) else Belief.AFTER_SILENCE
         if record.fate is Fate.PART and 1 in rows and all(zone[number] == text for number, text in rows.items()):
-            return False
+            return Belief.NOW
         if any(self._like(record, number, text) for number, text in zone.items()):
-            return True
-        if record.fate is Fate.DONE or now >= record.at + AWAIT_S:
-            return False
-        return record.fate is Fate.DOUBTED or any(number not in rows for number in range(min(rows), len(zone) + 1))
+            return Belief.NOT
+        awaited = record.fate is Fate.DOUBTED or (
+            record.fate is Fate.PART and any(number not in rows for number in range(min(rows), len(zone) + 1))
+        )
+        return Belief.NOT_YET if awaited and now < record.at + AWAIT_S else Belief.NOW
 
     def _like(self, record: _Record, number: int, text: str) -> bool:
         return number in record.rows and may_be_one(record.rows[number], text, self._rows[number])

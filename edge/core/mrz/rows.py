@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from operator import ne
 from typing import Final, NamedTuple
 
 from edge.core.mrz.digits import ALPHABET, DIGITS, is_legal, values_of
@@ -141,9 +142,9 @@ def same_row(a: str, b: str, row: Row) -> bool:
     """See law 3; both are readings of ``row``."""
     if a == b:
         return True
-    places = _differing(a, b)
-    if len(places) > row.length // NEAR:
+    if sum(map(ne, a, b)) > row.length // NEAR:
         return False
+    places = _differing(a, b)
     if has_digits(row):
         return not (is_sound(a, row) and is_sound(b, row)) or (has_number(row) and same_number(a, b, row))
     return all(not (_is_name(a, place) and _is_name(b, place)) for place in places)
@@ -151,19 +152,18 @@ def same_row(a: str, b: str, row: Row) -> bool:
 
 def may_be_one(a: str, b: str, row: Row) -> bool:
     """See law 4; both are readings of ``row``."""
-    if same_row(a, b, row):
-        return True
-    places = _differing(a, b)
-    if row.number > 1 and len(places) <= FEW:
-        return True
+    differing = sum(map(ne, a, b))
+    if differing <= row.length // NEAR:
+        if same_row(a, b, row) or (row.number > 1 and differing <= FEW):
+            return True
+        if not has_digits(row):
+            return all(not (_is_name(a, n) and _is_name(b, n)) or a[n] + b[n] in _TAKEN for n in _differing(a, b))
     if not has_digits(row):
-        return len(places) <= row.length // NEAR and all(
-            not (_is_name(a, place) and _is_name(b, place)) or _alike(a[place], b[place]) for place in places
-        )
+        return False
     return any(
         layout in _fitting(a, b, row)
         for layout in _LAYOUTS[row.length]
-        if not any(_unlike(a, b, span) for span in _vouched(layout, row, a))
+        if not any(_unlike(a, b, span, most=0) for span in _vouched(layout, row, a))
         or (row.number > 1 and _hidden(a, b, layout, row))
     )
 
@@ -246,15 +246,21 @@ def _vouched(layout: Layout, row: Row, text: str) -> tuple[slice, ...]:
     return (spans[0], rest) if layout.overflow and text[spans[0].stop - 1] == "<" else spans[:1]
 
 
-def _unlike(a: str, b: str, span: slice) -> list[int]:
-    """The places of the span at which one is not taken for the other."""
-    return [n for n in range(span.start, span.stop) if not _alike(a[n], b[n], by_value=True)]
+def _unlike(a: str, b: str, span: slice, most: int) -> list[int]:
+    """The places of the span at which one is not taken for the other; no further than one more than ``most``."""
+    places = []
+    for n in range(span.start, span.stop):
+        if a[n] != b[n] and a[n] + b[n] not in _SAME_OR_UNSEEN:
+            places.append(n)
+            if len(places) > most:
+                break
+    return places
 
 
 def _hidden(a: str, b: str, layout: Layout, row: Row) -> bool:
     """True if number and dates differ, but so little, and at no digit, that it may be misread unseen by the digits."""
     spans = _spans(layout, row.number)
-    unlike = [n for span in spans for n in _unlike(a, b, span)]
+    unlike = [n for span in spans for n in _unlike(a, b, span, FEW)]
     return len(unlike) <= FEW and not any(span.stop - 1 in unlike for span in spans)
 
 
@@ -266,14 +272,10 @@ def _differing(a: str, b: str) -> list[int]:
     return [place for place, (c, d) in enumerate(zip(a, b, strict=True)) if c != d]
 
 
-def _alike(a: str, b: str, *, by_value: bool = False) -> bool:
-    """True if one may be taken for the other; ``by_value``: or no digit tells them apart. Never two digits."""
-    if a == b:
-        return True
-    if a in DIGITS and b in DIGITS:
-        return False
-    same_value = by_value and is_legal(a + b) and values_of(a) == values_of(b)
-    return same_value or any(a in group and b in group for group in _ALIKE)
+_TAKEN: Final = frozenset(c + d for group in _ALIKE for c in group for d in group)
+_SAME_OR_UNSEEN: Final = _TAKEN | {  # or no digit tells them apart
+    c + d for c in ALPHABET for d in ALPHABET if values_of(c) == values_of(d) and not (c in DIGITS and d in DIGITS)
+}
 
 
 def _is_name(text: str, place: int) -> bool:
