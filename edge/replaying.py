@@ -11,6 +11,7 @@ Laws:
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -34,6 +35,8 @@ STOP_S = 10.0
 QUIET_S = 2.0    # after the last byte or verdict: silence within a frame, rows still to come
 STALE_S = 1.2    # the box's status may be a second old
 READER = "replayed"
+SOCKET_NAME = "counter.sock"
+SOCKET_PATH = 100  # bytes; a UNIX socket address holds 107, and the desk makes a neighbour first
 KEYBOARD = "hid_keyboard"  # played over USB/IP, not on a pty
 RUN = "from edge.cli import main; main()"  # the command borderpost, wherever it is installed
 AGAIN = "look at the lines above; `borderpost doctor` says more about this machine"
@@ -76,21 +79,24 @@ def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Ou
         news: queue.Queue[Told] = queue.Queue(maxsize=100_000)
         player = _start(stack, _player_words(wanted, folder), news, "player")
         port = _next(news, "player", "ready", "the player did not make its port", START_S)
-        _write_config(wanted, folder, port)
+        sock = _socket(stack, folder)
+        _write_config(wanted, folder, port, sock)
         tell("starting", {})
         desks = stack.enter_context(ExitStack())  # closed after the box has ended: until then a thread reads there
         words = [sys.executable, "-c", RUN, "run", "--config", str(folder / "edge.toml")]
         box = _start(stack, words, news, "box", errors=folder / "box.log")
-        desk = _connect(desks, folder, box)
+        desk = _connect(desks, folder, sock, box)
         threading.Thread(target=_listen, args=(desk, news), daemon=True).start()
         _until_open(folder, box)
         assert player.stdin is not None
         player.stdin.write(b'{"play": true}\n')
         player.stdin.flush()
-        return _follow(news, folder, tell)
+        return _follow(news, folder, sock, tell)
 
 
-def _follow(news: queue.Queue[Told], folder: Path, tell: Callable[[str, Mapping[str, Any]], None]) -> Outcome:
+def _follow(
+    news: queue.Queue[Told], folder: Path, sock: Path, tell: Callable[[str, Mapping[str, Any]], None]
+) -> Outcome:
     outcome = Outcome()
     quiet_since: float | None = None
     while quiet_since is None or time.monotonic() < quiet_since + QUIET_S:
@@ -109,7 +115,7 @@ def _follow(news: queue.Queue[Told], folder: Path, tell: Callable[[str, Mapping[
             quiet_since = time.monotonic() if quiet_since is not None else None
             tell("verdict", message)
     time.sleep(max(0.0, STALE_S))
-    outcome.reader = _status(folder)
+    outcome.reader = _status(sock)
     return outcome
 
 
@@ -171,11 +177,20 @@ def _next(news: queue.Queue[Told], who: str, key: str, complaint: str, limit_s: 
     raise ReplayError(complaint, advice=AGAIN)
 
 
-def _connect(stack: ExitStack, folder: Path, box: subprocess.Popen[bytes]) -> DeskClient:
+def _socket(stack: ExitStack, folder: Path) -> Path:
+    """Where the box's socket is to be: in ``folder``, or in a short one where that path would be too long."""
+    if len(os.fsencode(folder / SOCKET_NAME)) <= SOCKET_PATH:
+        return folder / SOCKET_NAME
+    short = Path(tempfile.mkdtemp(prefix="bp-", dir="/tmp"))  # mode 0700
+    stack.callback(shutil.rmtree, short, ignore_errors=True)
+    return short / SOCKET_NAME
+
+
+def _connect(stack: ExitStack, folder: Path, sock: Path, box: subprocess.Popen[bytes]) -> DeskClient:
     until = time.monotonic() + START_S
     while True:
         try:
-            return stack.enter_context(DeskClient(folder / "counter.sock"))
+            return stack.enter_context(DeskClient(sock))
         except DeskError:
             if box.poll() is not None or time.monotonic() > until:
                 raise ReplayError(f"the box did not come up{_last_words(folder)}", advice=AGAIN) from None
@@ -203,8 +218,8 @@ def _until_open(folder: Path, box: subprocess.Popen[bytes]) -> None:
     raise ReplayError(f"the box did not open its reader{_last_words(folder)}", advice=AGAIN)
 
 
-def _status(folder: Path) -> dict[str, Any]:
-    with DeskClient(folder / "counter.sock", STOP_S) as desk:
+def _status(sock: Path) -> dict[str, Any]:
+    with DeskClient(sock, STOP_S) as desk:
         answer = desk.ask({"do": "status"})
     return next(dict(one) for one in answer["status"]["readers"] if one["name"] == READER)
 
@@ -219,7 +234,7 @@ def _last_words(folder: Path) -> str:
 
 # -- the box -----------------------------------------------------------------------------------------
 
-def _write_config(wanted: Wanted, folder: Path, port: str) -> None:
+def _write_config(wanted: Wanted, folder: Path, port: str, sock: Path) -> None:
     """Law 1. JSON texts are TOML texts too."""
     device = wanted.device
     settings = {key: value for key, value in device.settings.items() if key != "port"}
@@ -228,7 +243,7 @@ def _write_config(wanted: Wanted, folder: Path, port: str) -> None:
     quoted = json.dumps
     lines = [
         "[box]", 'device = "replay-box"', 'site = "Replay"', f"state_dir = {quoted(str(folder / 'state'))}",
-        f"lists_dir = {quoted(str(lists))}", f"socket = {quoted(str(folder / 'counter.sock'))}",
+        f"lists_dir = {quoted(str(lists))}", f"socket = {quoted(str(sock))}",
         "[[counter]]", 'name = "replay"', 'direction = "entry"', f'readers = ["{READER}"]',
         "[[reader]]", f'name = "{READER}"', f"port = {quoted(port)}",
         f"driver = {quoted(device.driver)}", "[reader.settings]",

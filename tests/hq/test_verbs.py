@@ -125,7 +125,8 @@ def test_every_verb_has_help() -> None:
     assert run("nonsense").exit_code == 2
 
 
-def test_status(config: Path) -> None:
+def test_status(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hq.verbs.status.now", lambda: NOW)  # three minutes after collection the post would be silent
     (post,) = array(run("status", "--config", str(config), "--json"))
     assert (post["post"], post["state"], post["messages"], post["pending"]) == ("box-one", "online", 4, 7)
     assert (post["missing"], post["gaps"]) == (1, [{"epoch": "epoch-a", "first": 3, "last": 3}])
