@@ -90,7 +90,7 @@ def test_an_expectation_that_is_not_met_is_said_and_is_the_exit_code(tmp_path: P
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     run = begin(tmp_path, str(RECORDINGS / "elyctis" / "rearm.trace"))
-    until(lambda: list(tmp_path.glob("borderpost-replay-*/counter.sock")), "the box is up", LIMIT_S)
+    until(lambda: list(tmp_path.glob("borderpost-replay-*/state/journal.sqlite")), "the box is up", LIMIT_S)
     folder = next(tmp_path.glob("borderpost-replay-*"))
     children = processes_of(folder)
     assert len(children) == 2
