@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ NEXT = {
     "INCOMPLETE": "not fully screened: a list is missing or too old, or the time is unsure; follow the post's fallback",
     "CLEAR": "",
 }
+RETRY_S = 1.0  # between two tries to find the box again
+GONE: dict[str, Any] = {"type": "notice", "text": "the box went away: no verdicts until it is back"}
 
 
 @click.command("counter")
@@ -48,28 +52,41 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
     CLEAR       every list was asked and nothing agreed
 
     The same document within seconds is one passage: its word is shown again, without a colour behind it.
+    When the box restarts, the view waits for it and goes on.
     """
     from edge import config
+
+    seen = 0
+    for told in followed(Path(config.load(config_path).box.socket)):
+        message = for_counter(told, name) if name else told
+        if message is None:
+            continue
+        if as_json:
+            import msgspec
+
+            sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
+            sys.stdout.flush()
+        else:
+            show(message)
+        seen += message.get("type") == "verdict"
+        if count and seen >= count:
+            return
+
+
+def followed(path: Path) -> Iterator[dict[str, Any]]:
+    """Every message of the box, over its restarts too. Raises DeskError when it does not answer at first."""
     from edge.desk import DeskClient, DeskError
 
-    settings = config.load(config_path)
-    seen = 0
-    with DeskClient(Path(settings.box.socket)) as desk:
-        for told in desk.messages():
-            message = for_counter(told, name) if name else told
-            if message is None:
-                continue
-            if as_json:
-                import msgspec
-
-                sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
-                sys.stdout.flush()
-            else:
-                show(message)
-            seen += message.get("type") == "verdict"
-            if count and seen >= count:
-                return
-    raise DeskError("the box went away", advice="look at `borderpost doctor`, then start this view again")
+    desk = DeskClient(path)
+    while True:
+        with desk:
+            yield from desk.messages()
+        yield GONE
+        while True:
+            time.sleep(RETRY_S)
+            with suppress(DeskError):
+                desk = DeskClient(path)
+                break
 
 
 def for_counter(message: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

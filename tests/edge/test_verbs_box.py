@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -119,6 +120,18 @@ def test_doctor_on_a_stopped_box_says_so_with_exit_1(stopped: BoxWorld) -> None:
     assert found["box"]["grade"] == "error"
     assert "borderpost run" in found["box"]["advice"]
     assert found["journal"]["grade"] == found["audit"]["grade"] == "ok"
+
+
+@pytest.mark.parametrize("port", ["socket://127.0.0.1:99999", "usb:1a2b", "foo://x"])
+def test_a_mistyped_port_ends_run_with_78_before_anything_is_opened(tmp_path: Path, port: str) -> None:
+    with BoxWorld(tmp_path) as world:
+        world.config.write_text(world.config.read_text().replace("page-1.tty", port))
+        code, _, said = world.ask("run")
+        assert code == 78
+        assert f"reader 'page-1': port '{port}'" in said
+        found = {c["name"]: c for c in json.loads(world.ask("doctor", "--json")[1])}
+        assert found["reader page-1"]["grade"] == "error"
+        assert port in found["reader page-1"]["found"]
 
 
 @pytest.mark.parametrize("which", ["post", "stopped"])
@@ -270,7 +283,7 @@ def test_a_user_without_the_state_folder_is_told_by_the_box_or_told_why(post: Bo
     assert "does not answer" in said
 
 
-def test_the_view_says_when_the_box_goes_away(tmp_path: Path) -> None:
+def test_the_view_outlives_a_restart_of_the_box(tmp_path: Path) -> None:
     with BoxWorld(tmp_path) as world:
         world.publish()
         world.start()
@@ -278,10 +291,12 @@ def test_the_view_says_when_the_box_goes_away(tmp_path: Path) -> None:
         assert view.stdout is not None
         view.stdout.readline()
         world.end()
-        _, said = view.communicate(timeout=WAIT_S)
-    assert view.returncode == 1
-    assert "the box went away" in said
-    assert "next:" in said
+        assert "the box went away" in view.stdout.readline()
+        world.start()
+        assert view.stdout.readline().startswith("box ")
+        view.send_signal(signal.SIGINT)
+        view.communicate(timeout=WAIT_S)
+    assert view.returncode == 130
 
 
 MESSAGE: dict[str, Any] = {
