@@ -11,7 +11,7 @@ import msgspec
 
 from drivers.api import BadSetting, Feedback
 from drivers.framing import GAP_S
-from drivers.transport import LineSettings, Transport, open_port
+from drivers.transport import LineSettings, Transport, check, open_port
 
 
 class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,9 +69,12 @@ KEY = re.compile(r"(?:at `\$\.|unknown field `|required field `)(?P<key>\w+)")
 
 
 def read_settings(kind: type[Chosen], settings: Mapping[str, object], device_name: str) -> Chosen:
-    """Check one reader's table against what its driver knows. Raises BadSetting that names the key."""
+    """Check one reader's table against what its driver knows, and what its port is called. Opens nothing.
+
+    Raises BadSetting that names the key.
+    """
     try:
-        return msgspec.convert(dict(settings), kind)
+        chosen = msgspec.convert(dict(settings), kind)
     except msgspec.ValidationError as problem:
         text = str(problem)
         found = KEY.search(text)
@@ -81,3 +84,8 @@ def read_settings(kind: type[Chosen], settings: Mapping[str, object], device_nam
             f"reader {device_name!r}: {text.replace('$.', '')}", key=key,
             advice=f"correct {key or 'the settings'} of this reader; its driver knows: {known}",
         ) from None
+    try:
+        check(str(settings["port"]))  # every kind requires one
+    except BadSetting as wrong:
+        raise BadSetting(f"reader {device_name!r}: {wrong.message}", key=wrong.key, advice=wrong.advice) from None
+    return chosen

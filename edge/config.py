@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 import os.path
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from common import settings
 from common.settings import ConfigError, Section, TlsConfig
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|(?:socket|rfc2217|usb|usbip):", re.IGNORECASE)
 SOCKET_PATH = 107  # bytes: what a UNIX socket address holds
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
 ListId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{2,40}$")]
@@ -246,9 +248,8 @@ def _absolute(config: Config, base: Path) -> Config:
         return str(base / path)
 
     def port(name: str) -> str:
-        """A file of this machine is made absolute; what has a scheme is not one."""
-        scheme, colon, _ = name.partition(":")
-        return name if colon and scheme in ("socket", "rfc2217", "usb", "usbip") else at(name)
+        """A file of this machine is made absolute; what has a scheme, known or not, is for the driver to judge."""
+        return name if SCHEME.match(name) else at(name)
 
     def way_out(to: str) -> str:
         kind, path = _way_out(to)

@@ -9,7 +9,8 @@ Laws:
 3. A good read is never dropped in silence: a counter whose inbox is full is waited for, for two seconds (the port's
    own buffer holds what comes meanwhile), and what cannot be handed over then is counted, logged and alarmed.
 4. A reader that is not the one that was set up goes on reading: screening must go on, and a person is told.
-5. A device's fault is survived; a bug of a driver escapes and ends the process (ARCHITECTURE law 6).
+5. A device's fault is survived, and so is a setting that shows as wrong only at the opening: that one reader backs
+   off. A bug of a driver escapes and ends the process (ARCHITECTURE law 6).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import asdict
 from typing import Any
 
 from drivers.api import (
+    BadSetting,
     DeviceError,
     DeviceStuck,
     DocumentRead,
@@ -157,7 +159,7 @@ class ReaderKeeper:
         self._tried_at = self._mono()
         try:
             self._reader.open()
-        except (DeviceError, OSError) as error:
+        except (DeviceError, BadSetting, OSError) as error:
             self._to_back_off(Happening.REFUSED)
             self._miss(*told(error))
             return
@@ -291,8 +293,8 @@ class ReaderKeeper:
         self.state = after(self.state, happening)
 
 
-def told(error: DeviceError | OSError) -> tuple[str, str]:
+def told(error: DeviceError | BadSetting | OSError) -> tuple[str, str]:
     """Reason and advice of a fault; an untranslated OSError is the port's too, whatever the driver forgot."""
-    if isinstance(error, DeviceError):
+    if isinstance(error, DeviceError | BadSetting):
         return error.message, error.advice
     return f"the port failed: {error.strerror or type(error).__name__}", "check its cable and power"

@@ -5,7 +5,8 @@ Laws:
    gives it (1-126 characters, no ``@``); the place as sysfs writes it (``1-1.2``: bus 1, port 1, its hub's port 2).
 2. ``usbip://HOST:PORT/BUSID``: one device that another machine or process shares over USB/IP.
 3. ``socket://HOST:PORT`` and ``rfc2217://HOST:PORT``: a serial port of a terminal server, raw or with RFC 2217.
-4. Everything else is a path.
+4. Everything else is a path, except what looks like a mistyped name of another kind: an unknown ``scheme://``, or one
+   of the schemes above in capitals or without its slashes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ NETWORK = ("socket://", "rfc2217://")
 USB, USBIP = "usb:", "usbip://"
 SERIAL_LIMIT = 126  # characters: what a USB string descriptor (255 bytes) can hold
 BUSID_LIMIT = 31    # bytes: the field of the USB/IP protocol, less its final zero
+STRANGE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(?i:socket|rfc2217|usb|usbip):")  # law 4
 HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 PLACE = re.compile(r"[1-9][0-9]{0,2}-[1-9][0-9]{0,2}(\.[1-9][0-9]{0,2}){0,6}")
 HOST_PORT = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\s:/?#@\[\]]+)):(?P<port>[0-9]{1,5})")
@@ -70,6 +72,11 @@ def parse(port: str) -> PortName:
         return usb_name(port)
     if port.startswith(NETWORK):
         return network_name(port)
+    if STRANGE.match(port):
+        scheme = port.partition(":")[0]
+        raise wrong(port, f"{scheme!r} is no kind of port, written so", "socket://192.0.2.7:4001, or a path")
+    if "\0" in port:
+        raise wrong(port, "a path has no NUL character", "/dev/serial/by-id/NAME")
     return port
 
 

@@ -75,3 +75,16 @@ def test_the_emulators_share_nothing_with_the_codecs():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             ours = [name for name in names if name.split(".")[0] == "drivers"]
             assert all(name.startswith("drivers.virtual") for name in ours), file
+
+
+@pytest.mark.parametrize("port", [
+    "socket://127.0.0.1", "socket://127.0.0.1:99999", "socket://[::1", "rfc2217://127.0.0.1:9?x=1", "usb:zz",
+    "usb:1a2b", "usbip://127.0.0.1", "foo://x", "loop://", "/dev/x\0",
+])
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_mistyped_port_is_refused_when_the_reader_is_made(driver, port):
+    with pytest.raises(BadSetting) as caught:
+        open_reader(driver, "north", {"port": port}, time.monotonic)
+    assert caught.value.key == "port"
+    assert caught.value.message.startswith(f"reader 'north': port {port!r}: ")
+    assert caught.value.advice

@@ -39,7 +39,9 @@ def test_a_good_name_is_taken_apart(port: str, name: object) -> None:
     ("usbip://host/1-1", "'host' is not HOST:PORT"), ("usbip://host:1", "bus id ''"),
     ("usbip://host:70000/1-1", "70000 is not within"), ("usbip://host:1/" + "1" * 40, "bus id"),
     ("socket://host", "'host' is not HOST:PORT"), ("rfc2217://host:1?logging=debug", "is not HOST:PORT"),
-    ("socket://user@host:1", "is not HOST:PORT"),
+    ("socket://user@host:1", "is not HOST:PORT"), ("socket://[::1", "is not HOST:PORT"),
+    ("foo://x", "'foo' is no kind"), ("loop://", "'loop' is no kind"), ("SOCKET://host:1", "'SOCKET' is no kind"),
+    ("socket:host:1", "'socket' is no kind"), ("USB:1209:0001", "'USB' is no kind"), ("/dev/x\0y", "NUL"),
 ])
 def test_a_wrong_name_is_refused_with_what_is_wrong(port: str, part: str) -> None:
     for refuse in (check, parse, lambda name: open_port(name, LineSettings())):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -88,6 +89,17 @@ def test_what_run_would_not_start_with_is_said_of_the_reader(
 ) -> None:
     (check,) = found(load(world, lambda t: t.replace(*change)))["reader page-1"]
     assert (check.grade, word in check.found) == (Grade.ERROR, True)
+
+
+@pytest.mark.parametrize("port", ["socket://127.0.0.1:99999", "usb:1a2b", "foo://x"])
+def test_a_mistyped_port_ends_run_with_78_before_anything_is_opened(world: BoxWorld, port: str) -> None:
+    world.config.write_text(world.config.read_text().replace("page-1.tty", port))
+    code, _, said = world.ask("run")
+    assert code == 78
+    assert f"reader 'page-1': port '{port}'" in said
+    told = {c["name"]: c for c in json.loads(world.ask("doctor", "--json")[1])}
+    assert told["reader page-1"]["grade"] == "error"
+    assert port in told["reader page-1"]["found"]
 
 
 def test_an_unproven_driver_is_no_fault_and_said(world: BoxWorld) -> None:

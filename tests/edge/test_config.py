@@ -105,6 +105,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
         ("socket://10.0.0.1:4001", "socket://10.0.0.1:4001"),
         ("rfc2217://10.0.0.1:4001", "rfc2217://10.0.0.1:4001"),
         ("usb:2b78:0010", "usb:2b78:0010"),
+        ("foo://x", "foo://x"),  # the driver will refuse it
         ("usb:2b78:0010:EV1@1-1.2", "usb:2b78:0010:EV1@1-1.2"),
         ("usbip://127.0.0.1:3240/1-1", "usbip://127.0.0.1:3240/1-1"),
         ("/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0", "/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0"),

@@ -97,6 +97,14 @@ def test_what_is_wrong_is_said_with_advice_before_anything_is_opened(profiled: P
     assert caught.value.advice
 
 
+@pytest.mark.parametrize("port", ["socket://127.0.0.1", "usb:zz", "foo://x"])
+@pytest.mark.parametrize("kind", ['driver = "text"', 'profile = "kiosk"'])
+def test_a_mistyped_port_is_said_before_anything_is_opened(profiled: Path, kind: str, port: str) -> None:
+    written = CONFIG.format(reader=kind).replace("one.tty", port)
+    with pytest.raises(ConfigError, match=f"reader 'one': port '{port}'"):
+        make_readers(config.parse(written, where="edge.toml", base=profiled), time.monotonic)
+
+
 def test_a_broken_profile_is_logged_and_stops_no_reader_that_does_not_name_it(profiled: Path) -> None:
     (profiled / "profiles" / "bad.toml").write_text(PROFILE.format(settings='baud = "x"'))
     with capture_logs() as lines:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from drivers.api import (
+    BadSetting,
     DeviceBusy,
     DeviceError,
     DeviceForbidden,
@@ -401,6 +402,14 @@ def test_a_plain_error_of_the_system_is_the_ports_and_no_reason_to_end(fault: OS
     lost = next(line for line in rig.lines if line["event"] == "reader_lost")
     assert str(lost["reason"]).startswith("the port failed")
     assert lost["advice"]
+
+
+def test_a_setting_that_shows_as_wrong_at_the_opening_backs_that_reader_off() -> None:
+    wrong = BadSetting("port 'usb:zz': no such name", key="port", advice="write it so")
+    rig = Rig([wrong, None], [READ])
+    assert rig.run() == ["reader_lost", "reader_ready"]
+    assert (rig.lines[0]["reason"], rig.lines[0]["advice"]) == (wrong.message, wrong.advice)
+    assert rig.announced == [ReaderState.BACKOFF, ReaderState.READY]
 
 
 @pytest.mark.parametrize("bug", [DriverMisuse("not open", advice="call open"), ZeroDivisionError()])

@@ -122,18 +122,6 @@ def test_doctor_on_a_stopped_box_says_so_with_exit_1(stopped: BoxWorld) -> None:
     assert found["journal"]["grade"] == found["audit"]["grade"] == "ok"
 
 
-@pytest.mark.parametrize("port", ["socket://127.0.0.1:99999", "usb:1a2b", "foo://x"])
-def test_a_mistyped_port_ends_run_with_78_before_anything_is_opened(tmp_path: Path, port: str) -> None:
-    with BoxWorld(tmp_path) as world:
-        world.config.write_text(world.config.read_text().replace("page-1.tty", port))
-        code, _, said = world.ask("run")
-        assert code == 78
-        assert f"reader 'page-1': port '{port}'" in said
-        found = {c["name"]: c for c in json.loads(world.ask("doctor", "--json")[1])}
-        assert found["reader page-1"]["grade"] == "error"
-        assert port in found["reader page-1"]["found"]
-
-
 @pytest.mark.parametrize("which", ["post", "stopped"])
 def test_passages_show_what_was_shown_running_or_not(which: str, request: pytest.FixtureRequest) -> None:
     world: BoxWorld = request.getfixturevalue(which)
