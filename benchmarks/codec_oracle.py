@@ -8,8 +8,8 @@ Laws that are checked:
 1. Nothing raises.
 2. Every byte ends in exactly one event: dropped as noise, as garbled, or as part of a whole frame, or still held.
 3. The buffer never holds more than its cap (1 KiB, or as its family states); what is held is told by ``next_timeout``.
-4. Rows are one to three, and legible ones (ASCII without controls) once the driver gives them out; ``raw`` is at
-   most 1 KiB.
+4. Rows are one to three, and legible ones (ASCII without controls) once the driver gives them out; ``raw`` is the
+   whole frame (or nothing, where a keyboard needed more), at most MAX_RAW bytes.
 5. How the line cut the bytes changes nothing, where no time passes between the pieces. (A codec that asks the device
    about itself judges answers by what it has asked last, and two answers in one piece cannot be: this law is for ways
    in which it asks nothing, or has given up asking.)
@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drivers.api import MAX_RAW
 from drivers.catalog import DRIVERS, open_reader
 from drivers.framing import (
-    BUFFER_CAP,
     Broken,
     Codec,
     Event,
@@ -108,7 +108,7 @@ class Account:
             if isinstance(decision, Whole):
                 self.whole += decision.count
                 if isinstance(decision.event, RowsRead | OtherBlock):
-                    assert decision.event.raw == before[: decision.count][:BUFFER_CAP], "raw is not what came"
+                    assert decision.event.raw == before[: decision.count], "raw is not what came"
             return decision
 
         def watched_feed(data: bytes, now: float) -> list[Event]:
@@ -233,7 +233,7 @@ def _check(event: Event) -> None:
         assert all(1 <= len(row) <= LONGEST_ROW and row.isascii() and row.isprintable() for row in rows), "rows"
         assert tuple(map(len, rows)) == tuple(map(len, event.rows))
     if isinstance(event, RowsRead | OtherBlock):
-        assert 1 <= len(event.raw) <= BUFFER_CAP
+        assert len(event.raw) <= MAX_RAW
     if isinstance(event, Noise | Garbled):
         assert event.count >= 1
 

@@ -18,6 +18,11 @@ from typing import Protocol, TypeAlias
 Clock: TypeAlias = Callable[[], float]
 """Monotonic seconds; ``time.monotonic`` outside tests."""
 
+MAX_RAW = 16 * 1024
+"""Bytes of the longest ``raw``. It is the whole frame or empty, never a part of one: a PC that is handed half a frame
+waits for its end. Families whose frames fit their buffer are far below it; a keyboard at four reports a key gets there
+with a line of 511 characters."""
+
 
 class DriverError(Exception):
     """The root of what drivers raise. ``message`` says what happened, ``advice`` the next step, one line."""
@@ -86,7 +91,8 @@ class DocumentRead:
     """Rows that one device sent in one frame, as sent: a whole zone, or single rows of one.
 
     ``device`` is the configured name, ``lines`` one to three rows of ASCII without line ends, ``raw``
-    the frame (at most 1 KiB), ``at`` the monotonic second at which its last byte had been received.
+    the whole frame (at most MAX_RAW bytes; empty where a keyboard needed more), ``at`` the monotonic
+    second at which its last byte had been received.
     """
 
     device: str
@@ -108,7 +114,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class OtherRead:
-    """A whole block that is no zone (a bar code, a magnetic stripe); ``raw`` is the block, at most 1 KiB."""
+    """A whole block that is no zone (a bar code, a magnetic stripe); ``raw`` is the whole block, as in DocumentRead."""
 
     device: str
     raw: bytes = field(repr=False)

@@ -10,7 +10,7 @@ Laws:
    name must not lose a document. JSON without a zone is another block; ``PCSign`` is neither, it moves ``reading``.
 4. A frame has FRAME_CAP bytes at most. What a chip says (``EidlinkResult``: names, addresses, other scripts) is longer
    than any zone, and a frame too long for the buffer would count as a fault of the line. The ``raw`` of an event is
-   the frame's first RAW_CAP bytes.
+   the whole frame, from 02 to 03.
 5. ``reading`` is true between ``readStart`` and ``readEnd``, READING_S seconds at most: the end may be lost.
 """
 
@@ -24,14 +24,13 @@ from typing import Annotated, Literal
 import msgspec
 
 from drivers.api import Clock, Tier
-from drivers.framing import BUFFER_CAP, GAP_S, Broken, Event, ListeningCodec, More, OtherBlock, RowsRead, Skip, Whole
+from drivers.framing import GAP_S, Broken, Event, ListeningCodec, More, OtherBlock, RowsRead, Skip, Whole
 from drivers.reader import FramedReader
 from drivers.rows import UNREADABLE, is_zone
 from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly, wrapped
 
-FRAME_CAP = 8 * 1024  # bytes; 0.4 s at 256000 baud
-RAW_CAP = BUFFER_CAP  # bytes, as drivers.api says
+FRAME_CAP = 8 * 1024  # bytes, within MAX_RAW; 0.4 s at 256000 baud
 STX, ETX = 0x02, 0x03
 BOUNDS = re.compile(rb"[\x02\x03]")
 BEHIND = b"\r\n"
@@ -98,7 +97,6 @@ class EstCodec(ListeningCodec):
 
     def _judge(self, frame: bytes, text: str) -> Broken | Whole:
         """Laws 2 to 4."""
-        raw = frame[:RAW_CAP]
         kind, _, body = text.partition(":")
         try:
             # strict=False: a line end within the text may come as itself. RecursionError: brackets by the hundred.
@@ -106,7 +104,7 @@ class EstCodec(ListeningCodec):
         except (ValueError, RecursionError):
             found = DATA.search(text)
             rows = self._rows(found[1]) if found else ()
-            return Whole(len(frame), RowsRead(rows, raw)) if is_zone(rows) else Broken(len(frame), "no JSON")
+            return Whole(len(frame), RowsRead(rows, frame)) if is_zone(rows) else Broken(len(frame), "no JSON")
         if not isinstance(value, dict):
             return Broken(len(frame), "no JSON object")
         stage, data = value.get("stage"), value.get("data")
@@ -114,7 +112,7 @@ class EstCodec(ListeningCodec):
             self._stage_on = STAGES[stage]
             return Whole(len(frame), None)
         rows = self._rows(data) if isinstance(data, str) else ()
-        return Whole(len(frame), RowsRead(rows, raw) if is_zone(rows) else OtherBlock(len(frame), raw))
+        return Whole(len(frame), RowsRead(rows, frame) if is_zone(rows) else OtherBlock(len(frame), frame))
 
     def _rows(self, data: str) -> tuple[str, ...]:
         for character in self._error_characters:

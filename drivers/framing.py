@@ -26,7 +26,7 @@ GAP_S = 0.3  # silence inside a frame that ends it; at 9600 baud a byte takes 0.
 
 @dataclass(frozen=True, slots=True)
 class RowsRead:
-    """A whole frame that holds the rows of a machine-readable zone, as sent; ``raw`` is the frame."""
+    """A whole frame that holds the rows of a machine-readable zone, as sent; ``raw`` is all of it, see MAX_RAW."""
 
     rows: tuple[str, ...] = field(repr=False)
     raw: bytes = field(repr=False)
@@ -54,7 +54,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class OtherBlock:
-    """A whole block that is no zone: a bar code, a magnetic stripe; ``raw`` is the block, at most 1 KiB."""
+    """A whole block that is no zone: a bar code, a magnetic stripe; ``raw`` is the whole block, see MAX_RAW."""
 
     length: int
     raw: bytes = field(default=b"", repr=False)

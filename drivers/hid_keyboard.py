@@ -13,8 +13,9 @@ Laws:
 4. Silence ends a line too, because the last row may come without its end: what may be a row is delivered, the rest is
    Garbled (another block, where ``none`` is configured as row end). Silence means that no report differed from the one
    before it: a keyboard may repeat what it said, as often as it likes.
-5. Which keys are down is known across lines; a line has at most LINE_CAP characters, its ``raw`` at most 1 KiB: the
-   reports from its first key on, without repeated ones. (A row of 44 characters is 712 bytes at two reports a key.)
+5. Which keys are down is known across lines; a line has less than LINE_CAP characters. Its ``raw`` is the reports from
+   its first key on, without repeated ones: four for each character fit in MAX_RAW. A line that took more is read all
+   the same, with an empty ``raw``. (A row of 44 characters is 712 bytes at two reports a key.)
 6. A line whose number keys never give a digit is one of a reader set to another layout: it is Garbled, and until a line
    comes whose number keys do, ``remark`` says so and letters that sit elsewhere in other layouts are unreadable.
    (French and German readers share the key of ``<``: their names would read clean, and wrong.)
@@ -27,8 +28,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from drivers.api import Clock, Tier
-from drivers.framing import BUFFER_CAP, Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
+from drivers.api import MAX_RAW, Clock, Tier
+from drivers.framing import Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
 from drivers.hid_layouts import ENTER, KEYPAD_ENTER, MOVED, NUMBER_ROW, OTHER_MODIFIERS, TAB, UNREADABLE, typed
 from drivers.reader import FramedReader
 from drivers.rows import LIKE_FILLERS, is_row, is_zone, without_id
@@ -67,6 +68,7 @@ class HidKeyboardCodec(ListeningCodec):
         self._last = bytes(REPORT)  # the report before
         self._line: list[str] = []
         self._raw = bytearray()
+        self._raw_fits = True
         self._count = 0  # bytes of reports since the line began
         self._numbers: list[tuple[int, bool]] = []  # of the line: (key of the number row, did it give a digit)
         self._other_layout = False  # law 6
@@ -147,7 +149,10 @@ class HidKeyboardCodec(ListeningCodec):
 
     def _keep(self, report: bytes) -> bool:
         """Law 5; True, so that a report is kept once."""
-        if self._line and len(self._raw) + REPORT <= BUFFER_CAP:
+        if len(self._raw) + REPORT > MAX_RAW:
+            self._raw_fits = False
+            self._raw.clear()
+        if self._line and self._raw_fits:
             self._raw += report
         return True
 
@@ -190,6 +195,7 @@ class HidKeyboardCodec(ListeningCodec):
         self._line.clear()
         self._numbers.clear()
         self._raw.clear()
+        self._raw_fits = True
         self._count = 0
 
 

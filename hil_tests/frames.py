@@ -15,7 +15,7 @@ SPECIMEN = (
 )  # Doc 9303-4, appendix A
 BAR_CODE = "4006381333931"  # an article number
 REPORT = 8  # bytes of a keyboard's report
-LONG = 6000  # bytes; no zone has 150, and no buffer holds more than 1024
+LONG = 6000  # bytes; no zone has 150, and only est's buffer holds more than 1024: silence ends it there
 
 
 def whole(driver: str, rows: Sequence[str] = SPECIMEN) -> bytes:

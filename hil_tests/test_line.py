@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from drivers.api import DocumentRead
-from drivers.framing import BUFFER_CAP
+from drivers.api import MAX_RAW, DocumentRead
 from hil_tests.capabilities import Can, needs
 from hil_tests.frames import REPORT, absurd, cuts
 from hil_tests.rigs import rows_of
@@ -107,7 +106,7 @@ def test_frames_of_absurd_length(rig, reader):
         came = rig.quiet(reader)
         assert not [event for event in came if isinstance(event, DocumentRead)], number
         assert not reader.reading
-        assert all(len(getattr(event, "raw", b"")) <= BUFFER_CAP for event in came)
+        assert all(len(getattr(event, "raw", b"")) <= MAX_RAW for event in came)
         rig.send(rig.frame())
         assert rows_of(rig.document(reader)) == rig.rows, number
 

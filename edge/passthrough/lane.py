@@ -6,7 +6,7 @@ import os
 from collections import deque
 from dataclasses import dataclass
 
-MAX_WAITING = 64  # frames
+MAX_WAITING = 64  # frames; of at most MAX_RAW bytes each, so 1 MiB for a PC that never reads
 KEEP_S = 5.0      # seconds; an older one belongs to a traveller who has gone on
 
 
@@ -15,7 +15,7 @@ class Tally:
     """Of one output, since the process began; a frame counts once for each PC."""
 
     emitted: int = 0
-    dropped: int = 0  # a PC was there and did not take it in time
+    dropped: int = 0  # a PC was there and did not take it in time, or there was no whole frame to send
     unheard: int = 0  # no PC was there, or the port was lost
 
 
@@ -35,7 +35,10 @@ class Lane:
         return len(self._waiting) + bool(self._rest)
 
     def push(self, frame: bytes, now: float) -> None:
-        """Send it now if the way is free, else queue it; of too many the oldest is dropped."""
+        """Send it now if the way is free, else queue it; of too many the oldest is dropped. An empty one is counted."""
+        if not frame:  # longer than its driver keeps (frames.in_form)
+            self._tally.dropped += 1
+            return
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
             self._tally.dropped += 1

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.api import MAX_RAW
 from drivers.catalog import DRIVERS
-from drivers.framing import BUFFER_CAP, GAP_S, Broken, Garbled, More, Noise, OtherBlock, RowsRead
+from drivers.framing import GAP_S, Broken, Garbled, More, Noise, OtherBlock, RowsRead
 
 SILENCE = 10 * GAP_S
 FLOOD, CHUNK = 10 << 20, 4096  # bytes
@@ -85,7 +86,7 @@ def test_a_zone_is_given_at_its_last_byte_without_waiting(family, rows):
 def test_raw_holds_the_frame(family, rows):
     sent = family.encode(rows)
     reads = [e for e in play(family.codec(), family.noise(b"\xff\xfe" * family.unit), sent) if isinstance(e, RowsRead)]
-    assert all(read.raw in sent and 0 < len(read.raw) <= BUFFER_CAP for read in reads)
+    assert all(read.raw in sent and 0 < len(read.raw) <= MAX_RAW for read in reads)
     if not family.row_by_row:
         assert all(row.encode() in reads[0].raw for row in rows)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.api import BadSetting, Tier
+from drivers.api import MAX_RAW, BadSetting, Tier
 from drivers.est import FRAME_CAP, READING_S, EstCodec, Settings, build
-from drivers.framing import BUFFER_CAP, Garbled, Noise, OtherBlock, RowsRead
+from drivers.framing import Garbled, Noise, OtherBlock, RowsRead
 from drivers.virtual.est_device import EstDevice, EstOptions, frame
 
 LATER = 99.0
@@ -138,7 +138,7 @@ def test_what_a_chip_says_is_another_block_however_long(td3, size, step):
     for at in range(0, len(sent), step):
         events += codec.feed(sent[at : at + step], 0.0)
     assert [type(event) for event in events] == [RowsRead, OtherBlock, RowsRead]
-    assert events[1] == OtherBlock(size - 2, chip(size)[: min(size - 2, BUFFER_CAP)])
+    assert events[1] == OtherBlock(size - 2, chip(size)[:-2])
     assert codec.framer.buffer.highest <= FRAME_CAP
 
 
@@ -150,7 +150,20 @@ def test_a_frame_longer_than_the_longest_is_garbled_once(td3):
 def test_a_document_with_a_picture_beside_its_rows_is_read(td3):
     long = BY_HAND.replace(b'"type"', b'"image":"' + b"QUJD" * 1000 + b'","type"')
     (event,) = read(long)
-    assert event == RowsRead(td3, long[:BUFFER_CAP])
+    assert event == RowsRead(td3, long[:-2])
+
+
+def test_the_raw_of_a_long_frame_is_whole_up_to_its_etx(td3):
+    """The officer's PC gets it through the pass-through: half a frame would have it wait for the end."""
+    for event in read(BY_HAND.replace(b'"type"', b'"image":"' + b"QUJD" * 750 + b'","type"') + chip(FRAME_CAP + 2)):
+        assert event.raw.startswith(b"\x02")
+        assert event.raw.endswith(b"}\x03")
+    assert FRAME_CAP <= MAX_RAW
+
+
+def test_the_raw_of_a_zone_found_in_json_that_is_none_is_whole_too(td3):
+    long = BY_HAND.replace(b'"type"', b'"image":"' + b"QUJD" * 750 + b'","type').replace(b'"}', b"}")
+    assert read(long) == [RowsRead(td3, long[:-2])]
 
 
 # Law 5: reading ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.api import BadSetting, Tier
+from drivers.api import MAX_RAW, BadSetting, Tier
 from drivers.framing import BUFFER_CAP, Garbled, Noise, OtherBlock, RowsRead
 from drivers.hid_keyboard import GAP_S, LINE_CAP, HidKeyboardCodec, Settings, build
 from drivers.virtual.keyboard_device import LAYOUTS, ROW_END_KEYS, KeyboardDevice, Typing
@@ -51,7 +51,7 @@ def test_the_rows_of_a_zone_come_one_by_one(td3, td1):
     for zone in (td3, td1):
         events = read(KeyboardDevice().present(zone), silence=False)
         assert [event.rows for event in events] == [(row,) for row in zone]
-        assert all(len(event.raw) <= BUFFER_CAP for event in events)
+        assert all(len(event.raw) <= MAX_RAW for event in events)
     assert max(len(event.raw) for event in events) == 30 * 16 + 8
 
 
@@ -163,6 +163,36 @@ def test_a_zone_typed_in_one_go_is_cut_into_its_rows(td3, td1):
     assert rows_of(read(typed("".join(card)) + ENTER)) == card
 
 
+@pytest.mark.parametrize("split_shift", [False, True])
+def test_the_raw_of_a_zone_typed_in_one_go_is_all_of_its_reports(td1, td3, split_shift):
+    """1,408 bytes and more; up to four reports a key."""
+    for zone in (td3, td1):
+        sent = KeyboardDevice(Typing(row_end="none", split_shift=split_shift)).present(["".join(zone)])
+        (event,) = read(sent + ENTER)
+        assert event.rows == zone
+        assert event.raw == sent[8 * split_shift :] + ENTER  # from the first key on: not the Shift before it
+        assert len(event.raw) >= 16 * len("".join(zone))
+
+
+def test_the_raw_of_the_longest_line_at_four_reports_a_key_is_whole():
+    keys = b"".join(
+        report(modifiers=2) + report(4 + at % 20, modifiers=2) + report(modifiers=2) + UP for at in range(LINE_CAP - 1)
+    )
+    (event,) = read(keys + ENTER)
+    assert event == OtherBlock(len(keys), keys[8:] + ENTER)
+    assert len(event.raw) <= MAX_RAW
+
+
+@pytest.mark.parametrize("reports", [MAX_RAW // 8, 3 * MAX_RAW // 8])
+def test_a_row_of_more_reports_than_raw_holds_is_read_with_none_and_the_next_has_its_own(td3, reports):
+    """Never half of them: the pass-through hands ``raw`` on."""
+    shifts = (report(modifiers=2) + UP) * (reports // 2)
+    row = typed(td3[0])
+    (first, second) = read(row[:16] + shifts + row[16:] + ENTER + UP + typed(td3[1]) + ENTER)
+    assert first == RowsRead((td3[0],), b"")
+    assert second == RowsRead((td3[1],), typed(td3[1]) + ENTER)
+
+
 def test_an_aim_identifier_before_a_row_is_no_part_of_it(td3):
     aim = b"".join(report(usage) + UP for usage in (0x30, 0x12, 0x1E))  # ]O1
     assert rows_of(read(aim + typed(td3[0]) + ENTER)) == (td3[0],)
@@ -178,7 +208,7 @@ def test_a_bar_code_between_the_rows_is_another_block(td3, code):
     assert rows_of(events) == td3
     other = events[1]
     assert 16 * len(code) <= other.length <= 16 * len(code) + 16
-    assert len(other.raw) <= BUFFER_CAP
+    assert len(other.raw) == 16 * len(code) + 8  # with Enter's own report
 
 
 def test_a_line_that_cannot_be_read_is_garbled():
@@ -259,7 +289,7 @@ def test_flooded(td3):
     for _ in range(256):
         events += codec.feed(source.randbytes(8192), 1.0)
         assert len(codec._line) < LINE_CAP
-        assert len(codec._raw) <= BUFFER_CAP
+        assert len(codec._raw) <= MAX_RAW
     assert rows_of(events) == ()
     assert codec.framer.buffer.highest <= BUFFER_CAP
     codec.tick(LATER)

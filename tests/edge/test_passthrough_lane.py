@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.api import DocumentRead, OtherRead
+from drivers.api import MAX_RAW, DocumentRead, OtherRead
 from edge.passthrough import KEEP_S, MAX_WAITING, in_form
 from edge.passthrough.lane import Lane, Tally
 
@@ -120,6 +120,32 @@ def test_a_pc_that_left_leaves_nothing_to_the_next(pipe: tuple[int, int]) -> Non
     assert (tally.emitted, tally.dropped) == (0, 2)
 
 
+def test_the_longest_frames_that_a_driver_gives_go_through_whole(pipe: tuple[int, int]) -> None:
+    tally, data = Tally(), b""
+    lane = Lane(pipe[1], tally)
+    frames = [numbered(number, MAX_RAW - 8) for number in range(3)]
+    for frame in frames:
+        lane.push(frame, 0.0)
+    while len(lane):
+        data += take_all(pipe[0])
+        lane.pump(0.0)
+    assert data + take_all(pipe[0]) == b"".join(frames)
+    assert (tally.emitted, tally.dropped) == (3, 0)
+
+
+def test_a_read_whose_frame_could_not_be_kept_whole_is_counted_as_dropped_and_stops_nothing(
+    pipe: tuple[int, int],
+) -> None:
+    tally = Tally()
+    lane = Lane(pipe[1], tally)
+    lane.push(in_form(DocumentRead("keys-1", ROWS, b"", 1.0), "frame"), 0.0)
+    assert (tally.emitted, tally.dropped, len(lane)) == (0, 1, 0)
+    lane.push(b"\x02next\x03", 0.0)
+    assert take_all(pipe[0]) == b"\x02next\x03"
+    assert (tally.emitted, tally.dropped) == (1, 1)
+    assert in_form(DocumentRead("keys-1", ROWS, b"", 1.0), "text") == f"{ROWS[0]}\r{ROWS[1]}\r".encode()
+
+
 def test_the_frame_goes_unchanged_and_the_text_as_rows() -> None:
     raw = b"\x02" + "\r".join(ROWS).encode() + b"\r\x03\r\n"
     read = DocumentRead("swipe-1", ROWS, raw, 1.0)
@@ -132,7 +158,8 @@ def test_the_frame_goes_unchanged_and_the_text_as_rows() -> None:
     [
         (b"\x025901234123457\r\x03", b"5901234123457\r"),
         (b"M1ERIKSSON/ANNA MARIA  EABC\r\n", b"M1ERIKSSON/ANNA MARIA  EABC\r"),
-        (b"", b"\r"),
+        (b"\x02\x03", b"\r"),
+        (b"", b""),
     ],
 )
 def test_another_block_as_text_is_what_lies_between_its_control_characters(raw: bytes, text: bytes) -> None:
