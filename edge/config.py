@@ -5,6 +5,7 @@ Laws:
 2. Nothing here opens a device, a socket or a database; paths are kept as written and made absolute
    against the folder of the file.
 3. What goes to a PC leads to no file of the box's own and to no reader: a pty's link, or a frame, would take its place.
+4. No two readers have one port: only one of them could ever open it.
 """
 
 from __future__ import annotations
@@ -168,6 +169,7 @@ def parse(text: str, *, where: str, base: Path) -> Config:
             f"{where}: uplink.backoff_max_s is below uplink.backoff_min_s", advice="make the maximum the larger one"
         )
     config = _absolute(config, base)
+    _check_ports(config, where)
     _check_ways_out(config, where)
     return config
 
@@ -202,6 +204,19 @@ def _check_names(config: Config, where: str) -> None:
     idle = sorted(set(readers) - set(used))
     if idle:
         raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
+
+
+def _check_ports(config: Config, where: str) -> None:
+    """Law 4; ``config`` has absolute paths. Where links lead is not looked at, as with the ways out."""
+    taken: dict[str, str] = {}
+    for reader in config.reader:
+        port = reader.port if SCHEME.match(reader.port) else os.path.normpath(reader.port)
+        if port in taken:
+            raise ConfigError(
+                f"{where}: readers {taken[port]!r} and {reader.name!r} have the same port: {reader.port!r}",
+                advice="give each its own; `borderpost devices` shows them",
+            )
+        taken[port] = reader.name
 
 
 def _check_ways_out(config: Config, where: str) -> None:

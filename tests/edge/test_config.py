@@ -71,6 +71,25 @@ def test_a_reader_that_no_counter_uses_is_refused() -> None:
         parse(GOOD + '\n[[reader]]\nname = "spare"\ndriver = "text"\nport = "p"\n')
 
 
+@pytest.mark.parametrize(("one", "other"), [
+    ("/dev/serial/by-path/x", "/dev/serial/by-path/x"),
+    ("/dev/serial/by-path/x", "/dev/serial/../serial/by-path/./x"),
+    ("page.tty", "/base/page.tty"),
+    ("socket://10.0.0.1:4001", "socket://10.0.0.1:4001"),
+    ("usb:2b78:0010", "usb:2b78:0010"),
+])
+def test_two_readers_at_one_port_are_refused_by_their_names(one: str, other: str) -> None:
+    two = GOOD.replace('["swipe-1"]', '["swipe-1", "page-1"]').replace("/dev/serial/by-path/x", one)
+    with pytest.raises(settings.ConfigError, match="readers 'swipe-1' and 'page-1' have the same port") as caught:
+        parse(two + f'\n[[reader]]\nname = "page-1"\ndriver = "text"\nport = "{other}"\n')
+    assert caught.value.advice
+
+
+def test_readers_at_ports_of_their_own_are_accepted() -> None:
+    two = GOOD.replace('["swipe-1"]', '["swipe-1", "page-1"]').replace("/dev/serial/by-path/x", "usb:2b78:0010@1-1")
+    assert len(parse(two + '\n[[reader]]\nname = "page-1"\ndriver = "text"\nport = "usb:2b78:0010@1-2"\n').reader) == 2
+
+
 def test_one_reader_cannot_serve_two_counters() -> None:
     twice = GOOD + '\n[[counter]]\nname = "lane-2"\ndirection = "exit"\nreaders = ["swipe-1"]\n'
     with pytest.raises(settings.ConfigError, match="twice"):
