@@ -6,7 +6,8 @@ Laws:
    the last seconds before the power went.
 2. With masking nothing that was read reaches the disk: the recording stays in memory until it is masked.
 3. What was read is never shown or logged; documents and bytes are counted.
-4. An existing file is not written over unless told to.
+4. An existing file is not written over unless told to, nor the ``.part`` that a kill left; what is no regular file
+   (a device, a link) never is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,8 +83,12 @@ class Recorder:
     ) -> None:
         self._device, self._path, self._header, self._clock, self._mask = device, path, dict(header), clock, mask
         self._part = path.with_name(path.name + ".part")
-        if path.exists() and not force:
-            raise RecordingError(f"{path} is there already", advice="give another file, or --force to write over it")
+        self._force = force
+        _may_write(path, "give another file, or --force to write over it", force=force)
+        _may_write(
+            self._part, "it holds what an unfinished recording had: rename it to keep it, or --force to write over it",
+            force=force,
+        )
         self._documents = Documents()
 
     def run(self, until: Until, stopping: Callable[[], bool], tell: Callable[[Progress], None]) -> Progress:
@@ -120,7 +126,8 @@ class Recorder:
         if self._mask is not None:
             return io.StringIO()  # law 2
         try:
-            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            only = os.O_TRUNC if self._force else os.O_EXCL
+            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | only | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise _unwritable(self._part, error) from error
         return os.fdopen(descriptor, "w+", buffering=1, encoding="utf-8", errors="replace")  # line by line: law 1
@@ -191,6 +198,20 @@ def keep(trace: Trace, path: Path) -> None:
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
+
+
+def _may_write(path: Path, advice: str, *, force: bool) -> None:
+    """Law 4. Raises RecordingError."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if not stat.S_ISREG(mode):
+        raise RecordingError(f"{path} is no regular file", advice="give another file: this one is never replaced")
+    if not force:
+        raise RecordingError(f"{path} is there already", advice=advice)
 
 
 def _unwritable(path: Path, error: OSError) -> RecordingError:

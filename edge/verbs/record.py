@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -32,21 +33,37 @@ MASK_HELP = (
 )
 
 
+def _number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """A range lets "not a number" through."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter("give a number of seconds")
+    return value
+
+
 @click.command("record")
 @click.argument("device")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @config_option
 @click.option("--profile", default="", help="DEVICE is a port; this profile says what stands there.")
+@click.option(
+    "--profiles", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="A folder with reader profiles, *.toml  [default: box.profiles_dir of edge.toml]",
+)
 @click.option("--model", default="", help=f"For the header: {ASKED['model']}.")
 @click.option("--submitter", default="", help=f"For the header: {ASKED['submitter']}.")
 @click.option("--documents", default="", help=f"For the header: {ASKED['documents']}.")
-@click.option("--documents-count", "count", default=0, metavar="N", help="End two seconds after N documents.")
-@click.option("--seconds", default=0.0, metavar="S", help="End after S seconds.")
+@click.option(
+    "--documents-count", "count", type=click.IntRange(min=1), metavar="N", help="End two seconds after N documents."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), callback=_number, metavar="S", help="End after S seconds."
+)
 @click.option("--mask", is_flag=True, help=MASK_HELP)
 @click.option("--force", is_flag=True, help="Write over FILE if it is there.")
+@click.pass_context
 def command(
-    device: str, file: Path, config_path: Path, profile: str, model: str, submitter: str, documents: str,
-    count: int, seconds: float, mask: bool, force: bool,
+    context: click.Context, device: str, file: Path, config_path: Path, profile: str, folder: Path | None, model: str,
+    submitter: str, documents: str, count: int | None, seconds: float | None, mask: bool, force: bool,
 ) -> None:  # fmt: skip
     """Record DEVICE into FILE: times, directions and bytes, with a header that says where they come from.
 
@@ -61,7 +78,8 @@ def command(
     """
     from edge import recording
 
-    named = _device(device, profile, config_path)
+    given = context.get_parameter_source("config_path") is not click.core.ParameterSource.DEFAULT
+    named = _device(device, profile, config_path, folder, given=given)
     told = {"model": model or named.title, "submitter": submitter, "documents": documents}
     header = recording.provenance(named, **_ask(told))
     recorder = recording.Recorder(named, file, header, time.monotonic, mask=_masking(named) if mask else None,
@@ -69,7 +87,7 @@ def command(
     with _stop_on_signals() as stopping:
         if sys.stderr.isatty():
             click.echo("recording; Ctrl-C ends it", err=True)
-        progress = recorder.run(recording.Until(count, seconds), lambda: bool(stopping), _tell)
+        progress = recorder.run(recording.Until(count or 0, seconds or 0.0), lambda: bool(stopping), _tell)
     if sys.stderr.isatty():
         click.echo(err=True)
     click.echo(
@@ -78,21 +96,17 @@ def command(
     )
 
 
-def _device(text: str, profile: str, config_path: Path) -> NamedDevice:
+def _device(text: str, profile: str, config_path: Path, folder: Path | None, *, given: bool) -> NamedDevice:
     from drivers.api import DriverMisuse
-    from drivers.named import of_profile, parse_device
+    from edge.configured import configured_device, described_device, profiles_folder
     from edge.recording import RecordingError
 
+    if not profile and "=" not in text and ":" not in text:
+        return configured_device(config_path, text, folder)
     try:
-        if profile:
-            return of_profile(profile, text)
-        if "=" in text or ":" in text:
-            return parse_device(text)
+        return described_device(text, profile, lambda: folder or profiles_folder(config_path, given=given))
     except DriverMisuse as error:
         raise RecordingError(error.message, advice=error.advice) from error
-    from edge.configured import configured_device
-
-    return configured_device(config_path, text)
 
 
 def _ask(told: dict[str, str]) -> dict[str, str]:

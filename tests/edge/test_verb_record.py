@@ -121,6 +121,64 @@ def record_nothing(reader: VirtualReader, path: Path, *more: str) -> tuple[int, 
     return run.returncode, out, err
 
 
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+@pytest.mark.parametrize("name", ["a.trace", "a.trace.part"])
+def test_what_is_no_regular_file_is_never_replaced(kind: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(os.devnull)
+    before = path.lstat()
+    result = CliRunner().invoke(command, ["text=/dev/none", str(tmp_path / "a.trace"), *HEADER, "--force"])
+    assert f"{path} is no regular file" in str(result.exception)
+    assert path.lstat() == before
+
+
+@pytest.mark.parametrize("more", [(), ("--mask",)])
+def test_what_a_kill_left_is_kept_unless_forced(more: tuple[str, ...], reader: VirtualReader, tmp_path: Path) -> None:
+    path = tmp_path / "swipe.trace"
+    part = tmp_path / "swipe.trace.part"
+    part.write_text("what came before")
+    code, _, err = record_nothing(reader, path, *more)
+    assert code == 1
+    assert f"{part} is there already" in err
+    assert "rename it to keep it" in err
+    assert part.read_text() == "what came before"
+    assert record_nothing(reader, path, "--force", *more)[0] == 0
+    assert not part.exists()
+
+
+OWN = '[profile]\nname = "kiosk-x"\ntitle = "Kiosk X"\ndriver = "elyctis"\nsource = "its manual"\n'
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_a_technicians_own_profile(by_option: bool, by_folder: bool, reader: VirtualReader, tmp_path: Path) -> None:
+    with BoxWorld(tmp_path / "post") as world:
+        folder = tmp_path / "own"
+        folder.mkdir()
+        (folder / "kiosk.toml").write_text(OWN)
+        text = world.config.read_text()
+        world.config.write_text(text.replace("[box]\n", f'[box]\nprofiles_dir = "{folder}"\n', 1))
+        more = ("--profiles", str(folder)) if by_folder else ("--config", str(world.config))
+        device = (str(reader.link), "--profile", "kiosk-x") if by_option else (f"profile:kiosk-x={reader.link}",)
+        run = begin(*device, str(tmp_path / "a.trace"), *HEADER, "--seconds", "0.3", *more)
+        _, err = run.communicate(timeout=WAIT_S)
+    assert run.returncode == 0, err
+    assert load(tmp_path / "a.trace").provenance["Profile"] == "kiosk-x"
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--seconds", "0"), ("--seconds", "-1"), ("--seconds", "nan"), ("--documents-count", "0"),
+              ("--documents-count", "-2"), ("--profiles", "/none")],
+)
+def test_an_option_that_means_nothing_is_refused(wrong: tuple[str, str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["text=/dev/none", str(tmp_path / "a.trace"), *HEADER, *wrong])
+    assert result.exit_code == 2
+    assert wrong[0] in result.output
+
+
 def test_a_device_that_disappears_leaves_what_came(reader: VirtualReader, tmp_path: Path) -> None:
     path = tmp_path / "swipe.trace"
     run = begin(f"elyctis={reader.link}", str(path), *HEADER)
