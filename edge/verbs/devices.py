@@ -35,7 +35,7 @@ next:  plug the reader in and wait two seconds; a USB reader that still does not
 @config_option
 @json_option
 @click.option(
-    "--profiles", "folder", type=click.Path(path_type=Path), metavar="DIR",
+    "--profiles", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="A folder with reader profiles, *.toml  [default: box.profiles_dir of edge.toml]",
 )
 @click.option("--as", "wished", metavar="PROFILE", help="Take this profile for devices that no profile names.")

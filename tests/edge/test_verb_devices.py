@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from udev_world import keyboard, serial_port
 
 from drivers.discovery import Plugged
@@ -159,6 +160,12 @@ def test_a_profile_that_is_not_there_is_an_error(bench: Bench) -> None:
     assert (code, out) == (1, "")
     assert "no profile is called 'nobody'" in said
     assert "cute-text" in said
+
+
+def test_a_folder_of_profiles_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(devices.command, ["--profiles", str(tmp_path / "none")])
+    assert result.exit_code == 2
+    assert "does not exist" in result.output
 
 
 # the report by itself
