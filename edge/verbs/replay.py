@@ -23,7 +23,9 @@ SHOWN = ("outcome", "counter", "elapsed_ms", "recorded")  # of a verdict, what n
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--lists", type=click.Path(path_type=Path, file_okay=False), help="Screen against these generations.")
+@click.option(
+    "--lists", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Screen against these generations."
+)
 @click.option("--reader", "name", default="", help="Read it as this reader of --config does, not as its header says.")
 @config_option
 @click.option("--speed", default="1", metavar="N|max", help="Times as fast; max leaves out what can be.")

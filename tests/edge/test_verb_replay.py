@@ -140,6 +140,7 @@ def test_a_reader_of_the_configuration_reads_it(tmp_path: Path) -> None:
         ("# Driver: text\n# Settings: {\"baud\": 1}\n1 < 00\n", (), 1, "baud"),
         ("# Driver: text\n1 < 00\n", ("--speed", "0"), 2, "above 0"),
         ("# Driver: text\n1 < 00\n", ("--speed", "nan"), 2, "above 0"),
+        ("# Driver: text\n1 < 00\n", ("--lists", "/none"), 2, "does not exist"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_next_step(
