@@ -4,7 +4,9 @@ Laws:
 1. A check looks, it changes nothing; it works whether the box runs or not, and as root or as the box's user.
 2. ``error`` stops the post from screening or recording, or is a certificate that nobody will accept;
    ``warning`` will some day; only errors make the exit code 1.
-3. No personal data: counts, ages, paths.
+   ``info`` is what nobody could look at.
+3. While the box runs, its own word on its readers is the only one: their ports are its own then, not the doctor's.
+4. No personal data: counts, ages, paths.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import enum
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class Grade(enum.StrEnum):
     """How a check came out."""
 
     OK = "ok"
+    INFO = "info"
     WARNING = "warning"
     ERROR = "error"
 
@@ -52,17 +55,22 @@ class Check:
 
 def examine(config: Config) -> Iterator[Check]:
     """Every check in the order in which a technician mends things."""
-    for check in (_state, _keys, _readers, _lists, _journal, _disk, _running, _link):
-        yield from _guarded(check, config)
+    said = _ask(config)
+    for name, checks in (
+        ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said)),
+        ("lists", _lists(config)), ("journal", _journal(config)), ("disk", _disk(config)),
+        ("running", _running(said)), ("link", _link(config)),
+    ):
+        yield from _guarded(name, checks)
 
 
-def _guarded(check: Callable[[Config], Iterator[Check]], config: Config) -> Iterator[Check]:
+def _guarded(name: str, checks: Iterator[Check]) -> Iterator[Check]:
     try:
-        yield from check(config)
+        yield from checks
     except BorderpostError as error:
-        yield Check(check.__name__.strip("_"), Grade.ERROR, error.message, error.advice)
+        yield Check(name, Grade.ERROR, error.message, error.advice)
     except OSError as error:
-        yield Check(check.__name__.strip("_"), Grade.ERROR, f"cannot be looked at: {error.strerror or error}",
+        yield Check(name, Grade.ERROR, f"cannot be looked at: {error.strerror or error}",
                     "run this as the box's user or as root")
 
 
@@ -87,11 +95,27 @@ def _keys(config: Config) -> Iterator[Check]:
     yield Check("keys", Grade.OK, f"headquarters' keys can be read; {len(recipients)} recipient(s) of every body")
 
 
-def _readers(config: Config) -> Iterator[Check]:
+def _ask(config: Config) -> Mapping[str, Any] | Check:
+    """What the running box says of itself, or why it says nothing."""
+    try:
+        with DeskClient(Path(config.box.socket), ANSWER_TIMEOUT_S) as desk:
+            answer = desk.ask({"do": "status"})
+    except DeskError as error:
+        return Check("box", Grade.ERROR, error.message, "start it: systemctl start borderpost, or `borderpost run`")
+    except OSError as error:
+        return Check("box", Grade.ERROR, f"cannot be asked: {error.strerror or error}", "run this as the box's user")
+    if not answer.get("ok"):
+        return Check("box", Grade.ERROR, f"runs, but is not well: {answer.get('error')}", str(answer.get("advice")))
+    status: Mapping[str, Any] = answer["status"]
+    return status
+
+
+def _readers(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
     from edge.app import mono
     from edge.devices import make_reader, profiles_of
 
     profiles = profiles_of(config)
+    running = None if isinstance(said, Check) else {reader["name"]: reader for reader in said["readers"]}
     for reader in config.reader:
         name = f"reader {reader.name}"
         try:
@@ -99,22 +123,40 @@ def _readers(config: Config) -> Iterator[Check]:
         except BorderpostError as error:  # the box would not start
             yield Check(name, Grade.ERROR, error.message, error.advice)
             continue
+        unproven = made.status().tier == Tier.VIRTUAL
+        if running is None:
+            yield from _port(name, reader.port, made.present(), unproven)
+        elif reader.name in running:
+            yield from _reader(running[reader.name], unproven)
+        else:
+            yield Check(name, Grade.WARNING, "the running box does not know it", "restart the box: it read an older "
+                        "edge.toml")
         if "ttyUSB" in reader.port or "ttyACM" in reader.port:
             yield Check(name, Grade.WARNING, f"{reader.port} may be another device after the next boot",
                         "use the path below /dev/serial/by-id or by-path")
-        elif made.present() is False:
-            yield Check(name, Grade.ERROR, f"{reader.port} is not there",
-                        "plug the reader in; `borderpost devices` shows what is")
-        elif reader.port.startswith("/") and not os.access(reader.port, os.R_OK | os.W_OK):
-            yield Check(name, Grade.ERROR, f"{reader.port} may not be opened by this user",
-                        "add the user to the group dialout")
-        else:
-            proven = made.status().tier != Tier.VIRTUAL
-            yield Check(name, Grade.OK, reader.port if proven else f"{reader.port}; {UNPROVEN}",
-                        "" if proven else "send a recording: borderpost record; docs/readers.md says how")
     for problem in profiles.problems:
         yield Check(f"profile {problem.file.name}", Grade.WARNING, f"{problem.key}: {problem.message}".lstrip(": "),
                     problem.advice)
+
+
+def _port(name: str, port: str, present: bool | None, unproven: bool) -> Iterator[Check]:
+    """What a look at the port of a reader says while the box does not run."""
+    if present is None:
+        yield Check(name, Grade.INFO, f"{port}: not tried, only opening tells" + (f"; {UNPROVEN}" if unproven else ""),
+                    "start the box and look again")
+    elif not present:
+        yield Check(name, Grade.ERROR, f"{port} is absent", "plug the reader in; `borderpost devices` shows what is")
+    elif port.startswith("/") and not os.access(port, os.R_OK | os.W_OK):
+        yield Check(name, Grade.ERROR, f"{port} may not be opened by this user", "add the user to the group dialout")
+    else:
+        yield _fine(name, f"{port} is present", unproven)
+
+
+def _fine(name: str, found: str, unproven: bool) -> Check:
+    if not unproven:
+        return Check(name, Grade.OK, found)
+    return Check(name, Grade.OK, f"{found}; {UNPROVEN}",
+                 "send a recording: borderpost record; docs/readers.md says how")
 
 
 def _lists(config: Config) -> Iterator[Check]:
@@ -170,17 +212,10 @@ def _disk(config: Config) -> Iterator[Check]:
     yield Check("disk", grade, f"{free:.0f} MB free", "" if grade is Grade.OK else "free space below the state folder")
 
 
-def _running(config: Config) -> Iterator[Check]:
-    try:
-        with DeskClient(Path(config.box.socket), ANSWER_TIMEOUT_S) as desk:
-            answer = desk.ask({"do": "status"})
-    except DeskError as error:
-        yield Check("box", Grade.ERROR, error.message, "start it: systemctl start borderpost, or `borderpost run`")
+def _running(status: Mapping[str, Any] | Check) -> Iterator[Check]:
+    if isinstance(status, Check):
+        yield status
         return
-    if not answer.get("ok"):
-        yield Check("box", Grade.ERROR, f"runs, but is not well: {answer.get('error')}", str(answer.get("advice")))
-        return
-    status = answer["status"]
     yield Check("box", Grade.OK, f"runs for {status['uptime_seconds']} s")
     clock = status["clock"]["state"]
     trusted = clock != "untrusted"
@@ -191,18 +226,18 @@ def _running(config: Config) -> Iterator[Check]:
         problem = f": {link['problem']}" if link["problem"] else ""
         yield Check("link", Grade.WARNING, f"the box says {link['state']}{problem}",
                     link["advice"] or "wait a moment and look again; `borderpost status` follows it")
-    for reader in status["readers"]:
-        yield from _reader(reader)
     for one in status["passthrough"]:
         if one["state"] != "ready":
             yield Check(f"to the PC {one['to']}", Grade.WARNING, f"is {one['state']}",
                         "look at the cable and at the path in [[passthrough]]; the log says why")
 
 
-def _reader(reader: Mapping[str, Any]) -> Iterator[Check]:
+def _reader(reader: Mapping[str, Any], unproven: bool) -> Iterator[Check]:
     """What the running box says of one reader."""
     name = f"reader {reader['name']}"
-    if reader["state"] not in OPEN:
+    if reader["state"] in OPEN:
+        yield _fine(name, f"{reader['port']} is {reader['state']}", unproven)
+    else:
         problem = f": {reader['problem']}" if reader["problem"] else ""
         yield Check(name, Grade.ERROR, f"is {reader['state']}{problem}",
                     reader["advice"] or "wait a moment and look again; then look at its cable and port")

@@ -8,7 +8,7 @@ import click
 
 from edge.verbs.options import config_option, json_option
 
-COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
+COLOURS = {"ok": "green", "info": "blue", "warning": "yellow", "error": "red"}
 
 
 @click.command("doctor")

@@ -68,15 +68,27 @@ def test_no_required_list_is_a_warning(world: BoxWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("port", "grade"),
+    ("port", "said"),
     [
-        ("/dev/null", Grade.OK), ("/dev/ttyUSB0", Grade.WARNING), ("/dev/serial/by-path/none", Grade.ERROR),
-        ("socket://10.0.0.1:4001", Grade.OK),  # only opening tells: that is for the running box
+        ("/dev/null", [(Grade.OK, "is present")]),
+        ("/dev/serial/by-path/none", [(Grade.ERROR, "is absent")]),
+        ("/dev/ttyUSB999", [(Grade.ERROR, "is absent"), (Grade.WARNING, "after the next boot")]),
+        ("socket://10.0.0.1:4001", [(Grade.INFO, "not tried")]),  # only opening tells: that is for the running box
+        ("rfc2217://10.0.0.1:4001", [(Grade.INFO, "not tried")]),
+        ("usbip://10.0.0.1:3240/1-1", [(Grade.INFO, "not tried")]),
     ],
 )
-def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, grade: Grade) -> None:
-    (check,) = found(load(world, lambda t: t.replace("page-1.tty", port)))["reader page-1"]
-    assert check.grade is grade
+def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, said: list[tuple[Grade, str]]) -> None:
+    checked = found(load(world, lambda t: t.replace("page-1.tty", port)))["reader page-1"]
+    assert [(c.grade, word in c.found) for c, (_, word) in zip(checked, said, strict=True)] == [
+        (grade, True) for grade, _ in said
+    ]
+
+
+def test_a_port_that_is_there_and_changes_its_name_is_present_and_a_warning(world: BoxWorld) -> None:
+    (world.folder / "ttyUSB0").touch()
+    checked = found(load(world, lambda t: t.replace("page-1.tty", "ttyUSB0")))["reader page-1"]
+    assert [c.grade for c in checked] == [Grade.OK, Grade.WARNING]
 
 
 @pytest.mark.parametrize(
@@ -121,15 +133,15 @@ def test_a_broken_profile_of_the_technicians_is_named_with_its_key(world: BoxWor
 
 WELL = {
     "name": "page-1", "state": "ready", "problem": "", "advice": "", "swapped": "", "overflow": 0, "power_cycles": 0,
-    "garbled": 3, "reads": 200,
+    "garbled": 3, "reads": 200, "port": "/dev/null",
 }
 
 
 @pytest.mark.parametrize(
     ("change", "grade", "word"),
     [
-        ({}, None, ""),
-        ({"state": "reading"}, None, ""),
+        ({}, None, "is ready"),
+        ({"state": "reading"}, None, "is reading"),
         ({"state": "backoff", "problem": "another program holds it", "advice": "stop it"}, Grade.ERROR, "holds it"),
         ({"state": "absent"}, Grade.ERROR, "absent"),
         ({"swapped": "serial number 2 is plugged in where 1 was set up"}, Grade.ERROR, "set up"),
@@ -141,9 +153,37 @@ WELL = {
 def test_what_the_running_box_says_of_a_reader_is_judged(
     change: dict[str, object], grade: Grade | None, word: str
 ) -> None:
-    judged = list(checks._reader({**WELL, **change}))
-    assert [c.grade for c in judged] == ([grade] if grade else [])
-    assert all(word in c.found and c.advice for c in judged)
+    state = {**WELL, **change}
+    judged = list(checks._reader(state, unproven=False))
+    opened = [Grade.OK] if state["state"] in ("ready", "reading") else []
+    assert [c.grade for c in judged] == opened + ([grade] if grade else [])
+    assert word in judged[-1].found
+    assert judged[-1].advice or grade is None
+
+
+@pytest.mark.parametrize(
+    ("port", "change", "said"),
+    [
+        ("/dev/null", {"state": "backoff", "problem": "another program holds it"}, [(Grade.ERROR, "is backoff")]),
+        ("socket://10.0.0.1:4001", {"state": "backoff", "problem": "refused"}, [(Grade.ERROR, "is backoff: refused")]),
+        ("/dev/serial/by-path/none", {"port": "/dev/serial/by-path/none"}, [(Grade.OK, "is ready")]),
+        ("/dev/null", {"name": "another"}, [(Grade.WARNING, "does not know it")]),
+    ],
+)
+def test_while_the_box_runs_its_word_on_a_reader_is_the_only_one(
+    world: BoxWorld, monkeypatch: pytest.MonkeyPatch, port: str, change: dict[str, str],
+    said: list[tuple[Grade, str]],
+) -> None:
+    status = {
+        "uptime_seconds": 1, "clock": {"state": "system"}, "uplink": {"state": "none"}, "passthrough": [],
+        "readers": [{**WELL, **change}],
+    }
+    monkeypatch.setattr(checks, "_ask", lambda _config: status)
+    checked = found(load(world, lambda t: t.replace("page-1.tty", port)))
+    assert [(c.grade, word in c.found) for c, (_, word) in zip(checked["reader page-1"], said, strict=True)] == [
+        (grade, True) for grade, _ in said
+    ]
+    assert checked["box"][0].grade is Grade.OK
 
 
 def test_a_state_folder_that_is_a_file_is_an_error(world: BoxWorld) -> None:
