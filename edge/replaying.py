@@ -3,8 +3,10 @@
 Laws:
 1. The box is `borderpost run` itself with a configuration of its own: keys made on the spot, no uplink, its state
    in a folder that is gone afterwards.
-2. What is started here is ended here, by its id, also on Ctrl-C, and the folder with it.
-3. Every wait has a limit; what takes longer than a second is told.
+2. What is started here is ended here, by its id, also on Ctrl-C, and the folder with it. Where this process is killed
+   outright the children see their standard input end: the player ends, and the box ends and removes the folder.
+3. Every wait has a limit, the whole too: the recording's length at its speed (in full where that is over 1, because
+   the box's own clock runs as ever) and ``SPARE_S``. What takes longer than a second is told.
 4. The replay ends when the recording has been played and the box has been quiet for ``QUIET_S``.
 """
 
@@ -34,11 +36,12 @@ START_S = 30.0   # for the box to open its reader, for the player to make its po
 STOP_S = 10.0
 QUIET_S = 2.0    # after the last byte or verdict: silence within a frame, rows still to come
 STALE_S = 1.2    # the box's status may be a second old
+SPARE_S = 60.0   # beyond the recording's own length
 READER = "replayed"
 SOCKET_NAME = "counter.sock"
 SOCKET_PATH = 100  # bytes; a UNIX socket address holds 107, and the desk makes a neighbour first
 KEYBOARD = "hid_keyboard"  # played over USB/IP, not on a pty
-RUN = "from edge.cli import main; main()"  # the command borderpost, wherever it is installed
+RUN = "from edge.replayed import box; box()"  # the command borderpost, wherever it is installed
 AGAIN = "look at the lines above; `borderpost doctor` says more about this machine"
 
 Told = tuple[str, Any]  # ("player" | "desk" | "ended", message)
@@ -66,6 +69,13 @@ class Wanted:
     lists: Path | None = None
     speed: str = "1"
     silence_s: float = 0.25  # at speed max: shorter pauses are left out
+    seconds: float = 0.0     # how long the recording is
+
+    @property
+    def limit_s(self) -> float:
+        """Law 3."""
+        slower = 1.0 if self.speed == "max" else min(1.0, float(self.speed))
+        return self.seconds / slower + SPARE_S
 
 
 def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Outcome:
@@ -84,6 +94,7 @@ def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Ou
         tell("starting", {})
         desks = stack.enter_context(ExitStack())  # closed after the box has ended: until then a thread reads there
         words = [sys.executable, "-c", RUN, "run", "--config", str(folder / "edge.toml")]
+        words += [str(folder), str(sock.parent)]  # for box() alone
         box = _start(stack, words, news, "box", errors=folder / "box.log")
         desk = _connect(desks, folder, sock, box)
         threading.Thread(target=_listen, args=(desk, news), daemon=True).start()
@@ -91,15 +102,21 @@ def replay(wanted: Wanted, tell: Callable[[str, Mapping[str, Any]], None]) -> Ou
         assert player.stdin is not None
         player.stdin.write(b'{"play": true}\n')
         player.stdin.flush()
-        return _follow(news, folder, sock, tell)
+        return _follow(news, folder, sock, tell, wanted.limit_s)
 
 
 def _follow(
-    news: queue.Queue[Told], folder: Path, sock: Path, tell: Callable[[str, Mapping[str, Any]], None]
+    news: queue.Queue[Told], folder: Path, sock: Path, tell: Callable[[str, Mapping[str, Any]], None], limit_s: float
 ) -> Outcome:
+    until = time.monotonic() + limit_s
     outcome = Outcome()
     quiet_since: float | None = None
     while quiet_since is None or time.monotonic() < quiet_since + QUIET_S:
+        if time.monotonic() > until:
+            raise ReplayError(
+                f"the replay did not come to its end within {limit_s:.0f} s",
+                advice="does the driver fit the recording? --reader takes another from edge.toml",
+            )
         try:
             who, message = news.get(timeout=0.25)
         except queue.Empty:
@@ -260,6 +277,7 @@ def _write_config(wanted: Wanted, folder: Path, port: str, sock: Path) -> None:
 # -- what came out -----------------------------------------------------------------------------------
 
 COUNTED = ("reads", "others", "garbled", "noise_bytes")
+ALONE = ("unanswered", "lost")  # chunks sent without the box's word before them; bytes that nobody took
 FACTS = ("firmware", "serial", "product")
 
 
@@ -269,7 +287,8 @@ def counts(outcome: Outcome) -> dict[str, Any]:
     for verdict in outcome.verdicts:
         shown[verdict["outcome"]] = shown.get(verdict["outcome"], 0) + 1
     told = {key: outcome.reader.get(key, 0) for key in COUNTED} | {key: outcome.reader.get(key, "") for key in FACTS}
-    return {"type": "counts", "verdicts": len(outcome.verdicts), "shown": shown, **told, "expected": False}
+    alone = {key: outcome.played.get(key, 0) for key in ALONE}
+    return {"type": "counts", "verdicts": len(outcome.verdicts), "shown": shown, **told, **alone, "expected": False}
 
 
 def differences(found: dict[str, Any], expect: Path) -> list[str]:

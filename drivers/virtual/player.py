@@ -7,8 +7,11 @@ it, and the port with it.
 
 Laws:
 1. A chunk goes out when it came in the recording (divided by the speed), and never before the host has written as
-   much as had been written before it; a host that writes less is waited for ``PATIENCE_S``, then it is said.
-2. The clock begins with the host's first byte if the recording begins with one, else with ``play``.
+   much as had been written before it. A host that writes less is waited for as long as the recorded one took (real
+   seconds at any speed: its clock is its own) and ``PATIENCE_S``, and after ``MISSES`` waits in vain, or if it never
+   wrote at all, no more; how often it went on alone is in the report.
+2. The clock begins with the host's first byte if the recording begins with one, else with ``play``; at the latest
+   ``PATIENCE_S`` after ``play``.
 3. At speed ``max`` pauses under ``--silence`` seconds are left out and those over LONGEST_S cut to it: a silence that
    ended a frame or a document still ends it.
 4. It reads the recording's text by itself: it is the device side, and shares no code with the drivers.
@@ -31,8 +34,8 @@ from drivers.virtual.port import VirtualPort
 from drivers.virtual.usb_keyboard import UsbKeyboard
 from drivers.virtual.usb_share import UsbShare
 
-PATIENCE_S = 60.0      # recorded seconds that a host may be late with what it writes
-LEAST_PATIENCE_S = 2.0  # real seconds
+PATIENCE_S = 5.0       # real seconds that a host may be late with what it writes
+MISSES = 3             # waits in vain, after which no more is waited for
 MAX_ENTRIES = 100_000
 LONGEST_S = 2.0        # rows that come one at a time are waited for 1.5 s
 STALL_S = 5.0          # a line that takes no byte for so long has nobody at its end
@@ -63,17 +66,34 @@ def cut_pauses(entries: list[Entry], silence_s: float) -> Iterator[Entry]:
         yield now, direction, data
 
 
+def gaps_of(entries: list[Entry]) -> list[float]:
+    """Of each entry: seconds since the device's chunk before it, or since the beginning."""
+    gaps: list[float] = []
+    before = entries[0][0] if entries else 0.0
+    for at, direction, _ in entries:
+        gaps.append(at - before)
+        before = at if direction == "<" else before
+    return gaps
+
+
 class Player:
     """One recording on one port."""
 
-    def __init__(self, entries: list[Entry], port: VirtualPort | UsbShare, speed: float) -> None:
+    def __init__(
+        self, entries: list[Entry], port: VirtualPort | UsbShare, speed: float, recorded: list[Entry] | None = None
+    ) -> None:
+        """``recorded``: the entries before their pauses were cut."""
         self._entries, self._port, self._speed = entries, port, speed
+        self._gaps = gaps_of(recorded or entries)
         self.host_bytes = 0    # written by the host so far
         self.due_bytes = 0     # written by the recorded host so far
         self.sent = 0
         self.lost = 0          # bytes that the line did not take
         self.unanswered = 0    # chunks that went out although the host had written less
+        self._asked: float | None = None  # when it was told to play
         self._began: float | None = None
+        self._before = 0.0                # when the last chunk went out
+        self._misses = 0
         self._next = 0
         self._late_since: float | None = None
 
@@ -82,10 +102,18 @@ class Player:
         """Law 2."""
         return bool(self._entries) and self._entries[0][1] == ">"
 
+    def play(self, now: float) -> None:
+        """Told to play: begins now, or with the host's first byte."""
+        if self._asked is None:
+            self._asked = now
+        if not self.waits_for_host or self.host_bytes:
+            self.begin(now)
+
     def begin(self, now: float) -> None:
         """From here on the recording's clock runs; harmless when it runs already."""
         if self._began is None:
             self._began = now - (self._entries[0][0] / self._speed if self._entries else 0.0)
+            self._before = now
 
     def heard(self, count: int) -> None:
         """The host wrote ``count`` bytes."""
@@ -99,12 +127,15 @@ class Player:
     def wait_s(self, now: float) -> float:
         """How long nothing is to be done, if the host says nothing."""
         if self._began is None or self.over:
-            return 1.0
+            return 0.25
         due = self._began + self._entries[self._next][0] / self._speed
         return min(1.0, max(0.0, due - now)) if due > now else 0.01
 
     def step(self, now: float) -> None:
         """Send what is due (law 1)."""
+        if self._began is None and self._asked is not None and now >= self._asked + PATIENCE_S:
+            self._misses += 1
+            self.begin(now)
         while self._began is not None and not self.over:
             at, direction, data = self._entries[self._next]
             if direction == ">":
@@ -114,6 +145,7 @@ class Player:
             else:
                 self._late_since = None
                 self._send(data)
+                self._before = now
             self._next += 1
 
     def _answered(self, now: float) -> bool:
@@ -121,8 +153,11 @@ class Player:
             return True
         if self._late_since is None:
             self._late_since = now
-        if now - self._late_since < max(LEAST_PATIENCE_S, PATIENCE_S / self._speed):
+        mute = self._misses and not self.host_bytes
+        until = max(self._late_since, self._before + self._gaps[self._next]) + PATIENCE_S
+        if now < until and not mute and self._misses < MISSES:
             return False
+        self._misses += 1
         self.unanswered += 1
         self.due_bytes = self.host_bytes  # once is enough
         return True
@@ -163,8 +198,8 @@ def run(player: Player, port: VirtualPort | UsbShare, name: str) -> None:
             if not data:
                 return
             *lines, half = (half + data).split(b"\n")
-            if any(json.loads(line).get("play") for line in lines) and not player.waits_for_host:
-                player.begin(time.monotonic())
+            if any(json.loads(line).get("play") for line in lines):
+                player.play(time.monotonic())
         player.step(time.monotonic())
         if player.over and not told:
             told = True
@@ -193,12 +228,13 @@ def main() -> int:
     except (OSError, ValueError) as problem:
         sys.stderr.write(f"error: {given.recording}: {problem}\nnext:  give a recording and a speed above 0\n")
         return 1
+    recorded = entries
     if given.speed == "max":
         entries = list(cut_pauses(entries, given.silence))
     port = UsbShare(UsbKeyboard(), given.link) if given.usb else VirtualPort(given.link)
     port.plug()
     try:
-        run(Player(entries, port, speed), port, port.name if isinstance(port, UsbShare) else str(given.link))
+        run(Player(entries, port, speed, recorded), port, port.name if isinstance(port, UsbShare) else str(given.link))
     finally:
         port.unplug()
     return 0

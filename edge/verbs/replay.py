@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +39,7 @@ def command(file: Path, lists: Path | None, name: str, config_path: Path, speed:
     USB/IP). Verdicts come as a counter would see them, without what was read; at the end stand the counts.
     If FILE's .expect lies beside it, the counts are compared: exit code 1 when they differ. At a speed over
     1 pauses are shorter than they were; max keeps the first two seconds of those that end a frame or document.
+    Where the box does not write what was recorded, the device goes on alone after five seconds more, and it is said.
 
     \b
     borderpost replay tests/recordings/elyctis/td3.trace --speed max
@@ -51,9 +54,11 @@ def command(file: Path, lists: Path | None, name: str, config_path: Path, speed:
     _check_speed(speed)
     gap = device.settings.get("gap_s", 0.3)
     wanted = replaying.Wanted(
-        file, device, lists, speed, silence_s=min(0.25, 0.8 * gap) if isinstance(gap, int | float) else 0.25
+        file, device, lists, speed, silence_s=min(0.25, 0.8 * gap) if isinstance(gap, int | float) else 0.25,
+        seconds=_seconds(trace),
     )
-    outcome = replaying.replay(wanted, _Teller(trace, as_json))
+    with _ended_by_signals():
+        outcome = replaying.replay(wanted, _Teller(trace, as_json))
     counts = replaying.counts(outcome)
     differing = replaying.differences(counts, file.with_suffix(".expect"))
     if as_json:
@@ -98,6 +103,28 @@ def _device(trace: Trace, name: str, config_path: Path) -> NamedDevice:
         raise ReplayError(error.message, advice=error.advice) from error
 
 
+def _seconds(trace: Trace) -> float:
+    return trace.entries[-1].at - trace.entries[0].at
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end it as Ctrl-C does; a second signal does not disturb the clearing up, which has limits."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) != signal.SIG_IGN]
+
+    def stop(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _check_speed(speed: str) -> None:
     try:
         good = speed == "max" or 0 < float(speed) <= MAX_SPEED
@@ -111,7 +138,7 @@ class _Teller:
     """Shows what happens as it happens; on a terminal also that something does."""
 
     def __init__(self, trace: Trace, as_json: bool) -> None:
-        self._seconds = trace.entries[-1].at - trace.entries[0].at
+        self._seconds = _seconds(trace)
         self._as_json = as_json
         self._began = time.monotonic()
 

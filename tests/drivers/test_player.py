@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.virtual.player import LEAST_PATIENCE_S, LONGEST_S, PATIENCE_S, Player, cut_pauses, entries_of
+from drivers.virtual.player import LONGEST_S, MISSES, PATIENCE_S, Player, cut_pauses, entries_of
 
 
 class Line:
@@ -55,17 +55,53 @@ def test_an_answer_waits_for_its_question():
 
 @pytest.mark.parametrize("speed", [1.0, 1000.0])
 def test_a_host_that_writes_less_is_waited_for_and_then_told(speed):
-    made, line = player((0.0, ">", b"??"), (0.1, "<", b"!"), (0.2, "<", b"!"), speed=speed)
-    patience = max(LEAST_PATIENCE_S, PATIENCE_S / speed)
+    made, line = player((0.0, ">", b"??"), (0.0, "<", b"!"), (0.0, "<", b"!"), speed=speed)
+    made.heard(1)
     made.begin(0.0)
     made.step(1.0)
-    made.step(1.0 + patience - 0.1)
+    made.step(1.0 + PATIENCE_S - 0.1)
     assert line.got == b""
-    made.step(1.0 + patience)
+    made.step(1.0 + PATIENCE_S)
     assert line.got == b"!!"
     assert made.report() == {
-        "sent": 2, "lost": 0, "unanswered": 1, "host_bytes": 0, "recorded_host_bytes": 2
+        "sent": 2, "lost": 0, "unanswered": 1, "host_bytes": 1, "recorded_host_bytes": 2
     }
+
+
+def test_a_host_with_a_clock_of_its_own_is_waited_for_as_long_as_the_recorded_one_took():
+    recorded = [(0.0, "<", b"a"), (30.0, ">", b"?"), (30.0, "<", b"!")]
+    line = Line()
+    made = Player(list(cut_pauses(recorded, 0.25)), line, 1.0, recorded)
+    made.begin(0.0)
+    made.step(0.0)
+    made.step(LONGEST_S)
+    made.step(30.0 + PATIENCE_S - 0.1)
+    assert line.got == b"a"
+    made.step(30.0 + PATIENCE_S)
+    assert line.got == b"a!"
+
+
+def test_a_host_that_never_writes_holds_up_nothing_for_ever():
+    made, line = player((0.0, ">", b"??"), (0.0, "<", b"a"), (0.0, ">", b"?"), (0.0, "<", b"b"))
+    made.play(0.0)
+    made.step(PATIENCE_S - 0.1)
+    assert line.got == b""
+    made.step(PATIENCE_S)
+    assert line.got == b"ab"
+    assert made.over
+    assert made.report()["unanswered"] == 2
+
+
+def test_after_some_waits_in_vain_no_more_is_waited_for():
+    made, _ = player(*[(0.0, way, b"x") for _ in range(20) for way in (">", "<")])
+    made.heard(1)
+    made.play(0.0)
+    now = 0.0
+    while not made.over:
+        made.step(now)
+        now += 0.5
+    assert now < (MISSES + 1) * PATIENCE_S
+    assert made.report()["unanswered"] > MISSES
 
 
 def test_what_a_line_does_not_take_is_lost_and_counted(monkeypatch):
