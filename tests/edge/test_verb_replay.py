@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from box_world import LISTS, STOLEN, WAIT_S, BoxWorld, until, zone
 
+from drivers.named import NamedDevice
 from drivers.trace import Entry, Trace, write_trace
 from drivers.virtual.text_device import TextDevice
+from edge import replaying
 from hq.publisher import SourceSpec, build
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
@@ -88,18 +92,49 @@ def test_an_expectation_that_is_not_met_is_said_and_is_the_exit_code(tmp_path: P
     assert "NOT as expected: reads: 1 instead of 2" in out
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     run = begin(tmp_path, str(RECORDINGS / "elyctis" / "rearm.trace"))
     until(lambda: list(tmp_path.glob("borderpost-replay-*/state/journal.sqlite")), "the box is up", LIMIT_S)
     folder = next(tmp_path.glob("borderpost-replay-*"))
     children = processes_of(folder)
     assert len(children) == 2
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
     _, err = run.communicate(timeout=WAIT_S)
     assert run.returncode == 130
     assert "stopped" in err
     assert not folder.exists()
     assert processes_of(folder) == []
+
+
+def test_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
+    run = begin(tmp_path, str(RECORDINGS / "elyctis" / "rearm.trace"))
+    until(lambda: any(b"reader_ready" in log.read_bytes() for log in tmp_path.glob("*/box.log")), "it is up", LIMIT_S)
+    folder = next(tmp_path.glob("borderpost-replay-*"))
+    assert len(processes_of(folder)) == 2
+    run.kill()
+    run.communicate(timeout=WAIT_S)
+    until(lambda: not processes_of(folder), "box and player have ended", WAIT_S)
+    assert not folder.exists()
+
+
+def test_a_driver_that_does_not_fit_is_said_and_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.trace"
+    text = (RECORDINGS / "elyctis" / "td3.trace").read_text()
+    path.write_text(text.replace("# Driver: elyctis", "# Driver: text"))
+    code, out, err = replay(tmp_path, str(path), "--speed", "max")
+    assert code == 0, err
+    assert "0 reads" in out
+    assert "the driver differs" in out
+
+
+def test_the_whole_replay_has_a_limit(tmp_path: Path) -> None:
+    wanted = replaying.Wanted(tmp_path / "a.trace", NamedDevice("text"), seconds=20.0)
+    assert wanted.limit_s == 20.0 + replaying.SPARE_S
+    assert replace(wanted, speed="max").limit_s == wanted.limit_s
+    assert replace(wanted, speed="0.5").limit_s == 40.0 + replaying.SPARE_S
+    with pytest.raises(replaying.ReplayError, match="did not come to its end within 0 s"):
+        replaying._follow(queue.Queue(), tmp_path, tmp_path / "none", lambda _what, _message: None, 0.0)
 
 
 def processes_of(folder: Path) -> list[int]:
