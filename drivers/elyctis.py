@@ -167,16 +167,11 @@ class ElyctisCodec:
 
     def feed(self, data: bytes, now: float) -> list[Event]:
         """See framing.Codec."""
-        events = self.framer.feed(data, now)
-        for event in events:
-            self._interpret(event, now)
-        return events
+        return [self._interpret(event, now) for event in self.framer.feed(data, now)]
 
     def tick(self, now: float) -> list[Event]:
         """See framing.Codec."""
-        events = self.framer.tick(now)
-        for event in events:
-            self._interpret(event, now, quiet=True)
+        events = [self._interpret(event, now, quiet=True) for event in self.framer.tick(now)]
         if self._ask_at is not None and now >= self._ask_at:
             self._step(Trigger.LOSS, now)
         if self._due is not None and now >= self._due:
@@ -196,12 +191,15 @@ class ElyctisCodec:
         """Law 4; not while something is coming in, which may be what would be asked for."""
         return self._doubt.due if self.framer.next_timeout is None else None
 
-    def _interpret(self, event: Event, now: float, *, quiet: bool = False) -> None:
+    def _interpret(self, event: Event, now: float, *, quiet: bool = False) -> Event:
+        """Move the dialogue on; the event as it is to be told."""
         if isinstance(event, RowsRead):
-            self._doubt.settled(unasked=self.state is State.DOCUMENT)
+            known = self._doubt.known(event.rows, now, unasked=self.state is State.DOCUMENT)
             self._step(Trigger.ROWS, now)
+            if known:
+                return CardAbsent()  # nothing new lies there
         elif isinstance(event, CardAbsent):
-            self._doubt.settled()
+            self._doubt.none_lies_there()
             self._step(Trigger.ABSENT, now)
         elif isinstance(event, Echo):
             self._step(Trigger.ECHO_ON if event.armed else Trigger.ECHO_OFF, now)
@@ -212,6 +210,7 @@ class ElyctisCodec:
             self._doubt.lost(now, quiet=quiet)
             if self.state is State.DOCUMENT:  # the device may have disarmed itself, and asking may have to wait
                 self._due = min(now + self._reply_s, self._due if self._due is not None else inf)
+        return event
 
     def _step(self, trigger: Trigger, now: float) -> None:
         before, after = self.state, TRANSITIONS[self.state][trigger]

@@ -4,7 +4,9 @@ Laws:
 1. Whatever was lost, be it one byte, may have been a document: a frame has no checksum, and a flipped byte makes its
    head or its text something else. The device believes that it has sent it, and does not send it again by itself.
 2. It is asked for once the line is quiet, or ``reply_s`` after the loss where it never is. On an empty glass that does
-   no harm; a document that was read already is read once more, which the counter takes for the same.
+   no harm. If what lies there is the document that came last, at most KNOWN_S ago, it is not given a second time:
+   noise at a reader must not make a traveller pass twice. (Lifted, laid down again and then lost, the same document
+   looks alike: it has been screened, and has to be laid down once more to be seen again.)
 3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
    is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
    asking was due for twice that time.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from math import inf
 
+KNOWN_S = 60.0  # so long a document that is asked for is known as the one that came last
 LONGEST_PAUSE_S = 30.0  # between two askings: as often as an idle reader is given its order to read anew
 
 
@@ -26,6 +29,9 @@ class Doubt:
         self._lost_at: float | None = None  # the first loss that nothing has settled yet
         self._quiet_at = 0.0
         self._asked_at, self._pause_s = -inf, 0.0
+        self._asking = False  # asked for a loss, and no answer yet
+        self._last: tuple[str, ...] = ()
+        self._last_at = -inf
 
     @property
     def due(self) -> float | None:
@@ -44,10 +50,16 @@ class Doubt:
         """The device is asked now."""
         anew = now - self._asked_at > 2 * LONGEST_PAUSE_S
         self._pause_s = self._reply_s if anew else min(2 * self._pause_s, LONGEST_PAUSE_S)
-        self._lost_at, self._asked_at = None, now
+        self._lost_at, self._asked_at, self._asking = None, now, True
 
-    def settled(self, *, unasked: bool = False) -> None:
-        """A document came whole (``unasked``: by itself), or none lies there."""
-        self._lost_at = None
+    def known(self, rows: tuple[str, ...], now: float, *, unasked: bool) -> bool:
+        """A document came whole (``unasked``: by itself); True if it was asked for and is the one that came last."""
+        known = self._asking and not unasked and rows == self._last and now - self._last_at <= KNOWN_S
+        self._lost_at, self._asking, self._last, self._last_at = None, False, rows, now
         if unasked:
             self._asked_at = -inf
+        return known
+
+    def none_lies_there(self) -> None:
+        """The device says so."""
+        self._lost_at, self._asking, self._last = None, False, ()

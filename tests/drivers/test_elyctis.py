@@ -328,3 +328,46 @@ def test_a_sound_document_ends_the_pause_between_two_askings(line: Line, td3, td
     line.settle(line.device.present(td3)[1:])
     line.later(0.4)
     assert line.rows() == [td1, td3]
+
+
+def noise_and_asking(line: Line) -> None:
+    """Noise, and the five seconds in which the device is asked for what it may have sent."""
+    before = len(line.orders)
+    line.settle(b"\xff\xfe\xfd")
+    for _ in range(50):  # it may have been asked a moment ago
+        line.later(0.1)
+    assert line.orders[before:] == [b"I\x00\x00", b"C\x00\x01\x01"]
+
+
+def test_a_document_left_on_the_glass_is_not_given_again_after_noise(line: Line, td3, td1) -> None:
+    line.open()
+    line.settle(line.device.present(td3))
+    line.later(50.0)
+    noise_and_asking(line)
+    line.later(50.0)  # known for a minute from when it was last seen there
+    noise_and_asking(line)
+    assert line.rows() == [td3]
+    line.device.remove()
+    line.device.present(td1)  # lost on the way
+    noise_and_asking(line)
+    assert line.rows() == [td3, td1]
+
+
+def test_a_document_seen_longer_ago_is_given_again(line: Line, td3) -> None:
+    line.open()
+    line.settle(line.device.present(td3))
+    line.later(61.0)
+    noise_and_asking(line)
+    assert line.rows() == [td3, td3]
+
+
+def test_a_document_laid_down_again_is_given_again(line: Line, td3) -> None:
+    line.open()
+    line.settle(line.device.present(td3))
+    line.device.remove()
+    line.settle(line.device.present(td3))  # unasked: the device saw it come
+    line.device.remove()
+    noise_and_asking(line)  # none lies there
+    line.device.present(td3)  # lost on the way
+    noise_and_asking(line)
+    assert line.rows() == [td3, td3, td3]
