@@ -20,6 +20,7 @@ from hil_tests.frames import BAR_CODE, REPORT, SPECIMEN, bar_code, whole
 SLICE_S = 0.1
 TRIES = 5
 MAX_SEND = 8192  # bytes of one order to the bench
+MAX_PTYS = 32  # held to take a name
 
 
 class Rig:
@@ -195,6 +196,7 @@ class VirtualRig(Rig):
         if not bar_code(virtual.kind):
             self.cannot[Can.BLOCK] = "this device reads nothing but zones"
         self._held: list[int] = []
+        self._was = ""
 
     def lay(self, reader: PassportReader) -> list[DocumentRead]:
         """See Rig."""
@@ -232,13 +234,16 @@ class VirtualRig(Rig):
 
     def pull(self) -> None:
         """See Rig."""
+        self._was = "" if self.usb else self.where()
         self.virtual.remove()
         self.virtual.unplug()
 
     def plug(self, *, elsewhere: bool = False) -> None:
-        """See Rig; the number of the pty that was there is taken by another one, so that it gets a new one."""
-        if elsewhere:
+        """See Rig; the name that was there is taken before, so that it gets a new one."""
+        for _ in range(MAX_PTYS if elsewhere else 0):
             self._held += os.openpty()
+            if os.ttyname(self._held[-1]) == self._was:
+                break  # else a lower number was free
         self.virtual.plug()
 
     def where(self) -> str:
