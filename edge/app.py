@@ -35,7 +35,6 @@ from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
 from edge.lists_in_use import ListsInUse
-from edge.readers import ReaderState
 from edge.rules import screener
 from edge.state import State
 from edge.uplink import Box as Speaker
@@ -244,7 +243,7 @@ class Box:
             log.error("time_refused", reason="headquarters' time leaps too far ahead",
                       advice="compare both clocks; see docs/technician.md, trusted time")
 
-    def _announce(self, reader: str, state: ReaderState) -> None:
+    def _announce(self, reader: str, state: str) -> None:
         import msgspec
 
         self.desk.publish(msgspec.json.encode({"type": "reader", "reader": reader, "state": str(state)}))

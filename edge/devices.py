@@ -26,7 +26,7 @@ from drivers.transport.serial_out import SerialOut
 from edge.config import Config, PassThroughConfig, ReaderConfig
 from edge.crew import OnDeath, Pulse
 from edge.passthrough import Keep, PassThrough
-from edge.readers import ReaderKeeper, ReaderState
+from edge.readers import ReaderKeeper
 
 DEAF_S = 600.0  # between two tries to hear udev
 
@@ -100,7 +100,7 @@ class Devices:
     def __init__(
         self, made: Sequence[Configured], passing: Sequence[PassThroughConfig], *,
         inbox_of: Callable[[str], queue.Queue[Any]],
-        announce: Callable[[str, ReaderState], None],
+        announce: Callable[[str, str], None],
         alarm: Callable[[str, str], None],
         mono: Callable[[], float],
         jitter: Callable[[], float],

@@ -34,7 +34,6 @@ from edge.crew import Crew
 from edge.devices import Devices, make_readers
 from edge.journal import JournalBusyError, JournalError
 from edge.journal.lock import take_lock
-from edge.readers import ReaderState
 
 STANDBY_S = 30.0  # between two tries to start the rest
 LOOK_S = 1.0
@@ -55,7 +54,7 @@ class Front:
         self.crew = Crew(mono)
         self.notifier = systemd.Notifier(environ)
         self.inboxes: dict[str, queue.Queue[Any]] = {c.name: queue.Queue(INBOX_SIZE) for c in config.counter}
-        self._told_to: tuple[Callable[[str, ReaderState], None], Callable[[str, str], None]] | None = None
+        self._told_to: tuple[Callable[[str, str], None], Callable[[str, str], None]] | None = None
         self._telling = threading.Lock()  # alarms come from the readers' threads
         self._kept: deque[tuple[str, str]] = deque(maxlen=KEPT_ALARMS)
         counter_of = {reader: c.name for c in config.counter for reader in c.readers}
@@ -81,7 +80,7 @@ class Front:
         self._started = True
         self.devices.hire(self.crew.hire)
 
-    def listen(self, announce: Callable[[str, ReaderState], None], alarm: Callable[[str, str], None]) -> None:
+    def listen(self, announce: Callable[[str, str], None], alarm: Callable[[str, str], None]) -> None:
         """There is somebody to tell from now on; ``alarm`` (code, reader) hears at once what was kept (law 5)."""
         with self._telling:
             self._told_to = announce, alarm
@@ -123,7 +122,7 @@ class Front:
                 return False
         return True
 
-    def _announce(self, reader: str, state: ReaderState) -> None:
+    def _announce(self, reader: str, state: str) -> None:
         if told_to := self._told_to:
             told_to[0](reader, state)
 

@@ -16,13 +16,15 @@ from edge.lifecycle import FaultNews, LossNews, ReaderState, SwapNews
 
 log = structlog.get_logger("readers")
 
+UNREAD = "unread"  # a document did not come through
+
 
 class ReaderNews:
-    """Owned by the reader's thread. ``announce`` (name, state) is for the screen, ``alarm`` (code, name) for
+    """Owned by the reader's thread. ``announce`` (name, state or UNREAD) is for the screen, ``alarm`` (code, name) for
     headquarters; ``mono`` gives seconds."""
 
     def __init__(
-        self, name: str, *, announce: Callable[[str, ReaderState], None], alarm: Callable[[str, str], None],
+        self, name: str, *, announce: Callable[[str, str], None], alarm: Callable[[str, str], None],
         mono: Callable[[], float],
     ) -> None:
         self._name, self._announce, self._alarm, self._mono = name, announce, alarm, mono
@@ -65,6 +67,10 @@ class ReaderNews:
     def cycled(self) -> None:
         """It was switched off and on."""
         self._fault.cycled()
+
+    def unread(self) -> None:
+        """A document is to be presented again."""
+        self._announce(self._name, UNREAD)
 
     def good(self) -> None:
         """It has read well."""

@@ -37,6 +37,7 @@ from edge.bell import Bell, Waiting
 from edge.crew import Stopping
 from edge.lifecycle import BACKOFF_MIN_S, STEADY_S, Backoff, ErrorBudget, Happening, ReaderState, after
 from edge.reader_news import ReaderNews
+from edge.unread import Unread
 
 __all__ = ["Happening", "ReaderKeeper", "ReaderState"]
 
@@ -55,7 +56,8 @@ class ReaderKeeper:
     """Owns one device.
 
     ``tap`` and then ``deliver`` get every DocumentRead and OtherRead; ``deliver`` may raise queue.Full.
-    ``announce`` hears (name, state) of losses and returns; ``alarm`` (code, name) is for headquarters.
+    ``announce`` hears (name, state) of losses and returns, and (name, UNREAD) of a document to be presented again
+    (``edge.unread``), of which the device gives a sign too; ``alarm`` (code, name) is for headquarters.
     ``differs`` is given the serial number that the device itself has told (empty while it has not) and says in
     words how the device differs from the one that was set up, "" if it does not, None if nobody can tell.
     ``jitter`` gives 0..1, ``mono`` seconds.
@@ -66,7 +68,7 @@ class ReaderKeeper:
         reader: PassportReader,
         *,
         deliver: Callable[[DocumentRead | OtherRead], None],
-        announce: Callable[[str, ReaderState], None],
+        announce: Callable[[str, str], None],
         jitter: Callable[[], float],
         tap: Callable[[DocumentRead | OtherRead], None] = nobody,
         alarm: Callable[[str, str], None] = nobody,
@@ -85,7 +87,7 @@ class ReaderKeeper:
         self.opens = self.power_cycles = 0
         self.swapped = ""       # how the device differs from the one that was set up
         self._problem = ("", "")  # why it is not open, and what to do
-        self._backoff, self._budget = Backoff(), ErrorBudget(mono())
+        self._backoff, self._budget, self._unread = Backoff(), ErrorBudget(mono()), Unread()
         self._due = mono()      # the next look (ABSENT), the next opening (BACKOFF)
         self._tried_at = self._opened_at = self._looked_at = mono()
         self._unseen = 0        # looks in a row that found nothing at the port of an open device
@@ -238,9 +240,15 @@ class ReaderKeeper:
         now = self._mono()
         if isinstance(event, Noise):
             self._budget.bad(now, event.garbled)
+            if event.garbled:
+                self._unread.broken(now)
         elif event is not None:
             self._budget.good(now)
+            self._unread.read()
             self._news.good()
+        if self._unread.due(now, reading=self._reader.reading):
+            self._news.unread()
+            self.signal(Feedback.RETRY)
         if not self._settled and now - self._opened_at >= STEADY_S:
             self._settled = True
             self._identify()  # by now udev knows the port, and the device has told what it tells
@@ -282,6 +290,7 @@ class ReaderKeeper:
 
     def _miss(self, reason: str, advice: str) -> None:
         self._problem = (reason, advice)
+        self._unread.lost()
         self._news.lost(self.state, reason, advice)
 
     def _fail(self, reason: str, advice: str) -> None:

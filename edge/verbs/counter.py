@@ -115,6 +115,8 @@ def show(message: Mapping[str, Any]) -> None:
         _again(message)
     elif kind == "closed":
         click.echo(f"  {message['passage']} closed: {message['outcome']}")
+    elif kind == "reader" and message["state"] == "unread":
+        click.secho(f"  {message['reader']}: a document did not come through: present it again", fg="yellow", bold=True)
     elif kind == "reader":
         click.echo(f"  reader {message['reader']}: {message['state']}")
     elif kind == "notice":

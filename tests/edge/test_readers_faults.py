@@ -16,6 +16,7 @@ from drivers.api import (
     Noise,
 )
 from edge.lifecycle import BUDGET_FRAMES, QUIET_S
+from edge.reader_news import UNREAD
 from edge.readers import ReaderState
 
 
@@ -66,7 +67,7 @@ def test_many_garbled_frames_and_then_silence_have_it_switched_off_and_on() -> N
     assert rig.device.cycled == 1
     assert len(rig.device.opened_at) == 2
     assert rig.keeper.losses == 0
-    assert rig.announced == [ReaderState.READY, ReaderState.READY]
+    assert rig.announced == [ReaderState.READY, UNREAD, ReaderState.READY]
     assert rig.keeper.health()["power_cycles"] == 1
 
 
