@@ -9,7 +9,8 @@ Laws:
    looks like a quiet reader; nothing better exists for a protocol without life signs.
 3. ``wake`` ends a waiting read at once. With RFC 2217 the bytes come from pyserial's own thread through its queue,
    one an entry, so a wake is an empty entry of that queue; None in it is the end.
-4. That queue is limited to 64 KiB; when it is full the server is made to wait.
+4. That queue is limited to 64 KiB; when it is full the server is made to wait. What telnet says is limited as well
+   (drivers.transport.telnet).
 5. A raw port cannot set the line: speed and parity are the server's own configuration.
 6. Whatever fails while a port is being opened, or in pyserial's thread: the connection is closed, the thread ends,
    and the owner of the port is told by an exception of his own call.
@@ -27,7 +28,6 @@ import time
 from typing import Any
 
 import serial
-import serial.rfc2217
 import serial.urlhandler.protocol_socket
 
 from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone, DeviceStuck
@@ -35,6 +35,7 @@ from drivers.transport.base import LineSettings
 from drivers.transport.bell import Bell
 from drivers.transport.names import NetworkName, network_name
 from drivers.transport.resolve import NameUnknown, addresses
+from drivers.transport.telnet import Rfc2217
 
 FAULTS = (serial.SerialException, OSError, ValueError, NotImplementedError)
 WRITE_LIMIT_S = 1.0
@@ -70,11 +71,11 @@ class NetworkTransport:
             self._connect(name)
             self._set_up()
         except (*FAULTS, RuntimeError) as problem:  # RuntimeError: no thread is to be had for its reader
-            hung_up = not self._raw and self._serial.hung_up
+            hung_up, fault = not self._raw and self._serial.hung_up, self._fault
             self.close()
             if hung_up:
                 raise DeviceGone(
-                    f"{port}: the connection ended while the line was being set up",
+                    f"{port}: the connection ended while the line was being set up" + (f": {fault}" if fault else ""),
                     advice="check that no other program uses this port of it, and that it speaks RFC 2217 there",
                 ) from None
             raise on_connect(port, problem) from None
@@ -90,7 +91,7 @@ class NetworkTransport:
                 if address == found[-1] or time.monotonic() - began > NEXT_S:
                     raise
                 if not self._raw:
-                    self._serial.hung_up = False
+                    self._serial.hung_up, self._serial.fault = False, ""
             else:
                 return
 
@@ -187,7 +188,16 @@ class NetworkTransport:
             connection.close()
         self._bell.close()
 
+    @property
+    def _fault(self) -> str:
+        return "" if self._raw else str(self._serial.fault)
+
     def _gone(self, problem: Exception) -> DeviceGone:
+        if self._fault:
+            return DeviceGone(
+                f"{self._port}: the connection was dropped: {self._fault}",
+                advice="check that the server's port is set to RFC 2217, or use socket://; update its firmware",
+            )
         return DeviceGone(
             f"{self._port}: the terminal server ended the connection: {problem}",
             advice="check the server's power and network, and that no other program uses this port of it",
@@ -198,50 +208,6 @@ class NetworkTransport:
             f"{self._port}: the terminal server takes no bytes",
             advice="check the server's flow control setting, and the cable to the device",
         )
-
-
-class Rfc2217(serial.rfc2217.Serial):  # type: ignore[misc] # pyserial carries no types
-    """pyserial's client with a guard around the loop of its thread, which pyserial 3.5 lets die of what it meets:
-    an answer that it cannot send because the server has hung up (OSError), an end of a telnet suboption that never
-    began (TypeError), an answer in a state that it does not know (ValueError).
-
-    Who waits for the server's consent to something is told at once when that thread has ended, not after ``STEP_S``.
-    """
-
-    hung_up = False  # by the server, not by ``close``
-
-    def close(self) -> None:
-        """End the connection and the thread; also a connection whose other end is gone already."""
-        connection: socket.socket | None = self._socket
-        try:
-            super().close()
-        finally:
-            if connection is not None:
-                connection.close()
-
-    def _telnet_read_loop(self) -> None:
-        try:
-            super()._telnet_read_loop()
-        except Exception as problem:
-            if self.logger:  # the URL's option logging=…
-                self.logger.warning(f"the reader thread ends: {problem!r}")
-        finally:
-            if self.is_open:
-                self._let_nobody_wait()
-            with contextlib.suppress(queue.Full):  # when it is full, who empties it sees that the thread has ended
-                self._read_buffer.put_nowait(None)
-
-    def _let_nobody_wait(self) -> None:
-        self.hung_up = True  # first: who asks for something after this is refused, who asked before is answered below
-        for option in self._telnet_options:
-            option.state, option.active = serial.rfc2217.INACTIVE, False  # none is waited for, then the next step fails
-        for setting in self._rfc2217_options.values():
-            setting.state = serial.rfc2217.REALLY_INACTIVE  # a ValueError where it is waited for
-
-    def _internal_raw_write(self, data: bytes) -> None:
-        if self.hung_up:
-            raise serial.SerialException("the server hung up")
-        super()._internal_raw_write(data)
 
 
 def url(name: NetworkName, address: str) -> str:
