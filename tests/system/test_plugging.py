@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from system.plugging import FOUR, Tally, soak, text
+from system.plugging import soak, text
+from system.plugging_hand import FOUR
+from system.plugging_tally import Tally
 
 SECONDS = 20.0
 
