@@ -37,9 +37,10 @@ def command(file: Path, lists: Path | None, name: str, config_path: Path, speed:
 
     The box is the real daemon, the device a process that plays the recording on a pty (a keyboard over
     USB/IP). Verdicts come as a counter would see them, without what was read; at the end stand the counts.
-    If FILE's .expect lies beside it, the counts are compared: exit code 1 when they differ. At a speed over
-    1 pauses are shorter than they were; max keeps the first two seconds of those that end a frame or document.
-    Where the box does not write what was recorded, the device goes on alone after five seconds more, and it is said.
+    If FILE's .expect lies beside it, the counts are compared: exit code 1 when they differ. Without one it is
+    1 when the driver made nothing of what the device sent. At a speed over 1 pauses are shorter than they were;
+    max keeps the first two seconds of those that end a frame or document. Where the box does not write what
+    was recorded, the device goes on alone after five seconds more, and it is said.
 
     \b
     borderpost replay tests/recordings/elyctis/td3.trace --speed max
@@ -68,6 +69,7 @@ def command(file: Path, lists: Path | None, name: str, config_path: Path, speed:
         _summary(counts, differing, outcome)
     if differing:
         raise SystemExit(EXIT_NO)
+    _something(counts, trace, device)
 
 
 def _trace(file: Path) -> Trace:
@@ -101,6 +103,20 @@ def _device(trace: Trace, name: str, config_path: Path) -> NamedDevice:
         return device
     except DriverMisuse as error:
         raise ReplayError(error.message, advice=error.advice) from error
+
+
+def _something(counts: Mapping[str, Any], trace: Trace, device: NamedDevice) -> None:
+    """Did the driver make anything of it, or was nothing expected? Raises ReplayError."""
+    from drivers.trace import FROM_DEVICE
+    from edge import replaying
+
+    sent = sum(len(entry.data) for entry in trace.entries if entry.direction == FROM_DEVICE)
+    if sent and not any(counts[key] for key in ("expected", "reads", "others", *replaying.FACTS)):
+        raise replaying.ReplayError(
+            f"nothing was read, though the device sent {sent} bytes: driver {device.driver!r} does not fit",
+            advice="play it as the right reader with --config and --reader, or mend the recording's lines "
+            "'# Driver: …' and '# Settings: …'",
+        )
 
 
 def _seconds(trace: Trace) -> float:

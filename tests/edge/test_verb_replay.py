@@ -123,9 +123,35 @@ def test_a_driver_that_does_not_fit_is_said_and_ends(tmp_path: Path) -> None:
     text = (RECORDINGS / "elyctis" / "td3.trace").read_text()
     path.write_text(text.replace("# Driver: elyctis", "# Driver: text"))
     code, out, err = replay(tmp_path, str(path), "--speed", "max")
-    assert code == 0, err
+    assert code == 1
     assert "0 reads" in out
     assert "the driver differs" in out
+    assert "nothing was read, though the device sent" in err
+    assert "driver 'text'" in err
+    assert "--reader" in err
+
+
+def test_nothing_read_is_as_it_should_be_where_nothing_is_expected(tmp_path: Path) -> None:
+    path = tmp_path / "noise.trace"
+    written(path, b"\x00\xff" * 40)
+    nothing = {"event": "counts", "reads": 0, "others": 0}
+    for expected, code in ((True, 0), (False, 1)):
+        path.with_suffix(".expect").write_text(json.dumps(nothing) + "\n")
+        if not expected:
+            path.with_suffix(".expect").unlink()
+        ended, out, err = replay(tmp_path, str(path), "--speed", "max", "--json")
+        assert ended == code, err
+        assert counts(out)["expected"] is expected
+
+
+def test_a_device_that_told_nothing_but_what_it_is_was_understood(tmp_path: Path) -> None:
+    path = tmp_path / "quiet.trace"
+    lines = (RECORDINGS / "elyctis" / "td3.trace").read_text().splitlines()
+    asked = [at for at, line in enumerate(lines) if " < " in line][:2]
+    path.write_text("\n".join(lines[: asked[-1] + 1]) + "\n")
+    code, out, err = replay(tmp_path, str(path), "--speed", "max")
+    assert code == 0, out + err
+    assert "0 reads" in out
 
 
 def test_the_whole_replay_has_a_limit(tmp_path: Path) -> None:
