@@ -1,123 +1,30 @@
-"""Real ptys, real sockets, real serial lines: what a PC gets, and what one that misbehaves costs."""
+"""A real pty and what holds of every output: what a PC gets, and what one that misbehaves costs."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import socket
 import stat
 import termios
 import threading
 import time
-import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from passthrough_kit import LIMIT_S, Running, config, document, nothing_there, opened, starting, take, until
 
-from drivers.api import DocumentRead, OtherRead
+from drivers.api import OtherRead
 from drivers.transport.serial_out import SerialOut
 from edge.config import PassThroughConfig
-from edge.crew import Pulse
 from edge.passthrough import MAX_WAITING, PassThrough
-from edge.passthrough.sockets import MAX_PCS
-
-LIMIT_S = 15.0
-ROWS = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
-
-
-def document(number: int = 0, device: str = "swipe-1", pad: int = 0) -> DocumentRead:
-    raw = b"\x02" + f"{number:06d}".encode() + b"<" * pad + b"\r\x03"
-    return DocumentRead(device, ROWS, raw, time.monotonic())
-
-
-class Running:
-    """A pass-through with its thread."""
-
-    def __init__(self, *configs: PassThroughConfig) -> None:
-        self.relay = PassThrough(configs, open_line=SerialOut, mono=time.monotonic)
-        self.relay.start()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.relay.run, args=(Pulse(self._stop, time.monotonic),))
-        self._thread.start()
-
-    def end(self) -> None:
-        self._stop.set()
-        self._thread.join(LIMIT_S)
-        self.relay.close()
-
-    def one(self, key: str) -> object:
-        return self.relay.health()[0][key]
-
-    def until(self, key: str, value: object) -> None:
-        until(lambda: self.one(key) == value, f"{key} = {value}, not {self.one(key)}")
-
-
-def until(what: Callable[[], object], why: str) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not what():
-        assert time.monotonic() < end, why
-        time.sleep(0.005)
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
-    with contextlib.ExitStack() as stack:
-
-        def begin(*configs: PassThroughConfig) -> Running:
-            running = Running(*configs)
-            stack.callback(running.end)
-            return running
-
+    with starting() as begin:
         yield begin
-
-
-def config(to: str, **more: object) -> PassThroughConfig:
-    return PassThroughConfig(to=to, readers=("swipe-1",), **more)  # type: ignore[arg-type]
-
-
-def opened(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-
-
-def take(fd: int, count: int) -> bytes:
-    data, end = b"", time.monotonic() + LIMIT_S
-    while len(data) < count:
-        ready, _, _ = select.select([fd], [], [], max(0.0, end - time.monotonic()))
-        assert ready, f"{len(data)} of {count} bytes came"
-        data += os.read(fd, count - len(data))
-    return data
-
-
-def nothing_there(fd: int, wait_s: float = 0.05) -> bool:
-    return not select.select([fd], [], [], wait_s)[0]
-
-
-class Wire:
-    """A serial line to a PC: the box opens ``port``, the PC holds ``pc``."""
-
-    def __init__(self, link: Path) -> None:
-        self.link = link
-        self.pc = -1
-        self.plug()
-
-    def plug(self) -> None:
-        self.pc, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(self.pc, False)
-        self.link.unlink(missing_ok=True)
-        self.link.symlink_to(os.ttyname(slave))
-        os.close(slave)
-
-    def unplug(self) -> None:
-        self.link.unlink(missing_ok=True)
-        os.close(self.pc)
-        self.pc = -1
-
-
-# -- a pty -------------------------------------------------------------------------------------------------------
 
 
 def test_every_byte_value_passes_a_pty_unchanged_also_for_a_program_that_sets_nothing(
@@ -227,101 +134,6 @@ def test_pty_and_socket_are_open_to_the_service_s_group_alone(tmp_path: Path, st
     start(config(f"pty:{tmp_path / 'pc'}"), config(f"unix:{tmp_path / 'pc.sock'}"))
     for path in ("pc", "pc.sock"):
         assert stat.S_IMODE((tmp_path / path).stat().st_mode) == 0o660
-
-
-# -- a socket ----------------------------------------------------------------------------------------------------
-
-
-def test_several_programs_each_get_every_read_and_one_that_leaves_disturbs_none(
-    tmp_path: Path, start: Callable[..., Running]
-) -> None:
-    running = start(config(f"unix:{tmp_path / 'pc.sock'}", form="text"))
-    pcs = [socket.socket(socket.AF_UNIX) for _ in range(3)]
-    for pc in pcs:
-        pc.connect(str(tmp_path / "pc.sock"))
-    running.until("connected", 3)
-    rows = "".join(f"{row}\r" for row in ROWS).encode()
-    running.relay.emit(document())
-    assert [take(pc.fileno(), len(rows)) for pc in pcs] == [rows] * 3
-    pcs.pop().close()
-    running.relay.emit(document())
-    assert [take(pc.fileno(), len(rows)) for pc in pcs] == [rows] * 2
-    running.until("connected", 2)
-    assert running.one("emitted") == 5
-    for pc in pcs:
-        pc.close()
-    running.until("connected", 0)
-
-
-def test_no_more_than_so_many_programs(tmp_path: Path, start: Callable[..., Running]) -> None:
-    running = start(config(f"unix:{tmp_path / 'pc.sock'}"))
-    with contextlib.ExitStack() as stack:
-        for _ in range(MAX_PCS):
-            pc = stack.enter_context(socket.socket(socket.AF_UNIX))
-            pc.connect(str(tmp_path / "pc.sock"))
-        running.until("connected", MAX_PCS)
-        extra = stack.enter_context(socket.socket(socket.AF_UNIX))
-        extra.settimeout(LIMIT_S)
-        extra.connect(str(tmp_path / "pc.sock"))
-        assert extra.recv(1) == b""
-        assert running.one("connected") == MAX_PCS
-
-
-def test_a_socket_that_another_process_serves_is_left_to_it(tmp_path: Path) -> None:
-    path = tmp_path / "pc.sock"
-    with socket.socket(socket.AF_UNIX) as other:
-        other.bind(str(path))
-        other.listen(8)
-        relay = PassThrough([config(f"unix:{path}")], open_line=SerialOut, mono=time.monotonic)
-        relay.start()
-        assert relay.health()[0]["state"] == "backoff"
-        relay.close()
-    relay = PassThrough([config(f"unix:{path}")], open_line=SerialOut, mono=time.monotonic)
-    relay.start()  # the socket was left by one that died
-    assert relay.health()[0]["state"] == "ready"
-    relay.close()
-    assert not path.exists()
-
-
-# -- a serial port -----------------------------------------------------------------------------------------------
-
-
-def test_a_serial_port_that_vanishes_is_opened_again(tmp_path: Path, start: Callable[..., Running]) -> None:
-    wire = Wire(tmp_path / "ttyPC")
-    with structlog.testing.capture_logs() as logged:
-        running = start(config(str(wire.link), baud=115200))
-        running.until("state", "ready")
-        running.relay.emit(document(1))
-        assert take(wire.pc, 9) == document(1).raw
-        wire.unplug()
-        running.until("state", "backoff")
-        running.relay.emit(document(2))
-        assert running.one("unheard") == 1
-        wire.plug()
-        running.until("state", "ready")
-        assert nothing_there(wire.pc)
-        running.relay.emit(document(3))
-        assert take(wire.pc, 9) == document(3).raw
-        wire.unplug()
-    assert [line["event"] for line in logged[:3]] == ["passthrough_ready", "passthrough_lost", "passthrough_ready"]
-
-
-def test_a_port_that_is_lost_under_a_write_costs_its_own_frame_alone(
-    tmp_path: Path, start: Callable[..., Running]
-) -> None:
-    wire = Wire(tmp_path / "ttyPC")
-    running = start(config(str(wire.link)), config(f"unix:{tmp_path / 'pc.sock'}"))
-    running.until("state", "ready")
-    with socket.socket(socket.AF_UNIX) as other:
-        other.connect(str(tmp_path / "pc.sock"))
-        until(lambda: running.relay.health()[1]["connected"] == 1, "the program is taken in")
-        wire.unplug()
-        running.relay.emit(document(1))  # the thread may or may not have seen it yet
-        assert take(other.fileno(), 9) == document(1).raw
-    running.until("state", "backoff")
-
-
-# -- all of them -------------------------------------------------------------------------------------------------
 
 
 def test_only_the_named_readers_and_other_blocks_only_where_wanted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import resource
@@ -15,81 +14,23 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from passthrough_kit import LIMIT_S, Running, config, document, starting
 from service_manager import ServiceManager, filled
 
-from drivers.api import DocumentRead
 from drivers.transport.serial_out import SerialOut
-from edge.config import PassThroughConfig
-from edge.crew import Pulse
 from edge.passthrough import MAX_WAITING, PassThrough
 from edge.passthrough.keep import kept_name
 from edge.passthrough.relay import BREATH_S
 from edge.systemd import Notifier
 
-LIMIT_S = 15.0
-ROWS = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
 FLOOD = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\nwhile True: s.send(b'x' * 4096)"
-
-
-def document(number: int = 0, pad: int = 0) -> DocumentRead:
-    raw = b"\x02" + f"{number:06d}".encode() + b"<" * pad + b"\r\x03"
-    return DocumentRead("swipe-1", ROWS, raw, time.monotonic())
-
-
-def config(to: str) -> PassThroughConfig:
-    return PassThroughConfig(to=to, readers=("swipe-1",))
-
-
-def until(what: Callable[[], object], why: str) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not what():
-        assert time.monotonic() < end, why
-        time.sleep(0.005)
-
-
-class Running:
-    """A pass-through of one output with its thread, and how many turns that has taken."""
-
-    def __init__(self, to: str, **more: Any) -> None:
-        self.relay = PassThrough([config(to)], **{"open_line": SerialOut, "mono": time.monotonic, **more})
-        self.relay.start()
-        self.turns = 0
-        self._output = self.relay._outputs[0]
-        self._turn, self._output.turn = self._output.turn, self._counted  # type: ignore[method-assign]
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.relay.run, args=(Pulse(self._stop, time.monotonic),))
-        self._thread.start()
-
-    def _counted(self) -> None:
-        self.turns += 1
-        self._turn()
-
-    def health(self, key: str) -> object:
-        return self.relay.health()[0][key]
-
-    def turns_within(self, seconds: float) -> int:
-        before = self.turns
-        time.sleep(seconds)
-        return self.turns - before
-
-    def end(self) -> None:
-        self._stop.set()
-        self._thread.join(LIMIT_S)
-        self.relay.close()
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Running]]:
-    with contextlib.ExitStack() as stack:
-
-        def begin(to: str, **more: Any) -> Running:
-            running = Running(to, **more)
-            stack.callback(running.end)
-            return running
-
+    with starting() as begin:
         yield begin
 
 
@@ -109,12 +50,12 @@ def test_a_systemd_that_takes_no_words_holds_no_read_up_and_is_told_later(
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear, socket.socket(socket.AF_UNIX) as pc:
         ear.bind(str(tmp_path / "notify"))
-        running = start(f"unix:{tmp_path / 'pc'}", keep=Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}))
+        running = start(config(f"unix:{tmp_path / 'pc'}"), keep=Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}))
         ear.settimeout(LIMIT_S)
         assert ear.recv(1024).startswith(b"FDSTORE=1")  # the listener
         talkers = filled(tmp_path / "notify")
         pc.connect(str(tmp_path / "pc"))
-        until(lambda: running.health("connected") == 1, "the program is taken in")
+        running.until("connected", 1)
         assert in_time(lambda: running.relay.emit(document(1)))
         assert pc.recv(64) == document(1).raw
         said = b""
@@ -145,8 +86,8 @@ class SlowLine:
 
 def test_a_port_that_is_slow_to_close_holds_no_read_up(tmp_path: Path, start: Callable[..., Running]) -> None:
     line = SlowLine()
-    running = start(str(tmp_path / "tty"), open_line=lambda *_: line)
-    until(lambda: running.health("connected") == 1, "the port is open")
+    running = start(config(str(tmp_path / "tty")), open_line=lambda *_: line)
+    running.until("connected", 1)
     os.close(line.far)
     assert line.closing.wait(LIMIT_S)
     try:
@@ -218,19 +159,19 @@ def test_an_inherited_program_that_hangs_up_before_the_socket_is_ours_wakes_nobo
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "pc"))
         other.listen(8)  # another process serves it
-        running = start(to, inherited={f"{kept_name(to)}-0": ours.detach()})
+        running = start(config(to), inherited={f"{kept_name(to)}-0": ours.detach()})
         theirs.close()
-        assert running.health("state") == "backoff"
+        assert running.one("state") == "backoff"
         assert running.turns_within(1.0) <= 8  # by time alone
 
 
 def test_a_program_that_sends_without_end_costs_a_bounded_number_of_turns(
     tmp_path: Path, start: Callable[..., Running]
 ) -> None:
-    running = start(f"unix:{tmp_path / 'pc'}")
+    running = start(config(f"unix:{tmp_path / 'pc'}"))
     flood = subprocess.Popen([sys.executable, "-c", FLOOD, str(tmp_path / "pc")])
     try:
-        until(lambda: running.health("connected") == 1, "the program is taken in")
+        running.until("connected", 1)
         assert 1 <= running.turns_within(1.0) <= 1.0 / BREATH_S + 2
     finally:
         flood.kill()
@@ -240,7 +181,7 @@ def test_a_program_that_sends_without_end_costs_a_bounded_number_of_turns(
 def test_a_process_without_descriptors_left_takes_programs_in_later_and_does_not_spin(
     tmp_path: Path, start: Callable[..., Running]
 ) -> None:
-    running = start(f"unix:{tmp_path / 'pc'}")
+    running = start(config(f"unix:{tmp_path / 'pc'}"))
     with socket.socket(socket.AF_UNIX) as pc:
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         free = os.dup(0)
@@ -252,7 +193,7 @@ def test_a_process_without_descriptors_left_takes_programs_in_later_and_does_not
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         assert turns <= 8
-        until(lambda: running.health("connected") == 1, "it is taken in once there is room")
+        running.until("connected", 1)
 
 
 # -- the right hands ---------------------------------------------------------------------------------------------
@@ -308,10 +249,10 @@ def heard(pc: int) -> bytes:
 def test_quick_documents_all_reach_a_pc_that_reads_with_pauses(
     tmp_path: Path, start: Callable[..., Running], at_once: int, pad: int
 ) -> None:
-    running = start(f"pty:{tmp_path / 'pc'}")
+    running = start(config(f"pty:{tmp_path / 'pc'}"))
     pc = os.open(tmp_path / "pc", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    until(lambda: running.health("connected") == 1, "the program is seen")
-    frames = [document(number, pad) for number in range(20 * at_once)]  # 400 a second, or 800
+    running.until("connected", 1)
+    frames = [document(number, pad=pad) for number in range(20 * at_once)]  # 400 a second, or 800
     wanted, data = b"".join(frame.raw for frame in frames), b""
     for at in range(0, len(frames), at_once):
         for frame in frames[at : at + at_once]:
@@ -320,26 +261,26 @@ def test_quick_documents_all_reach_a_pc_that_reads_with_pauses(
     while len(data) < len(wanted) and (more := heard(pc)):
         data += more
     assert data == wanted
-    assert [running.health(key) for key in ("emitted", "dropped", "unheard")] == [len(frames), 0, 0]
+    assert [running.one(key) for key in ("emitted", "dropped", "unheard")] == [len(frames), 0, 0]
     os.close(pc)
 
 
 def test_what_waits_for_a_pc_that_had_stopped_reading_all_comes_once_it_goes_on(
     tmp_path: Path, start: Callable[..., Running]
 ) -> None:
-    running = start(f"pty:{tmp_path / 'pc'}")
+    running = start(config(f"pty:{tmp_path / 'pc'}"))
     pc = os.open(tmp_path / "pc", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    until(lambda: running.health("connected") == 1, "the program is seen")
+    running.until("connected", 1)
     wanted, number, more = b"", 0, MAX_WAITING - 1
     while more:
-        frame = document(number := number + 1, 85)
+        frame = document(number := number + 1, pad=85)
         running.relay.emit(frame)
         wanted += frame.raw
-        more -= running.health("emitted") != number  # the pty is full: from here on they wait
+        more -= running.one("emitted") != number  # the pty is full: from here on they wait
         assert number < 5000
     data = b""
     while len(data) < len(wanted) and (piece := heard(pc)):
         data += piece
     assert data == wanted
-    assert [running.health(key) for key in ("emitted", "dropped", "unheard")] == [number, 0, 0]
+    assert [running.one(key) for key in ("emitted", "dropped", "unheard")] == [number, 0, 0]
     os.close(pc)
