@@ -1,0 +1,90 @@
+"""What `borderpost counter` shows of each message: words, shapes and next steps, for one counter alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge.core.verdicts import Outcome
+from edge.verbs import counter as counter_verb
+
+
+def test_the_view_of_one_counter_leaves_others_out() -> None:
+    leads = [{"passage": "P1", "counter": "a"}, {"passage": "P2", "counter": "b"}]
+    hello = {"type": "hello", "counters": ["a", "b"], "open": leads}
+    assert counter_verb.for_counter(hello, "b") == {**hello, "open": leads[1:]}
+    for kind in ("verdict", "closed", "notice"):
+        assert counter_verb.for_counter({"type": kind, "counter": "a"}, "b") is None
+        assert counter_verb.for_counter({"type": kind, "counter": "b"}, "b") is not None
+    assert counter_verb.for_counter({"type": "reader", "reader": "r"}, "b") is not None
+
+
+MESSAGE: dict[str, Any] = {
+    "type": "verdict", "passage": "P1", "at": "2026-03-01T12:00:00+00:00", "counter": "lane-1", "direction": "entry",
+    "outcome": "CLEAR", "recorded": True, "elapsed_ms": 12.0, "unreadable": [], "findings": [], "reasons": [],
+    "coverage": [{"list": "un", "generation": 1, "age_seconds": None, "records": 1, "state": "stale"}],
+    "document": {"format": "TD3", "issuing_state": "UTO", "number": "X", "surname": "ERIKSSON", "given_names": "ANNA",
+                 "birth_date": "1974-08-12", "sex": "F", "nationality": "UTO"},
+    "rows": {"read": [1, 2], "of": 2, "text": []},
+}  # fmt: skip
+
+
+def shown(message: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    counter_verb.show(message)
+    return capsys.readouterr().out
+
+
+def test_rows_that_were_seen_are_shown_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {"read": [2], "of": 2, "text": ["L898902C36UTO7408122F1204159ZE184226B<<<<<10"]}
+    text = shown({**MESSAGE, "outcome": "UNREADABLE", "rows": rows}, capsys)
+    assert "row 2 of 2 was read: present the document again" in text
+    assert rows["text"][0] in text
+    text = shown({**MESSAGE, "outcome": "UNREADABLE", "rows": {"read": [1, 2], "of": 3, "text": ["A", "B"]}}, capsys)
+    assert "rows 1 and 2 of 3 were read: present the document again" in text
+    text = shown({**MESSAGE, "outcome": "UNREADABLE", "rows": {"read": [], "of": 0, "text": ["HELLO"]}}, capsys)
+    assert "HELLO" in text
+    assert "present the document again" not in text
+
+
+@pytest.mark.parametrize("outcome", ["CLEAR", "HIT"])
+def test_the_same_document_again_shows_the_word_and_says_so(outcome: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {key: MESSAGE[key] for key in ("passage", "at", "counter", "direction", "document", "elapsed_ms")}
+    text = shown({"type": "again", "times": 3, "outcome": outcome, **kept}, capsys)
+    assert f" {counter_verb.LOOKS[outcome][1]} {outcome} " in text
+    assert "P1  the same document, read 3 times: no new passage" in text
+    assert "ERIKSSON, ANNA" in text
+    assert "\n" not in text.strip().split("ERIKSSON")[1]
+
+
+@pytest.mark.parametrize("outcome", list(Outcome), ids=str)
+def test_every_outcome_has_word_shape_and_next_step(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown({**MESSAGE, "outcome": str(outcome)}, capsys)
+    assert f" {counter_verb.LOOKS[outcome][1]} {outcome} " in text
+    assert counter_verb.NEXT[outcome] in text
+    assert ("borderpost close" in text) is (outcome in ("HIT", "POSSIBLE"))
+    assert "un age unknown STALE" in text
+    assert "NOT RECORDED" not in text
+    assert "arrest" not in text
+    assert "guilty" not in text
+
+
+def test_no_two_outcomes_share_colour_or_shape() -> None:
+    assert set(counter_verb.LOOKS) == set(counter_verb.NEXT) == {str(o) for o in Outcome}
+    assert len({colour for colour, _ in counter_verb.LOOKS.values()}) == 5
+    assert len({shape for _, shape in counter_verb.LOOKS.values()}) == 5
+
+
+def test_not_recorded_and_notices_stand_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "NOT RECORDED" in shown({**MESSAGE, "recorded": False}, capsys)
+    notice = {"type": "notice", "counter": "lane-1", "text": "call the technician"}
+    assert "call the technician" in shown(notice, capsys)
+    assert shown({"type": "something new"}, capsys) == ""
+
+
+def test_what_a_document_says_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = {**MESSAGE["document"], "surname": "A\x1b[2J\x1b[H\x9b1mB\r\nCLEAR", "number": "1\x07\x00"}
+    finding = {"code": "x", "severity": "error", "field": "line", "message": "bad character '\x1b[31m'"}
+    text = shown({**MESSAGE, "document": nasty, "findings": [finding]}, capsys)
+    assert not [c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)]
+    assert not any(line.strip() == "CLEAR" for line in text.splitlines())
