@@ -114,11 +114,15 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class OtherRead:
-    """A whole block that is no zone (a bar code, a magnetic stripe); ``raw`` is the whole block, as in DocumentRead."""
+    """A whole block that is no zone (a bar code, a magnetic stripe); ``raw`` is the whole block, as in DocumentRead.
+
+    ``text`` is what it says, in ASCII, where ``raw`` does not show it (reports of a keyboard); elsewhere it is empty.
+    """
 
     device: str
     raw: bytes = field(repr=False)
     at: float
+    text: str = field(default="", repr=False)
 
 
 ReaderEvent: TypeAlias = DocumentRead | OtherRead | Noise

@@ -54,10 +54,11 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class OtherBlock:
-    """A whole block that is no zone: a bar code, a magnetic stripe; ``raw`` is the whole block, see MAX_RAW."""
+    """A whole block that is no zone: a bar code, a stripe; ``raw`` and ``text`` as in drivers.api.OtherRead."""
 
     length: int
     raw: bytes = field(default=b"", repr=False)
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

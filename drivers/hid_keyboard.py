@@ -16,6 +16,8 @@ Laws:
 5. Which keys are down is known across lines; a line has less than LINE_CAP characters. Its ``raw`` is the reports from
    its first key on, without repeated ones: four for each character fit in MAX_RAW. A line that took more is read all
    the same, with an empty ``raw``. (A row of 44 characters is 712 bytes at two reports a key.)
+   Another block has a ``text`` besides: as typed, small letters where Shift was up (Caps Lock taken as off), ``?`` for
+   what cannot be read.
 6. A line whose number keys never give a digit is one of a reader set to another layout: it is Garbled, and until a line
    comes whose number keys do, ``remark`` says so and letters that sit elsewhere in other layouts are unreadable.
    (French and German readers share the key of ``<``: their names would read clean, and wrong.)
@@ -30,7 +32,17 @@ import msgspec
 
 from drivers.api import MAX_RAW, Clock, Tier
 from drivers.framing import Event, Garbled, ListeningCodec, More, OtherBlock, RowsRead, Whole
-from drivers.hid_layouts import ENTER, KEYPAD_ENTER, MOVED, NUMBER_ROW, OTHER_MODIFIERS, TAB, UNREADABLE, typed
+from drivers.hid_layouts import (
+    ENTER,
+    KEYPAD_ENTER,
+    MOVED,
+    NUMBER_ROW,
+    OTHER_MODIFIERS,
+    SHIFTS,
+    TAB,
+    UNREADABLE,
+    typed,
+)
 from drivers.reader import FramedReader
 from drivers.rows import LIKE_FILLERS, is_row, is_zone, without_id
 from drivers.settings import read_settings
@@ -67,6 +79,7 @@ class HidKeyboardCodec(ListeningCodec):
         self._error_characters = error_characters
         self._last = bytes(REPORT)  # the report before
         self._line: list[str] = []
+        self._as_typed: list[str] = []  # the same line for the text of another block
         self._raw = bytearray()
         self._raw_fits = True
         self._count = 0  # bytes of reports since the line began
@@ -138,6 +151,7 @@ class HidKeyboardCodec(ListeningCodec):
                 if not self._line:
                     self._count = REPORT
                 self._line.append(UNREADABLE if character in self._error_characters else character)
+                self._as_typed.append(character if report[0] & SHIFTS else character.lower())
                 if usage in NUMBER_ROW and not report[0] & OTHER_MODIFIERS:
                     self._numbers.append((usage, character.isdigit()))
                 kept = kept or self._keep(report)
@@ -161,10 +175,11 @@ class HidKeyboardCodec(ListeningCodec):
         if not self._line:
             return
         text, raw, count = "".join(self._line), bytes(self._raw), self._count
+        as_typed = "".join(self._as_typed)
         strange = self._strange_numbers()
         self._clear()
         if self._other_layout:
-            text = MOVED.sub(UNREADABLE, text)
+            text, as_typed = MOVED.sub(UNREADABLE, text), MOVED.sub(UNREADABLE, as_typed)
         rows = _rows(text)
         if strange:
             self._events.append(Garbled("typed in another layout", count))
@@ -175,7 +190,7 @@ class HidKeyboardCodec(ListeningCodec):
         elif silent and self._ends:
             self._events.append(Garbled("silence within a line", count))
         else:
-            self._events.append(OtherBlock(count, raw))
+            self._events.append(OtherBlock(count, raw, as_typed))
 
     def _strange_numbers(self) -> bool:
         """Law 6: is this line of another layout? What it says stands until a line says otherwise."""
@@ -193,6 +208,7 @@ class HidKeyboardCodec(ListeningCodec):
 
     def _clear(self) -> None:
         self._line.clear()
+        self._as_typed.clear()
         self._numbers.clear()
         self._raw.clear()
         self._raw_fits = True

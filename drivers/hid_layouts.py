@@ -53,7 +53,7 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
 }
 KEYPAD = dict(zip(range(0x54, 0x64), "/*-+\r1234567890.", strict=True))  # Num Lock taken as on; 58 is its Enter
 NUMBER_ROW = range(0x1E, 0x28)  # 1 to 9, then 0
-MOVED = re.compile("[AMQWYZ]")  # letters that are not on the same key in every layout
+MOVED = re.compile("[AMQWYZ]", re.IGNORECASE)  # letters that are not on the same key in every layout
 SPACE = 0x2C
 SAME_KEY = 0x32  # the key beside Enter on ISO keyboards: hosts treat it as 31
 

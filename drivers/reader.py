@@ -220,7 +220,7 @@ class FramedReader:
             if self._orders.rearm:
                 self._rearm_due = now
         elif isinstance(event, OtherBlock) and self._may_give_other(now):
-            self._waiting.append(OtherRead(self._name, event.raw, now))
+            self._waiting.append(OtherRead(self._name, event.raw, now, event.text))
         self._counters.note(event)
         if isinstance(event, NoiseBytes | Garbled):
             self._barren += event.count

@@ -73,7 +73,7 @@ class PassThroughConfig(Section, frozen=True):
 
     to: Annotated[str, msgspec.Meta(min_length=1)]    # a serial port, pty:PATH (a link), or unix:PATH (a socket)
     readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]  # names of [[reader]] entries
-    form: Literal["frame", "text"] = "frame"          # frame: the device's bytes; text: its rows, each ended by CR
+    form: Literal["frame", "text"] = "frame"          # frame: the device's bytes; text: rows or bar code, with CR
     others: bool = True                               # bar codes and stripes too
     baud: Annotated[int, msgspec.Meta(ge=300, le=4_000_000)] = 9600  # of a serial port
     parity: Literal["N", "E", "O"] = "N"              # of a serial port
