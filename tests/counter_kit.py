@@ -37,6 +37,11 @@ def zone(surname: str = "Eriksson", given: str = "Anna Maria", number: str = "L8
     )
 
 
+LISTED = zone(number="S7310442K")
+CLEAR, HIT = zone(), LISTED
+MISREAD = (CLEAR[0], CLEAR[1].replace("L898902C3", "L8989O2C3"))
+
+
 class Bench:
     """A counter with everything it is given; ``mono`` moves only by ``wait`` and by hand."""
 
@@ -92,6 +97,16 @@ class Bench:
         self.work(CloseRequest(passage, code, 1000, answers.append))
         (answer,) = answers
         return dict(answer)
+
+
+def row(bench: Bench, text: str, device: str = "swipe-1") -> list[dict[str, Any]]:
+    """One row alone, a tenth of a second after what came before; what was published."""
+    bench.mono += 0.1
+    return bench.work(DocumentRead(device, (text,), b"", bench.mono))
+
+
+def outcomes(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(m["type"], m["outcome"]) for m in messages]
 
 
 def standard() -> list[memory_lists.MemoryList]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import journal_kit
@@ -17,14 +16,6 @@ from edge.core.screening import Screener
 from edge.core.verdicts import Outcome
 from edge.counter import INBOX_SIZE, CloseRequest, Counter, Surroundings
 from edge.journal import Journal
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    made = journal_kit.journal(tmp_path / "journal.sqlite")
-    made.start()
-    yield made
-    made.close()
 
 
 def counter(name: str, journal: Journal) -> Counter:

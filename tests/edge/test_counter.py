@@ -28,14 +28,6 @@ from edge.journal import Journal, read_only
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    made = journal_kit.journal(tmp_path / "journal.sqlite")
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def bench(journal: Journal) -> Bench:
     return Bench(journal, standard())
 

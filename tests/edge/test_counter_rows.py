@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import journal_kit
 import memory_lists
 import pytest
-from counter_kit import SILENT, Bench, standard, zone
+from counter_kit import CLEAR, HIT, LISTED, MISREAD, SILENT, Bench, outcomes, row, standard, zone
 from structlog.testing import capture_logs
 
 from drivers.api import DocumentRead, Feedback, OtherRead
@@ -20,31 +18,10 @@ from edge.core.verdicts import Outcome
 from edge.counter import SIGNS
 from edge.journal import Journal
 
-LISTED = zone(number="S7310442K")
-CLEAR, HIT = zone(), LISTED
-MISREAD = (CLEAR[0], CLEAR[1].replace("L898902C3", "L8989O2C3"))
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    made = journal_kit.journal(tmp_path / "journal.sqlite")
-    made.start()
-    yield made
-    made.close()
-
 
 @pytest.fixture
 def bench(journal: Journal) -> Bench:
     return Bench(journal, standard())
-
-
-def row(bench: Bench, text: str, device: str = "swipe-1") -> list[dict[str, Any]]:
-    bench.mono += 0.1
-    return bench.work(DocumentRead(device, (text,), b"", bench.mono))
-
-
-def outcomes(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(m["type"], m["outcome"]) for m in messages]
 
 
 # -- rows one at a time ---------------------------------------------------------------------------

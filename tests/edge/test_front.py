@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from box_world import BoxWorld, until, zone
+from small_disk import small_disk
 from structlog.testing import capture_logs
 
 from edge import app, config, front
@@ -244,16 +245,8 @@ def test_a_fault_between_building_and_running_has_the_readers_serve_the_pc_too(
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for 100 files."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small tmpfs")
-    place = tmp_path / "small"
-    place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=8m,nr_inodes=100,mode=0700", "tmpfs", str(place)]
-    mounted = subprocess.run(words, capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with small_disk(tmp_path / "small", "size=8m,nr_inodes=100") as place:
+        yield place
 
 
 def refuse(place: Path, how: str) -> None:

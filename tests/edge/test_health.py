@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -60,14 +59,6 @@ class Rig:
             journal=journal, uplink=lambda: None, restarts=lambda: {"lists": 1},
         )
         self.health = Health(self.parts)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    made = journal_kit.journal(tmp_path / "journal.sqlite")
-    made.start()
-    yield made
-    made.close()
 
 
 @pytest.fixture

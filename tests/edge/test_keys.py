@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from box_world import CONFIG
+from small_disk import small_disk
 
 from edge import config
 from edge.config import Config, ConfigError
@@ -91,16 +92,8 @@ def test_the_folder_is_made_closed_to_others(tmp_path: Path) -> None:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for 20 files."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small tmpfs")
-    place = tmp_path / "small"
-    place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=20,mode=0700", "tmpfs", str(place)]
-    mounted = subprocess.run(words, capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with small_disk(tmp_path / "small", "size=1m,nr_inodes=20") as place:
+        yield place
 
 
 def test_a_read_only_disk_is_no_wrong_configuration(small: Path) -> None:

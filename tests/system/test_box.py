@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from box_world import STOLEN, WAIT_S, BoxWorld, Listener, until, zone
+from small_disk import small_disk
 
 SIZE_MB = 8
 
@@ -17,17 +17,8 @@ SIZE_MB = 8
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with SIZE_MB of room."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small tmpfs")
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m,mode=0700", "tmpfs", place], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with small_disk(tmp_path / "small", f"size={SIZE_MB}m") as place:
+        yield place
 
 
 def fill(place: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from box_world import BoxWorld, until, zone
 from service_manager import ServiceManager
+from small_disk import small_disk
 
 SIZE_MB = 8
 RESTART_S = 0.5  # RestartSec of the unit
@@ -26,17 +27,8 @@ port = 9
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with SIZE_MB of room."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root to mount a small tmpfs")
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m,mode=0700", "tmpfs", place], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with small_disk(tmp_path / "small", f"size={SIZE_MB}m") as place:
+        yield place
 
 
 def with_pc(world: BoxWorld, more: str = "") -> BoxWorld:
