@@ -371,3 +371,17 @@ def test_a_document_laid_down_again_is_given_again(line: Line, td3) -> None:
     line.device.present(td3)  # lost on the way
     noise_and_asking(line)
     assert line.rows() == [td3, td3, td3]
+
+
+def test_a_document_that_crosses_the_question_is_given_once(line: Line, td3) -> None:
+    """The device sends it just before it hears the question, and answers with it too."""
+    line.open()
+    line.settle(b"\xff\xfe\xfd")
+    line.now += 0.4
+    line.codec.tick(line.now)
+    question = line.codec.bytes_to_send()
+    assert question == b"I\x00\x00"
+    line.events += line.codec.feed(line.device.present(td3), line.now)
+    line.settle(line.device.receive(question))
+    assert line.rows() == [td3]
+    assert line.codec.state is State.DOCUMENT

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from system.plugging_tally import Inbox, Sent, Tally
+from system.plugging_tally import MAX_TOLD, Inbox, Sent, Tally
 
 from drivers.catalog import open_reader
 from drivers.virtual.control import VirtualReader
@@ -124,7 +124,7 @@ class Hand:
             self.tally.slowest_read_ms = max(self.tally.slowest_read_ms, round((sent.at - at) * 1000, 1))
         else:
             self.tally.lost += 1
-            if len(self.tally.losses) < 20:
+            if len(self.tally.losses) < MAX_TOLD:
                 self.tally.losses.append(self._circumstances())
 
     def pull_and_plug(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from drivers.api import DocumentRead, OtherRead
 
 KEPT = 64          # documents a reader that are still looked out for
+MAX_TOLD = 20      # losses and doubles whose circumstances are kept
 
 
 @dataclass(slots=True)
@@ -36,7 +37,8 @@ class Tally:
     not_open: int = 0           # plugged in and not open within the limit
     slowest_open_s: float = 0.0
     slowest_read_ms: float = 0.0
-    losses: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)   # how the first of them came about
+    doubles: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -103,12 +105,18 @@ class Inbox:
             for line in read.lines:
                 self._row(line.rstrip("<_ "), read.at)
 
+    def _double(self, what: str, at: float) -> None:
+        self._tally.doubled += 1
+        if len(self._tally.doubles) < MAX_TOLD:
+            self._tally.doubles.append(what + (", the line disturbed" if at < self.foul_until else ""))
+
     def _row(self, row: str, at: float) -> None:
         for sent in reversed(self._sent):
             for number, expected in enumerate(sent.rows):
                 if expected.rstrip("<") == row:
                     sent.seen[number] += 1
-                    self._tally.doubled += sent.seen[number] > 1
+                    if sent.seen[number] > 1:
+                        self._double(f"row {number + 1} again after {at - sent.at:.3f} s", at)
                     sent.at = at
                     if all(sent.seen):
                         sent.whole.set()
