@@ -12,11 +12,11 @@ from typing import Protocol, TypeAlias
 
 import structlog
 
-from edge.passthrough.lane import Tally
+from edge.passthrough.lane import Lane, Tally
 
 BACKOFF_MIN_S = 0.5
 BACKOFF_MAX_S = 30.0
-SAY_DROPPED_S = 600.0  # between two warnings that one PC does not read
+SAY_STUCK_S = 600.0  # between two warnings that one output is stuck
 HEAR_BYTES = 4096
 HEAR_PIECES = 4  # heard of one PC in one turn
 
@@ -62,8 +62,8 @@ class Output:
         self._pause = BACKOFF_MIN_S
         self._reason = ""  # why it was lost, not yet said
         self._said_lost = False
-        self._said_dropped = 0
-        self._say_dropped_at = 0.0
+        self._said_stuck = -1  # frames dropped when it was said
+        self._say_stuck_at = 0.0
 
     # -- what a kind of output says -------------------------------------------------------------------
 
@@ -79,9 +79,13 @@ class Output:
         """With the lock held: take what came, send what waits. Raises OSError when it is lost."""
         raise NotImplementedError
 
-    def _waiting(self) -> bool:
-        """With the lock held: does a frame wait to go out?"""
+    def _lanes(self) -> list[Lane]:
+        """With the lock held: the ways to the PCs that are there."""
         raise NotImplementedError
+
+    def _waiting(self) -> bool:
+        """With the lock held: is there something to do soon?"""
+        return any(map(len, self._lanes()))
 
     def _end(self) -> Line | None:
         """With the lock held: let go what is open. A line, whose closing may wait, is closed by the caller without."""
@@ -173,10 +177,14 @@ class Output:
         reason, self._reason = self._reason, ""
         if reason:
             self._tell_lost(reason, "check the cable to the PC; the box opens the port again by itself")
-        if self.tally.dropped > self._said_dropped and now >= self._say_dropped_at:
-            self._said_dropped, self._say_dropped_at = self.tally.dropped, now + SAY_DROPPED_S
+        with self._lock:
+            stuck = next(filter(None, (lane.stuck(now) for lane in self._lanes())), "")
+        if not stuck:
+            self._said_stuck = -1
+        elif self.tally.dropped > self._said_stuck and now >= self._say_stuck_at:
+            self._said_stuck, self._say_stuck_at = self.tally.dropped, now + SAY_STUCK_S
             log.warning(
-                "passthrough_stuck", path=self.to, count=self.tally.dropped,
+                "passthrough_stuck", path=self.to, reason=stuck, count=self.tally.dropped,
                 advice="the PC's program holds the port and does not read: restart it",
             )
 

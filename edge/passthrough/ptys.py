@@ -133,8 +133,8 @@ class PtyOutput(Output):
         finally:
             os.close(slave)
 
-    def _waiting(self) -> bool:
-        return self._lane is not None and len(self._lane) > 0
+    def _lanes(self) -> list[Lane]:
+        return [] if self._lane is None else [self._lane]
 
     def _end(self) -> Line | None:
         lane, self._lane = self._lane, None

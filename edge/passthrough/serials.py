@@ -59,8 +59,8 @@ class SerialOutput(Output):
             raise OSError(errno.EIO, "the port hung up")
         lane.pump(now)
 
-    def _waiting(self) -> bool:
-        return self._lane is not None and len(self._lane) > 0
+    def _lanes(self) -> list[Lane]:
+        return [] if self._lane is None else [self._lane]
 
     def _end(self) -> Line | None:
         lane, self._lane = self._lane, None

@@ -148,8 +148,11 @@ class SocketOutput(Output):
         shut(pc.lane.fd)
         self._keep.forget(pc.kept)
 
+    def _lanes(self) -> list[Lane]:
+        return [pc.lane for pc in self._pcs]
+
     def _waiting(self) -> bool:
-        return any(pc.gone or len(pc.lane) for pc in self._pcs)
+        return super()._waiting() or any(pc.gone for pc in self._pcs)
 
     def _end(self) -> Line | None:
         listener, self._listener = self._listener, None
