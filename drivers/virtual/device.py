@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,3 +28,32 @@ class VirtualDevice(Protocol):
     @property
     def unsent(self) -> bool:
         """True while a document lies there that has not been sent."""
+
+
+class SendsUnasked(ABC):
+    """A device that sends each document once, when it is laid down, says nothing else and obeys nobody."""
+
+    def power_on(self) -> bytes:
+        """Says nothing."""
+        return b""
+
+    def receive(self, data: bytes) -> bytes:  # noqa: ARG002 - no order means anything to it
+        """Takes no orders."""
+        return b""
+
+    @abstractmethod
+    def present(self, lines: Sequence[str]) -> bytes:
+        """The document in this device's framing."""
+
+    def remove(self) -> bytes:
+        """Says nothing."""
+        return b""
+
+    def block(self, text: str) -> bytes:
+        """Framed like a document of one row."""
+        return self.present([text])
+
+    @property
+    def unsent(self) -> bool:
+        """It never waits."""
+        return False

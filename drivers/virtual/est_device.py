@@ -17,6 +17,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drivers.virtual.device import SendsUnasked
+
 
 @dataclass(frozen=True, slots=True)
 class EstOptions:
@@ -34,19 +36,11 @@ def frame(kind: str, content: dict[str, str]) -> bytes:
     return b"\x02" + text.encode() + b"\x03\r\n"
 
 
-class EstDevice:
+class EstDevice(SendsUnasked):
     """The engine: it sends each document once, when it is laid down."""
 
     def __init__(self, options: EstOptions | None = None) -> None:
         self._options = options or EstOptions()
-
-    def power_on(self) -> bytes:
-        """Says nothing."""
-        return b""
-
-    def receive(self, data: bytes) -> bytes:  # noqa: ARG002 - law 3
-        """Takes no orders."""
-        return b""
 
     def present(self, lines: Sequence[str]) -> bytes:
         """Law 2."""
@@ -60,15 +54,6 @@ class EstDevice:
             return read
         return frame("PCSign", {"stage": "readStart"}) + read + frame("PCSign", {"stage": "readEnd"})
 
-    def remove(self) -> bytes:
-        """Says nothing."""
-        return b""
-
     def block(self, text: str) -> bytes:
         """A bar code, framed as camera data of another type."""
         return frame("CameraData", {"data": text, "type": "BarCode"})
-
-    @property
-    def unsent(self) -> bool:
-        """It never waits."""
-        return False

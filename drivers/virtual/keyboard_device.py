@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drivers.virtual.device import SendsUnasked
+
 LEFT_SHIFT = 0x02
 CAPS_LOCK, ROLL_OVER = 0x39, 0x01
 ROW_END_KEYS = {"enter": (0x28,), "keypad-enter": (0x58,), "tab": (0x2B,), "both": (0x2B, 0x28), "none": ()}
@@ -69,19 +71,11 @@ class Typing:
     idle: int = 1
 
 
-class KeyboardDevice:
+class KeyboardDevice(SendsUnasked):
     """The reader: it types each document once, when it is laid down."""
 
     def __init__(self, typing: Typing | None = None) -> None:
         self._typing = typing or Typing()
-
-    def power_on(self) -> bytes:
-        """Says nothing."""
-        return b""
-
-    def receive(self, data: bytes) -> bytes:  # noqa: ARG002 - a host tells a keyboard its lights, no more
-        """Takes no orders."""
-        return b""
 
     def present(self, lines: Sequence[str]) -> bytes:
         """Type the rows, each with the key that ends it."""
@@ -119,16 +113,3 @@ class KeyboardDevice:
 
     def _report(self, modifiers: int, *usages: int) -> bytes:
         return bytes((modifiers, 0, *usages)).ljust(8, b"\x00") * self._typing.idle
-
-    def remove(self) -> bytes:
-        """Says nothing."""
-        return b""
-
-    def block(self, text: str) -> bytes:
-        """A bar code, typed like everything else."""
-        return self.present([text])
-
-    @property
-    def unsent(self) -> bool:
-        """It never waits."""
-        return False

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drivers.virtual.device import SendsUnasked
+
 
 @dataclass(frozen=True, slots=True)
 class RteOptions:
@@ -32,19 +34,11 @@ class RteOptions:
 BCC_KINDS = ("xor", "sum", "wrong", "none")
 
 
-class RteDevice:
+class RteDevice(SendsUnasked):
     """The reader: it sends each document once, when it is read."""
 
     def __init__(self, options: RteOptions | None = None) -> None:
         self._options = options or RteOptions()
-
-    def power_on(self) -> bytes:
-        """Says nothing."""
-        return b""
-
-    def receive(self, data: bytes) -> bytes:  # noqa: ARG002 - law 5
-        """Takes no commands."""
-        return b""
 
     def present(self, lines: Sequence[str]) -> bytes:
         """Laws 1 to 4."""
@@ -71,16 +65,3 @@ class RteDevice:
         for byte in covered:
             value ^= byte
         return bytes((value ^ 0x55 if options.bcc == "wrong" else value,))
-
-    def remove(self) -> bytes:
-        """Says nothing."""
-        return b""
-
-    def block(self, text: str) -> bytes:
-        """One line of something else in the same frame."""
-        return self.present([text])
-
-    @property
-    def unsent(self) -> bool:
-        """It never waits."""
-        return False

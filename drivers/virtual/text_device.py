@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from drivers.virtual.device import SendsUnasked
+
 MAX_ORDERS = 256  # remembered
 LINE_ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n", "none": b""}
 
@@ -29,16 +31,12 @@ class TextShape:
     width: int = 44
 
 
-class TextDevice:
+class TextDevice(SendsUnasked):
     """The reader: it sends each document once, when it is laid down."""
 
     def __init__(self, shape: TextShape | None = None) -> None:
         self._shape = shape or TextShape()
         self.orders: deque[bytes] = deque(maxlen=MAX_ORDERS)  # what the host has sent, as it came
-
-    def power_on(self) -> bytes:
-        """Says nothing."""
-        return b""
 
     def receive(self, data: bytes) -> bytes:
         """Law 4."""
@@ -52,16 +50,3 @@ class TextDevice:
         ended = LINE_ENDS[shape.line_end]
         body = b"".join(row.encode("ascii", "replace") + ended for row in rows)
         return shape.start + b"\x02" + body + b"\x03" + shape.end
-
-    def remove(self) -> bytes:
-        """Says nothing."""
-        return b""
-
-    def block(self, text: str) -> bytes:
-        """Law 3: one row of something else."""
-        return self.present([text])
-
-    @property
-    def unsent(self) -> bool:
-        """It never waits."""
-        return False
