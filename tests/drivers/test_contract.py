@@ -7,6 +7,7 @@ import random
 import re
 
 import pytest
+from codec_kit import merged
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,17 +46,6 @@ def play(codec, *chunks: bytes, step: float = 0.001, silence: bool = True) -> li
         assert codec.reading is False
         assert len(codec.framer.buffer) == 0
     return events
-
-
-def merged(events) -> list:
-    """The events with runs of noise as one: how many there are depends on the pieces."""
-    out: list = []
-    for event in events:
-        if isinstance(event, Noise) and out and isinstance(out[-1], Noise):
-            out[-1] = Noise(out[-1].count + event.count)
-        else:
-            out.append(event)
-    return out
 
 
 def singly(data: bytes) -> list[bytes]:

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
+import codec_kit
 import pytest
 
 from drivers.elyctis import ENTERS_ANEW, ON_ENTRY, TRANSITIONS, ElyctisCodec, State, Trigger
-from drivers.framing import CardAbsent, Echo, Garbled, Info, Noise, RowsRead
+from drivers.framing import CardAbsent, Echo, Garbled, Info, Noise
 from drivers.virtual.elyctis_device import ElyctisDevice, frame, mrz_payload
 
 
-class Line:
-    """Codec and device joined without a port; time moves only when told."""
+class Line(codec_kit.Line):
+    """With an ID BOX; time passes in one step."""
 
     def __init__(self) -> None:
-        self.codec, self.device, self.now = ElyctisCodec(), ElyctisDevice(), 0.0
-        self.events: list = []
-        self.orders: list[bytes] = []
-
-    def settle(self, from_device: bytes = b"") -> None:
-        """Pass bytes to and fro until both are quiet."""
-        for _ in range(50):
-            self.events += self.codec.feed(from_device, self.now)
-            order = self.codec.bytes_to_send()
-            if not order:
-                return
-            self.orders.append(order)
-            from_device = self.device.receive(order)
-        pytest.fail("codec and device do not come to rest")
-
-    def open(self) -> None:
-        self.codec.start(self.now)
-        self.settle()
+        super().__init__(ElyctisCodec(), ElyctisDevice())
 
     def later(self, seconds: float) -> None:
         self.now += seconds
         self.events += self.codec.tick(self.now)
         self.settle()
-
-    def rows(self) -> list:
-        return [event.rows for event in self.events if isinstance(event, RowsRead)]
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codec_kit
 import pytest
 
 from drivers.api import BadSetting, Feedback, Tier
-from drivers.framing import GAP_S, Garbled, Info, OtherBlock, RowsRead
+from drivers.framing import GAP_S, Garbled, Info, OtherBlock
 from drivers.honeywell import (
     ENTERS_ANEW,
     MENU,
@@ -24,30 +25,13 @@ TD1 = ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIK
 PASS = "M1ERIKSSON/ANNA       EABC123 ZRHUTOXX 0834 326J001A0025 100"
 
 
-class Line:
-    """Codec and device joined without a port; time moves only when told."""
+class Line(codec_kit.Line):
+    """With an imager; time moves from one moment that the codec waits for to the next."""
 
     def __init__(self, codec: HoneywellCodec | None = None, **device) -> None:
-        self.now = 0.0
-        self.codec = codec or HoneywellCodec()
-        self.device = HoneywellDevice(HoneywellOptions(**device), clock=lambda: self.now)
-        self.events: list = []
-        self.orders: list[bytes] = []
-
-    def settle(self, from_device: bytes = b"") -> None:
-        """Pass bytes to and fro until both are quiet."""
-        for _ in range(50):
-            self.events += self.codec.feed(from_device, self.now)
-            order = self.codec.bytes_to_send()
-            if not order:
-                return
-            self.orders.append(order)
-            from_device = self.device.receive(order)
-        pytest.fail("codec and device do not come to rest")
-
-    def open(self) -> None:
-        self.codec.start(self.now)
-        self.settle()
+        super().__init__(
+            codec or HoneywellCodec(), HoneywellDevice(HoneywellOptions(**device), clock=lambda: self.now)
+        )
 
     def later(self, seconds: float) -> None:
         until = self.now + seconds
@@ -56,9 +40,6 @@ class Line:
             self.events += self.codec.tick(self.now)
             self.settle()
         self.now = until
-
-    def rows(self) -> list:
-        return [event.rows for event in self.events if isinstance(event, RowsRead)]
 
     def others(self) -> list[bytes]:
         return [event.raw for event in self.events if isinstance(event, OtherBlock)]

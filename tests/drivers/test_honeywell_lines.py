@@ -6,6 +6,7 @@ import itertools
 from datetime import date
 
 import pytest
+from codec_kit import merged
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,15 +241,6 @@ PIECES += [b"IDUTOD231458908ABCDEFGHIJKLMNO\r", b"A" * 30 + b"\r"]
 def test_how_the_line_cut_the_bytes_changes_nothing(sent, cuts, line_end):
     places = [0, *sorted(min(cut, len(sent)) for cut in cuts), len(sent)]
     pieces = [sent[a:b] for a, b in itertools.pairwise(places)]
-
-    def merged(events):
-        out: list = []
-        for event in events:
-            if isinstance(event, Noise) and out and isinstance(out[-1], Noise):
-                out[-1] = Noise(out[-1].count + event.count)
-            else:
-                out.append(event)
-        return out
 
     whole = merged(heard(sent, after=GAP_S, line_end=line_end))
     assert whole == merged(heard(*pieces, after=GAP_S, line_end=line_end))
