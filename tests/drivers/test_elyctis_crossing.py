@@ -52,7 +52,9 @@ class SlowLine:
 
 LATENCY_S = st.sampled_from((0.0, 0.05, 0.15, 0.4))
 MOVES = st.lists(
-    st.tuples(st.sampled_from(("document", "noise", "lift", "lose")), st.sampled_from((0.0, 0.05, 0.2, 0.3, 0.35, 0.6))),
+    st.tuples(
+        st.sampled_from(("document", "noise", "lift", "lose")), st.sampled_from((0.0, 0.05, 0.2, 0.3, 0.35, 0.6))
+    ),
     max_size=14,
 )
 
