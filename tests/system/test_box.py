@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from box_world import STOLEN, WAIT_S, BoxWorld, Listener, until, zone
-from small_disk import small_disk
+from small_disk import fill, small_disk
 
 SIZE_MB = 8
 
@@ -19,19 +19,6 @@ def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with SIZE_MB of room."""
     with small_disk(tmp_path / "small", f"size={SIZE_MB}m") as place:
         yield place
-
-
-def fill(place: Path) -> Path:
-    """Take every byte that is left."""
-    filler = place / "filler"
-    with filler.open("ab", buffering=0) as file:
-        for size in (1 << 20, 4096, 512):
-            try:
-                while True:
-                    file.write(b"\xff" * size)
-            except OSError:
-                continue
-    return filler
 
 
 def test_on_a_full_disk_every_scan_is_shown_and_told_apart_from_a_recorded_one(tmp_path: Path, small: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from box_world import BoxWorld, until, zone
 from service_manager import ServiceManager
-from small_disk import small_disk
+from small_disk import fill, small_disk
 
 SIZE_MB = 8
 RESTART_S = 0.5  # RestartSec of the unit
@@ -58,16 +58,6 @@ class Pc:
 
     def close(self) -> None:
         os.close(self.fd)
-
-
-def fill(place: Path) -> None:
-    with (place / "filler").open("ab", buffering=0) as file:
-        for size in (1 << 20, 4096, 512):
-            try:
-                while True:
-                    file.write(b"\xff" * size)
-            except OSError:
-                continue
 
 
 def lives(world: BoxWorld, manager: ServiceManager) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,17 +21,6 @@ from edge.uplink import State
 from hq.config import TlsConfig as HqTlsConfig
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as made:
-        yield made
-
-
-@pytest.fixture
-def world(tmp_path: Path, stack: ExitStack) -> World:
-    return World(tmp_path, stack)
 
 
 def test_what_is_recorded_reaches_headquarters(world: World) -> None:

@@ -6,9 +6,6 @@ import base64
 import dataclasses
 import hashlib
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -31,17 +28,6 @@ from edge.core.wire import (
 from edge.uplink import State
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as made:
-        yield made
-
-
-@pytest.fixture
-def world(tmp_path: Path, stack: ExitStack) -> World:
-    return World(tmp_path, stack)
 
 
 def _sync(spy: Spy) -> SyncRequest:
