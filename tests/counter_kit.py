@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+import journal_kit
 import memory_lists
 
 from drivers.api import DocumentRead, Feedback, OtherRead
@@ -114,3 +116,15 @@ def standard() -> list[memory_lists.MemoryList]:
         memory_lists.memory_list("sltd", documents=[STOLEN]),
         memory_lists.memory_list("national", persons=[SILENT]),
     ]
+
+
+def two_worlds(folder: Path) -> Iterator[tuple[bool, Journal, list[memory_lists.MemoryList]]]:
+    """One world after the other, alike but for a name: whether ``SILENT`` is listed there, its journal, its lists."""
+    for name, silent in (("a", False), ("b", True)):
+        (folder / name).mkdir()
+        other = replace(SILENT, names=(EntryName("Quillfeather, Ambrose", "primary"),))
+        journal = journal_kit.journal(folder / name / "journal.sqlite")
+        journal.start()
+        national = memory_lists.memory_list("national", persons=[SILENT if silent else other])
+        yield silent, journal, [standard()[0], national]
+        journal.close()

@@ -8,21 +8,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import journal_kit
-import memory_lists
 import pytest
-from counter_kit import SILENT, Bench, standard, zone
+from counter_kit import Bench, standard, two_worlds, zone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from drivers.api import DocumentRead
 from edge.config import AssemblyConfig
-from edge.core.watch import EntryName
 from edge.counter import INBOX_SIZE, TRANSITIONS, Happening, Step
 from edge.journal import Journal, read_only
 
@@ -151,18 +148,12 @@ def test_without_a_pace_nobody_waits(bench: Bench) -> None:
 
 def test_a_silent_hit_is_published_and_logged_byte_for_byte_like_a_clear(tmp_path: Path) -> None:
     seen = []
-    for folder, silent in (("a", False), ("b", True)):
-        (tmp_path / folder).mkdir()
-        other = replace(SILENT, names=(EntryName("Quillfeather, Ambrose", "primary"),))
-        lists = [standard()[0], memory_lists.memory_list("national", persons=[SILENT if silent else other])]
-        journal = journal_kit.journal(tmp_path / folder / "journal.sqlite")
-        journal.start()
+    for silent, journal, lists in two_worlds(tmp_path):
         bench = Bench(journal, lists)
         with capture_logs() as lines:
             bench.scan(zone("Velmirov", "Dragosin Pavel", "Q33108217"))
         (item,) = journal.pending()
         body = journal_kit.open_body(journal, item.seq, item.body)
-        journal.close()
         seen.append((bench.published, lines, bench.counter.shown, len(item.body)))
         assert body.outcome == ("HIT" if silent else "CLEAR")  # type: ignore[union-attr]
         assert body.shown == "CLEAR"  # type: ignore[union-attr]

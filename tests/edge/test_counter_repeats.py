@@ -10,7 +10,7 @@ from typing import Any
 import journal_kit
 import memory_lists
 import pytest
-from counter_kit import CLEAR, HIT, LISTED, MISREAD, SILENT, Bench, outcomes, row, standard, zone
+from counter_kit import CLEAR, HIT, LISTED, MISREAD, Bench, outcomes, row, standard, two_worlds, zone
 from structlog.testing import capture_logs
 
 from drivers.api import DocumentRead
@@ -18,7 +18,6 @@ from edge.config import AssemblyConfig
 from edge.core.mrz import compose
 from edge.core.screening import Screener
 from edge.core.trusted import ClockState, Trusted
-from edge.core.watch import EntryName
 from edge.journal import Journal
 
 
@@ -185,18 +184,12 @@ def test_a_repeat_leaves_on_the_grid_too(journal: Journal) -> None:
 
 def test_a_silent_hits_repeat_is_byte_for_byte_that_of_a_clear(tmp_path: Path) -> None:
     seen = []
-    for folder, silent in (("a", False), ("b", True)):
-        (tmp_path / folder).mkdir()
-        other = replace(SILENT, names=(EntryName("Quillfeather, Ambrose", "primary"),))
-        lists = [standard()[0], memory_lists.memory_list("national", persons=[SILENT if silent else other])]
-        journal = journal_kit.journal(tmp_path / folder / "journal.sqlite")
-        journal.start()
+    for silent, journal, lists in two_worlds(tmp_path):
         bench = Bench(journal, lists, pace_s=0.03)
         with capture_logs() as lines:
             for _ in range(2):
                 bench.scan(zone("Velmirov", "Dragosin Pavel", "Q33108217"))
         truths = [journal_kit.open_body(journal, item.seq, item.body).outcome for item in journal.pending()]  # type: ignore[union-attr]
-        journal.close()
         assert truths == ["HIT" if silent else "CLEAR"]
         seen.append((bench.published, lines, bench.signs, bench.waits, bench.counter.shown))
     assert seen[0] == seen[1]
