@@ -9,8 +9,8 @@ from pathlib import Path
 from broker import Broker, Spy
 from link_world import Headquarters, Post
 
+from common.settings import TlsConfig
 from edge.uplink import State
-from hq.config import TlsConfig as HqTlsConfig
 
 ALLOW_ALL = "topic readwrite #\n"
 
@@ -27,7 +27,7 @@ class World:
         self.broker = self._stack.enter_context(Broker(self.folder / "broker", **options))  # type: ignore[arg-type]
         return self.broker
 
-    def make_hq(self, tls: HqTlsConfig | None = None) -> Headquarters:
+    def make_hq(self, tls: TlsConfig | None = None) -> Headquarters:
         self.hq = Headquarters(self.folder / "hq", self.broker.port, tls=tls)
         self._stack.callback(self.hq.stop)
         return self.hq

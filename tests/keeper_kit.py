@@ -20,7 +20,7 @@ from drivers.api import (
     Tier,
 )
 from edge.lifecycle import STEADY_S
-from edge.readers import ReaderKeeper, ReaderState
+from edge.readers import ReaderKeeper
 
 GONE = DeviceGone("the port is not there", advice="plug the reader in")
 BUSY = DeviceBusy("another program holds it", advice="stop it")
@@ -149,7 +149,7 @@ class Rig:
         self.device = Device(self.clock, opens, reads)
         self.tapped: list[DocumentRead | OtherRead] = []
         self.delivered: list[DocumentRead | OtherRead] = []
-        self.announced: list[ReaderState] = []
+        self.announced: list[str] = []
         self.alarms: list[tuple[str, str]] = []
         self.lines: list[dict[str, object]] = []
         self.deliver: Callable[[DocumentRead | OtherRead], None] = self.delivered.append

@@ -112,9 +112,9 @@ class Bench:
     def _alarm(self, code: str, _detail: Mapping[str, str | int]) -> None:
         self.alarms.append(code)
 
-    def _publish(self, where: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0) -> int:
+    def _publish(self, topic: str, payload: bytes, *, qos: int, retain: bool = False, expiry_s: int = 0) -> int:
         self.mids += 1
-        self.out.append(Sent(self.mids, where, payload, qos))
+        self.out.append(Sent(self.mids, topic, payload, qos))
         return self.mids
 
     def record(self, count: int = 1) -> None:
