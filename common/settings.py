@@ -7,9 +7,11 @@ Laws:
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +19,7 @@ from common.files import open_regular
 from edge.core.errors import BorderpostError
 
 MAX_CONFIG_BYTES = 256 * 1024
+ENTRY = re.compile(r"at `\$\.(?P<table>\w+)\[(?P<number>\d+)\]")
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -56,9 +59,24 @@ def read(path: Path, *, advice: str) -> str:
 
 def convert(text: str, kind: type[S], *, where: str) -> S:
     """TOML text as ``kind``; ConfigError naming ``where`` and the key's path."""
+    tables: dict[str, Any] = {}
     try:
-        return msgspec.convert(tomllib.loads(text), kind)
-    except tomllib.TOMLDecodeError as error:
+        tables = tomllib.loads(text)
+        return msgspec.convert(tables, kind)
+    except msgspec.ValidationError as error:  # a ValueError too
+        raise ConfigError(f"{where}: {_told(str(error), tables)}", advice="see docs/configuration.md for that key") \
+            from error
+    except ValueError as error:  # TOMLDecodeError, and what Python says of a number with thousands of digits
         raise ConfigError(f"{where}: not TOML: {error}", advice="mend that line") from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}", advice="see docs/configuration.md for that key") from error
+    except RecursionError as error:
+        raise ConfigError(f"{where}: not TOML: nested too deeply", advice="write plain keys and lists") from error
+
+
+def _told(message: str, tables: Mapping[str, Any]) -> str:
+    """With the name of the table that is meant, where it has one: ``reader[2]`` is nothing that stands in a file."""
+    found = ENTRY.search(message)
+    if not found:
+        return message
+    entry = tables[found["table"]][int(found["number"])]
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return f'[[{found["table"]}]] name = "{name}": {message}' if isinstance(name, str) else message

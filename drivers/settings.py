@@ -71,7 +71,8 @@ KEY = re.compile(r"(?:at `\$\.|unknown field `|required field `)(?P<key>\w+)")
 def read_settings(kind: type[Chosen], settings: Mapping[str, object], device_name: str) -> Chosen:
     """Check one reader's table against what its driver knows, and what its port is called. Opens nothing.
 
-    Raises BadSetting that names the key.
+    Raises BadSetting that names the key. Its advice lists what may stand among the settings. ``port`` may not: it is
+    written beside them in edge.toml, before them on a command line, and in no profile.
     """
     try:
         chosen = msgspec.convert(dict(settings), kind)
@@ -79,7 +80,7 @@ def read_settings(kind: type[Chosen], settings: Mapping[str, object], device_nam
         text = str(problem)
         found = KEY.search(text)
         key = found["key"] if found else ""
-        known = ", ".join(field.name for field in msgspec.structs.fields(kind))
+        known = ", ".join(field.name for field in msgspec.structs.fields(kind) if field.name != "port")
         raise BadSetting(
             f"reader {device_name!r}: {text.replace('$.', '')}", key=key,
             advice=f"correct {key or 'the settings'} of this reader; its driver knows: {known}",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.api import Tier
-from edge.config import Config
+from edge.config import Config, named
 from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
 from edge.journal import JournalLimits, read_only
@@ -53,20 +53,21 @@ class Check:
     advice: str = ""
 
 
-def examine(config: Config) -> Iterator[Check]:
-    """Every check in the order in which a technician mends things."""
+def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
+    """Every check in the order in which a technician mends things; ``where``: the file that ``config`` stands in."""
     said = _ask(config)
     for name, checks in (
-        ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said)),
+        ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said, where)),
         ("lists", _lists(config)), ("journal", _journal(config)), ("disk", _disk(config)),
         ("running", _running(said)), ("link", _link(config)),
     ):
-        yield from _guarded(name, checks)
+        yield from _guarded(name, checks, where)
 
 
-def _guarded(name: str, checks: Iterator[Check]) -> Iterator[Check]:
+def _guarded(name: str, checks: Iterator[Check], where: str) -> Iterator[Check]:
     try:
-        yield from checks
+        with named(where):
+            yield from checks
     except BorderpostError as error:
         yield Check(name, Grade.ERROR, error.message, error.advice)
     except OSError as error:
@@ -110,7 +111,7 @@ def _ask(config: Config) -> Mapping[str, Any] | Check:
     return status
 
 
-def _readers(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
+def _readers(config: Config, said: Mapping[str, Any] | Check, where: str) -> Iterator[Check]:
     from edge.app import mono
     from edge.devices import make_reader, profiles_of
 
@@ -119,7 +120,8 @@ def _readers(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]
     for reader in config.reader:
         name = f"reader {reader.name}"
         try:
-            made = make_reader(reader, profiles, mono).reader
+            with named(where):
+                made = make_reader(reader, profiles, mono).reader
         except BorderpostError as error:  # the box would not start
             yield Check(name, Grade.ERROR, error.message, error.advice)
             continue

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os.path
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -160,6 +162,17 @@ def load(path: Path) -> Config:
     return parse(text, where=str(path), base=path.resolve().parent)
 
 
+@contextmanager
+def named(path: Path | str) -> Iterator[None]:
+    """Let no ConfigError out that does not name a file: it is the one at ``path`` that is wrong."""
+    try:
+        yield
+    except ConfigError as error:
+        if error.message.startswith((str(path), "/")):  # another file may be at fault: box.key
+            raise
+        raise ConfigError(f"{path}: {error.message}", advice=error.advice) from error
+
+
 def parse(text: str, *, where: str, base: Path) -> Config:
     """The same from text; relative paths are taken from ``base``."""
     config = settings.convert(text, Config, where=where)
@@ -195,6 +208,11 @@ def _check_names(config: Config, where: str) -> None:
             raise ConfigError(
                 f"{where}: reader {reader.name!r}: give a driver or a profile, one of them",
                 advice="take the lines that `borderpost devices` prints",
+            )
+        if "port" in reader.settings:
+            raise ConfigError(
+                f"{where}: reader {reader.name!r}: settings.port: the port is no setting of the driver",
+                advice="write port = \"…\" under [[reader]], beside name",
             )
     unknown = sorted({name for p in config.passthrough for name in p.readers} - set(readers))
     if unknown:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from drivers.api import DriverMisuse
+from common.settings import ConfigError
+from drivers.api import BadSetting, DriverMisuse
 from drivers.named import PROFILE, NamedDevice, of_profile, parse_device
 from edge import config
 from edge.config import ReaderConfig
 from edge.core.errors import BorderpostError
 
 DEFAULT_PROFILES = "/etc/borderpost/profiles"
+WHERE = re.compile(r" - at `\w+`")  # msgspec's place, where the key says it already
 
 
 class NoSuchReader(BorderpostError):  # noqa: N818 - read as a sentence
-    """edge.toml has no reader of that name, or describes it wrongly."""
+    """edge.toml has no reader of that name."""
+
+
+def wrong_reader(reader: ReaderConfig, error: DriverMisuse) -> ConfigError:
+    """What a driver or a profile has against a reader, with its place in edge.toml; who read the file names that."""
+    key = "driver" if reader.driver else "profile"
+    if isinstance(error, BadSetting):
+        key = "port" if error.key == "port" else f"settings.{error.key}" if error.key else "settings"
+    message = WHERE.sub("", error.message.removeprefix(f"reader {reader.name!r}: "))
+    place = "" if message.startswith(f"{key} ") else f"{key}: "
+    return ConfigError(f'[[reader]] name = "{reader.name}": {place}{message}', advice=error.advice)
 
 
 def profiles_folder(path: Path, *, given: bool) -> Path:
@@ -42,7 +55,7 @@ def described_device(text: str, profile: str, folder: Callable[[], Path]) -> Nam
 def configured_device(path: Path, name: str, profiles: Path | None = None) -> NamedDevice:
     """Reader ``name`` of the edge.toml at ``path``; ``profiles``: instead of its own folder of profiles.
 
-    Raises ConfigError or NoSuchReader.
+    Raises ConfigError, with the file's name, or NoSuchReader.
     """
     loaded = config.load(path)
     found = next((reader for reader in loaded.reader if reader.name == name), None)
@@ -52,13 +65,17 @@ def configured_device(path: Path, name: str, profiles: Path | None = None) -> Na
             f"{path} has no reader {name!r}",
             advice=f"give one of: {known}; or DRIVER=PORT, as `borderpost devices` shows the port",
         )
-    return _device(found, profiles or Path(loaded.box.profiles_dir))
+    with config.named(path):
+        return _device(found, profiles or Path(loaded.box.profiles_dir))
 
 
 def _device(reader: ReaderConfig, folder: Path) -> NamedDevice:
-    if reader.driver:
-        return NamedDevice(reader.driver, {"port": reader.port, **reader.settings})
     try:
-        return of_profile(reader.profile, reader.port, [folder], reader.settings)
+        if reader.driver:
+            device = NamedDevice(reader.driver, {**reader.settings, "port": reader.port})
+        else:
+            device = of_profile(reader.profile, reader.port, [folder], reader.settings)
+        device.reader(reader.name, lambda: 0.0)  # opens nothing: a wrong setting ends here
     except DriverMisuse as error:
-        raise NoSuchReader(error.message, advice=error.advice) from error
+        raise wrong_reader(reader, error) from error
+    return device

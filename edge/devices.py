@@ -17,13 +17,13 @@ from typing import Any
 
 import structlog
 
-from common.settings import ConfigError
 from drivers.api import DriverMisuse, Feedback, PassportReader
 from drivers.catalog import open_profiled, open_reader
 from drivers.discovery import Monitor, differs, seen_at
 from drivers.profiles import Profiles, load
 from drivers.transport.serial_out import SerialOut
 from edge.config import Config, PassThroughConfig, ReaderConfig
+from edge.configured import wrong_reader
 from edge.crew import OnDeath, Pulse
 from edge.passthrough import Keep, PassThrough
 from edge.readers import ReaderKeeper
@@ -66,7 +66,7 @@ def make_reader(config: ReaderConfig, profiles: Profiles, mono: Callable[[], flo
         settings = {**config.settings, "port": config.port}
         return Configured(config, open_reader(config.driver, config.name, settings, mono))
     except DriverMisuse as error:
-        raise ConfigError(error.message, advice=error.advice) from error
+        raise wrong_reader(config, error) from error
 
 
 class Likeness:

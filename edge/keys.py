@@ -13,13 +13,16 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from common.settings import ConfigError
 from edge.config import Config
 from edge.core import sealing
 from edge.core.errors import BorderpostError
 
+Public = TypeVar("Public")
 NAMED_WRONGLY = frozenset({  # law 2
     errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
 })
@@ -87,10 +90,15 @@ def _make_key(path: Path) -> None:
 def headquarters(config: Config) -> tuple[list[sealing.Recipient], tuple[sealing.SignPublic, ...]]:
     """Recipients of every body, and the keys whose acks are believed; ConfigError for a wrong text."""
     section = config.headquarters
+    seal = [_read("seal_key", sealing.seal_public_from_text, section.seal_key)]
+    for at, text in enumerate(section.escrow_keys):
+        seal.append(_read(f"escrow_keys[{at}]", sealing.seal_public_from_text, text))
+    ack = _read("ack_key", sealing.sign_public_from_text, section.ack_key)
+    return [sealing.Recipient.of(key) for key in seal], (ack,)
+
+
+def _read(key: str, reading: Callable[[str], Public], text: str) -> Public:
     try:
-        texts = (section.seal_key, *section.escrow_keys)
-        seal = [sealing.Recipient.of(sealing.seal_public_from_text(text)) for text in texts]
-        ack = sealing.sign_public_from_text(section.ack_key)
+        return reading(text)
     except sealing.KeyTextError as error:
-        raise ConfigError(f"headquarters: {error.message}", advice=error.advice) from error
-    return seal, (ack,)
+        raise ConfigError(f"headquarters.{key}: {error.message}", advice=error.advice) from error

@@ -121,7 +121,8 @@ def _list_ids(root: Path) -> set[str]:
         return set()
     except OSError as error:
         raise WatchlistsError(
-            "the lists folder cannot be read", advice="check its path and permissions in the configuration"
+            f"box.lists_dir {root} cannot be read: {error.strerror}",
+            advice="check that folder, its rights and its line in edge.toml",
         ) from error
     return set(sorted(names)[:MAX_LISTS])
 

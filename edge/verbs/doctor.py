@@ -27,7 +27,7 @@ def command(config_path: Path, as_json: bool) -> None:
     from edge import checks, config
     from edge.errors import EXIT_NO
 
-    found = list(checks.examine(config.load(config_path)))
+    found = list(checks.examine(config.load(config_path), str(config_path)))
     if as_json:
         click.echo(msgspec.json.encode([asdict(c) for c in found]))
     else:

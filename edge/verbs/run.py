@@ -27,6 +27,7 @@ def command(config_path: Path) -> None:
 
     settings = config.load(config_path)
     logs.set_up(settings.log)
-    code = run(settings)
+    with config.named(config_path):
+        code = run(settings)
     if code:
         raise SystemExit(code)

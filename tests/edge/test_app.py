@@ -69,7 +69,7 @@ def test_a_wrong_key_text_ends_the_command_with_78(world: BoxWorld) -> None:
     world.config.write_text(world.config.read_text().replace("seal_key = ", 'seal_key = "x25519:AAAA"  #', 1))
     done = world.run("run")
     assert done.returncode == 78, done.stderr
-    assert done.stderr.startswith("error: headquarters: ")
+    assert done.stderr.startswith(f"error: {world.config}: headquarters.seal_key: ")
     assert "\nnext:  " in done.stderr
     assert "Traceback" not in done.stderr
     assert not world.socket.exists()

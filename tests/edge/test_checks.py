@@ -108,7 +108,7 @@ def test_a_mistyped_port_ends_run_with_78_before_anything_is_opened(world: BoxWo
     world.config.write_text(world.config.read_text().replace("page-1.tty", port))
     code, _, said = world.ask("run")
     assert code == 78
-    assert f"reader 'page-1': port '{port}'" in said
+    assert f"{world.config}: [[reader]] name = \"page-1\": port '{port}'" in said
     told = {c["name"]: c for c in json.loads(world.ask("doctor", "--json")[1])}
     assert told["reader page-1"]["grade"] == "error"
     assert port in told["reader page-1"]["found"]

@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said_with_advice_before_anything_is_opened(profiled: P
 @pytest.mark.parametrize("kind", ['driver = "text"', 'profile = "kiosk"'])
 def test_a_mistyped_port_is_said_before_anything_is_opened(profiled: Path, kind: str, port: str) -> None:
     written = CONFIG.format(reader=kind).replace("one.tty", port)
-    with pytest.raises(ConfigError, match=f"reader 'one': port '{port}'"):
+    with pytest.raises(ConfigError, match=f"name = \"one\": port '{port}'"):
         make_readers(config.parse(written, where="edge.toml", base=profiled), time.monotonic)
 
 
