@@ -246,6 +246,9 @@ def _reader(reader: Mapping[str, Any], unproven: bool) -> Iterator[Check]:
     if reader["swapped"]:
         yield Check(name, Grade.ERROR, reader["swapped"],
                     "plug each reader where it was set up, or take the lines of `borderpost devices`")
+    if reader["remark"]:
+        yield Check(name, Grade.WARNING, f"the device: {reader['remark']}",
+                    "compare its settings with docs/readers.md, and its own set-up with its manual")
     if reader["overflow"]:
         yield Check(name, Grade.WARNING, f"{reader['overflow']} reads found no room at the counter",
                     "restart the box; report it with the log")

@@ -65,6 +65,8 @@ def _reader(r: dict[str, Any]) -> list[str]:
         )
     if r["problem"]:
         text.append(f"         {r['problem']}; next: {r['advice']}")
+    if r["remark"]:
+        text.append(f"         the device: {r['remark']}")
     if r["swapped"]:
         text.append(f"         not the one that was set up: {r['swapped']}")
     return text

@@ -133,7 +133,7 @@ def test_a_broken_profile_of_the_technicians_is_named_with_its_key(world: BoxWor
 
 WELL = {
     "name": "page-1", "state": "ready", "problem": "", "advice": "", "swapped": "", "overflow": 0, "power_cycles": 0,
-    "garbled": 3, "reads": 200, "port": "/dev/null",
+    "garbled": 3, "reads": 200, "port": "/dev/null", "remark": "",
 }
 
 
@@ -145,6 +145,7 @@ WELL = {
         ({"state": "backoff", "problem": "another program holds it", "advice": "stop it"}, Grade.ERROR, "holds it"),
         ({"state": "absent"}, Grade.ERROR, "absent"),
         ({"swapped": "serial number 2 is plugged in where 1 was set up"}, Grade.ERROR, "set up"),
+        ({"remark": "refused: OCRENA1"}, Grade.WARNING, "the device: refused: OCRENA1"),
         ({"overflow": 1}, Grade.WARNING, "no room"),
         ({"power_cycles": 2}, Grade.WARNING, "switched off"),
         ({"garbled": 300}, Grade.WARNING, "garbled"),
