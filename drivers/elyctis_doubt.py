@@ -6,8 +6,9 @@ Laws:
 2. It is asked for once the line is quiet, or ``reply_s`` after the loss where it never is. On an empty glass that does
    no harm. If what lies there is the document that came last, at most KNOWN_S ago, it is not given a second time:
    noise at a reader must not make a traveller pass twice. The answer may cross the document itself on the line, so
-   that is so of whatever comes until the answer is there, and for ``reply_s`` after the question. (Lifted, laid down
-   again and then lost, the same document looks alike: it has been screened, and has to be laid down once more.)
+   that is so of whatever comes within ANSWER_S of the question, unless the device has said that none lies there.
+   (Lifted, laid down again and then lost, the same document looks alike: it has been screened, and has to be laid
+   down once more.)
 3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
    is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
    asking was due for twice that time.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 from math import inf
 
+ANSWER_S = 2.0  # so long after a question whatever comes may be the answer
 KNOWN_S = 60.0  # so long a document that is asked for is known as the one that came last
 LONGEST_PAUSE_S = 30.0  # between two askings: as often as an idle reader is given its order to read anew
 
@@ -31,7 +33,6 @@ class Doubt:
         self._quiet_at = 0.0
         self._question_at = -inf  # the last asking
         self._asked_at, self._pause_s = -inf, 0.0  # the same, for the pause to the next: -inf when all begins anew
-        self._asking = False  # asked for a loss, and no answer yet
         self._last: tuple[str, ...] = ()
         self._last_at = -inf
 
@@ -52,18 +53,17 @@ class Doubt:
         """The device is asked now."""
         anew = now - self._asked_at > 2 * LONGEST_PAUSE_S
         self._pause_s = self._reply_s if anew else min(2 * self._pause_s, LONGEST_PAUSE_S)
-        self._lost_at, self._asking = None, True
+        self._lost_at = None
         self._asked_at = self._question_at = now
 
     def known(self, rows: tuple[str, ...], now: float, *, unasked: bool) -> bool:
         """A document came whole (``unasked``: by itself); True if it is the one that came last, and not to be given."""
-        asked = (self._asking and not unasked) or now - self._question_at <= self._reply_s
-        known = asked and rows == self._last and now - self._last_at <= KNOWN_S
-        self._lost_at, self._asking, self._last, self._last_at = None, False, rows, now
+        known = rows == self._last and now - self._question_at <= ANSWER_S and now - self._last_at <= KNOWN_S
+        self._lost_at, self._last, self._last_at = None, rows, now
         if unasked:
             self._asked_at = -inf
         return known
 
     def none_lies_there(self) -> None:
         """The device says so."""
-        self._lost_at, self._asking, self._last = None, False, ()
+        self._lost_at, self._last = None, ()

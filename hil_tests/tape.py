@@ -95,7 +95,7 @@ class Tape:
 class TapeRig(Rig):
     """One recording of one family."""
 
-    quiet_s = 1.0
+    quiet_s = 35.0  # of its own time: a recording answers no question, so none may be open when a document comes again
 
     def __init__(self, path: Path, trace: Trace) -> None:
         super().__init__(f"recordings:{path.parent.name}", device_of(trace.provenance), 30.0)
