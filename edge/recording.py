@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from drivers.api import Clock, DeviceBusy, DocumentRead, DriverError, PassportReader, ReaderEvent
+from drivers.api import Clock, DeviceBusy, DocumentRead, DriverError, PassportReader, ReaderEvent, ReaderStatus
 from drivers.named import NamedDevice
 from drivers.trace import BadTrace, RecordingTransport, Trace, TraceWriter, read_trace, write_trace
 from edge.core.errors import BorderpostError
@@ -33,6 +33,10 @@ ROW_WAIT_S = 1.5   # rows that come one at a time within it are one document
 SYNC_S = 2.0       # between two syncs of what came: milliseconds on most disks, and the port's buffer waits
 TAIL_S = 2.0       # after the last document that was asked for: its further rows, the device's last words
 BUSY_ADVICE = "stop the box: systemctl stop borderpost; start it again when the recording is made"
+REFUSED_ADVICE = (  # a network does not tell which of the two it is
+    "nobody listens there, or somebody has that port already: check address and TCP port, and that the server is on; "
+    "if this box itself reads from it, stop the box for as long as you record"
+)
 
 
 class RecordingError(BorderpostError):
@@ -41,13 +45,14 @@ class RecordingError(BorderpostError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So far: whole documents, blocks of other kinds, garbled frames, bytes both ways, seconds."""
+    """So far: whole documents, blocks of other kinds, garbled frames, bytes both ways, seconds; the driver's remark."""
 
     documents: int = 0
     others: int = 0
     garbled: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Recorder:
             raise RecordingError(
                 f"{lost.message}; what came before is in {self._path}", advice=lost.advice
             ) from lost
-        return self._documents.progress(writer.bytes, facts.others, facts.garbled)
+        return self._documents.progress(writer.bytes, facts)
 
     def _open(self) -> TextIO:
         if self._mask is not None:
@@ -138,8 +143,10 @@ class Recorder:
             reader.open()
         except DriverError as error:
             self._part.unlink(missing_ok=True)
-            busy = isinstance(error, DeviceBusy)
-            raise RecordingError(error.message, advice=BUSY_ADVICE if busy else error.advice) from error
+            advice = error.advice
+            if isinstance(error, DeviceBusy):
+                advice = REFUSED_ADVICE if "://" in self._device.port else BUSY_ADVICE
+            raise RecordingError(error.message, advice=advice) from error
         return reader
 
     def _listen(
@@ -149,9 +156,11 @@ class Recorder:
         began = self._clock()
         while not stopping() and not writer.full:
             self._documents.note(reader.read(SLICE_S))
-            now, status = self._clock(), reader.status()
+            now = self._clock()
+            if reader.reading:
+                self._documents.under_way(now)
             sync(writer.bytes)
-            tell(self._documents.progress(writer.bytes, status.others, status.garbled, now - began))
+            tell(self._documents.progress(writer.bytes, reader.status(), now - began))
             if until.seconds and now - began >= until.seconds:
                 return
             if until.documents and self._documents.count >= until.documents and now > self._documents.last + TAIL_S:
@@ -221,11 +230,12 @@ def _unwritable(path: Path, error: OSError) -> RecordingError:
 
 
 class Documents:
-    """Counts documents among reads: rows that come one at a time are one."""
+    """Counts documents among reads: rows that come one at a time are one, from the end of a row to the next one's
+    beginning; a keyboard types a row for seconds."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.last = 0.0  # monotonic second of the last read
+        self.last = 0.0  # monotonic second of the last read, or at which what follows it was under way
         self._single = False
 
     def note(self, event: ReaderEvent | None) -> None:
@@ -237,6 +247,11 @@ class Documents:
             self.count += 1
         self._single, self.last = single, event.at
 
-    def progress(self, count: int, others: int, garbled: int, seconds: float = 0.0) -> Progress:
-        """With what is counted elsewhere."""
-        return Progress(self.count, others, garbled, count, seconds)
+    def under_way(self, now: float) -> None:
+        """The device is sending something, now."""
+        if now - self.last < ROW_WAIT_S:
+            self.last = now
+
+    def progress(self, count: int, status: ReaderStatus, seconds: float = 0.0) -> Progress:
+        """With what is counted elsewhere; ``count`` in bytes."""
+        return Progress(self.count, status.others, status.garbled, count, seconds, status.remark)

@@ -69,8 +69,9 @@ def command(
 
     DEVICE is the name of a reader in edge.toml, or DRIVER=PORT, or with --profile a port. The box must not
     hold the port: stop it first. Ctrl-C ends the recording; the file is whole then. Until it ends it is
-    FILE.part. Lay down specimens; where there are none, use --mask: then nothing is on disk until the
-    recording ends, and a power cut loses it.
+    FILE.part. On a terminal the counts run along; a document counts when its first row has ended, and a
+    keyboard may type a row for seconds. Lay down specimens; where there are none, use --mask: then nothing
+    is on disk until the recording ends, and a power cut loses it.
 
     \b
     borderpost record elyctis=/dev/serial/by-path/… swipe.trace
@@ -94,6 +95,8 @@ def command(
         f"{file}: {progress.documents} documents, {progress.others} other blocks, {progress.garbled} garbled, "
         f"{progress.bytes} bytes{', masked' if mask else ''}"
     )
+    if progress.remark:
+        click.echo(f"the device: {progress.remark}")
 
 
 def _device(text: str, profile: str, config_path: Path, folder: Path | None, *, given: bool) -> NamedDevice:
