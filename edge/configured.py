@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.settings import ConfigError
 from drivers.api import BadSetting, DriverMisuse
 from drivers.named import PROFILE, NamedDevice, of_profile, parse_device
 from edge import config
-from edge.config import ReaderConfig
+from edge.config import SCHEME, ReaderConfig
 from edge.core.errors import BorderpostError
 
 DEFAULT_PROFILES = "/etc/borderpost/profiles"
@@ -29,6 +30,41 @@ def wrong_reader(reader: ReaderConfig, error: DriverMisuse) -> ConfigError:
     message = WHERE.sub("", error.message.removeprefix(f"reader {reader.name!r}: "))
     place = "" if message.startswith(f"{key} ") else f"{key}: "
     return ConfigError(f'[[reader]] name = "{reader.name}": {place}{message}', advice=error.advice)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Two readers of edge.toml whose ports lead to one device now: only one of them can ever open it."""
+
+    first: ReaderConfig
+    second: ReaderConfig
+    device: str
+
+    @property
+    def found(self) -> str:
+        """In words."""
+        return (
+            f'[[reader]] name = "{self.first.name}" and name = "{self.second.name}": port: both lead to {self.device}'
+        )
+
+    advice = "remove one of them, or give it the port of its own device as `borderpost devices` shows it"
+
+
+def shared_ports(readers: Sequence[ReaderConfig]) -> list[Shared]:
+    """Readers whose ports are links (by-id, by-path) to one device, as far as that is plugged in. Opens nothing."""
+    at: dict[str, ReaderConfig] = {}
+    shared: list[Shared] = []
+    for reader in readers:
+        if SCHEME.match(reader.port):
+            continue
+        try:
+            device = str(Path(reader.port).resolve(strict=True))
+        except (OSError, RuntimeError, ValueError):  # not there, closed to this user, a loop of links, no path at all
+            continue
+        first = at.setdefault(device, reader)
+        if first is not reader:
+            shared.append(Shared(first, reader, device))
+    return shared
 
 
 def profiles_folder(path: Path, *, given: bool) -> Path:

@@ -22,11 +22,18 @@ def command(config_path: Path) -> None:
     Try it:  borderpost run --config edge.toml
     Then:    borderpost counter --config edge.toml      (in another terminal)
     """
+    import structlog
+
     from edge import config, logs
     from edge.app import run
+    from edge.configured import shared_ports
 
     settings = config.load(config_path)
     logs.set_up(settings.log)
+    for shared in shared_ports(settings.reader):
+        structlog.get_logger("run").warning(
+            "port_shared", path=str(config_path), reason=shared.found, advice=shared.advice
+        )
     with config.named(config_path):
         code = run(settings)
     if code:
