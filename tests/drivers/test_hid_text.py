@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import time
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ def by_hand(text: str) -> bytes:
     return out
 
 
-def other(sent: bytes, layout: str = "us", row_end: str = "auto", **more: str) -> OtherBlock:
+def other(sent: bytes, layout: Any = "us", row_end: Any = "auto", **more: Any) -> OtherBlock:
     codec = HidKeyboardCodec(layout, row_end, **more)
     (event,) = codec.feed(sent, 0.0) + codec.tick(99.0)
     assert isinstance(event, OtherBlock)
@@ -55,7 +56,7 @@ class Line:
     rest = wake = reset = close = lambda *_: None
 
 
-def to_the_pc(sent: bytes, form: str) -> bytes:
+def to_the_pc(sent: bytes, form: Literal["frame", "text"]) -> bytes:
     """What the officer's PC gets for what a keyboard reader typed."""
     reader = FramedReader(
         name="keys-1", driver="hid_keyboard", tier=Tier.VIRTUAL, port="usb:1a2b:0001", clock=time.monotonic,

@@ -54,7 +54,7 @@ class Desk:
         with capture_logs() as logs:
             self.now += seconds
             self.output.turn()
-        self.said += [line for line in logs if line["event"] == "passthrough_stuck"]
+        self.said += [dict(line) for line in logs if line["event"] == "passthrough_stuck"]
 
     def take(self, pc: socket.socket) -> None:
         pc.setblocking(False)
