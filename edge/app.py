@@ -201,7 +201,7 @@ class Box:
             pace_s=self.config.screening.pace_ms / 1000,
             commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
             assembly=self.config.assembly,
-            signal=self.devices.signal,
+            signal=self.devices.signal, reading=self.devices.reading,
         )
 
     def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:

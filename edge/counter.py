@@ -7,8 +7,9 @@ Laws:
 3. A verdict leaves on the grid of ``pace_s`` after the read's last byte (docs/adr/0007): what differs
    between a CLEAR and a silent HIT lies before the wait, and what follows treats both alike.
 4. Only this thread changes its passages; readers and the desk put work into ``inbox``.
-5. Rows become documents here, one ``Assembler`` a device; the same document again is answered again and is no new
-   passage (docs/adr/0016). An answer leaves on the grid in either case, and a device's sign says what was shown.
+5. Rows become documents here, one ``Assembler`` a device, which is told while that device is in the midst of a frame;
+   the same document again is answered again and is no new passage (docs/adr/0016). An answer leaves on the grid in
+   either case, and a device's sign says what was shown.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError, Recor
 
 INBOX_SIZE = 64  # reads and requests waiting for one counter
 LOOK_S = 0.5     # between two looks at the stop flag
+LOOKS = 4        # in the wait of a held row: is its device in the midst of the next?
 
 log = structlog.get_logger("counter")
 
@@ -96,6 +98,11 @@ def _no_sign(_device: str, _sign: Feedback) -> None:
     """For counters whose devices have none."""
 
 
+def _not_reading(_device: str) -> bool:
+    """For counters whose devices send whole frames at once."""
+    return False
+
+
 class Recorder(Protocol):
     """What the counter needs of the journal."""
 
@@ -137,6 +144,7 @@ class Surroundings:
     commit_timeout_s: float
     assembly: AssemblyConfig = field(default_factory=AssemblyConfig)
     signal: Callable[[str, Feedback], None] = _no_sign  # device, sign; returns at once
+    reading: Callable[[str], bool] = _not_reading       # is that device in the midst of a frame? returns at once
 
 
 class Counter:
@@ -147,9 +155,9 @@ class Counter:
         self._direction = config.direction
         self._around = around
         self.inbox: queue.Queue[DocumentRead | OtherRead | CloseRequest] = queue.Queue(INBOX_SIZE)
-        self._assemblers: defaultdict[str, Assembler] = defaultdict(
-            lambda: Assembler(around.assembly.row_wait_ms / 1000)
-        )
+        wait_s = around.assembly.row_wait_ms / 1000
+        self._held_look_s = min(LOOK_S, wait_s / LOOKS)
+        self._assemblers: defaultdict[str, Assembler] = defaultdict(lambda: Assembler(wait_s))
         self._repeats = Repeats(around.assembly.same_document_s)
         self.passages = 0
         self.repeats = 0
@@ -161,14 +169,21 @@ class Counter:
         while not stopping.is_set():
             with contextlib.suppress(queue.Empty):
                 self._take(self.inbox.get(timeout=self._patience()))
+            self._look_after_rows()
+
+    def _look_after_rows(self) -> None:
+        """Let go what has waited long enough; not while the row that it waits for is under way."""
+        for device, assembler in self._assemblers.items():
+            if assembler.due is not None and self._around.reading(device):
+                assembler.under_way(self._around.mono())
             if self.inbox.empty():  # else a read that waits there may be what a held row waits for
-                for device, assembler in self._assemblers.items():
-                    self._pass_all(device, assembler.tick(self._around.mono()))
+                self._pass_all(device, assembler.tick(self._around.mono()))
 
     def _patience(self) -> float:
-        """Seconds until a held row has waited long enough, at most ``LOOK_S``."""
+        """Seconds until a held row has waited long enough, at most ``LOOK_S``, or until the next look at its device."""
         dues = [due for assembler in self._assemblers.values() if (due := assembler.due) is not None]
-        return max(0.0, min([LOOK_S, *(due - self._around.mono() for due in dues)]))
+        look_s = self._held_look_s if dues else LOOK_S
+        return max(0.0, min([look_s, *(due - self._around.mono() for due in dues)]))
 
     def _take(self, work: DocumentRead | OtherRead | CloseRequest) -> None:
         if isinstance(work, DocumentRead):

@@ -117,6 +117,7 @@ class Devices:
             for one in made
         ]
         self._by_name = {keeper.name: keeper for keeper in self.keepers}
+        self._readers = {one.config.name: one.reader for one in made}
         self._monitor: Monitor | None = None
 
     def hire(self, hire: Callable[..., None]) -> None:
@@ -138,6 +139,11 @@ class Devices:
         """Have that reader give a sign, if it can; never blocks."""
         if keeper := self._by_name.get(reader):
             keeper.signal(feedback)
+
+    def reading(self, reader: str) -> bool:
+        """Is that reader in the midst of a frame? From any thread, never blocks."""
+        device = self._readers.get(reader)
+        return device is not None and device.reading
 
     def close(self) -> None:
         """After the threads have ended."""

@@ -19,7 +19,9 @@ Laws:
    nothing complete goes out before the device has been silent for the wait.
 2. A row with a number is swallowed only if that number is in a sheet: every number that was read is screened.
 3. Rows of different lengths are never of one zone, and do not disturb each other.
-4. At most ``MAX_ROWS`` rows of a length are held, each for at most ``MAX_WAITS`` waits.
+4. At most ``MAX_ROWS`` rows of a length are held, each for at most ``MAX_WAITS`` waits. While the device is in the
+   midst of a frame, begun within the wait, they are held on (keyboards type a row for seconds), but no longer than
+   ``READING_S`` after the first of them.
 5. Pure: monotonic seconds come in with each call. Never raises on data.
 """
 
@@ -34,6 +36,8 @@ from edge.core.seen import Belief, Fate, Seen
 
 MAX_ROWS = 8   # rows of one length held at once
 MAX_WAITS = 3  # waits that one row is held
+READING_S = 6.0  # held at most so long for the frame under way: a passport's row at 130 ms a key, two of a card at 95
+GRACE = 0.5    # of a wait: from the last word that a frame is under way to the row that it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,11 @@ class Assembler:
         """Nothing more has come by ``now``: what has waited long enough."""
         return [sheet for rows in self._lengths.values() for sheet in rows.tick(now)]
 
+    def under_way(self, now: float) -> None:
+        """The device is in the midst of a frame at ``now``: say so every quarter of a wait while rows are held."""
+        for rows in self._lengths.values():
+            rows.under_way(now)
+
     @property
     def due(self) -> float | None:
         """When ``tick`` will have something to give, in monotonic seconds; None while nothing is held."""
@@ -97,8 +106,9 @@ class _Rows:
     """Rows of one length: ``of`` of them make a zone."""
 
     def __init__(self, of: int, length: int, wait_s: float) -> None:
-        self._of, self._wait_s = of, wait_s
+        self._of, self._wait_s, self._grace_s = of, wait_s, wait_s * GRACE
         self.held: list[_Held] = []
+        self._reading_until = float("-inf")  # the row that is under way is waited for until then
         self._seen = Seen(of, length)
         self._last_at = float("-inf")       # of the last row, doubled or not
         # Since the last silence:
@@ -111,15 +121,27 @@ class _Rows:
     def due(self) -> float | None:
         if not self.held:
             return None
-        return min(self._last_at + self._wait_s, self.held[0].at + MAX_WAITS * self._wait_s)
+        silence = min(self._last_at + self._wait_s, self.held[0].at + MAX_WAITS * self._wait_s)
+        return max(silence, min(self._reading_until, self.held[0].at + READING_S))
+
+    def under_way(self, now: float) -> None:
+        """See Assembler; what began after the rows held should have gone out holds none of them."""
+        due = self.due
+        if due is not None and now < due + self._grace_s:
+            self._reading_until = now + self._grace_s
 
     def tick(self, now: float) -> list[Sheet]:
         due = self.due
+        if due is not None and now < due:
+            self._seen.forget(now)
+            return []
+        if due is not None and now < self._reading_until:
+            self._last_at = now  # not waited for any longer, and still under way: that is no silence
         silent = now >= self._last_at + self._wait_s
-        if due is not None and now >= due and not silent:
+        if due is not None and not silent:
             # What is let go of without a silence may have its other row still coming: that must meet no stranger.
             self._mixed = True
-        sheets = self._flush() if due is not None and now >= due else []
+        sheets = self._flush()
         if silent:
             self._mixed, self._gone, self._again = False, {}, set()
         self._seen.forget(now)

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from common.settings import ConfigError
 from drivers.api import Feedback
 from drivers.discovery import Plugged
+from drivers.reader import FramedReader
 from edge import config, devices
 from edge.config import Config
 from edge.crew import Crew, OnDeath
@@ -276,4 +277,15 @@ def test_signs_go_to_the_reader_of_that_name(tmp_path: Path, monkeypatch: pytest
     post.devices.signal("one", Feedback.GOOD)
     post.devices.signal("of another box", Feedback.LEAD)
     assert given == [Feedback.GOOD]
+    post.devices.close()
+
+
+def test_whether_a_reader_is_in_the_midst_of_a_frame_is_asked_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = Post(tmp_path)
+    assert not post.devices.reading("one")
+    monkeypatch.setattr(FramedReader, "reading", True)
+    assert post.devices.reading("one")
+    assert not post.devices.reading("of another box")
     post.devices.close()
