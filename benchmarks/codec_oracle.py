@@ -9,7 +9,7 @@ Laws that are checked:
 2. Every byte ends in exactly one event: dropped as noise, as garbled, or as part of a whole frame, or still held.
 3. The buffer never holds more than its cap (1 KiB, or as its family states); what is held is told by ``next_timeout``.
 4. Rows are one to three, and legible ones (ASCII without controls) once the driver gives them out; ``raw`` is the
-   whole frame (or nothing, where a keyboard needed more), at most MAX_RAW bytes.
+   whole frame, its codec's trailer included (or nothing, where a keyboard needed more), at most MAX_RAW bytes.
 5. How the line cut the bytes changes nothing, where no time passes between the pieces. (A codec that asks the device
    about itself judges answers by what it has asked last, and two answers in one piece cannot be: this law is for ways
    in which it asks nothing, or has given up asking.)
@@ -33,6 +33,7 @@ from drivers.framing import (
     Event,
     Framer,
     Garbled,
+    ListeningCodec,
     More,
     Noise,
     OtherBlock,
@@ -89,6 +90,7 @@ class Account:
     fed: int = 0
     dropped: int = 0
     whole: int = 0
+    trailer: bytes = b""  # of the codec (drivers.framing.ListeningCodec): at the end of each raw before it comes
     events: list[Event] = field(default_factory=list)
 
     def watch(self, framer: Framer) -> None:
@@ -108,7 +110,8 @@ class Account:
             if isinstance(decision, Whole):
                 self.whole += decision.count
                 if isinstance(decision.event, RowsRead | OtherBlock):
-                    assert decision.event.raw == before[: decision.count], "raw is not what came"
+                    wanted = before[: decision.count] + self.trailer
+                    assert decision.event.raw == wanted, "raw is not what came"
             return decision
 
         def watched_feed(data: bytes, now: float) -> list[Event]:
@@ -172,6 +175,11 @@ class Played:
     sent: bytes
 
 
+def trailer_of(codec: Codec) -> bytes:
+    """What stands at the end of each ``raw`` whether it comes or not."""
+    return codec.trailer if isinstance(codec, ListeningCodec) else b""
+
+
 def asks(driver: str, variant: int) -> bool:
     """True where the codec asks the device about itself while bytes come (law 5)."""
     if driver == "elyctis":
@@ -186,7 +194,7 @@ def play(
 
     ``mute``: the device has answered nothing for a while before its first byte. ``watch``: look at every cut.
     """
-    account, now, sent = Account(), 1000.0, b""
+    account, now, sent = Account(trailer=trailer_of(codec)), 1000.0, b""
     if watch:
         account.watch(codec.framer)  # type: ignore[attr-defined]
     codec.start(now)
@@ -219,9 +227,10 @@ def play(
     )
 
 
-def accounted(driver: str, played: Played, fed: int) -> None:
+def accounted(driver: str, played: Played, fed: int, trailer: bytes = b"") -> None:
     """Law 2, as far as events tell: no more bytes in events than came."""
-    told = played.lost + sum(e.length if isinstance(e, OtherBlock) else len(e.raw) for e in played.reads)  # type: ignore[union-attr]
+    read = (e.length if isinstance(e, OtherBlock) else len(e.raw) - len(trailer) for e in played.reads)  # type: ignore[union-attr]
+    told = played.lost + sum(read)
     if driver != "hid_keyboard":  # its raw leaves out repeated reports, its lines leave out keys that type nothing
         assert told <= fed, "more bytes in events than came"
 
@@ -248,8 +257,9 @@ def check_codec(driver: str, data: bytes) -> None:
         groups[-1][1].append(piece)
     fed = sum(len(piece) for _, piece in pieces)
     mute = driver == "elyctis" and variant % 2 == 1
-    first = play(codec_of(driver, variant), groups, mute=mute)
-    accounted(driver, first, fed)
+    codec = codec_of(driver, variant)
+    first = play(codec, groups, mute=mute)
+    accounted(driver, first, fed, trailer_of(codec))
     if asks(driver, variant):
         return
     bytewise = [(step, [bytes((b,)) for piece in some for b in piece]) for step, some in groups]

@@ -3,14 +3,15 @@
 Source: a published integration of the EST-100PR-NZ (kler.cn/a/443718; third-party code, confidence medium).
 Laws:
 1. A frame is ``02 text 03 0D 0A``; the text is ``Kind:{JSON}``. 02 begins it, 03 ends it and is not waited past,
-   another 02 begins it anew; the CR LF behind decide nothing, they are only not noise.
+   another 02 begins it anew; the CR LF behind decide nothing, they are only not noise (``ListeningCodec.trailer``).
 2. A frame whose ``data`` holds a zone is a document, whatever its kind and ``type`` are called: names that we have not
    seen yet lose nobody. Rows are split at line ends.
 3. JSON that is none is Garbled, unless its ``data`` can still be made out and holds a zone: one flipped bit in a
-   name must not lose a document. JSON without a zone is another block; ``PCSign`` is neither, it moves ``reading``.
+   name must not lose a document. JSON without a zone is another block, ``PCSign`` too, which moves ``reading``
+   besides: software on the officer's PC may look at it.
 4. A frame has FRAME_CAP bytes at most. What a chip says (``EidlinkResult``: names, addresses, other scripts) is longer
    than any zone, and a frame too long for the buffer would count as a fault of the line. The ``raw`` of an event is
-   the whole frame, from 02 to 03.
+   the whole frame, from 02 to the CR LF.
 5. ``reading`` is true between ``readStart`` and ``readEnd``, READING_S seconds at most: the end may be lost.
 """
 
@@ -44,6 +45,8 @@ ROW_ENDS = re.compile(r"(?:\\[rn]|[\r\n])+")  # escaped as well as plain
 
 class EstCodec(ListeningCodec):
     """One such engine, without its port."""
+
+    trailer = BEHIND
 
     def __init__(
         self, *, gap_s: float = GAP_S, reading_s: float = READING_S, error_characters: str = UNREADABLE
@@ -104,15 +107,15 @@ class EstCodec(ListeningCodec):
         except (ValueError, RecursionError):
             found = DATA.search(text)
             rows = self._rows(found[1]) if found else ()
-            return Whole(len(frame), RowsRead(rows, frame)) if is_zone(rows) else Broken(len(frame), "no JSON")
+            whole = Whole(len(frame), RowsRead(rows, frame + BEHIND))
+            return whole if is_zone(rows) else Broken(len(frame), "no JSON")
         if not isinstance(value, dict):
             return Broken(len(frame), "no JSON object")
         stage, data = value.get("stage"), value.get("data")
         if kind == SIGN and isinstance(stage, str) and stage in STAGES:
             self._stage_on = STAGES[stage]
-            return Whole(len(frame), None)
-        rows = self._rows(data) if isinstance(data, str) else ()
-        return Whole(len(frame), RowsRead(rows, frame) if is_zone(rows) else OtherBlock(len(frame), frame))
+        rows, raw = self._rows(data) if isinstance(data, str) else (), frame + BEHIND
+        return Whole(len(frame), RowsRead(rows, raw) if is_zone(rows) else OtherBlock(len(frame), raw))
 
     def _rows(self, data: str) -> tuple[str, ...]:
         for character in self._error_characters:

@@ -38,6 +38,11 @@ class CardAbsent:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """The device was asked and has sent the document once more that was given already."""
+
+
+@dataclass(frozen=True, slots=True)
 class Echo:
     """The device repeats the order to read continuously; ``armed`` is the state it has taken."""
 
@@ -76,7 +81,7 @@ class Noise:
     count: int
 
 
-Event: TypeAlias = RowsRead | CardAbsent | Echo | Info | OtherBlock | Garbled | Noise
+Event: TypeAlias = RowsRead | CardAbsent | Known | Echo | Info | OtherBlock | Garbled | Noise
 
 
 # What a cut says about the front of the buffer ----------------------------------------------------------
@@ -263,7 +268,14 @@ class Codec(Protocol):
 
 
 class ListeningCodec:
-    """What a family that only listens needs: subclasses give the cut."""
+    """What a family that only listens needs: subclasses give the cut.
+
+    ``trailer``: bytes that the device is known to send behind each frame, and that decide nothing. They stand at the
+    end of each ``raw`` at once, so that the officer's PC gets the frame to its last byte and nobody waits for them;
+    what then comes of them is no noise, and no event.
+    """
+
+    trailer: bytes = b""
 
     def __init__(self, cut: Cut, *, gap_s: float = GAP_S, cap: int = BUFFER_CAP) -> None:
         self.facts: dict[str, str] = {}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from drivers.framing import Codec, Event, Info, OtherBlock, RowsRead
+from drivers.framing import Codec, Event, Info, ListeningCodec, OtherBlock, RowsRead
 from drivers.honeywell import FACTS, answers
 from drivers.honeywell_lines import COLON, STATUSES
 from drivers.masked_words import Invention
@@ -81,16 +81,18 @@ class Stream:
         at, reads, places = 0, iter(masked), iter(kept)
         for event in events:
             if isinstance(event, RowsRead):
-                start = max(self._before.find(event.raw, at), at)
+                raw = _as_it_came(event.raw, codec)
+                start = max(self._before.find(raw, at), at)
                 end = start
                 for old, new in zip(event.rows, next(reads), strict=True):
                     end = self._row(old, new, next(places), end)
-                at = max(end, start + len(event.raw) if self._before.startswith(event.raw, start) else 0)
+                at = max(end, start + len(raw) if self._before.startswith(raw, start) else 0)
             elif isinstance(event, OtherBlock) and event.raw:
-                start = self._before.find(event.raw, at)
+                raw = _as_it_came(event.raw, codec)
+                start = self._before.find(raw, at)
                 if start >= 0:
-                    at = start + len(event.raw)
-                    self._boarding_pass(start, event.raw)
+                    at = start + len(raw)
+                    self._boarding_pass(start, raw)
             elif isinstance(event, Info):
                 at = self._about_itself(event, commands, at)
         self._escapes()
@@ -184,6 +186,11 @@ class Stream:
             old, new = CHECKS[kind](self._before[covered]), CHECKS[kind](bytes(self.data[covered]))
             byte = self._before[at]
             self.data[at] = byte ^ old ^ new if "xor" in kind else (byte - old + new) & 0xFF
+
+
+def _as_it_came(raw: bytes, codec: Codec) -> bytes:
+    """Without the trailer that a codec puts there whether it comes or not."""
+    return raw.removesuffix(codec.trailer) if isinstance(codec, ListeningCodec) else raw
 
 
 def _cell(character: str) -> bytes:

@@ -2,7 +2,9 @@
 
 Laws:
 1. A block is ``[start of device] STX row end-of-row row ... ETX [end of device]``. STX begins it, ETX ends
-   it, another STX begins it anew; the outer bytes decide nothing, they are only not noise.
+   it, another STX begins it anew; the outer bytes decide nothing, they are only not noise. They are part of ``raw``:
+   what is configured as end of device without waiting for it; before the STX what is configured, or, where nothing
+   is, up to BEFORE printable bytes or SOH (SITA and AEA identifiers) without a gap.
 2. A missing third row sends no row end; an empty row is no row.
 3. Bar code and magnetic stripe come framed alike: a block is a document only if its rows look like a
    machine-readable zone; what does not is another block, counted and given on as it came, if it is text
@@ -37,6 +39,7 @@ from drivers.rows import UNREADABLE, is_text, is_zone, without_id
 from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly, wrapped
 
+BEFORE = 16  # bytes
 UNCUT = {90: 30, 72: 36, 88: 44}  # characters of a zone sent without row ends -> per row
 ROW_ENDS = {"cr": "\r", "crlf": "\r\n", "lf": "\n"}
 
@@ -65,14 +68,20 @@ class TextCodec(ListeningCodec):
         firsts = {shape.stx, *shape.device_start[:1], *shape.device_end[:1]}
         self._firsts = re.compile(b"[" + re.escape(bytes(firsts)) + b"]")
         self._bounds = re.compile(b"[" + re.escape(bytes((shape.stx, shape.etx))) + b"]")
+        self.trailer = shape.device_end
+        before = bytes({0x01, *range(0x20, 0x7F)} - firsts - {shape.etx}) if not shape.device_start else b""
+        held = b"[" + re.escape(before) + b"]{0,%d}" % BEFORE if before else b""
+        self._opened = re.compile(held + re.escape(bytes((shape.stx,))))
+        self._held = re.compile(held + rb"\Z")
 
     def _cut(self, buffer: bytearray, looked: int) -> More | Skip | Broken | Whole:
         """Law 1. Looks at each byte at most twice, and at the outer bytes (8 at most) once per STX."""
         shape = self.shape
         opening = shape.device_start + bytes((shape.stx,))
-        if buffer[0] != shape.stx and not buffer.startswith(opening):
+        opened = self._opened.match(buffer)
+        if not opened and not buffer.startswith(opening):
             return self._between_blocks(buffer, opening)
-        body = 1 if buffer[0] == shape.stx else len(opening)
+        body = opened.end() if opened else len(opening)
         bound = self._bounds.search(buffer, max(body, looked))
         if bound is None:
             return More(looked=len(buffer), begun=True)
@@ -91,15 +100,21 @@ class TextCodec(ListeningCodec):
         if opening.startswith(buffer) or ending.startswith(buffer):
             return More()
         following = self._firsts.search(buffer, 1)
-        return Skip(following.start() if following else len(buffer))
+        until = following.start() if following else len(buffer)
+        if following and following[0][0] != self.shape.stx:
+            return Skip(until)
+        # What directly precedes an STX, here or still to come, stays in the buffer for ``_opened``.
+        held = self._held.search(buffer, max(0, until - BEFORE), until)
+        count = held.start() if held else until
+        return Skip(count) if count else More()
 
     def _judge(self, block: bytes, body: bytes) -> Broken | Whole:
         """Law 3."""
         rows = self._rows(body.decode("latin-1"))
         if is_zone(rows):
-            return Whole(len(block), RowsRead(rows, block))
+            return Whole(len(block), RowsRead(rows, block + self.trailer))
         if is_text(body):
-            return Whole(len(block), OtherBlock(len(block), block))
+            return Whole(len(block), OtherBlock(len(block), block + self.trailer))
         return Broken(len(block), "a block that is no text")
 
     def _rows(self, text: str) -> tuple[str, ...]:

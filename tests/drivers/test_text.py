@@ -91,6 +91,45 @@ def test_outer_bytes_of_a_new_block_are_not_part_of_the_broken_one(td3):
     assert read_.raw == sent
 
 
+@pytest.mark.parametrize(("start", "end"), [
+    (b"", b"\x04"), (b"\x1b", b"\r\n"), (b"\x1b", b""), (b"", b"#!"), (b"\x1b\x50", b"\x0d\x0a\x04"),
+])
+def test_configured_outer_bytes_go_on_with_the_block(td3, start, end):
+    """To the officer's PC, whose program may wait for the last of them; the document itself waits for none."""
+    sent = TextDevice(TextShape(start=start, end=end)).present(td3)
+    bar_code = start + b"\x024006381333931\x03" + end
+    shape = Shape(device_start=start, device_end=end)
+    whole = TextCodec(shape).feed(sent + bar_code + sent, 0.0)
+    codec = TextCodec(shape)
+    singly = [event for byte in sent + bar_code + sent for event in codec.feed(bytes((byte,)), 0.0)]
+    assert singly == whole
+    assert [event.raw for event in whole] == [sent, bar_code, sent]
+    at_etx = TextCodec(shape).feed(sent[: len(sent) - len(end)], 0.0)
+    assert [event.raw for event in at_etx] == [sent]
+
+
+@pytest.mark.parametrize("before", [b"1AEA", b"BCRI#", b"HCTC", b"\x01", b"\x01A2B1AEA#", b"A" * 16])
+def test_identifiers_before_the_frame_go_on_with_it(td3, before):
+    """SITA and AEA identifiers need no setting, and the PC gets them."""
+    sent = before + TextDevice().present(td3)
+    codec = TextCodec()
+    assert [event.raw for byte in sent + sent for event in codec.feed(bytes((byte,)), 0.0)] == [sent, sent]
+    assert [event.raw for event in read(sent + sent)] == [sent, sent]
+    assert [event.rows for event in read(sent)] == [td3]
+    assert codec.next_timeout is None
+
+
+def test_what_precedes_a_frame_is_held_for_a_gap_and_sixteen_bytes_only(td3):
+    sent = TextDevice().present(td3)
+    codec = TextCodec()
+    assert codec.feed(b"1AEA", 0.0) == []
+    assert codec.tick(0.4) == [Noise(4)]
+    assert [event.raw for event in codec.feed(sent, 0.5)] == [sent]
+    assert read(b"X" * 20 + sent) == [Noise(4), RowsRead(td3, b"X" * 16 + sent)]
+    assert read(b"AB\xffAEA" + sent) == [Noise(3), RowsRead(td3, b"AEA" + sent)]
+    assert read(b"AEA" + b"\x1b" + sent, device_start=b"\x1b") == [Noise(3), RowsRead(td3, b"\x1b" + sent)]
+
+
 def test_outer_bytes_decide_nothing(td3):
     sent = TextDevice().present(td3)
     assert rows(sent, device_start=b"\x1b\x50", device_end=b"\x0d") == td3
