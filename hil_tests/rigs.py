@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drivers.api import DeviceGone, DocumentRead, OtherRead, PassportReader, ReaderEvent
+from drivers.api import DeviceError, DeviceGone, DocumentRead, OtherRead, PassportReader, ReaderEvent
 from drivers.named import NamedDevice
 from drivers.transport import Through, directly
 from drivers.virtual.control import USB_KIND, VirtualReader
@@ -164,8 +164,30 @@ class RealRig(Rig):
         return self.document(reader)
 
     def pull(self) -> None:
-        """See Rig."""
-        self._ask("pull the reader's cable")
+        """See Rig; what follows rests on it, so it is waited for."""
+        self._ask(f"pull the reader's cable, within {self.patience_s:g} seconds")
+        limit = self.clock() + self.patience_s
+        while not self._is_gone():
+            if self.clock() > limit:
+                pytest.fail(
+                    f"{self.device.port} is still there after {self.patience_s:g} s: pull the cable sooner, or give "
+                    "more time with --patience; the far end of an RS-232 cable cannot be seen from here"
+                )
+            time.sleep(SLICE_S)
+
+    def _is_gone(self) -> bool:
+        reader = self.reader("pulled")
+        there = reader.present()
+        if there is not None:
+            return not there
+        try:
+            reader.open()  # on the network only opening tells
+        except DeviceGone:
+            return True
+        except DeviceError:
+            return False
+        reader.close()
+        return False
 
     def plug(self, *, elsewhere: bool = False) -> None:
         """See Rig."""

@@ -8,30 +8,16 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from hil_kit import end, start
 
 from drivers.catalog import DRIVERS
 from drivers.virtual.control import VirtualReader
 from hil_tests.capabilities import Can, missing
 from hil_tests.rigs import SERIAL_CANNOT, USB_CANNOT, RealRig
 
-ROOT = Path(__file__).resolve().parents[2]
 BOUNDED = ("--flood-mb", "0.1", "--every", "29")
-
-
-def start(*words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pytest", "hil_tests", "-q", "-p", "no:cacheprovider", *words]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def end(run: subprocess.Popen[str], *, code: int = 0) -> str:
-    said, _ = run.communicate(timeout=110)
-    assert run.returncode == code, said
-    return said
 
 
 @pytest.fixture(scope="module")
