@@ -13,6 +13,7 @@ written to a file. The summary says, for each backend, which points of the contr
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -27,7 +28,7 @@ sys.path[:0] = [str(ROOT)]
 from drivers.api import DriverMisuse  # noqa: E402
 from drivers.catalog import DRIVERS  # noqa: E402
 from drivers.named import NamedDevice, parse_device  # noqa: E402
-from drivers.trace import RecordingTransport, TraceWriter, read_trace  # noqa: E402
+from drivers.trace import BadTrace, RecordingTransport, TraceWriter, read_trace  # noqa: E402
 from drivers.transport import Transport  # noqa: E402
 from drivers.virtual.control import VirtualReader  # noqa: E402
 from hil_tests.capabilities import missing  # noqa: E402 - the helpers beside this file
@@ -80,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--patience", type=float, default=60.0, help="seconds to wait for a pair of hands")
     group.addoption("--flood-mb", type=float, default=1.0, help="how much noise a virtual port is flooded with")
     group.addoption("--every", type=int, default=1, help="cut frames at every N-th byte only")
-    group.addoption("--record", type=Path, help="write what passes to this recording")
+    group.addoption("--record", type=Path, help="write what passes to this recording, a new file")
     group.addoption("--model", default="", help="for the recording: make and model, as the label says")
     group.addoption("--submitter", default="", help="for the recording: who makes it")
     group.addoption("--documents", default="", help="for the recording: which specimens are laid down")
@@ -89,6 +90,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*can): what a backend must be able to do for this point")
     config.stash[SUMMARY] = Summary()
+    record: Path | None = config.getoption("--record")
+    if record and os.path.lexists(record):  # before anybody is asked for a specimen
+        raise pytest.UsageError(there_already(record))
+
+
+def there_already(record: Path) -> str:
+    """A recording took a person an hour: it is not written over."""
+    return f"--record: {record} is there already; give another file, one for each device"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -155,8 +164,19 @@ def recorded(rig: Rig, device: NamedDevice, config: pytest.Config) -> Iterator[R
     header = provenance(
         device, config.getoption("--model"), config.getoption("--submitter"), config.getoption("--documents")
     )
-    with Path(config.getoption("--record")).open("w", encoding="ascii", errors="replace") as out:
-        writer = TraceWriter(out, header, time.monotonic)
+    record = Path(config.getoption("--record"))
+    try:
+        opened = record.open("x", encoding="ascii", errors="replace")
+    except FileExistsError as error:
+        raise pytest.UsageError(there_already(record)) from error
+    except OSError as error:
+        raise pytest.UsageError(f"--record: {record}: {error.strerror}; give a file that you may write") from error
+    with opened as out:
+        try:
+            writer = TraceWriter(out, header, time.monotonic)
+        except BadTrace as error:
+            record.unlink()  # nothing is in it, and the next try wants its name
+            raise pytest.UsageError(f"--record: {error}; give --model, --submitter and --documents") from error
 
         def through(transport: Transport) -> Transport:
             return RecordingTransport(transport, writer)
