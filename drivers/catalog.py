@@ -20,7 +20,8 @@ NO_PORT = {"serial": "/dev/null", "usb": "usb:0000:0000"}  # stands for a port w
 class DriverEntry:
     """One driver: what it is for, where its code is, how far it is proven, its devices' USB ids.
 
-    ``bus`` says what kind of port it opens: ``serial`` (also over a terminal server) or ``usb``.
+    ``bus`` says what kind of port it opens: ``serial`` (also over a terminal server) or ``usb``; ``tells_serial``
+    whether its devices say their serial number over the line (``ReaderStatus.serial``).
     """
 
     title: str
@@ -28,6 +29,7 @@ class DriverEntry:
     tier: Tier
     bus: str = "serial"
     usb_ids: tuple[tuple[int, int], ...] = ()  # (vendor, product)
+    tells_serial: bool = False
 
 
 DRIVERS: dict[str, DriverEntry] = {
@@ -36,6 +38,7 @@ DRIVERS: dict[str, DriverEntry] = {
         module="drivers.elyctis",
         tier=Tier.VIRTUAL,
         usb_ids=((0x2B78, 0x0005), (0x2B78, 0x0010)),  # CDC; keyboard and CDC
+        tells_serial=True,
     ),
     "text": DriverEntry(
         title="text between STX and ETX (airline style), serial",
@@ -47,6 +50,7 @@ DRIVERS: dict[str, DriverEntry] = {
         module="drivers.honeywell",
         tier=Tier.VIRTUAL,
         usb_ids=((0x0C2E, 0x0B61),),  # Vuquest 3310g
+        tells_serial=True,
     ),
     "rte": DriverEntry(
         title='3M / Rochford Thompson RTE6700 family, "RTE Native" frames, serial',

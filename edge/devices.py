@@ -19,7 +19,7 @@ import structlog
 
 from drivers.api import DriverMisuse, Feedback, PassportReader
 from drivers.catalog import open_profiled, open_reader
-from drivers.discovery import Monitor, differs, seen_at
+from drivers.discovery import Monitor, seen_at, unlike
 from drivers.profiles import Profiles, load
 from drivers.transport.serial_out import SerialOut
 from edge.config import Config, PassThroughConfig, ReaderConfig
@@ -78,16 +78,10 @@ class Likeness:
 
     def __call__(self, own: str) -> str | None:
         """How it differs, in words; "" if it does not; None if nobody can tell, now."""
-        wanted, seen = self._config.serial, seen_at(self._config.port)
-        if own and own == wanted:
-            wanted = ""  # its own word is enough
-        elif own and wanted and not (seen and seen.serial):
-            return f"it says serial number {own}, and {wanted} was set up"
-        if seen is not None:
-            on_usb = seen.kind != "board"  # a port on the board knows no serial number
-            found = differs(seen, wanted if on_usb else "", self._config.path, self._usb)
-            if found:
-                return found
+        seen = seen_at(self._config.port)
+        found = unlike(seen, self._config.serial, self._config.path, self._usb, own)
+        if found:
+            return found
         self._first = self._first or own
         if own and own != self._first:
             return f"it says serial number {own}, and said {self._first} before"

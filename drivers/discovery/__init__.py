@@ -11,9 +11,10 @@ from drivers.discovery.fitting import Fit, fitting, suggestions
 from drivers.discovery.identity import Identity, Lines, differs, identity, lines_for, names
 from drivers.discovery.monitor import Monitor
 from drivers.discovery.plugged import Plugged, from_properties
+from drivers.discovery.swaps import unlike, unlike_unheard
 from drivers.discovery.udev import NoUdev, devices, enumerate_devices, seen_at
 
 __all__ = [
     "Fit", "Identity", "Lines", "Monitor", "NoUdev", "Plugged", "devices", "differs", "enumerate_devices", "fitting",
-    "from_properties", "identity", "lines_for", "names", "seen_at", "suggestions",
+    "from_properties", "identity", "lines_for", "names", "seen_at", "suggestions", "unlike", "unlike_unheard",
 ]

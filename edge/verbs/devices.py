@@ -119,7 +119,7 @@ def _entry(
     plugged: Plugged, found: Sequence[Plugged], profiles: Profiles, readers: Sequence[ReaderConfig],
     wished: Profile | None,
 ) -> dict[str, Any]:
-    from drivers.discovery import differs, fitting, identity, suggestions
+    from drivers.discovery import fitting, identity, suggestions
     from drivers.discovery.fitting import can_open
 
     stable = identity(plugged, found)
@@ -140,7 +140,7 @@ def _entry(
         "could_be": [profile.name for profile in could_be],
         "same_device_as": twin,
         "reader": reader.name if reader else "",
-        "differs": differs(plugged, reader.serial, reader.path) if reader else "",
+        "differs": _differs(plugged, reader, profiles) if reader else "",
         "lines": "",
     }
 
@@ -157,6 +157,15 @@ def _reader_of(plugged: Plugged, readers: Iterable[ReaderConfig]) -> ReaderConfi
         if names(reader.port, plugged, str(Path(reader.port).resolve()) if _file(reader.port) else ""):
             return reader
     return None
+
+
+def _differs(plugged: Plugged, reader: ReaderConfig, profiles: Profiles) -> str:
+    """As the box judges it, but for the device's own word: it is not asked (law 1)."""
+    from drivers.discovery import unlike_unheard
+
+    profile = profiles.get(reader.profile)
+    usb, driver = (profile.usb, profile.driver) if profile else ((), reader.driver)
+    return unlike_unheard(plugged, reader.serial, reader.path, usb, driver)
 
 
 def _twin(plugged: Plugged, found: Iterable[Plugged], profiles: Profiles) -> str:

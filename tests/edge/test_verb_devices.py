@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -15,9 +16,11 @@ import pytest
 from click.testing import CliRunner
 from udev_world import keyboard, serial_port
 
+from drivers.catalog import DRIVERS
 from drivers.discovery import Plugged
 from drivers.profiles import load
 from edge import config
+from edge import devices as box
 from edge.config import ReaderConfig
 from edge.verbs import devices
 
@@ -223,3 +226,52 @@ def test_on_a_terminal_unproven_is_said_beside_the_profile(capsys: pytest.Captur
     assert "elyctis-id-box, unproven" in shown
     assert "by its serial number IDB7" in shown
     assert "not configured" in shown
+
+
+# swapped? as the box says it
+
+PLACE = "pci-0000:00:14.0-usb-0:1.2:1.0"
+ON_BOARD = Plugged("/dev/ttyS0", "tty", path_id="pci-0000:00:1f.0")
+CABLE = Plugged(
+    "/dev/ttyUSB0", "tty", "0403", "6001", "FT1ABC", "FTDI", "FT232R", PLACE, "", BY_PATH, "1-1.2", "00",
+)
+IMAGER = Plugged(
+    "/dev/ttyACM0", "tty", "0c2e", "0b61", "X9", "Honeywell", "Vuquest", PLACE, "", BY_PATH, "1-1.2", "00",
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "of", "own", "said"),
+    [
+        (ON_BOARD, {"driver": "elyctis", "serial": "IDB1077"}, "IDB1077", ""),
+        (ON_BOARD, {"driver": "text", "serial": "S1"}, "", ""),
+        (CABLE, {"driver": "elyctis", "serial": "IDB1078"}, "IDB1078", ""),
+        (CABLE, {"profile": "elyctis-id-box", "serial": "IDB1078"}, "IDB1078", ""),
+        (CABLE, {"driver": "text", "serial": "FT2XYZ"}, "", "serial number FT1ABC is plugged in where FT2XYZ"),
+        (CABLE, {"profile": "cute-text", "serial": "FT1ABC"}, "", ""),
+        (CABLE, {"profile": "elyctis-id-box", "path": "1-1.3"}, "IDB1078", "it is plugged in at "),
+        (IMAGER, {"profile": "elyctis-id-box"}, "", "a device 0c2e:0b61 is plugged in where 2b78:"),
+        (IMAGER, {"driver": "honeywell"}, "INNER-1", ""),
+        (IDBOX, {"profile": "elyctis-id-box", "serial": "IDB7"}, "INNER-1", ""),
+        (IDBOX, {"profile": "elyctis-id-box", "serial": "IDB1"}, "IDB7", "serial number IDB7 is plugged in where IDB1"),
+        (IDBOX, {"profile": "no-such", "serial": "IDB7"}, "", ""),
+    ],
+)
+def test_a_swap_is_said_where_the_box_says_it(
+    monkeypatch: pytest.MonkeyPatch, seen: Plugged, of: dict[str, str], own: str, said: str
+) -> None:
+    """``own``: what the device at work tells of itself. The verb cannot hear it, and says the same all the same."""
+    reader = ReaderConfig(name="one", port=seen.by_path or seen.node, **of)
+    (entry,) = told(seen, readers=(reader,))["devices"]
+    assert entry["reader"] == "one"
+    assert entry["differs"].startswith(said)
+    assert bool(entry["differs"]) is bool(said)
+    if "no-such" not in of.values():  # which the box refuses
+        monkeypatch.setattr(box, "seen_at", lambda _port: seen)
+        assert box.Likeness(box.make_reader(reader, load(), lambda: 0.0))(own) == entry["differs"]
+
+
+def test_drivers_whose_devices_tell_their_serial_number_say_so() -> None:
+    telling = {name for name, entry in DRIVERS.items() if "serial" in getattr(
+        importlib.import_module(entry.module), "FACTS", {}).values()}
+    assert telling == {name for name, entry in DRIVERS.items() if entry.tells_serial} == {"elyctis", "honeywell"}
