@@ -14,7 +14,6 @@ from drivers.named import parse_device
 from drivers.virtual.control import VirtualReader
 from hil_tests.rigs import RealRig
 
-
 TOLD = ("--model", "a bench", "--submitter", "nobody", "--documents", "none")
 
 
