@@ -8,7 +8,8 @@ Laws:
    the order of the report. A report of roll-over (or another error) says nothing about keys and changes nothing.
 3. Enter and Tab end a line, as configured; the one that is not configured types nothing: it is no character of a row
    and ends none. An empty line is none. A line that may be a row of a zone, or a whole zone typed without row ends, is
-   a document (less an AIM identifier before it); any other is another block.
+   a document (less OCR's AIM identifier before it); any other is another block. So is a line whose AIM identifier says
+   that it is a bar code, and each behind it until a gap of silence: a QR code may hold line ends, and rows behind them.
    A line of which more than half cannot be read is Garbled: a wrong layout, or no keyboard at all.
 4. Silence ends a line too, because the last row may come without its end: what may be a row is delivered, the rest is
    Garbled (another block, where ``none`` is configured as row end). Silence means that no report differed from the one
@@ -44,7 +45,7 @@ from drivers.hid_layouts import (
     typed,
 )
 from drivers.reader import FramedReader
-from drivers.rows import LIKE_FILLERS, is_row, is_zone, without_id
+from drivers.rows import AIM_LENGTH, LIKE_FILLERS, is_row, is_told_other, is_zone, without_id
 from drivers.settings import read_settings
 from drivers.transport import LineSettings, Through, Transport, check, directly, open_port, wrapped
 
@@ -85,6 +86,7 @@ class HidKeyboardCodec(ListeningCodec):
         self._count = 0  # bytes of reports since the line began
         self._numbers: list[tuple[int, bool]] = []  # of the line: (key of the number row, did it give a digit)
         self._other_layout = False  # law 6
+        self._told_other = False  # a line said that it is a bar code (law 3)
         self._events: list[Event] = []
         self._now = self._changed_at = 0.0
 
@@ -133,6 +135,8 @@ class HidKeyboardCodec(ListeningCodec):
             self._count += REPORT
         if ERRORS.issuperset(report[2:]) or report == self._last:
             return
+        if not self._line and self._now >= self._changed_at + self._gap_s:
+            self._told_other = False
         self._changed_at = self._now
         before, self._last = self._last[2:], report
         kept = False
@@ -158,6 +162,7 @@ class HidKeyboardCodec(ListeningCodec):
         if self._line and not kept:
             self._keep(report)
         if len(self._line) >= LINE_CAP:
+            self._hear_id()
             self._events.append(Garbled("longer than any line", self._count))
             self._clear()
 
@@ -176,11 +181,12 @@ class HidKeyboardCodec(ListeningCodec):
             return
         text, raw, count = "".join(self._line), bytes(self._raw), self._count
         as_typed = "".join(self._as_typed)
+        self._hear_id()
         strange = self._strange_numbers()
         self._clear()
         if self._other_layout:
             text, as_typed = MOVED.sub(UNREADABLE, text), MOVED.sub(UNREADABLE, as_typed)
-        rows = _rows(text)
+        rows = () if self._told_other else _rows(text)
         if strange:
             self._events.append(Garbled("typed in another layout", count))
         elif rows:
@@ -191,6 +197,10 @@ class HidKeyboardCodec(ListeningCodec):
             self._events.append(Garbled("silence within a line", count))
         else:
             self._events.append(OtherBlock(count, raw, as_typed))
+
+    def _hear_id(self) -> None:
+        """What the line begins with: nothing but silence ends it, for a QR code may hold OCR's identifier too."""
+        self._told_other = self._told_other or is_told_other("".join(self._line[:AIM_LENGTH]))
 
     def _strange_numbers(self) -> bool:
         """Law 6: is this line of another layout? What it says stands until a line says otherwise."""

@@ -6,7 +6,8 @@ beside the left Shift; by note 3 of the usage tables it is ``<`` in French and G
 Laws:
 1. Letters are capitals, with Shift or without: a zone has no others, and whether Caps Lock is on is not known.
 2. A key that types no ASCII character (a letter with an accent, a sign of money) gives ``?``; so does any key with
-   Ctrl, Alt, AltGr or GUI held, and any usage that is in no table: a character was meant, and could not be read.
+   Ctrl, Alt, AltGr or GUI held, and any usage that is in no table: a character was meant, and could not be read. But
+   for ``]`` of French and German keyboards, typed with AltGr: it begins an AIM identifier.
 3. US keyboards lack the key 64, and here it gives ``?`` (Linux would make it ``<``): a German reader on a box set to us
    must not pass for a good one that merely swaps Y and Z in names, which no check digit covers.
 4. Keys that type nothing on any keyboard (locks, function keys, arrows) give nothing.
@@ -21,6 +22,8 @@ UNREADABLE = "?"
 ENTER, KEYPAD_ENTER, TAB = 0x28, 0x58, 0x2B
 SHIFTS = 0x22  # bits of the modifier byte: left and right Shift
 OTHER_MODIFIERS = 0xDD  # Ctrl, Alt, AltGr, GUI
+ALT_GR = 0x40
+BRACKETS = {"fr": 0x2D, "de": 0x26}  # the key that types ] with AltGr
 SILENT = frozenset({0x29, 0x39, *range(0x3A, 0x54), 0x65, *range(0x68, 0x74), *range(0xE0, 0xE8)})
 # Escape, Caps Lock, F1-F12 to Num Lock, application, F13-F24, modifiers sent as keys
 
@@ -81,6 +84,8 @@ def typed(layout: str, usage: int, modifiers: int) -> str:
     """
     if usage in SILENT:
         return ""
+    if modifiers == ALT_GR and usage == BRACKETS.get(layout):
+        return "]"
     if modifiers & OTHER_MODIFIERS:
         return UNREADABLE
     return LAYOUTS[layout].get((usage, bool(modifiers & SHIFTS)), UNREADABLE)

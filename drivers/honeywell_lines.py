@@ -17,6 +17,8 @@ Laws:
 5. A line that is no row is a bar code if it is text, and noise if it is not or has fewer than 4 characters. One that
    is longer than the buffer is dropped to its very end: its tail is no bar code.
    What is a row only beside another (drivers.rows, law 4) is held until the next line ends, or for a gap.
+   So is a line whose AIM identifier says that it is a bar code, and each behind it in the same burst: a QR code may
+   hold line ends, and behind one the rows of a zone.
 6. A burst is what comes without a gap of silence. A last row without a line end is believed at once where the imager
    is set so (``none``), else after the gap, if the burst has a row of its width.
 """
@@ -29,7 +31,17 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from drivers.framing import BUFFER_CAP, Broken, Info, More, OtherBlock, RowsRead, Skip, Whole
-from drivers.rows import FULL_ROWS, LONGEST_ROW, SHORTEST_ROW, is_row, is_text, row_number, without_id
+from drivers.rows import (
+    AIM_LENGTH,
+    FULL_ROWS,
+    LONGEST_ROW,
+    SHORTEST_ROW,
+    is_row,
+    is_text,
+    is_told_other,
+    row_number,
+    without_id,
+)
 
 ACK: Final = 0x06  # a good command, obeyed
 ENQ: Final = 0x05  # no such tag
@@ -84,13 +96,18 @@ class Burst:
         self._rows: dict[int, dict[int, str]] = {}
         self._unknown: dict[int, int] = {}  # how many of this width have no proven number
         self._doubtful = False
+        self.told_other = False  # a line said that it is a bar code (law 5)
 
     def __bool__(self) -> bool:
-        return bool(self._rows or self._unknown)
+        return bool(self._rows or self._unknown or self.told_other)
 
     def has(self, width: int) -> bool:
         """Has a row of this width come?"""
         return width in self._rows or width in self._unknown
+
+    def hear_id(self, beginning: bytes) -> None:
+        """What the line begins with (law 5). Nothing but silence ends it: a QR code may hold OCR's identifier too."""
+        self.told_other = self.told_other or is_told_other(beginning.decode("latin-1"))
 
     @property
     def whole(self) -> bool:
@@ -204,6 +221,8 @@ class Lines:
         """What begins at ``start``; counts of other decisions hold for ``start`` 0 alone."""
         ends = ENDS.match(buffer, start)
         start = ends.end() if ends else start
+        if not rows:
+            self.burst.hear_id(bytes(buffer[start : start + AIM_LENGTH]))
         last = self._last_row(buffer, start, rows) if self._line_end == "none" else None
         if last:
             return last
@@ -263,6 +282,8 @@ class Lines:
 
     def _row(self, content: bytes, end: int, rows: list[Row]) -> Row | None:
         text = without_id(content.decode("latin-1"), self._code_id)
+        if self.burst.told_other:
+            return None
         strong = is_row(text)
         if not strong and not is_row(text, beside=True):
             return None

@@ -1,7 +1,8 @@
 """What may be a row of a machine-readable zone, and what cannot: shared by families that also send bar codes.
 
 Laws:
-1. A misread character never loses a document (it is a finding for the parser), and a bar code never becomes one.
+1. A misread character never loses a document (it is a finding for the parser), and a bar code never becomes one. What
+   says itself by its AIM identifier that it is none of OCR, is none, whatever it holds (``is_told_other``).
 2. Fillers tell a row from a bar code: no bar code, stripe or boarding pass holds ``<`` twice, and none that holds it
    once has the form of a row besides.
 3. A row without fillers must have the form that Doc 9303 demands of it. That of a row of dates is enough: digits, the
@@ -88,7 +89,12 @@ FORMS: dict[int, tuple[Form, ...]] = {
 BOARDING_PASS = re.compile(r"[MS][1-9][A-Z][A-Z /'-]{19}")  # IATA BCBP: format code, legs, name of 20
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1b\x7f-\x9f]")
 ILLEGIBLE = re.compile(r"[^ -~]")
-AIM_ID = re.compile(r"\][A-Za-z][0-9A-Za-z]")              # ISO/IEC 15424: flag, code, modifier
+# ISO/IEC 15424: flag, code, modifier. "o" is OCR; a keyboard's capitals are not told from small letters, and the other
+# "O" (Codablock) has modifiers from 4 on. Modifiers are digits, but for Aztec's: a misread row may begin with
+# ] and letters.
+OCR_ID = re.compile(r"\](?:o[0-9]|O[0-3])")
+AIM_ID = re.compile(r"\](?:[A-Za-z][0-9]|[zZ][A-C])")
+AIM_LENGTH = 3  # characters
 STRIPE = re.compile(r"[%;+]?B?[0-9]{8,19}[=^]|%[A-Z]")      # ISO/IEC 7813 tracks, with or without sentinel
 
 
@@ -99,7 +105,7 @@ def is_zone(rows: tuple[str, ...]) -> bool:
     come as single rows. Several rows that look like a zone's by length and fillers are one whatever else
     they hold: a misread character is a finding for the parser, never a document lost.
     """
-    if not 1 <= len(rows) <= MAX_ROWS:
+    if not 1 <= len(rows) <= MAX_ROWS or is_told_other(rows[0]):
         return False
     if len(rows) == 1:
         return is_row(rows[0])
@@ -121,7 +127,7 @@ def is_row(text: str, *, beside: bool = False) -> bool:
     """
     if len(text) not in LIKE_ROWS or len(MISREAD.findall(text)) > len(text) * ODD_SHARE:
         return False
-    if BOARDING_PASS.match(text) or STRIPE.match(text):
+    if BOARDING_PASS.match(text) or STRIPE.match(text) or is_told_other(text):
         return False
     if text.count("<") >= LIKE_FILLERS:
         return True
@@ -198,12 +204,17 @@ def is_text(data: bytes) -> bool:
     return not CONTROL.search(text)
 
 
+def is_told_other(text: str) -> bool:
+    """True if an AIM identifier says that this came of a bar code and not of OCR: a sticker may hold rows."""
+    return bool(AIM_ID.match(text)) and not OCR_ID.match(text)
+
+
 def without_id(text: str, code_id: str = "") -> str:
-    """The line without the AIM identifier before it (``]`` is no zone character), and without the vendor's
+    """The line without OCR's AIM identifier before it (``]`` is no zone character), and without the vendor's
     ``code_id``, which is cut off only where a full row remains: a name may begin like it. A character that nobody
     has told of (an identifier, noise) is cut off only where it cannot be part of the row: what is behind it proves to
     be one, to the last character and check digit, and what begins with it does not."""
-    text = AIM_ID.sub("", text, count=1) if AIM_ID.match(text) else text
+    text = OCR_ID.sub("", text, count=1) if OCR_ID.match(text) else text
     rest = text[len(code_id) :]
     if code_id and text.startswith(code_id) and len(rest) in FULL_ROWS and is_row(rest):
         return rest

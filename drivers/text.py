@@ -11,7 +11,8 @@ Laws:
    at all: bytes between an STX and an ETX that are none are a garbled frame.
 4. Characters are repaired only as configured, and never guessed: a vendor's replacement character becomes
    ``?``, which the zone's parser reports; a pad character is cut off, or becomes ``<``, at the end of a
-   row alone. An AIM identifier before a row is no part of it, nor is the vendor's own where configured.
+   row alone. OCR's AIM identifier before a row is no part of it, nor is the vendor's own where configured; any other
+   AIM identifier before the first makes the block another one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from drivers.framing import (
     Whole,
 )
 from drivers.reader import FramedReader
-from drivers.rows import UNREADABLE, is_text, is_zone, without_id
+from drivers.rows import AIM_LENGTH, UNREADABLE, is_text, is_told_other, is_zone, without_id
 from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly, wrapped
 
@@ -91,7 +92,7 @@ class TextCodec(ListeningCodec):
             count = bound.start() - outer
             return Broken(count, "a block began within a block") if count > body else Skip(count)
         end = bound.end()
-        return self._judge(bytes(buffer[:end]), bytes(buffer[body : end - 1]))
+        return self._judge(bytes(buffer[:end]), body)
 
     def _between_blocks(self, buffer: bytearray, opening: bytes) -> More | Skip | Whole:
         ending = self.shape.device_end
@@ -108,9 +109,13 @@ class TextCodec(ListeningCodec):
         count = held.start() if held else until
         return Skip(count) if count else More()
 
-    def _judge(self, block: bytes, body: bytes) -> Broken | Whole:
-        """Law 3."""
-        rows = self._rows(body.decode("latin-1"))
+    def _judge(self, block: bytes, at: int) -> Broken | Whole:
+        """Law 3; ``at``: where the text begins."""
+        body = block[at:-1]
+        text = body.decode("latin-1")
+        before = block[: at - 1][-AIM_LENGTH:].decode("latin-1")
+        told_other = is_told_other(before) or is_told_other(text.lstrip("\r\n"))
+        rows = () if told_other else self._rows(text)
         if is_zone(rows):
             return Whole(len(block), RowsRead(rows, block + self.trailer))
         if is_text(body):

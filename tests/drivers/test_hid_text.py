@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import DocumentRead, OtherRead, Tier
-from drivers.framing import OtherBlock
+from drivers.framing import OtherBlock, RowsRead
 from drivers.hid_keyboard import HidKeyboardCodec
 from drivers.reader import FramedReader
 from drivers.virtual.keyboard_device import LAYOUTS, ROW_END_KEYS, KeyboardDevice, Typing
@@ -110,3 +110,42 @@ def test_what_a_line_before_it_held_is_not_in_it() -> None:
 def test_a_text_whose_reports_were_too_many_goes_to_the_pc_all_the_same() -> None:
     assert in_form(OtherRead("keys-1", b"", 1.0, "5901234123457"), "text") == b"5901234123457\r"
     assert in_form(OtherRead("keys-1", b"", 1.0, "5901234123457"), "frame") == b""
+
+
+# What says that it is a bar code -------------------------------------------------------------------------------------
+
+BRACKET = {"us": (0, 0x30), "uk": (0, 0x30), "fr": (0x40, 0x2D), "de": (0x40, 0x26)}  # modifiers, usage of ]
+ROWS = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
+
+
+def with_aim(layout: Any, letter: str, *lines: str) -> bytes:
+    """``]`` and the letter (as it is: ``o`` without Shift) before the first line."""
+    modifiers, usage = BRACKET[layout]
+    aim = bytes((modifiers, 0, usage)).ljust(8, b"\x00") + UP
+    aim += bytes((2 if letter.isupper() else 0, 0, LETTERS["a" if (layout, letter) == ("fr", "Q") else letter.lower()])
+                 ).ljust(8, b"\x00") + UP
+    return aim + KeyboardDevice(Typing(layout)).present(["1" + lines[0], *lines[1:]])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("lines", [ROWS, ("X", *ROWS)])
+def test_a_bar_code_that_says_it_is_one_is_no_document_to_its_end(layout: Any, lines: tuple[str, ...]) -> None:
+    sent = with_aim(layout, "Q", *lines)
+    for step in (8, len(sent)):
+        codec, events = HidKeyboardCodec(layout), []
+        for at in range(0, len(sent), step):
+            events += codec.feed(sent[at : at + step], 1.0)
+        assert [type(event) for event in events] == [OtherBlock] * len(lines)
+        after = codec.feed(KeyboardDevice(Typing(layout)).present(ROWS), 2.0)
+        assert [event.rows for event in after if isinstance(event, RowsRead)] == [(row,) for row in ROWS]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_says_that_it_is_ocr_is_a_document(layout: Any) -> None:
+    events = HidKeyboardCodec(layout).feed(with_aim(layout, "o", *ROWS), 1.0)
+    assert [event.rows for event in events if isinstance(event, RowsRead)] == [(row,) for row in ROWS]
+
+
+def test_a_bar_code_longer_than_any_line_is_no_document_behind_its_cut_either() -> None:
+    events = HidKeyboardCodec().feed(with_aim("us", "Q", "A" * 600, *ROWS), 1.0)
+    assert not [event for event in events if isinstance(event, RowsRead)]

@@ -261,7 +261,7 @@ def test_what_was_set_volatile_is_lost_with_the_power():
     assert line.rows()[0] == TD3
 
 
-@pytest.mark.parametrize(("before", "code_id"), [("]o1", ""), ("O", "O"), ("]o1O", "O"), ("]C1", "")])
+@pytest.mark.parametrize(("before", "code_id"), [("]o1", ""), ("O", "O"), ("]o1O", "O"), ("]o2", "")])
 def test_identifiers_before_rows_are_cut_off(before, code_id):
     for rows in (TD3, TD1):
         line = opened(HoneywellCodec(code_id=code_id), before=before)

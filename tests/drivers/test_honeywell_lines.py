@@ -251,3 +251,25 @@ def test_one_character_before_a_row_that_nobody_told_of():
     for row in (*TD3, *TD1[:2]):
         assert rows_of("O" + row) == [(row,)]
     assert rows_of("O" + UPPER, LOWER) == rows_of("O" + UPPER, "O" + LOWER) == [TD3]
+
+
+@pytest.mark.parametrize("aim", ["]Q1", "]L2", "]C0"])
+@pytest.mark.parametrize("first", [
+    "", "X\r", "5901234123457\r", "5901234\x01", "A" * 1500 + "\r", "X\r]o1", "OCRENA1\x06!",
+])
+@pytest.mark.parametrize("rows", [TD3, TD1], ids=["td3", "td1"])
+def test_a_bar_code_that_says_it_is_one_is_no_zone_to_its_end(aim, first, rows):
+    """A QR code may hold line ends, and the rows of a zone behind them: only silence ends it."""
+    sent = (aim + first + "\r".join(rows) + "\r").encode()
+    for chunks in ([sent], [sent[at : at + 1] for at in range(len(sent))]):
+        assert not [e for e in heard(*chunks, after=GAP_S) if isinstance(e, RowsRead)]
+    codec = HoneywellCodec()
+    codec.feed(sent, 1.0)
+    codec.tick(1.0 + GAP_S)
+    after = ("]o1" + "\r".join(rows) + "\r").encode()
+    assert codec.feed(after, 2.0) == [RowsRead(rows, after)]
+
+
+def test_what_comes_before_a_bar_code_is_read():
+    sent = ("\r".join(TD3) + "\r]Q1" + "\r".join(TD1) + "\r").encode()
+    assert [e.rows for e in heard(sent, after=GAP_S) if isinstance(e, RowsRead)] == [TD3]

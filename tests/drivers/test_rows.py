@@ -190,6 +190,18 @@ def test_check_digits_are_those_of_the_parser(text):
     assert str(check_digit(text)) == digit_of(values_of(text))
 
 
+@pytest.mark.parametrize("row", [UPPER, LOWER, "I<UTOD231458907<<<<<<<<<<<<<<<"])
+def test_what_says_that_it_is_a_bar_code_is_no_row(row):
+    for aim in ("]Q1", "]L2", "]C0", "]zA", "]O4", "]d1"):
+        assert without_id(aim + row) == aim + row
+        assert not is_row(aim + row)
+        assert not is_row(aim + row, beside=True)
+        assert not is_zone((aim + row, LOWER))
+    for aim in ("]o1", "]o9", "]O1"):
+        assert without_id(aim + row) == row
+    assert is_row("]" + row[1:])  # misread
+
+
 @pytest.mark.parametrize(("line", "code_id", "rest"), [
     ("]o1" + UPPER, "", UPPER), ("O" + UPPER, "O", UPPER), ("]o1O" + UPPER, "O", UPPER), (UPPER, "", UPPER),
     ("OLSEN<<ANNA<<<<<<<<<<<<<<<<<<<", "O", "OLSEN<<ANNA<<<<<<<<<<<<<<<<<<<"), ("O" + UPPER, "", UPPER),
@@ -197,7 +209,7 @@ def test_check_digits_are_those_of_the_parser(text):
     ("OI<UTOD231458907<<<<<<<<<<<<<<<", "", "I<UTOD231458907<<<<<<<<<<<<<<<"),
     ("]o1O" + UPPER, "", UPPER), ("L" + LOWER[:9] + "7" + LOWER[10:], "", "L" + LOWER[:9] + "7" + LOWER[10:]),
     ("P" + UPPER, "", "P" + UPPER), ("OERIKSSON<<ANNA<MARIA<<<<<<<<<<", "", "OERIKSSON<<ANNA<MARIA<<<<<<<<<<"),
-    ("]C1ABC123", "O", "ABC123"), ("]", "", "]"),
+    ("]C1ABC123", "O", "]C1ABC123"), ("]", "", "]"),
 ])
 def test_identifiers_before_a_row_are_no_part_of_it(line, code_id, rest):
     assert without_id(line, code_id) == rest

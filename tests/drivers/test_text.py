@@ -155,12 +155,22 @@ def test_what_is_no_text_is_garbled(block):
     assert read(b"\x02" + block + b"\x03") == [Garbled("a block that is no text", len(block) + 2)]
 
 
-@pytest.mark.parametrize(("before", "code_id"), [("]o1", ""), ("ID=", "ID="), ("]L2ID=", "ID=")])
+@pytest.mark.parametrize(("before", "code_id"), [("]o1", ""), ("ID=", "ID="), ("]o2ID=", "ID=")])
 def test_identifiers_before_the_rows_are_cut_off(td3, td1, before, code_id):
     for zone in (td3, td1):
         first_only = f"\x02{before}" + "\r".join(zone) + "\r\x03"
         every = "\x02" + "".join(f"{before}{row}\r" for row in zone) + "\x03"
         assert rows(first_only.encode(), code_id=code_id) == rows(every.encode(), code_id=code_id) == zone
+
+
+@pytest.mark.parametrize("aim", ["]Q1", "]L2", "]C0", "]d2", "]z3", "]O5"])
+def test_a_bar_code_that_says_it_is_one_is_none_whatever_rows_it_holds(td3, td1, aim):
+    """A sticker beside the page: the identifier stands in the frame or before it, with rows or a line before them."""
+    for zone in (td3, td1):
+        text = "\r".join(zone) + "\r"
+        inside = (f"\x02{aim}{what}\x03" for what in (text, f"X\r{text}", zone[0]))
+        for sent in (*inside, f"{aim}\x02{text}\x03"):
+            assert read(sent.encode()) == [OtherBlock(len(sent), sent.encode())]
 
 
 def test_a_bar_code_in_the_middle_of_a_document_breaks_it_and_is_seen(td3, td1):
