@@ -125,7 +125,12 @@ class OtherRead:
     text: str = field(default="", repr=False)
 
 
-ReaderEvent: TypeAlias = DocumentRead | OtherRead | Noise
+@dataclass(frozen=True, slots=True)
+class NothingLost:
+    """After something broke on the way, the device was asked, and what lies on it is what has been read already."""
+
+
+ReaderEvent: TypeAlias = DocumentRead | OtherRead | Noise | NothingLost
 
 
 @dataclass(frozen=True, slots=True)

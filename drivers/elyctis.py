@@ -38,6 +38,7 @@ from drivers.framing import (
     Framer,
     Garbled,
     Info,
+    Known,
     More,
     Noise,
     RowsRead,
@@ -197,7 +198,7 @@ class ElyctisCodec:
             known = self._doubt.known(event.rows, now, unasked=self.state is State.DOCUMENT)
             self._step(Trigger.ROWS, now)
             if known:
-                return CardAbsent()  # nothing new lies there
+                return Known()
         elif isinstance(event, CardAbsent):
             self._doubt.none_lies_there()
             self._step(Trigger.ABSENT, now)

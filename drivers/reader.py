@@ -8,7 +8,9 @@ Laws:
    bar codes faster, and noise holds some that look like one.
 2. ``at`` of a document is the clock right after the read that brought its last byte.
 3. A document is never held back by what came with it: those in one chunk are given out one per call.
-4. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
+4. Noise that is mostly letters of a zone, and as much as a row of one, was a frame whose head was hit: it counts as
+   garbled once the line is quiet, so that a person is told.
+5. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
 """
 
 from __future__ import annotations
@@ -24,12 +26,13 @@ from drivers.api import (
     DriverMisuse,
     Feedback,
     Noise,
+    NothingLost,
     OtherRead,
     ReaderEvent,
     ReaderStatus,
     Tier,
 )
-from drivers.framing import BUFFER_CAP, Codec, Event, Garbled, OtherBlock, RowsRead
+from drivers.framing import BUFFER_CAP, Codec, Event, Garbled, Known, OtherBlock, RowsRead
 from drivers.framing import Noise as NoiseBytes
 from drivers.rows import legible
 from drivers.settings import FixedOrders
@@ -39,6 +42,9 @@ CHUNK = 4096  # bytes per read: what the kernel's line discipline holds
 REST_S = 0.02  # at 115200 baud 230 bytes gather: 50 wake-ups a second instead of 11,500
 MAX_WAITING = 64  # blocks given out later; a chunk cannot hold more real ones
 MAX_SIGNS = 8     # signs not yet given
+ROW_LETTERS = 30  # the shortest row of a zone (TD1)
+NOT_OF_A_ZONE = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"))
+MOSTLY = 0.8      # so much of the noise is letters of a zone; of random bytes it is a seventh
 OTHERS_PER_S = 4.0
 OTHERS_AT_ONCE = 8.0  # a boarding pass and the three tracks of a card come together
 
@@ -82,8 +88,9 @@ class FramedReader:
         self._codec = codec()
         self._transport: Transport | None = None
         self._counters = Counters()
-        self._waiting: deque[DocumentRead | OtherRead] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[DocumentRead | OtherRead | NothingLost] = deque(maxlen=MAX_WAITING)
         self._barren = 0  # bytes that came to nothing since the device last made sense or was silent
+        self._came = self._of_a_zone = self._noise = 0  # bytes since then, letters of a zone and noise among them
         self._others_left, self._others_at = OTHERS_AT_ONCE, 0.0  # how many may be given on, as of when
 
     def over(self, connect: Callable[[], Transport], clock: Clock) -> FramedReader:
@@ -184,12 +191,16 @@ class FramedReader:
         data = transport.read(CHUNK, max(0.0, until - now))
         now = self._clock()
         events = self._codec.feed(data, now) + self._codec.tick(now)
+        self._came += len(data)
+        self._of_a_zone += len(data.translate(None, NOT_OF_A_ZONE))
         if not data:
             self._barren = 0
         elif not events and not self._codec.reading:
             self._barren += len(data)
         for event in events:
             self._take(event, now)
+        if not data:
+            self._judge_noise()
         out = self._what_to_send(now)
         try:
             if out:
@@ -197,6 +208,13 @@ class FramedReader:
         except DeviceError:
             if not self._waiting:  # law 3: the document first, the next read meets the fault again
                 raise
+
+    def _judge_noise(self) -> None:
+        """Law 4; the line is quiet."""
+        if self._noise >= ROW_LETTERS and self._of_a_zone >= MOSTLY * self._came:
+            self._counters.garbled += 1
+        if not self._codec.reading:
+            self._came = self._of_a_zone = self._noise = 0
 
     def _what_to_send(self, now: float) -> bytes:
         orders, out = self._orders, b""
@@ -221,7 +239,13 @@ class FramedReader:
                 self._rearm_due = now
         elif isinstance(event, OtherBlock) and self._may_give_other(now):
             self._waiting.append(OtherRead(self._name, event.raw, now, event.text))
+        elif isinstance(event, Known):
+            self._waiting.append(NothingLost())
         self._counters.note(event)
+        if isinstance(event, NoiseBytes):
+            self._noise += event.count
+        else:
+            self._came = self._of_a_zone = self._noise = 0
         if isinstance(event, NoiseBytes | Garbled):
             self._barren += event.count
         elif isinstance(event, OtherBlock):

@@ -9,7 +9,7 @@ Laws:
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -30,15 +30,17 @@ class Answers:
     """The desk's questions and their answers; called on the desk's thread. ``counters`` go by name, one at least."""
 
     def __init__(
-        self, device: str, journal: Journal, counters: Mapping[str, Counter], status: Callable[[], Mapping[str, Any]]
+        self, device: str, journal: Journal, counters: Mapping[str, Counter], status: Callable[[], Mapping[str, Any]],
+        *, readers: Callable[[], Sequence[Mapping[str, str]]],
     ) -> None:
         self._device = device
         self._journal = journal
         self._counters = counters
         self._status = status
+        self._readers = readers
 
     def hello(self) -> Mapping[str, Any]:
-        """Who this box is, its counters, and the newest leads that await a decision."""
+        """Who this box is, its counters, the newest leads that await a decision, and the readers that are not open."""
         try:
             rows = self._journal.open_passages(MAX_LEADS)
         except BorderpostError as error:
@@ -47,7 +49,7 @@ class Answers:
         leads = [
             {"passage": p.passage, "shown": str(p.shown), "counter": p.counter, "at": rfc3339(p.at)} for p in rows
         ]
-        return {"device": self._device, "counters": list(self._counters), "open": leads}
+        return {"device": self._device, "counters": list(self._counters), "open": leads, "readers": self._readers()}
 
     def handle(self, request: Mapping[str, Any], uid: int, reply: Reply) -> None:
         """Answer one request of user ``uid``.

@@ -34,6 +34,7 @@ from edge.front import Front
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
+from edge.lifecycle import OPEN
 from edge.lists_in_use import ListsInUse
 from edge.rules import screener
 from edge.state import State
@@ -117,7 +118,10 @@ class Box:
             state=self.state, screener=self.screener, now=self.clock.now, refresh_s=config.screening.refresh_seconds,
         )
         self.counters: dict[str, Counter] = {}
-        self.answers = Answers(config.box.device, self.journal, self.counters, self._status)
+        self._counter_of = {reader: c.name for c in config.counter for reader in c.readers}
+        self.answers = Answers(
+            config.box.device, self.journal, self.counters, self._status, readers=self._readers_out
+        )
         self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
         self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
         for name, counter in self.counters.items():
@@ -246,7 +250,9 @@ class Box:
     def _announce(self, reader: str, state: str) -> None:
         import msgspec
 
-        self.desk.publish(msgspec.json.encode({"type": "reader", "reader": reader, "state": str(state)}))
+        counter = self._counter_of[reader]
+        told = {"type": "reader", "reader": reader, "counter": counter, "state": str(state)}
+        self.desk.publish(msgspec.json.encode(told))
 
     # -- threads of this file ----------------------------------------------------------------------
 
@@ -266,6 +272,13 @@ class Box:
     def _on_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.crew.ask_to_stop())
+
+    def _readers_out(self) -> list[dict[str, str]]:
+        """The readers that are not open, for a view that begins."""
+        return [
+            {"reader": keeper.name, "counter": self._counter_of[keeper.name], "state": str(keeper.state)}
+            for keeper in self.devices.keepers if keeper.state not in OPEN
+        ]
 
     def _status(self) -> Mapping[str, Any]:
         return self.health.snapshot()

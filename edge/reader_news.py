@@ -1,7 +1,9 @@
 """What is said of one reader: to the log, to the officer's screen, to headquarters.
 
 Laws:
-1. The screen hears of every opening and every loss at once.
+1. The screen hears of every opening and every loss at once; but a reader that was lost within STEADY_S of its
+   opening, and again, is unsteady until nothing has changed for as long, and that is said once: a plug that wobbles
+   must not push verdicts off the screen.
 2. Log and headquarters hear what is new; when it is, the rules of ``edge.lifecycle`` say.
 3. The name of the reader and a reason are said, never what was read.
 """
@@ -12,11 +14,13 @@ from collections.abc import Callable
 
 import structlog
 
-from edge.lifecycle import FaultNews, LossNews, ReaderState, SwapNews
+from edge.lifecycle import STEADY_S, FaultNews, LossNews, ReaderState, SwapNews
 
 log = structlog.get_logger("readers")
 
 UNREAD = "unread"  # a document did not come through
+UNSTEADY = "unsteady"  # it comes and goes
+FLAPS = 2
 
 
 class ReaderNews:
@@ -29,7 +33,10 @@ class ReaderNews:
     ) -> None:
         self._name, self._announce, self._alarm, self._mono = name, announce, alarm, mono
         self._loss, self._fault, self._swap = LossNews(), FaultNews(), SwapNews()
-        self._up: bool | None = None  # as the screen knows it
+        self._up: bool | None = None
+        self._changed_at = -STEADY_S  # the last opening or loss...
+        self._flaps = 0  # losses soon after an opening since it was steady
+        self._unsteady: ReaderState | None = None  # what is to be told of an unsteady one when it stays so
         self._full_told = False
         self.losses = 0
 
@@ -38,14 +45,18 @@ class ReaderNews:
         self._up = True
         if self._loss.opened(self._mono()):
             log.info("reader_ready", reader=self._name)
-        self._announce(self._name, state)
+        self._show(state)
 
     def lost(self, state: ReaderState, reason: str, advice: str) -> None:
         """It is not open, since just now or still."""
         if self._up is not False:
             self.losses += 1 if self._up else 0
+            self._flaps += 1 if self._up and self._mono() - self._changed_at < STEADY_S else 0
             self._up = False
-            self._announce(self._name, state)
+            if self._flaps == FLAPS and self._unsteady is None:
+                self._announce(self._name, UNSTEADY)
+                self._unsteady = state
+            self._show(state)
         if self._loss.lost(self._mono()):
             log.warning("reader_lost", reader=self._name, reason=reason, advice=advice)
 
@@ -56,6 +67,19 @@ class ReaderNews:
             log.info("reader_ready", reader=self._name)
         if self._loss.alarm_due(now):
             self._alarm("reader_lost", self._name)
+        if now - self._changed_at >= STEADY_S:
+            self._flaps = 0
+            if self._unsteady is not None:
+                state, self._unsteady = self._unsteady, None
+                self._announce(self._name, state)
+
+    def _show(self, state: ReaderState) -> None:
+        """Law 1."""
+        self._changed_at = self._mono()
+        if self._unsteady is None:
+            self._announce(self._name, state)
+        else:
+            self._unsteady = state
 
     def fault(self, reason: str, advice: str) -> None:
         """It misbehaves, and will be switched off and on."""

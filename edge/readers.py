@@ -28,6 +28,7 @@ from drivers.api import (
     DocumentRead,
     Feedback,
     Noise,
+    NothingLost,
     OtherRead,
     PassportReader,
     ReaderEvent,
@@ -244,7 +245,7 @@ class ReaderKeeper:
                 self._unread.broken(now)
         elif event is not None:
             self._budget.good(now)
-            self._unread.read()
+            self._unread.settled() if isinstance(event, NothingLost) else self._unread.read()
             self._news.good()
         if self._unread.due(now, reading=self._reader.reading):
             self._news.unread()
@@ -290,7 +291,7 @@ class ReaderKeeper:
 
     def _miss(self, reason: str, advice: str) -> None:
         self._problem = (reason, advice)
-        self._unread.lost()
+        self._unread.settled()
         self._news.lost(self.state, reason, advice)
 
     def _fail(self, reason: str, advice: str) -> None:

@@ -22,19 +22,20 @@ class Unread:
     """Owned by the reader's thread."""
 
     def __init__(self) -> None:
-        self._since: float | None = None  # the last frame that broke and was not told of
+        self._since: float | None = None  # the first frame that broke and was not told of
         self._told_at, self._told = -inf, 0
 
     def broken(self, now: float) -> None:
         """A frame had begun and did not end well."""
-        self._since = now
+        if self._since is None:  # a line that breaks one frame after another is told of too
+            self._since = now
 
     def read(self) -> None:
         """A document, a row or a bar code came whole."""
         self._since, self._told, self._told_at = None, 0, -inf
 
-    def lost(self) -> None:
-        """The reader is gone, which the screen shows already."""
+    def settled(self) -> None:
+        """Nobody has to be told: the device gave word that nothing is lost, or is gone, which the screen shows."""
         self._since = None
 
     def due(self, now: float, *, reading: bool) -> bool:

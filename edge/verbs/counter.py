@@ -33,6 +33,7 @@ NEXT = {
     "CLEAR": "",
 }
 RETRY_S = 1.0  # between two tries to find the box again
+WORKS = ("ready", "reading", "opening")
 GONE: dict[str, Any] = {"type": "notice", "text": "the box went away: no verdicts until it is back"}
 
 
@@ -98,7 +99,8 @@ def for_counter(message: Mapping[str, Any], name: str) -> Mapping[str, Any] | No
 
         known = ", ".join(message["counters"])
         raise BorderpostError(f"this box has no counter {name!r}", advice=f"give one of: {known}")
-    return {**message, "open": [lead for lead in message["open"] if lead["counter"] == name]}
+    own = {key: [one for one in message.get(key, ()) if one["counter"] == name] for key in ("open", "readers")}
+    return {**message, **own}
 
 
 def show(message: Mapping[str, Any]) -> None:
@@ -109,18 +111,28 @@ def show(message: Mapping[str, Any]) -> None:
         click.echo(f"box {message['device']}  counters: {', '.join(message['counters'])}")
         for lead in message["open"]:
             click.echo(f"  open: {lead['passage']}  {lead['shown']}  {lead['counter']}  {lead['at']}")
+        for reader in message.get("readers", ()):
+            _reader(reader)
     elif kind == "verdict":
         _verdict(message)
     elif kind == "again":
         _again(message)
     elif kind == "closed":
         click.echo(f"  {message['passage']} closed: {message['outcome']}")
-    elif kind == "reader" and message["state"] == "unread":
-        click.secho(f"  {message['reader']}: a document did not come through: present it again", fg="yellow", bold=True)
     elif kind == "reader":
-        click.echo(f"  reader {message['reader']}: {message['state']}")
+        _reader(message)
     elif kind == "notice":
         click.secho(f"  {message['text']}", fg="yellow", bold=True)
+
+
+def _reader(message: Mapping[str, Any]) -> None:
+    name, state = message["reader"], message["state"]
+    if state == "unread":
+        click.secho(f"  {name}: a document did not come through: present it again", fg="yellow", bold=True)
+    elif state in WORKS:
+        click.echo(f"  reader {name}: {state}")
+    else:
+        click.secho(f"  reader {name}: {state}: look at its plug, cable and power", fg="yellow", bold=True)
 
 
 def _tame(value: Any) -> Any:

@@ -6,12 +6,12 @@ from collections import deque
 
 import pytest
 
-from drivers.api import DeviceGone, DocumentRead, Noise, OtherRead, Tier
+from drivers.api import DeviceGone, DocumentRead, Noise, NothingLost, OtherRead, Tier
 from drivers.elyctis import ElyctisCodec
 from drivers.hid_keyboard import HidKeyboardCodec
 from drivers.reader import OTHERS_AT_ONCE, OTHERS_PER_S, REST_S, FramedReader
 from drivers.text import BEFORE, TextCodec
-from drivers.virtual.elyctis_device import frame, mrz_payload
+from drivers.virtual.elyctis_device import ElyctisDevice, frame, mrz_payload
 from drivers.virtual.keyboard_device import KeyboardDevice, Typing
 from drivers.virtual.text_device import TextDevice
 
@@ -250,3 +250,46 @@ class Setup(TextCodec):
 
 def test_what_the_device_refused_is_in_the_status():
     assert reader_on(Script(), Setup).status().remark == "refused: x"
+
+
+def test_a_frame_whose_head_was_hit_counts_as_garbled_once_the_line_is_quiet(td3):
+    sent = TextDevice().present(td3)
+    reader = reader_on(Script(b"\x42" + sent[1:40], sent[40:], b""), TextCodec)
+    assert reader.read(1) == Noise(len(sent), garbled=1)
+    assert reader.read(1) is None
+
+
+@pytest.mark.parametrize("noise", [bytes(range(256)) * 4, b"QUILLIGAN<<ISOLDE<<<<<<<<<<", b"the quick brown fox" * 5])
+def test_noise_that_is_no_row_is_no_frame(noise):
+    assert reader_on(Script(noise, b""), ElyctisCodec).read(1).garbled == 0
+
+
+def test_letters_around_a_document_that_came_are_no_frame(td3):
+    sent = TextDevice().present(td3)
+    reader = reader_on(Script(b"A" * 29, sent, b"B" * 29, b""), TextCodec)
+    assert reader.read(1).lines == td3
+    assert reader.read(1) == Noise(29, garbled=0)
+
+
+class Answering(Script):
+    """A port with an ELYCTIS reader behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.device = ElyctisDevice()
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if answer := self.device.receive(data):
+            self.reads.append(answer)
+
+
+def test_a_document_told_once_more_is_no_second_document_and_nothing_is_lost(td3):
+    port = Answering()
+    reader = reader_on(port, ElyctisCodec)
+    reader.read(1)
+    port.reads.append(port.device.present(td3))
+    assert reader.read(1).lines == td3
+    port.reads.append(b"\xff\xfe")
+    assert [event for _ in range(10) if (event := reader.read(0.5)) is not None] == [NothingLost()]
+    assert b"I\x00\x00" in port.writes[-3:]

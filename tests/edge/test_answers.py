@@ -17,6 +17,8 @@ from edge.core.verdicts import Outcome
 from edge.counter import INBOX_SIZE, CloseRequest, Counter, Surroundings
 from edge.journal import Journal
 
+OUT = {"reader": "page-1", "counter": "lane-1", "state": "absent"}
+
 
 def counter(name: str, journal: Journal) -> Counter:
     around = Surroundings(
@@ -35,7 +37,9 @@ def counters(journal: Journal) -> dict[str, Counter]:
 
 @pytest.fixture
 def answers(journal: Journal, counters: dict[str, Counter]) -> Answers:
-    return Answers("box-1", journal, counters, lambda: {"outbox": journal.counts().pending})
+    return Answers(
+        "box-1", journal, counters, lambda: {"outbox": journal.counts().pending}, readers=lambda: [dict(OUT)]
+    )
 
 
 def ask(answers: Answers, request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -50,6 +54,7 @@ def test_the_greeting_names_open_leads_newest_first_and_not_too_many(journal: Jo
     assert (hello["device"], hello["counters"]) == ("box-1", ["lane-1", "entry-1"])
     assert [lead["passage"] for lead in hello["open"]] == [f"passage-{n:06}" for n in range(MAX_LEADS + 4, 4, -1)]
     assert set(hello["open"][0]) == {"passage", "shown", "counter", "at"}
+    assert hello["readers"] == [OUT]
 
 
 def test_a_silent_hit_is_no_open_lead(journal: Journal, answers: Answers) -> None:

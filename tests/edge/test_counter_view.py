@@ -12,12 +12,22 @@ from edge.verbs import counter as counter_verb
 
 def test_the_view_of_one_counter_leaves_others_out() -> None:
     leads = [{"passage": "P1", "counter": "a"}, {"passage": "P2", "counter": "b"}]
-    hello = {"type": "hello", "counters": ["a", "b"], "open": leads}
-    assert counter_verb.for_counter(hello, "b") == {**hello, "open": leads[1:]}
+    readers = [{"reader": "r1", "counter": "a", "state": "absent"}, {"reader": "r2", "counter": "b", "state": "fault"}]
+    hello = {"type": "hello", "counters": ["a", "b"], "open": leads, "readers": readers}
+    assert counter_verb.for_counter(hello, "b") == {**hello, "open": leads[1:], "readers": readers[1:]}
     for kind in ("verdict", "closed", "notice"):
         assert counter_verb.for_counter({"type": kind, "counter": "a"}, "b") is None
         assert counter_verb.for_counter({"type": kind, "counter": "b"}, "b") is not None
-    assert counter_verb.for_counter({"type": "reader", "reader": "r"}, "b") is not None
+    assert counter_verb.for_counter({"type": "reader", "reader": "r", "counter": "a"}, "b") is None
+
+
+def test_a_reader_that_does_not_work_is_shown_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    out = {"reader": "r1", "counter": "a", "state": "absent"}
+    hello = {"type": "hello", "device": "box-1", "counters": ["a"], "open": [], "readers": [out]}
+    said = "  reader r1: absent: look at its plug, cable and power\n"
+    assert shown(hello, capsys).endswith(said)
+    assert shown({"type": "reader", **out}, capsys) == said
+    assert shown({"type": "reader", **out, "state": "ready"}, capsys) == "  reader r1: ready\n"
 
 
 MESSAGE: dict[str, Any] = {

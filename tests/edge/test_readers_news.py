@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from keeper_kit import GONE, READ, Rig
 
-from edge.lifecycle import ALARM_AFTER_S, HEAL_MIN_S, STEADY_S
+from edge.lifecycle import ALARM_AFTER_S, HEAL_MIN_S, STEADY_S, ReaderState
+from edge.reader_news import UNSTEADY
 
 
 def test_a_loss_that_lasts_a_minute_is_alarmed_once() -> None:
@@ -31,8 +32,23 @@ def test_a_plug_that_wobbles_is_one_loss_until_it_stays() -> None:
     assert events == ["reader_ready", "reader_lost"]
     assert rig.alarms == [("reader_lost", "swipe-1")]
     assert rig.keeper.losses >= 99
-    assert len(rig.announced) == 2 * rig.keeper.losses + 1  # the screen hears of each
+    ready, absent = ReaderState.READY, ReaderState.ABSENT
+    assert rig.announced == [ready, absent, ready, UNSTEADY]  # a verdict must not scroll away
     assert rig.run(HEAL_MIN_S + 1) == ["reader_ready"]
+    assert rig.announced[4:] == [ready]
+
+
+def test_a_wobbling_plug_that_stays_out_is_shown_as_out() -> None:
+    rig = Rig()
+    rig.device.plugged = True
+    rig.run(2)
+    for plugged in (False, True, False):
+        rig.device.plugged = plugged
+        rig.device.reads = [] if plugged else [GONE]
+        rig.run(1.5)
+    assert rig.announced[-1] == UNSTEADY
+    rig.run(STEADY_S)
+    assert rig.announced[-2:] == [UNSTEADY, ReaderState.ABSENT]
 
 
 def test_a_device_that_dies_right_after_each_opening_is_told_once_in_eight_hours() -> None:

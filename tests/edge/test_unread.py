@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from keeper_kit import GONE, OTHER, READ, Rig
 
-from drivers.api import Feedback, Noise
+from drivers.api import Feedback, Noise, NothingLost
 from edge.lifecycle import BUDGET_FRAMES
 from edge.reader_news import UNREAD
 from edge.unread import PAUSE_S, SPARE_S, TIMES, Unread
@@ -77,6 +77,25 @@ def test_it_is_told_at_most_every_ten_seconds() -> None:
     unread = Unread()
     at = [now for now in range(0, 60, 2) if (unread.broken(now) or unread.due(now + SPARE_S, reading=False))]
     assert at == [0, 10, 20]
+
+
+@pytest.mark.parametrize("every_s", [0.5, 1.0, 1.4, 1.6, 5.0])
+def test_a_line_that_breaks_frame_after_frame_is_told_of(every_s: float) -> None:
+    unread, told_at = Unread(), []
+    for step in range(int(600 / every_s)):
+        now = step * every_s
+        unread.broken(now)
+        if unread.due(now + 0.3, reading=False):
+            told_at.append(now)
+    assert len(told_at) == TIMES
+    assert told_at[0] <= max(2.0, every_s)
+
+
+def test_a_word_that_nothing_is_lost_settles_it() -> None:
+    rig = Rig(reads=[BROKEN, NothingLost()])
+    rig.run(60)
+    assert told(rig) == 0
+    assert rig.delivered == rig.tapped == []
 
 
 def test_a_storm_is_a_fault_and_still_told() -> None:
