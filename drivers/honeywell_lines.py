@@ -17,8 +17,8 @@ Laws:
 5. A line that is no row is a bar code if it is text, and noise if it is not or has fewer than 4 characters. One that
    is longer than the buffer is dropped to its very end: its tail is no bar code.
    What is a row only beside another (drivers.rows, law 4) is held until the next line ends, or for a gap.
-   So is a line whose AIM identifier says that it is a bar code, and each behind it in the same burst: a QR code may
-   hold line ends, and behind one the rows of a zone.
+   So is a line whose AIM identifier says that it is a bar code, and each behind it in the same burst, as far as the
+   longest bar code goes: a QR code may hold line ends, and behind one the rows of a zone.
 6. A burst is what comes without a gap of silence. A last row without a line end is believed at once where the imager
    is set so (``none``), else after the gap, if the burst has a row of its width.
 """
@@ -60,6 +60,7 @@ SHORTEST_BLOCK = 4  # characters of a bar code
 NEAR = 2  # characters lost or doubled that leave a row its width
 LIKE = 8  # one character in so many may differ between two readings of one row
 ROWS_OF = {30: 3, 36: 2, 44: 2}
+LONGEST_CODE = 8192  # bytes; a Han Xin code holds 7,827 digits, a QR code 7,089
 AHEAD = LONGEST_ROW + 20  # bytes in which the line ends of held rows are looked for anew
 
 Decision: TypeAlias = More | Skip | Broken | Whole
@@ -96,7 +97,7 @@ class Burst:
         self._rows: dict[int, dict[int, str]] = {}
         self._unknown: dict[int, int] = {}  # how many of this width have no proven number
         self._doubtful = False
-        self.told_other = False  # a line said that it is a bar code (law 5)
+        self.told_other = 0  # bytes in which what said that it is a bar code may go on (law 5)
 
     def __bool__(self) -> bool:
         return bool(self._rows or self._unknown or self.told_other)
@@ -106,8 +107,9 @@ class Burst:
         return width in self._rows or width in self._unknown
 
     def hear_id(self, beginning: bytes) -> None:
-        """What the line begins with (law 5). Nothing but silence ends it: a QR code may hold OCR's identifier too."""
-        self.told_other = self.told_other or is_told_other(beginning.decode("latin-1"))
+        """What the line begins with (law 5). OCR's identifier ends nothing: a QR code may hold that too."""
+        if is_told_other(beginning.decode("latin-1")):
+            self.told_other = LONGEST_CODE
 
     @property
     def whole(self) -> bool:
@@ -159,6 +161,12 @@ class Lines:
 
     def cut(self, buffer: bytearray, looked: int) -> Decision:
         """See framing.Cut. Looks at each byte of a line once, and at those of held rows once per byte that follows."""
+        decision = self._decide(buffer, looked)
+        if not isinstance(decision, More):
+            self.burst.told_other = max(0, self.burst.told_other - decision.count)
+        return decision
+
+    def _decide(self, buffer: bytearray, looked: int) -> Decision:
         if self.too_long:
             end = STOP.search(buffer)
             self.too_long = end is None

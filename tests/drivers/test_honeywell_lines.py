@@ -273,3 +273,12 @@ def test_a_bar_code_that_says_it_is_one_is_no_zone_to_its_end(aim, first, rows):
 def test_what_comes_before_a_bar_code_is_read():
     sent = ("\r".join(TD3) + "\r]Q1" + "\r".join(TD1) + "\r").encode()
     assert [e.rows for e in heard(sent, after=GAP_S) if isinstance(e, RowsRead)] == [TD3]
+
+
+@pytest.mark.parametrize("step", [1, 7, 4096])
+@pytest.mark.parametrize(("size", "reads"), [(8000, []), (8300, [TD3])])
+def test_noise_that_looks_like_an_identifier_ends_with_the_longest_bar_code(step, size, reads):
+    """A line that never falls silent must not be deaf for ever."""
+    sent = b"]Q1" + b"5901234123457\r" * (size // 14) + "\r".join(TD3).encode() + b"\r"
+    events = heard(*(sent[at : at + step] for at in range(0, len(sent), step)))
+    assert [e.rows for e in events if isinstance(e, RowsRead)] == reads
