@@ -88,12 +88,14 @@ FORMS: dict[int, tuple[Form, ...]] = {
 }
 BOARDING_PASS = re.compile(r"[MS][1-9][A-Z][A-Z /'-]{19}")  # IATA BCBP: format code, legs, name of 20
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1b\x7f-\x9f]")
+FOREIGN_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1b\x7f]")
 ILLEGIBLE = re.compile(r"[^ -~]")
 # ISO/IEC 15424: flag, code, modifier. "o" is OCR; a keyboard's capitals are not told from small letters, and the other
 # "O" (Codablock) has modifiers from 4 on. Modifiers are digits, but for Aztec's: a misread row may begin with
 # ] and letters.
 OCR_ID = re.compile(r"\](?:o[0-9]|O[0-3])")
-AIM_ID = re.compile(r"\](?:[A-Za-z][0-9]|[zZ][A-C])")
+# The codes for digits alone (EAN, Codabar, Code 11, 2 of 5, MSI, Anker, Plessey) can hold no row and are left out.
+AIM_ID = re.compile(r"\](?:[ABCDGJ-LOQT-Za-z][0-9]|[zZ][A-C])")
 AIM_LENGTH = 3  # characters
 STRIPE = re.compile(r"[%;+]?B?[0-9]{8,19}[=^]|%[A-Z]")      # ISO/IEC 7813 tracks, with or without sentinel
 
@@ -207,6 +209,12 @@ def is_text(data: bytes) -> bool:
 def is_told_other(text: str) -> bool:
     """True if an AIM identifier says that this came of a bar code and not of OCR: a sticker may hold rows."""
     return bool(AIM_ID.match(text)) and not OCR_ID.match(text)
+
+
+def is_foreign_text(data: bytes) -> bool:
+    """True for text in another code than UTF-8 (Latin-1, a Windows code page), where a frame says that it is a block:
+    no control characters of ASCII, and not two fillers, for that is what is left of a zone after noise."""
+    return not FOREIGN_CONTROL.search(data) and data.count(b"<") < LIKE_FILLERS
 
 
 def without_id(text: str, code_id: str = "") -> str:

@@ -8,7 +8,8 @@ Laws:
 2. A missing third row sends no row end; an empty row is no row.
 3. Bar code and magnetic stripe come framed alike: a block is a document only if its rows look like a
    machine-readable zone; what does not is another block, counted and given on as it came, if it is text
-   at all: bytes between an STX and an ETX that are none are a garbled frame.
+   at all, in UTF-8 or another code: what holds control characters between an STX and an ETX is a garbled frame,
+   and so are bytes beyond ASCII with what is left of a zone.
 4. Characters are repaired only as configured, and never guessed: a vendor's replacement character becomes
    ``?``, which the zone's parser reports; a pad character is cut off, or becomes ``<``, at the end of a
    row alone. OCR's AIM identifier before a row is no part of it, nor is the vendor's own where configured; any other
@@ -36,7 +37,7 @@ from drivers.framing import (
     Whole,
 )
 from drivers.reader import FramedReader
-from drivers.rows import AIM_LENGTH, UNREADABLE, is_text, is_told_other, is_zone, without_id
+from drivers.rows import AIM_LENGTH, UNREADABLE, is_foreign_text, is_text, is_told_other, is_zone, without_id
 from drivers.settings import Orders, read_settings
 from drivers.transport import Through, directly, wrapped
 
@@ -118,7 +119,7 @@ class TextCodec(ListeningCodec):
         rows = () if told_other else self._rows(text)
         if is_zone(rows):
             return Whole(len(block), RowsRead(rows, block + self.trailer))
-        if is_text(body):
+        if is_text(body) or is_foreign_text(body):
             return Whole(len(block), OtherBlock(len(block), block + self.trailer))
         return Broken(len(block), "a block that is no text")
 

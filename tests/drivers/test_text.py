@@ -150,7 +150,24 @@ def test_text_that_is_no_zone_is_another_block_as_it_came(block):
     assert read(sent) == [OtherBlock(len(sent), sent)]
 
 
-@pytest.mark.parametrize("block", [b"\x80\x90\xff\r\x00\r", b"\x00", b"\xff", b"ABC\x07DEF"])
+@pytest.mark.parametrize("text", ["Müller Jürgen 12345", "Gepäck", "Ø", "Preis: 5 €", "БОЛГАРИЯ 123"])
+@pytest.mark.parametrize("code", ["latin-1", "cp1252", "cp1251", "utf-8"])
+def test_a_bar_code_in_any_code_goes_on(text, code):
+    """Names on cards: neither a fault of the reader nor lost to the PC."""
+    try:
+        sent = b"\x02" + text.encode(code) + b"\r\x03"
+    except UnicodeEncodeError:
+        return
+    assert read(sent) == [OtherBlock(len(sent), sent)]
+
+
+def test_a_zone_hit_by_noise_is_still_a_broken_frame(td3):
+    """The officer is told to present it again; what holds fillers is no bar code."""
+    hit = bytes(b | 0x80 if at % 2 else b for at, b in enumerate("\r".join(td3).encode()))
+    assert read(b"\x02" + hit + b"\x03") == [Garbled("a block that is no text", len(hit) + 2)]
+
+
+@pytest.mark.parametrize("block", [b"\x80\x90\xff\r\x00\r", b"\x00", b"\xff\x01", b"ABC\x07DEF", b"M\xfcller\x7f"])
 def test_what_is_no_text_is_garbled(block):
     assert read(b"\x02" + block + b"\x03") == [Garbled("a block that is no text", len(block) + 2)]
 
