@@ -22,6 +22,9 @@ Laws:
 6. A line whose number keys never give a digit is one of a reader set to another layout: it is Garbled, and until a line
    comes whose number keys do, ``remark`` says so and letters that sit elsewhere in other layouts are unreadable.
    (French and German readers share the key of ``<``: their names would read clean, and wrong.)
+7. So a French or German layout is believed once number keys have given digits: digits of the keypad prove nothing.
+   Until then a row without digits waits for the next line, or for a gap of silence, and in rows that are still not
+   believed letters that sit elsewhere are unreadable, with a ``remark``; but for a layout that was checked (a setting).
 """
 
 from __future__ import annotations
@@ -63,6 +66,8 @@ ROW_ENDS = {
 }
 
 TERMINATORS = ROW_ENDS["auto"]
+UNPROVEN = ("fr", "de")  # layouts that share the key of <
+KEYPAD_DIGITS = "its digits come from the keypad, which proves no layout: check it with a specimen, set layout_checked"
 
 Layout = Literal["us", "uk", "fr", "de"]
 RowEnd = Literal["auto", "enter", "tab", "none"]
@@ -73,7 +78,7 @@ class HidKeyboardCodec(ListeningCodec):
 
     def __init__(
         self, layout: Layout = "us", row_end: RowEnd = "auto", *, gap_s: float = GAP_S,
-        error_characters: str = UNREADABLE,
+        error_characters: str = UNREADABLE, layout_checked: bool = False,
     ) -> None:
         super().__init__(self._cut, gap_s=gap_s)
         self._layout, self._ends, self._gap_s = layout, ROW_ENDS[row_end], gap_s
@@ -86,6 +91,8 @@ class HidKeyboardCodec(ListeningCodec):
         self._count = 0  # bytes of reports since the line began
         self._numbers: list[tuple[int, bool]] = []  # of the line: (key of the number row, did it give a digit)
         self._other_layout = False  # law 6
+        self._unproven = layout in UNPROVEN and not layout_checked  # law 7
+        self._held: RowsRead | None = None  # a row that waits for the proof
         self._told_other = False  # a line said that it is a bar code (law 3)
         self._events: list[Event] = []
         self._now = self._changed_at = 0.0
@@ -93,13 +100,13 @@ class HidKeyboardCodec(ListeningCodec):
     @property
     def next_timeout(self) -> float | None:
         """See Codec."""
-        own = self._changed_at + self._gap_s if self._line else None
+        own = self._changed_at + self._gap_s if self._line or self._held else None
         return min((t for t in (own, self.framer.next_timeout) if t is not None), default=None)
 
     @property
     def reading(self) -> bool:
         """See Codec: a line has begun and not ended."""
-        return bool(self._line)
+        return bool(self._line or self._held)
 
     def start(self, now: float) -> None:
         """See Codec."""
@@ -116,6 +123,8 @@ class HidKeyboardCodec(ListeningCodec):
         lost = self.framer.tick(now)
         if self._line and now >= self._changed_at + self._gap_s:
             self._end_line(silent=True)
+        if self._held and now >= self._changed_at + self._gap_s:
+            self._release()
         return self._taken() + lost
 
     def _taken(self) -> list[Event]:
@@ -187,10 +196,12 @@ class HidKeyboardCodec(ListeningCodec):
         if self._other_layout:
             text, as_typed = MOVED.sub(UNREADABLE, text), MOVED.sub(UNREADABLE, as_typed)
         rows = () if self._told_other else _rows(text)
+        if rows and not strange:
+            self._give(RowsRead(rows, raw))
+            return
+        self._release()
         if strange:
             self._events.append(Garbled("typed in another layout", count))
-        elif rows:
-            self._events.append(RowsRead(rows, raw))
         elif text.count(UNREADABLE) > len(text) / 2:
             self._events.append(Garbled("not readable in this layout", count))
         elif silent and self._ends:
@@ -198,16 +209,37 @@ class HidKeyboardCodec(ListeningCodec):
         else:
             self._events.append(OtherBlock(count, raw, as_typed))
 
+    def _give(self, read: RowsRead) -> None:
+        """Law 7: at once if the layout is believed or can be no more, else when the next line has ended."""
+        self._release()
+        self._held = read
+        if any(character.isdigit() for row in read.rows for character in row):
+            self._release()
+            if self._unproven:
+                self.facts["remark"] = KEYPAD_DIGITS
+        elif not self._unproven:
+            self._release()
+
+    def _release(self) -> None:
+        """Give out the row that waits."""
+        if self._held and self._unproven:
+            self._held = RowsRead(tuple(MOVED.sub(UNREADABLE, row) for row in self._held.rows), self._held.raw)
+        self._events += [self._held] if self._held else []
+        self._held = None
+
     def _hear_id(self) -> None:
         """What the line begins with: nothing but silence ends it, for a QR code may hold OCR's identifier too."""
         self._told_other = self._told_other or is_told_other("".join(self._line[:AIM_LENGTH]))
 
     def _strange_numbers(self) -> bool:
         """Law 6: is this line of another layout? What it says stands until a line says otherwise."""
+        digits = sum(is_digit for _, is_digit in self._numbers)
+        if self._unproven and digits > len(self._numbers) / 2:
+            self._unproven = False
+            self.facts.pop("remark", None)
         enough = max(NUMBER_KEYS, NUMBER_SHARE * len(self._line))
         if len(self._numbers) < enough or len({key for key, _ in self._numbers}) < NUMBERS:
             return False
-        digits = sum(is_digit for _, is_digit in self._numbers)
         if digits == 0:
             self._other_layout = True
             self.facts["remark"] = f"its number keys give no digits: is it set to layout {self._layout!r}?"
@@ -244,6 +276,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     port: Annotated[str, msgspec.Meta(min_length=1)]
     layout: Layout = "us"
+    layout_checked: bool = False  # law 7: a specimen with all of AMQWYZ in its name was read right
     row_end: RowEnd = "auto"  # auto: Enter or Tab; none: silence alone
     gap_s: Annotated[float, msgspec.Meta(ge=0.05, le=5)] = GAP_S  # without a new key: the line has ended
     error_characters: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,8}\Z")] = UNREADABLE
@@ -263,7 +296,8 @@ def build(
     return FramedReader(
         name=device_name, driver="hid_keyboard", tier=tier, port=chosen.port, clock=clock,
         codec=lambda: HidKeyboardCodec(
-            chosen.layout, chosen.row_end, gap_s=chosen.gap_s, error_characters=chosen.error_characters
+            chosen.layout, chosen.row_end, gap_s=chosen.gap_s, error_characters=chosen.error_characters,
+            layout_checked=chosen.layout_checked,
         ),
         connect=lambda: wrapped(chosen.connect(), through), profile=profile,
     )

@@ -350,6 +350,8 @@ def test_a_wrong_setting_is_named(key, value):
 
 
 def test_there_is_no_line_to_set():
-    assert set(Settings.__struct_fields__) == {"port", "layout", "row_end", "gap_s", "error_characters"}
+    assert set(Settings.__struct_fields__) == {
+        "port", "layout", "layout_checked", "row_end", "gap_s", "error_characters",
+    }
     made = build("north", {"port": "usb:1209:0001:SN1@1-1.2"}, lambda: 0.0, Tier.VIRTUAL)
     assert made.status().port == "usb:1209:0001:SN1@1-1.2"

@@ -117,3 +117,75 @@ def test_the_remark_reaches_the_status():
     codec = made._codec
     hear(codec, FRENCH[1], layout="de")
     assert "layout" in made.status().remark
+
+
+# Digits of the keypad, which are the same in every layout -----------------------------------------------------------
+
+SWAPPED = ("P<UTOQUARA<<AZIZA<<<<<<<<<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
+NUMBERS, KEYPAD = 0x1E, 0x59  # the usage of 1; both go on to 9, then 0
+
+
+def on_the_keypad(sent: bytes) -> bytes:
+    """The same reports, digits typed as keys of the keypad (without Shift)."""
+    out = bytearray()
+    for at in range(0, len(sent), 8):
+        report, usage = sent[at : at + 8], sent[at + 2]
+        digit = NUMBERS <= usage < NUMBERS + 10
+        out += bytes((0, 0, usage - NUMBERS + KEYPAD)).ljust(8, b"\x00") if digit else report
+    return bytes(out)
+
+
+def reports(rows: tuple[str, ...], layout: str, row_end: str = "enter") -> bytes:
+    return KeyboardDevice(Typing(layout=layout, row_end=row_end)).present(rows)
+
+
+@pytest.mark.parametrize(("reader", "box"), [*SHARED_FILLER, ("de", "de"), ("fr", "fr")])
+@pytest.mark.parametrize("row_end", ["enter", "none"])
+def test_keypad_digits_prove_no_layout(reader, box, row_end):
+    """A French reader on a box set to German would read QUARA, AZIZA for AUQRQ, QWIWQ, and nothing would be amiss."""
+    codec = HidKeyboardCodec(box)
+    for now in (1.0, 100.0):
+        events = codec.feed(on_the_keypad(reports(SWAPPED, reader, row_end)), now) + codec.tick(now + LATER)
+        rows = rows_of(events)
+        assert len(rows) == 2
+        assert not MOVED.search("".join(rows))
+        assert rows[0].count("?") >= 6
+        assert rows[1][10:] == SWAPPED[1][10:].replace("Z", "?")  # a whole zone all the same: the officer types it
+        assert "layout_checked" in codec.facts["remark"]
+
+
+@pytest.mark.parametrize("layout", ["fr", "de"])
+@pytest.mark.parametrize("step", [8, 4096])
+@pytest.mark.parametrize("zone", [SWAPPED, ("I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6",
+                                           "QUARA<<AZIZA<<<<<<<<<<<<<<<<<<")])
+def test_no_right_reader_loses_a_read_by_it(layout, step, zone):
+    """The name row waits for the digits of the next one, at the first document after opening alone."""
+    codec, sent = HidKeyboardCodec(layout), reports(zone, layout)
+    for _ in range(2):
+        events = [event for at in range(0, len(sent), step) for event in codec.feed(sent[at : at + step], 1.0)]
+        assert rows_of(events) == zone
+        assert not codec.facts.get("remark")
+    at = len(reports(zone[:1], layout))
+    assert rows_of(codec.feed(sent[:at], 2.0)) == zone[:1]  # at once
+
+
+@pytest.mark.parametrize("layout", ["fr", "de"])
+def test_a_layout_that_was_checked_is_believed(layout):
+    sent = on_the_keypad(reports(SWAPPED, layout))
+    assert rows_of(HidKeyboardCodec(layout, layout_checked=True).feed(sent, 1.0)) == SWAPPED
+
+
+@pytest.mark.parametrize("layout", ["us", "uk"])
+def test_where_no_other_layout_shares_the_filler_keypad_digits_are_digits(layout):
+    codec = HidKeyboardCodec(layout)
+    assert rows_of(codec.feed(on_the_keypad(reports(SWAPPED, layout)), 1.0)) == SWAPPED
+
+
+def test_a_name_row_that_nothing_follows_is_given_after_the_silence():
+    codec = HidKeyboardCodec("de")
+    assert codec.feed(reports(SWAPPED[:1], "de"), 1.0) == []
+    assert codec.reading
+    assert codec.next_timeout == 1.5
+    assert rows_of(codec.tick(1.5)) == (MOVED.sub("?", SWAPPED[0]),)
+    assert not codec.reading
+    assert codec.next_timeout is None
