@@ -198,7 +198,7 @@ class ElyctisCodec:
             known = self._doubt.known(event.rows, now, unasked=self.state is State.DOCUMENT)
             self._step(Trigger.ROWS, now)
             if known:
-                return Known()
+                return Known(event.rows, event.raw)
         elif isinstance(event, CardAbsent):
             self._doubt.none_lies_there()
             self._step(Trigger.ABSENT, now)

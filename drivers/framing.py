@@ -39,7 +39,10 @@ class CardAbsent:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The device was asked and has sent the document once more that was given already."""
+    """The device was asked and has sent the document once more that was given already; as RowsRead."""
+
+    rows: tuple[str, ...] = field(repr=False)
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from drivers.framing import Codec, Event, Info, ListeningCodec, OtherBlock, RowsRead
+from drivers.framing import Codec, Event, Info, Known, ListeningCodec, OtherBlock, RowsRead
 from drivers.honeywell import FACTS, answers
 from drivers.honeywell_lines import COLON, STATUSES
 from drivers.masked_words import Invention
@@ -80,7 +80,7 @@ class Stream:
         commands = re.findall(r"\x16M\r([ -~]*?[!.])", sent.decode("latin-1"))
         at, reads, places = 0, iter(masked), iter(kept)
         for event in events:
-            if isinstance(event, RowsRead):
+            if isinstance(event, RowsRead | Known):
                 raw = _as_it_came(event.raw, codec)
                 start = max(self._before.find(raw, at), at)
                 end = start

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.api import DriverMisuse
-from drivers.framing import Codec, Event, Info, Noise, OtherBlock, RowsRead
+from drivers.framing import Codec, Event, Info, Known, Noise, OtherBlock, RowsRead
 from drivers.hid_keyboard import GAP_S, HidKeyboardCodec
 from drivers.hid_layouts import LAYOUTS, UNREADABLE
 from drivers.masked_keys import KeyStream
@@ -51,7 +51,7 @@ class Seen:
     @property
     def reads(self) -> list[tuple[str, ...]]:
         """The rows of each read."""
-        return [event.rows for event in self.events if isinstance(event, RowsRead)]
+        return [event.rows for event in self.events if isinstance(event, RowsRead | Known)]
 
     def shape(self) -> list[tuple[object, ...]]:
         """Kinds and lengths: what must be the same after masking. How noise is told in parts hangs on its bytes."""
@@ -65,8 +65,8 @@ class Seen:
 
 
 def _shape(event: Event) -> tuple[object, ...]:
-    if isinstance(event, RowsRead):
-        return "rows", tuple(map(len, event.rows)), len(event.raw)
+    if isinstance(event, RowsRead | Known):
+        return type(event), tuple(map(len, event.rows)), len(event.raw)
     if isinstance(event, OtherBlock):
         return "other", event.length, len(event.raw)
     if isinstance(event, Noise):
