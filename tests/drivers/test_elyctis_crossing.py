@@ -50,7 +50,7 @@ class SlowLine:
                 self._orders.append((self.now + self._to_device_s, order))
 
 
-LATENCY_S = st.sampled_from((0.0, 0.05, 0.1, 0.15))  # a terminal server far away
+LATENCY_S = st.sampled_from((0.0, 0.05, 0.15, 0.2))  # a terminal server far away
 MOVES = st.lists(
     st.tuples(
         st.sampled_from(("document", "noise", "lift", "lose")), st.sampled_from((0.0, 0.05, 0.2, 0.3, 0.35, 0.6))
