@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.api import DocumentRead
 from drivers.catalog import DRIVERS, open_reader
 from drivers.virtual.__main__ import KINDS, device_of, parser, part
 from drivers.virtual.control import VirtualReader, VirtualReaderFault, ask
