@@ -9,7 +9,7 @@ Laws:
    that is so of whatever comes within ANSWER_S of the question, until the order to read is echoed; and, since an echo
    may be of an earlier order, within CROSSING_S in any case, unless the device says that none lies there. (Lifted,
    laid down again and then lost, the same document looks alike: it has been screened, and has to be laid down once
-   more.)
+   more, which the officer is told when what was lost looked like a document: ``drivers.reader``.)
 3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
    is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
    asking was due for twice that time.

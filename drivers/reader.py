@@ -9,7 +9,8 @@ Laws:
 2. ``at`` of a document is the clock right after the read that brought its last byte.
 3. A document is never held back by what came with it: those in one chunk are given out one per call.
 4. Noise that is mostly letters of a zone, and as much as a row of one, was a frame whose head was hit: it counts as
-   garbled once the line is quiet, so that a person is told.
+   garbled once the line is quiet, so that a person is told; and where a document's frame broke, the device's word
+   that the last one lies there does not mean that nothing was lost: that one may have been laid down anew.
 5. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
 """
 
@@ -45,6 +46,7 @@ MAX_SIGNS = 8     # signs not yet given
 ROW_LETTERS = 30  # the shortest row of a zone (TD1)
 NOT_OF_A_ZONE = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"))
 MOSTLY = 0.8      # so much of the noise is letters of a zone; of random bytes it is a seventh
+SOME_LETTERS = 8  # of a zone in a broken frame: it was a document's
 OTHERS_PER_S = 4.0
 OTHERS_AT_ONCE = 8.0  # a boarding pass and the three tracks of a card come together
 
@@ -91,6 +93,7 @@ class FramedReader:
         self._waiting: deque[DocumentRead | OtherRead | NothingLost] = deque(maxlen=MAX_WAITING)
         self._barren = 0  # bytes that came to nothing since the device last made sense or was silent
         self._came = self._of_a_zone = self._noise = 0  # bytes since then, letters of a zone and noise among them
+        self._broke = False  # a document's frame broke since the last whole one
         self._others_left, self._others_at = OTHERS_AT_ONCE, 0.0  # how many may be given on, as of when
 
     def over(self, connect: Callable[[], Transport], clock: Clock) -> FramedReader:
@@ -213,6 +216,7 @@ class FramedReader:
         """Law 4; the line is quiet."""
         if self._noise >= ROW_LETTERS and self._of_a_zone >= MOSTLY * self._came:
             self._counters.garbled += 1
+            self._broke = True
         if not self._codec.reading:
             self._came = self._of_a_zone = self._noise = 0
 
@@ -232,6 +236,7 @@ class FramedReader:
 
     def _take(self, event: Event, now: float) -> None:
         if isinstance(event, RowsRead):
+            self._broke = False
             self._counters.reads += 1
             self._counters.last_read_at = now
             self._waiting.append(DocumentRead(self._name, tuple(map(legible, event.rows)), event.raw, now))
@@ -240,11 +245,15 @@ class FramedReader:
         elif isinstance(event, OtherBlock) and self._may_give_other(now):
             self._waiting.append(OtherRead(self._name, event.raw, now, event.text))
         elif isinstance(event, Known):
-            self._waiting.append(NothingLost())
+            if not self._broke:  # else it was laid down anew, for the same answer: it has to come once more
+                self._waiting.append(NothingLost())
+            self._broke = False
         self._counters.note(event)
         if isinstance(event, NoiseBytes):
             self._noise += event.count
         else:
+            if isinstance(event, Garbled) and self._of_a_zone >= max(SOME_LETTERS, MOSTLY * self._came):
+                self._broke = True
             self._came = self._of_a_zone = self._noise = 0
         if isinstance(event, NoiseBytes | Garbled):
             self._barren += event.count

@@ -11,6 +11,8 @@ Laws:
 3. Every client has limits: ``MAX_CLIENTS``, ``MAX_REQUEST_BYTES``, ``MAX_BACKLOG_BYTES``. One that does not
    read is dropped, and may come back.
 4. A socket on which somebody answers is left to him.
+5. A word that was given while nobody was connected (the box has just started, and a document lies on the reader) is
+   given to whoever connects within MISSED_S.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import os
 import selectors
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +40,9 @@ MAX_REQUEST_BYTES = 4096
 MAX_BACKLOG_BYTES = 1024 * 1024
 MAX_QUEUE = 1024  # messages waiting for the desk's thread
 MAX_WAITING = 32  # requests of one client without a reply yet
+MISSED_S = 30.0
+MAX_MISSED = 16  # words
+WORDS = (b'{"type":"verdict"', b'{"type":"again"')
 FULL = b'{"type":"notice","text":"too many terminals are open at this box: close one and start again"}\n'
 
 log = structlog.get_logger("desk")
@@ -61,8 +67,13 @@ class _Client:
 class Desk:
     """Serves the socket at ``path`` (mode 0660) from its own thread: hire ``run``."""
 
-    def __init__(self, path: Path, hello: Callable[[], Mapping[str, Any]], handle: Handler) -> None:
+    def __init__(
+        self, path: Path, hello: Callable[[], Mapping[str, Any]], handle: Handler,
+        *, mono: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
+        self._mono = mono
+        self._missed: deque[tuple[float, bytes]] = deque(maxlen=MAX_MISSED)  # law 5
         self._hello = hello
         self._handle = handle
         self._news: deque[bytes] = deque(maxlen=MAX_QUEUE)
@@ -125,6 +136,9 @@ class Desk:
         self._clients[sock.fileno()] = client
         self._selector.register(sock, selectors.EVENT_READ)
         self._hand(client, msgspec.json.encode({"type": "hello", **self._hello()}) + b"\n")
+        for at, message in self._missed:
+            if self._mono() - at <= MISSED_S:
+                self._hand(client, message)
 
     def _receive(self, client: _Client) -> None:
         try:
@@ -165,6 +179,8 @@ class Desk:
     def _flush_queue(self) -> None:
         while self._news:
             message = self._news.popleft()
+            if not self._clients and message.startswith(WORDS):
+                self._missed.append((self._mono(), message))
             for client in list(self._clients.values()):
                 self._hand(client, message)
         while self._replies:

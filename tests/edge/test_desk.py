@@ -15,6 +15,8 @@ import pytest
 from edge import desk as desks
 from edge.desk import Desk, DeskClient, DeskError, Reply
 
+CLOCK = [1000.0]
+
 
 def hello() -> Mapping[str, Any]:
     return {"device": "box-1", "counters": ["lane-1"], "open": []}
@@ -27,7 +29,7 @@ def echo(request: Mapping[str, Any], uid: int, reply: Reply) -> None:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[tuple[Desk, Path]]:
     path = tmp_path / "c.sock"
-    made = Desk(path, hello, echo)
+    made = Desk(path, hello, echo, mono=lambda: CLOCK[0])
     stopping = threading.Event()
     thread = threading.Thread(target=made.run, args=(stopping,))
     thread.start()
@@ -152,3 +154,38 @@ def test_the_terminal_that_is_one_too_many_is_told(desk: tuple[Desk, Path]) -> N
             next(client.messages())
         with DeskClient(path, 5) as late:
             assert [m["type"] for m in late.messages()] == ["notice"]
+
+
+def missed(path: Path) -> list[str]:
+    """What a client gets between the greeting and the answer to a question."""
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(5)
+        raw.connect(str(path))
+        raw.sendall(b'{"do":"status"}\n')
+        lines = raw.makefile("rb")
+        assert b"hello" in next(lines)
+        got = []
+        while (message := msgspec.json.decode(next(lines)))["type"] != "reply":
+            got.append(str(message["passage"]))
+        return got
+
+
+def test_a_word_that_nobody_heard_is_given_to_who_comes_for_half_a_minute(desk: tuple[Desk, Path]) -> None:
+    made, path = desk
+    for number in range(desks.MAX_MISSED + 2):
+        made.publish(msgspec.json.encode({"type": "verdict", "passage": f"P{number}"}))
+    made.publish(msgspec.json.encode({"type": "reader", "reader": "page-1", "state": "ready"}))
+    made.publish(msgspec.json.encode({"type": "again", "passage": "P9"}))
+    until_empty(made)
+    last = [f"P{number}" for number in range(3, desks.MAX_MISSED + 2)] + ["P9"]
+    assert missed(path) == missed(path) == last
+    CLOCK[0] += desks.MISSED_S + 1
+    assert missed(path) == []
+
+
+def until_empty(made: Desk) -> None:
+    for _ in range(500):
+        if not made._news:
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("the desk does not take what is published")
