@@ -195,10 +195,11 @@ class ElyctisCodec:
     def _interpret(self, event: Event, now: float, *, quiet: bool = False) -> Event:
         """Move the dialogue on; the event as it is to be told."""
         if isinstance(event, RowsRead):
-            known = self._doubt.known(event.rows, now, unasked=self.state is State.DOCUMENT)
+            unasked = self.state is State.DOCUMENT
+            known = self._doubt.known(event.rows, now, unasked=unasked)
             self._step(Trigger.ROWS, now)
             if known:
-                return Known(event.rows, event.raw)
+                return Known(event.rows, event.raw, answer=not unasked)
         elif isinstance(event, CardAbsent):
             self._doubt.none_lies_there()
             self._step(Trigger.ABSENT, now)

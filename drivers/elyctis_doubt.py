@@ -5,11 +5,10 @@ Laws:
    head or its text something else. The device believes that it has sent it, and does not send it again by itself.
 2. It is asked for once the line is quiet, or ``reply_s`` after the loss where it never is. On an empty glass that does
    no harm. If what lies there is the document that came last, at most KNOWN_S ago, it is not given a second time:
-   noise at a reader must not make a traveller pass twice. The answer may cross the document itself on the line, so
-   that is so of whatever comes within ANSWER_S of the question, until the order to read is echoed; and, since an echo
-   may be of an earlier order, within CROSSING_S in any case, unless the device says that none lies there. (Lifted,
-   laid down again and then lost, the same document looks alike: it has been screened, and has to be laid down once
-   more, which the officer is told when what was lost looked like a document: ``drivers.reader``.)
+   noise at a reader must not make a traveller pass twice. The answer may cross the document itself on the line, and
+   several questions may be answered late and one after another, so that is so of whatever comes within ANSWER_S of the
+   last question, unless the device says that none lies there. (Lifted, laid down again and then broken, the same
+   document looks alike: it has been screened, and has to be laid down once more: ``drivers.reader``, law 5.)
 3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
    is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
    asking was due for twice that time.
@@ -21,7 +20,6 @@ from __future__ import annotations
 from math import inf
 
 ANSWER_S = 2.0  # so long after a question whatever comes may be the answer
-CROSSING_S = 0.5  # ...though the device seems to wait for a document: no hand lays one down anew so soon
 KNOWN_S = 60.0  # so long a document that is asked for is known as the one that came last
 LONGEST_PAUSE_S = 30.0  # between two askings: as often as an idle reader is given its order to read anew
 
@@ -60,8 +58,7 @@ class Doubt:
 
     def known(self, rows: tuple[str, ...], now: float, *, unasked: bool) -> bool:
         """A document came whole (``unasked``: by itself); True if it is the one that came last, and not to be given."""
-        asked = now - self._question_at <= (CROSSING_S if unasked else ANSWER_S)
-        known = asked and rows == self._last and now - self._last_at <= KNOWN_S
+        known = now - self._question_at <= ANSWER_S and rows == self._last and now - self._last_at <= KNOWN_S
         self._lost_at, self._last, self._last_at = None, rows, now
         if unasked:
             self._asked_at = -inf

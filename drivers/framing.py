@@ -39,10 +39,14 @@ class CardAbsent:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The device was asked and has sent the document once more that was given already; as RowsRead."""
+    """The device was asked, and the document that was given already has come once more; rows and raw as in RowsRead.
+
+    ``answer`` is False where it came while the device waits for a document: it may have been laid down anew.
+    """
 
     rows: tuple[str, ...] = field(repr=False)
     raw: bytes = field(repr=False)
+    answer: bool
 
 
 @dataclass(frozen=True, slots=True)

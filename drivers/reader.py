@@ -9,9 +9,10 @@ Laws:
 2. ``at`` of a document is the clock right after the read that brought its last byte.
 3. A document is never held back by what came with it: those in one chunk are given out one per call.
 4. Noise that is mostly letters of a zone, and as much as a row of one, was a frame whose head was hit: it counts as
-   garbled once the line is quiet, so that a person is told; and where a document's frame broke, the device's word
-   that the last one lies there does not mean that nothing was lost: that one may have been laid down anew.
-5. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
+   garbled once the line is quiet, so that a person is told.
+5. Where a document's frame broke, it may have been the last document laid down anew: the device's answer that the last
+   one lies there then does not mean that nothing was lost, and the same document unasked is given.
+6. Orders of the settings (init, re-arm, signs) go out beside the codec's own dialogue, from the owner's thread.
 """
 
 from __future__ import annotations
@@ -235,6 +236,8 @@ class FramedReader:
         return now + self._orders.rearm_s if self._orders.rearm and self._orders.rearm_s else None
 
     def _take(self, event: Event, now: float) -> None:
+        if isinstance(event, Known) and self._broke and not event.answer:  # law 5
+            event = RowsRead(event.rows, event.raw)
         if isinstance(event, RowsRead):
             self._broke = False
             self._counters.reads += 1
@@ -244,10 +247,8 @@ class FramedReader:
                 self._rearm_due = now
         elif isinstance(event, OtherBlock) and self._may_give_other(now):
             self._waiting.append(OtherRead(self._name, event.raw, now, event.text))
-        elif isinstance(event, Known):
-            if not self._broke:  # else it was laid down anew, for the same answer: it has to come once more
-                self._waiting.append(NothingLost())
-            self._broke = False
+        elif isinstance(event, Known) and not self._broke:  # law 5
+            self._waiting.append(NothingLost())
         self._counters.note(event)
         if isinstance(event, NoiseBytes):
             self._noise += event.count

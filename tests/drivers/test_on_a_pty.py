@@ -26,7 +26,7 @@ from drivers.api import (
     OtherRead,
 )
 from drivers.catalog import open_reader
-from drivers.elyctis_doubt import CROSSING_S
+from drivers.elyctis_doubt import ANSWER_S
 from drivers.framing import BUFFER_CAP
 from drivers.reader import OTHERS_AT_ONCE
 from drivers.transport.serial_port import on_open as _on_open
@@ -137,7 +137,7 @@ def test_half_a_frame_then_silence_then_a_document(reader, hand, device, td3):
     cut.result(LIMIT_S)
     if device.kind == "elyctis":  # it believes that it has sent the document, and is asked for it
         assert wait_for_document(reader).lines == td3
-        assert reader.read(CROSSING_S + 0.1) is None  # no hand is faster
+        assert reader.read(ANSWER_S + 0.1) is None
     else:
         assert wait_for_noise(reader) == Noise(40, garbled=1)
     assert (reader.status().garbled, reader.status().noise_bytes) == (1, 40)
