@@ -144,7 +144,7 @@ class Profiles(Mapping[str, Profile]):
         if found is None:
             bad = next((p for p in self.problems if p.file.stem == name), None)
             raise DriverMisuse(
-                f"no profile is called {name!r}" + (f"; {bad}" if bad else ""),
+                f"no profile is called {name!r}" + (f"; {bad or self.problems[0]}" if self.problems else ""),
                 advice=bad.advice if bad else f"choose one of: {', '.join(self._profiles)}",
             )
         return found

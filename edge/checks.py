@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,10 +152,19 @@ def _port(name: str, port: str, present: bool | None, unproven: bool) -> Iterato
                     "start the box and look again")
     elif not present:
         yield Check(name, Grade.ERROR, f"{port} is absent", "plug the reader in; `borderpost devices` shows what is")
+    elif port.startswith("/") and not _is_device(port):
+        yield Check(name, Grade.ERROR, f"{port} is no serial port", "`borderpost devices` gives the line to write")
     elif port.startswith("/") and not os.access(port, os.R_OK | os.W_OK):
         yield Check(name, Grade.ERROR, f"{port} may not be opened by this user", "add the user to the group dialout")
     else:
         yield _fine(name, f"{port} is present", unproven)
+
+
+def _is_device(port: str) -> bool:
+    try:
+        return stat.S_ISCHR(Path(port).stat().st_mode)
+    except OSError:
+        return True  # gone since, or not to be looked at: not for this check to say
 
 
 def _fine(name: str, found: str, unproven: bool) -> Check:

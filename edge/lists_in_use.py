@@ -20,6 +20,8 @@ from edge.watchlists import Watchlists
 
 log = structlog.get_logger("lists")
 
+ABSENT: tuple[int | None, str | None] = (None, "absent")  # a required list without a folder
+
 
 class ListsInUse:
     """``current`` is replaced by ``run``, which is a thread's work; all else is the main thread's, before that."""
@@ -71,4 +73,9 @@ class ListsInUse:
                     self._state.raise_high_water(opened.list_id, generation)
                 except StateError as error:  # law 3
                     log.error("mark_not_kept", list=opened.list_id, generation=generation, advice=error.advice)
+        there = {opened.list_id for opened in self.current.lists}
+        for absent in sorted((self._screener.required or frozenset()) - there):
+            if self._told.get(absent) != ABSENT:
+                self._told[absent] = ABSENT
+                log.warning("list_problem", list=absent, problem="this required list is absent")
         return changed

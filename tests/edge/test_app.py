@@ -272,3 +272,14 @@ def cpu_seconds(process: int) -> float:
 def resident_kb(process: int) -> int:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def test_a_required_list_that_is_absent_is_logged_once(world: BoxWorld) -> None:
+    world.config.write_text(world.config.read_text().replace('"sltd"]', '"sltd", "nationale"]'))
+    world.publish()
+    world.start()
+    assert world.scan()["outcome"] == "INCOMPLETE"
+    world.publish()  # looked at again
+    until(lambda: [e["generation"] for e in world.events() if e["event"] == "list_in_use"].count(2) >= 1, "the new one")
+    told = [(e["list"], e["problem"]) for e in world.events() if e["event"] == "list_problem"]
+    assert told == [("nationale", "this required list is absent")]

@@ -72,6 +72,7 @@ def test_no_required_list_is_a_warning(world: BoxWorld) -> None:
     [
         ("/dev/null", [(Grade.OK, "is present")]),
         ("/dev/serial/by-path/none", [(Grade.ERROR, "is absent")]),
+        ("edge.toml", [(Grade.ERROR, "is no serial port")]),
         ("/dev/ttyUSB999", [(Grade.ERROR, "is absent"), (Grade.WARNING, "after the next boot")]),
         ("socket://10.0.0.1:4001", [(Grade.INFO, "not tried")]),  # only opening tells: that is for the running box
         ("rfc2217://10.0.0.1:4001", [(Grade.INFO, "not tried")]),
@@ -86,7 +87,7 @@ def test_a_readers_port_is_looked_at(world: BoxWorld, port: str, said: list[tupl
 
 
 def test_a_port_that_is_there_and_changes_its_name_is_present_and_a_warning(world: BoxWorld) -> None:
-    (world.folder / "ttyUSB0").touch()
+    (world.folder / "ttyUSB0").symlink_to("/dev/null")
     checked = found(load(world, lambda t: t.replace("page-1.tty", "ttyUSB0")))["reader page-1"]
     assert [c.grade for c in checked] == [Grade.OK, Grade.WARNING]
 
@@ -129,6 +130,10 @@ def test_a_broken_profile_of_the_technicians_is_named_with_its_key(world: BoxWor
     checked = found(load(world, lambda t: t.replace("[box]", '[box]\nprofiles_dir = "own"')))
     (check,) = checked["profile kiosk.toml"]
     assert (check.grade, "settings.baud" in check.found) == (Grade.WARNING, True)
+    own = ("[box]", '[box]\nprofiles_dir = "own"')
+    named = found(load(world, lambda t: t.replace('driver = "text"', 'profile = "kiosk-x"').replace(*own)))
+    (reader,) = named["reader page-1"]
+    assert "settings.baud" in reader.found  # the only bad file there is, whatever it is called
 
 
 WELL = {
