@@ -4,7 +4,9 @@ KIND is ``elyctis``, ``text``, ``honeywell``, ``rte`` or ``est``: the link becom
 ``hid_keyboard``: the reader is shared over USB/IP (``--usbip-port``, 0: any free one), and the link becomes a file
 with one line, the port to configure (``usbip://127.0.0.1:PORT/1-1``). ``KIND --help`` lists what can be varied.
 
-``python -m drivers.virtual present --control SOCKET ROW ROW [ROW]`` lays a document on a running one.
+``python -m drivers.virtual present --control SOCKET ROW ROW [ROW]`` lays a document on a running one; ``lift``,
+``block``, ``send``, ``noise``, ``unplug`` and ``plug`` are the other hands in front of it. Each prints the
+bench's answer.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import dataclasses
 import importlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +51,33 @@ KINDS = {
 }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hand:
+    """One order to a running device: what it does, its arguments (name, type, how many), and what is sent for them."""
+
+    does: str
+    arguments: tuple[tuple[str, Any, str | None], ...]
+    orders: Callable[[argparse.Namespace], list[dict[str, Any]]]
+
+
+def laid_down(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Lift, then lay down; with ``--cut`` the cable is bad after so many bytes."""
+    order = {"present": given.rows}
+    return [{"remove": True}, order | ({} if given.cut is None else {"cut": given.cut})]
+
+
+HANDS = {
+    "present": Hand("lift what lies there and lay a document down", (("rows", str, "+"),), laid_down),
+    "lift": Hand("lift it", (), lambda _given: [{"remove": True}]),
+    "block": Hand("show a bar code or stripe", (("text", str, None),), lambda given: [{"block": given.text}]),
+    "send": Hand("raw bytes, in hexadecimal", (("data", bytes.fromhex, None),),
+                 lambda given: [{"bytes": given.data.hex()}]),
+    "noise": Hand("so many random bytes", (("count", int, None),), lambda given: [{"noise": given.count}]),
+    "unplug": Hand("pull the cable", (), lambda _given: [{"unplug": True}]),
+    "plug": Hand("plug it in again", (), lambda _given: [{"plug": True}]),
+}  # fmt: skip
+
+
 def parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The command line; a kind's own options are there if it is among the words."""
     top = argparse.ArgumentParser(prog="python -m drivers.virtual", description="A passport reader without a reader.")
@@ -69,9 +98,13 @@ def parser(words: Sequence[str]) -> argparse.ArgumentParser:
             one.add_argument("--fragment", type=int, default=0, help="bytes per write (0: whole)")
         if name in words[:1]:
             add_options(one, kind)
-    one = kinds.add_parser("present")
-    one.add_argument("--control", type=Path, required=True)
-    one.add_argument("rows", nargs="+")
+    for name, hand in HANDS.items():
+        one = kinds.add_parser(name, help=hand.does, description=hand.does)
+        one.add_argument("--control", type=Path, required=True, help="the socket of a running device")
+        for argument, kind_of, count in hand.arguments:
+            one.add_argument(argument, type=kind_of, nargs=count)
+        if name == "present":
+            one.add_argument("--cut", type=int, help="send only so many bytes of it")
     return top
 
 
@@ -119,7 +152,7 @@ def main() -> int:
     except VirtualReaderFault as fault:
         return fail(str(fault), "start it anew")
     except OSError as error:
-        if arguments.kind == "present":
+        if arguments.kind in HANDS:
             return fail(f"{arguments.control}: {error.strerror or error}", "give the --control of a running reader")
         return fail(f"{arguments.link}: {error.strerror or error}", "give --link and --control in an existing folder")
 
@@ -131,10 +164,10 @@ def fail(what: str, advice: str) -> int:
 
 
 def play(arguments: argparse.Namespace) -> int:
-    """Lay a document down, or be the device."""
-    if arguments.kind == "present":
-        ask(arguments.control, {"remove": True})
-        sys.stdout.write(json.dumps(ask(arguments.control, {"present": arguments.rows})) + "\n")
+    """Move a hand, or be the device."""
+    if arguments.kind in HANDS:
+        answers = [ask(arguments.control, order) for order in HANDS[arguments.kind].orders(arguments)]
+        sys.stdout.write(json.dumps(answers[-1]) + "\n")
         return 0
     device, delay_s = device_of(arguments), arguments.delay_ms / 1000
     if arguments.kind == USB_KIND:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.api import DocumentRead
+from drivers.api import DeviceGone, DocumentRead, Noise
 from drivers.catalog import DRIVERS, open_reader
 from drivers.virtual.__main__ import KINDS, device_of, parser, part
 from drivers.virtual.control import VirtualReader, VirtualReaderFault, ask
@@ -151,3 +152,31 @@ def test_a_keyboard_shows_itself_as_told(tmp_path):
 def test_an_unknown_kind_does_not_start(tmp_path):
     with pytest.raises(VirtualReaderFault, match="ended with code 2"):
         VirtualReader(tmp_path / "reader", tmp_path / "control", "abacus").start()
+
+
+def test_every_hand_moves_and_the_reader_sees_it(tmp_path, td3):
+    def hand(*arguments: str) -> dict:
+        done = run([arguments[0], "--control", "control", *arguments[1:]], tmp_path)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    with VirtualReader(tmp_path / "reader", tmp_path / "control", "text") as device:
+        reader = open_reader("text", "north", {"port": device.port}, time.monotonic)
+        reader.open()
+        assert hand("present", *td3)["whole"]
+        assert lines(reader, td3) == td3
+        assert hand("present", "--cut", "20", *td3)["sent"] == 20
+        assert reader.read(LIMIT_S) == Noise(20, garbled=1)
+        hand("lift")
+        hand("block", "4006381333931")
+        assert reader.read(LIMIT_S).raw
+        hand("send", "ff00")
+        assert hand("noise", "5")["sent"] == 5
+        assert reader.read(1.0) == Noise(7)
+        assert hand("unplug")["ok"]
+        with pytest.raises(DeviceGone):
+            reader.read(LIMIT_S)
+        reader.close()
+        assert hand("plug")["ok"]
+        reader.open()
+        reader.close()
