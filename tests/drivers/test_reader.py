@@ -5,63 +5,16 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
+from port_kit import Script, reader_on
 
-from drivers.api import DeviceGone, DocumentRead, Noise, NothingLost, OtherRead, Tier
+from drivers.api import DeviceGone, DocumentRead, Noise, OtherRead
 from drivers.elyctis import ElyctisCodec
 from drivers.hid_keyboard import HidKeyboardCodec
-from drivers.reader import OTHERS_AT_ONCE, OTHERS_PER_S, REST_S, FramedReader
+from drivers.reader import OTHERS_AT_ONCE, OTHERS_PER_S, REST_S
 from drivers.text import BEFORE, TextCodec
-from drivers.virtual.elyctis_device import ElyctisDevice, frame, mrz_payload
+from drivers.virtual.elyctis_device import frame, mrz_payload
 from drivers.virtual.keyboard_device import KeyboardDevice, Typing
 from drivers.virtual.text_device import TextDevice
-
-
-class Script:
-    """A port whose reads are listed: bytes, or an exception to raise. Time moves by waiting and resting."""
-
-    def __init__(self, *reads, write_fault: Exception | None = None, good_writes: int = 0) -> None:
-        self.reads, self.now, self.rests = deque(reads), 0.0, []
-        self.write_fault, self.good_writes, self.writes = write_fault, good_writes, []
-
-    def clock(self) -> float:
-        return self.now
-
-    def read(self, size: int, wait_s: float) -> bytes:
-        if not self.reads:
-            self.now += wait_s
-            return b""
-        self.now += 0.001
-        step = self.reads.popleft()
-        if isinstance(step, Exception):
-            raise step
-        return step
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-        if self.write_fault and len(self.writes) > self.good_writes:
-            raise self.write_fault
-
-    def rest(self, seconds: float) -> None:
-        self.rests.append(seconds)
-        self.now += seconds
-
-    def wake(self) -> None:
-        pass
-
-    def reset(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def reader_on(script: Script, codec) -> FramedReader:
-    reader = FramedReader(
-        name="north", driver="x", tier=Tier.VIRTUAL, port="script", clock=script.clock, codec=codec,
-        connect=lambda: script,
-    )
-    reader.open()
-    return reader
 
 
 def test_documents_of_one_chunk_come_one_per_call(td3, td1):
@@ -269,56 +222,3 @@ def test_letters_around_a_document_that_came_are_no_frame(td3):
     reader = reader_on(Script(b"A" * 29, sent, b"B" * 29, b""), TextCodec)
     assert reader.read(1).lines == td3
     assert reader.read(1) == Noise(29, garbled=0)
-
-
-class Answering(Script):
-    """A port with an ELYCTIS reader behind it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.device = ElyctisDevice()
-
-    def write(self, data: bytes) -> None:
-        super().write(data)
-        if answer := self.device.receive(data):
-            self.reads.append(answer)
-
-
-def test_a_document_told_once_more_is_no_second_document_and_nothing_is_lost(td3):
-    port = Answering()
-    reader = reader_on(port, ElyctisCodec)
-    reader.read(1)
-    port.reads.append(port.device.present(td3))
-    assert reader.read(1).lines == td3
-    port.reads.append(b"\xff\xfe")
-    assert [event for _ in range(10) if (event := reader.read(0.5)) is not None] == [NothingLost()]
-    assert b"I\x00\x00" in port.writes[-3:]
-
-
-@pytest.mark.parametrize("hasty", [True, False])
-@pytest.mark.parametrize("cut", [20, 50, 93])
-def test_the_same_document_laid_down_anew_and_broken_is_told(td3, cut, hasty):
-    """The device says what it has said before: nothing is lost for the box, but the officer waits for an answer."""
-    port = Answering()
-    reader = reader_on(port, ElyctisCodec)
-    reader.read(1)
-    port.reads.append(port.device.present(td3))
-    assert reader.read(1).lines == td3
-    port.now += 10
-    port.device.remove()
-    port.reads.append(port.device.present(td3)[:cut])
-    events = [event for _ in range(2 if hasty else 10) if (event := reader.read(0.5)) is not None]
-    assert events == [Noise(cut, garbled=1)]
-    port.device.remove()
-    port.reads.append(port.device.present(td3))
-    assert reader.read(1).lines == td3
-
-
-def test_noise_that_begins_like_a_frame_is_no_document_laid_down_anew(td3):
-    port = Answering()
-    reader = reader_on(port, ElyctisCodec)
-    reader.read(1)
-    port.reads.append(port.device.present(td3))
-    assert reader.read(1).lines == td3
-    port.reads.append(b"I\x00\x20 \r~:.,;-")
-    assert [event for _ in range(10) if (event := reader.read(0.5)) is not None] == [NothingLost()]
