@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from edge.core.matching import NEAR_EXACT, NameScore, explain, index_of, search
+from edge.core.matching import NEAR_EXACT, NameScore, QueryName, explain, index_of, search
 from edge.core.screening.lists import Asked
 from edge.core.screening.qualifiers import LOW_ALIAS_POINTS, NATIONALITY_EQUAL, Birth, Qualified, qualify
 from edge.core.screening.query import Query
@@ -75,15 +75,14 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
         if known is None:
             continue
         low = table.name(name_id).quality == "low"
-        if name.one_token and query.name.strong > 1:
-            agrees = name.distinctive or known[1].birth in _AGREES
-            if low or not agrees or not _has_one_token(table, person):
-                continue
+        if not one_token_stands(name, query.name, known[1].birth):
+            continue
+        if name.one_token and query.name.strong > 1 and (low or not _has_one_token(table, person)):
+            continue
         found = decide(name, known[1], limits, low=low)
         if found is None:
             continue
-        total = min(1.0, max(0.0, name.score + known[1].points + (LOW_ALIAS_POINTS if low else 0.0)))
-        candidate = _Found(found, total, name_id, low)
+        candidate = _Found(found, total(name, known[1].points, low=low), name_id, low)
         old = best.get(person)
         if old is None or (candidate.outcome.rank, candidate.total) > (old.outcome.rank, old.total):
             best[person] = candidate
@@ -93,6 +92,16 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
         if known is not None:
             reasons.append(_reason(query, asked, table, known, found_best))
     return reasons
+
+
+def one_token_stands(name: NameScore, query: QueryName, birth: Birth) -> bool:
+    """False for a very common single name of a traveller who has other names, unless the birth date agrees (law 1)."""
+    return not name.one_token or query.strong <= 1 or bool(name.distinctive) or birth in _AGREES
+
+
+def total(name: NameScore, points: float, *, low: bool) -> float:
+    """Name score and points of the qualifiers, 0..1: what is compared with ``review`` and shown."""
+    return min(1.0, max(0.0, name.score + points + (LOW_ALIAS_POINTS if low else 0.0)))
 
 
 def _has_one_token(table: PersonTable, person: int) -> bool:
