@@ -128,6 +128,7 @@ TEXTS: Final[dict[str, str]] = {
     "say.action": "الإجراء",
     "say.lists": "القوائم",
     "say.none": "لا شيء",
+    "say.and": "و",
     "say.born": "تاريخ الميلاد",
     "say.again": "الوثيقة نفسها، قُرئت {n} مرات: لا عبور جديد",
     "say.age_unknown": "العمر غير معروف",

@@ -131,6 +131,7 @@ TEXTS: Final[dict[str, str]] = {
     "say.action": "action",
     "say.lists": "lists",
     "say.none": "none",
+    "say.and": "and",
     "say.born": "born",
     "say.again": "the same document, read {n} times: no new passage",
     "say.age_unknown": "age unknown",

@@ -140,6 +140,7 @@ TEXTS: Final[dict[str, str]] = {
     "say.action": "conduite à tenir",
     "say.lists": "listes",
     "say.none": "aucune",
+    "say.and": "et",
     "say.born": "né(e)",
     "say.again": "le même document, lu {n} fois : pas de nouveau passage",
     "say.age_unknown": "âge inconnu",
