@@ -1,0 +1,101 @@
+"""Adding a generation to a list's role, and letting go of what no box needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Targets
+
+from edge.core.distribution.offers import Offer, OfferError, Row, Step, read_offer
+from edge.core.distribution.targets import Described, role_of
+from hq.distribution.cutting import cut
+from hq.distribution.errors import PublishError
+from hq.distribution.repository import Repository, Signing
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What is added: files that turn generation ``start`` (0: nothing) into ``to``."""
+
+    list_id: str
+    start: int
+    to: int
+    as_of: datetime
+    files: Mapping[str, Path]  # published name -> where it is
+    records_after: int = 0
+    digest_after: str = ""
+
+
+def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[CryptoSigner] = (), *,
+        keep: frozenset[tuple[int, int]] | None = None) -> Signing:  # fmt: skip
+    """Add editions of one list, and drop the steps that are not in ``keep`` (None drops none).
+
+    Raises PublishError; then nothing new is named in any metadata.
+    """
+    editions = list(editions)
+    ids = {edition.list_id for edition in editions}
+    if len(ids) != 1:
+        raise PublishError("one list at a time is published", advice="call once for each list")
+    (list_id,) = ids
+    role = role_of(list_id)
+    signed = repository.draft(role)
+    present = {(step.start, step.to) for step in offer_of(list_id, signed).steps}
+    for edition in editions:
+        if (edition.start, edition.to) in present or edition.to <= edition.start or not edition.files:
+            raise PublishError(
+                f"list {list_id}: {edition.start} to {edition.to} is there already, or leads nowhere",
+                advice="a generation is published once; the next one has a higher number",
+            )
+        described = Described(
+            list=list_id, start=edition.start, to=edition.to, as_of=edition.as_of, name="", part=0, parts=1, bytes=0,
+            records_after=edition.records_after, digest_after=edition.digest_after,
+        )
+        for name, path in edition.files.items():
+            for target in cut(repository.folder, path, _named(described, name)):
+                signed.targets[target.path] = target
+    if keep is not None:
+        for step in offer_of(list_id, signed).steps:
+            if (step.start, step.to) not in keep:
+                _forget(signed, step)
+    offer_of(list_id, signed)  # refuse here what every box would refuse
+    return repository.submit(role, signed, signers)
+
+
+def offer_of(list_id: str, signed: Targets) -> Offer:
+    """What a role offers, as a box reads it. Raises PublishError."""
+    rows = (Row(t.path, t.length, t.hashes.get("sha256", ""), t.custom) for t in signed.targets.values())
+    try:
+        return read_offer(list_id, rows)
+    except OfferError as error:
+        raise PublishError(error.message, advice="publish this list again from a base") from error
+
+
+def _named(described: Described, name: str) -> Described:
+    return msgspec.structs.replace(described, name=name)
+
+
+def _forget(signed: Targets, step: Step) -> None:
+    for file in step.files:
+        for part in file.parts:
+            del signed.targets[part.path]
+
+
+def sweep(repository: Repository) -> int:
+    """Remove target files that no published or waiting metadata name. Gives the bytes set free."""
+    folder = repository.folder
+    named: set[str] = set()
+    for role in {*folder.roles(), *folder.all_waiting()}:
+        for metadata in (folder.latest(role), folder.waiting(role)):
+            if metadata is not None and isinstance(metadata.signed, Targets):
+                named |= {p for t in metadata.signed.targets.values() for p in t.get_prefixed_paths()}
+    freed = 0
+    for path in folder.targets.rglob("*"):
+        if path.is_file() and str(path.relative_to(folder.targets)) not in named:
+            freed += path.stat().st_size
+            path.unlink()
+    return freed
