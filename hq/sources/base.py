@@ -18,6 +18,7 @@ from typing import Protocol
 
 from edge.core.errors import BorderpostError
 from edge.core.watch.entries import DocumentEntry, PersonEntry
+from edge.core.watch.objects import FirearmEntry, VehicleEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class SourceError(BorderpostError):
     """A source as a whole cannot be used."""
 
 
-Entry = DocumentEntry | PersonEntry
+Entry = DocumentEntry | PersonEntry | VehicleEntry | FirearmEntry
 Item = Entry | Complaint
 
 
