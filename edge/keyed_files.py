@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from edge.core.keyed.keys import ListKey
 from edge.core.keyed.store import Found, Store
 from edge.keyed_folder import BusyError, KeyedError, Pair
 
-__all__ = ["Applied", "BusyError", "KeyedError", "KeyedList", "install_base"]
+__all__ = ["Applied", "BusyError", "KeyedError", "KeyedList"]
 
 COMPACT_AT: Final = 1_000_000   # rows of an overlay from which a compaction is worth its writes
 _TRIES: Final = 5               # times that a list is opened anew because it changed meanwhile
@@ -129,11 +129,11 @@ class KeyedList:
                 return lay_over(store, change, write)
 
             try:
-                written = folders.write_file(self.folder, folders.overlay_name(change.to), body)
+                written = folders.write_file(self.folder, folders.overlay_name(change.to), body, check_whole)
             except OSError as error:
                 raise _unreadable(self.folder, error) from error
             fresh = _open_pair(self.folder, self.list_id, pair, self._ring, self._open)
-            folders.set_current(self.folder, self.list_id, pair)
+            folders.set_current(self.folder, self.list_id, pair)  # from here on the new generation is the list
             self._open = fresh
             folders.sweep(self.folder, pair)
         return Applied(change.to, written)
@@ -158,52 +158,23 @@ class KeyedList:
         return changed
 
 
-def install_base(folder: Path, list_id: str, chunks: Iterable[bytes]) -> Applied:
-    """Put a whole base (its file's bytes in order, already verified by signature) into a folder; let it serve.
+def open_store(folder: Path, list_id: str, pair: Pair, old: _Open | None = None) -> Store:
+    """The files of a pair, without their key. A base that ``old`` holds is shared, with all that was verified of it.
 
-    Needs no list key. Raises ``LayoutError`` for a base that is damaged, of another list, or older than what serves,
-    ``KeyedError``; then the folder serves what it served.
+    Raises ``LayoutError``; ``OSError`` if a file is not there.
     """
-    source = iter(chunks)
-    first = b""
-    for chunk in source:
-        first += chunk
-        if len(first) >= headers.SIZE:
-            break
-    header = headers.decode(first)
-    if header.kind != headers.BASE or header.list_id != list_id:
-        raise LayoutError("a file is not a base of this list")
+    base = old.store.base if old and old.pair.base == pair.base else _open_file(folder / folders.base_name(pair.base))
+    overlay = _open_file(folder / folders.overlay_name(pair.overlay)) if pair.overlay else None
+    store = Store(base, overlay)
+    if store.newest.list_id != list_id or (base.header.generation, store.newest.generation) != (pair.base, pair.newest):
+        raise LayoutError("a keyed list file is not what its name says")
+    return store
 
-    def body(write: Callable[[bytes], None]) -> bytes:
-        left = header.size - len(first)
-        write(first[headers.SIZE :])
-        for chunk in source:
-            left -= len(chunk)
-            if left < 0:
-                raise LayoutError("a base is longer than its header says")
-            write(chunk)
-        if left:
-            raise LayoutError("a base ends before its end")
-        return first[: headers.SIZE]
 
-    with folders.writing(folder):
-        serving = folders.read_current(folder, list_id)
-        if serving is not None and header.generation <= serving.newest:
-            if header.generation == serving.base:
-                return Applied(serving.newest, 0)
-            raise LayoutError(f"a base of generation {header.generation} is older than {serving.newest}, which serves")
-        name = folders.base_name(header.generation)
-        written = folders.write_file(folder, name, body)
-        try:
-            for _ in _open_file(folder / name).verify():
-                pass
-        except LayoutError:
-            (folder / name).unlink()
-            raise
-        pair = Pair(header.generation, header.generation)
-        folders.set_current(folder, list_id, pair)
-        folders.sweep(folder, pair)
-    return Applied(header.generation, written)
+def check_whole(path: Path) -> None:
+    """Verify every byte of a file. Raises ``LayoutError``, ``OSError``."""
+    for _ in _open_file(path).verify():
+        pass
 
 
 def _opened(folder: Path, list_id: str, ring: Mapping[bytes, bytes]) -> _Open:
@@ -244,13 +215,8 @@ class _WrongKeyError(KeyedError):
 def _open_pair(
     folder: Path, list_id: str, pair: Pair, ring: Mapping[bytes, bytes], old: _Open | None
 ) -> _Open:
-    """Open two files. A base that ``old`` holds is shared, with all that was verified of it."""
-    base = old.store.base if old and old.pair.base == pair.base else _open_file(folder / folders.base_name(pair.base))
-    overlay = _open_file(folder / folders.overlay_name(pair.overlay)) if pair.overlay else None
-    store = Store(base, overlay)
+    store = open_store(folder, list_id, pair, old)
     newest = store.newest
-    if newest.list_id != list_id or (base.header.generation, newest.generation) != (pair.base, pair.newest):
-        raise LayoutError("a keyed list file is not what its name says")
     key = ring.get(newest.key_id)
     if key is None:
         raise _WrongKeyError(

@@ -33,6 +33,7 @@ CURRENT: Final = "CURRENT"
 LOCK: Final = "LOCK"
 MAX_FILES: Final = 1000     # names of a folder that are looked at
 _WRITE: Final = 1 << 20     # bytes handed to the kernel at a time
+_SYNC: Final = 64 << 20     # bytes after which they are put on the disk: no flood at the end that makes others wait
 _MAX_CURRENT: Final = 256   # bytes
 _NAMES: Final = re.compile(r"(base|overlay)-([0-9]{10})\.(sdl|sdo)")
 _UNFINISHED: Final = re.compile(r"(base|overlay|CURRENT)[-.0-9a-z]*\.part")
@@ -126,11 +127,14 @@ def writing(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def write_file(folder: Path, name: str, body: Callable[[Callable[[bytes], None]], bytes]) -> int:
+def write_file(
+    folder: Path, name: str, body: Callable[[Callable[[bytes], None]], bytes],
+    check: Callable[[Path], None] | None = None,
+) -> int:
     """Make one file: ``body(write)`` writes all from offset 4096 on and gives the header. Bytes written.
 
-    The file has its final name only when it is whole and synced. Raises ``KeyedError`` (a full disk, say); whatever
-    ``body`` raises goes through, and nothing is left behind.
+    The file has its final name only when it is whole and synced, and ``check`` had nothing to say of it. Raises
+    ``KeyedError`` (a full disk, say); whatever ``body`` raises goes through, and nothing is left behind.
     """
     part = folder / f"{name}.part"
     try:
@@ -140,6 +144,8 @@ def write_file(folder: Path, name: str, body: Callable[[Callable[[bytes], None]]
             os.fsync(target)
         finally:
             os.close(target)
+        if check is not None:
+            check(part)
         part.rename(folder / name)
         sync_folder(folder)
     except BaseException as error:
@@ -205,6 +211,8 @@ def _fill(target: int, body: Callable[[Callable[[bytes], None]], bytes]) -> int:
             done = os.pwrite(target, view[:_WRITE], position)
             position += done
             view = view[done:]
+            if position // _SYNC != (position - done) // _SYNC:
+                os.fdatasync(target)
 
     head = body(write)
     if len(head) != SIZE or os.pwrite(target, head, 0) != SIZE:

@@ -44,7 +44,7 @@ class Record:
     detail: int | None = None
 
     def pack(self) -> int:
-        """56 bits. Raises ``ValueError`` for what they cannot hold; a review date beyond 2179 is cut to its last day."""
+        """56 bits. Raises ``ValueError`` for what they cannot hold; a review date beyond 2179 is cut to that."""
         if self.kind not in KINDS or self.category not in CATEGORIES:
             raise ValueError("a record has a kind or category that the layout does not know")
         if self.detail is not None and not 0 <= self.detail <= MAX_DETAIL:
