@@ -100,6 +100,14 @@ class Sections:
             raise LayoutError(f"section {tag} has another shape than the layout says")
         return self._view[offset : offset + count]
 
+    def tags(self) -> tuple[str, ...]:
+        """The tags of all sections, in their order."""
+        return tuple(tag.rstrip(b"\0").decode("ascii", "replace") for tag in self._table)
+
+    def item_size(self, tag: str) -> int:
+        """Bytes of one item of the section."""
+        return self._find(tag)[2]
+
     def _find(self, tag: str) -> tuple[int, int, int]:
         found = self._table.get(tag.encode("ascii").ljust(8, b"\0"))
         if found is None:

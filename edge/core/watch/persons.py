@@ -11,6 +11,7 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -52,6 +53,9 @@ class StoredPerson(msgspec.Struct, array_like=True):
     review: int
     documents: int
 
+
+OpenRecord = Callable[[int, Buffer], bytes]
+"""(number of the record, its bytes in the file) -> the record; raises ``LayoutError``."""
 
 _decoder: Final = msgspec.msgpack.Decoder(StoredPerson)
 
@@ -101,9 +105,13 @@ class PersonTable:
     (u32, N+1, into ``name_tokens``, u32 token ids), ``name_qualities`` (u8, index of ``QUALITIES``).
     """
 
-    def __init__(self, buffer: Buffer) -> None:
-        """Open and check the file. Raises ``LayoutError``."""
+    def __init__(self, buffer: Buffer, open_record: OpenRecord | None = None) -> None:
+        """Open and check the file. Raises ``LayoutError``.
+
+        ``open_record`` opens one record by its number, where records are sealed one by one (``edge.core.vault``).
+        """
         sections = Sections(buffer, KIND_PERSONS)
+        self._open_record = open_record
         self.token_lengths: Array = sections.array("tok_len", U8)
         vocabulary = len(self.token_lengths)
         self.token_masks: Array = sections.array("tok_mask", U32, items=vocabulary)
@@ -216,7 +224,8 @@ class PersonTable:
             raise LayoutError("a document or name leads to a person that is not there")
         first, last = int(self._record_offsets[person]), int(self._record_offsets[person + 1])
         try:
-            stored = _decoder.decode(self._records[first:last])
+            record: Buffer = self._records[first:last]
+            stored = _decoder.decode(record if self._open_record is None else self._open_record(person, record))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise LayoutError("a person's record cannot be read") from error
         written = dict.fromkeys(
