@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tuf.api.exceptions import DownloadHTTPError, RepositoryError, UnsignedMetadataError
-from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 
 from edge.updates.errors import UpdateError
@@ -41,6 +41,7 @@ class Client(Updater):
         self._source, self._store, self._kept_marks, self._at = source, store, marks, at
         self._new: dict[str, bytes] = {}
         self._raised: dict[str, Mark] = {}
+        self._last = ("", b"")
         super().__init__(
             os.devnull, "metadata/", None, "targets/", source, UpdaterConfig(max_delegations=96), bootstrap=root
         )
@@ -48,7 +49,7 @@ class Client(Updater):
             raise UpdateError("library")
         self._trusted_set.reference_time = at.at
 
-    # -- tuf's steps, with the marks between them ------------------------------------------------------------------------
+    # -- tuf's steps, with the marks between them ------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Verify root, timestamp, snapshot and targets."""
@@ -59,7 +60,9 @@ class Client(Updater):
         try:
             self._load_timestamp()
         except UnsignedMetadataError as error:
-            raise UpdateError("root_gap" if self._gap() else "foreign") from error
+            if not self.garbled() and self._gap():
+                raise UpdateError("root_gap") from error
+            raise
         timestamp = self._trusted_set.timestamp
         self._guard(Timestamp.type, timestamp.version, root.roles[Timestamp.type])
         issued = self.issued
@@ -120,6 +123,18 @@ class Client(Updater):
             raise UpdateError("older", f"{role} {version}, this box has seen {mark.version}")
         self._raised[role] = Mark(version, mark.generation, keys, delegation.threshold, mark.anew)
 
+    def garbled(self) -> bool:
+        """True if what came last names a key that this box knows, and the signature of that key does not agree."""
+        role, data = self._last
+        trusted = self._trusted_set
+        try:
+            metadata: Metadata[Any] = Metadata.from_bytes(data)
+            delegator = trusted.root if role in trusted.root.roles else trusted.targets
+            result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+        except (RepositoryError, ValueError, KeyError):
+            return True
+        return any(keyid in metadata.signatures for keyid in result.unsigned)
+
     def _gap(self) -> bool:
         """True if a root file is there beyond the one that is missing."""
         after = self._trusted_set.root.version + 2
@@ -131,7 +146,12 @@ class Client(Updater):
             return True
         return False
 
-    # -- where tuf keeps its files -----------------------------------------------------------------------------------------
+    # -- where tuf keeps its files ---------------------------------------------------------------------------------
+
+    def _download_metadata(self, rolename: str, length: int, version: int | None = None) -> bytes:
+        data = super()._download_metadata(rolename, length, version)
+        self._last = (rolename, data)
+        return data
 
     def _load_local_metadata(self, rolename: str) -> bytes:
         return self._store.read(f"{rolename}.json")

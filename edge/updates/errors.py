@@ -23,6 +23,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "headquarters' update server stopped sending",
         "check the link; the box goes on where it stopped",
     ),
+    "certificate": (
+        "the update server's certificate is not accepted, or the box's own certificate files cannot be used",
+        "check the box's clock, the CA file and the certificates' dates",
+    ),
     "medium_unreadable": (
         "the medium cannot be read",
         "copy the update to another stick and try again",

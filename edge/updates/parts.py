@@ -91,7 +91,8 @@ def _append(
     except OffsetError:
         return False
     except DownloadHTTPError as error:
-        raise UpdateError("incomplete" if error.status_code in (403, 404) else "source_unreachable", part.path) from error
+        code = "incomplete" if error.status_code in (403, 404) else "source_unreachable"
+        raise UpdateError(code, part.path) from error
     finally:
         out.flush()
     if there < part.length:

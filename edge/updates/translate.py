@@ -36,6 +36,8 @@ def translated(client: Client, at: Reference, list_id: str = "") -> Iterator[Non
         raise UpdateError(code, detail, list_id=list_id) from error
     except BadVersionNumberError as error:
         raise UpdateError("older", list_id=list_id) from error
+    except UnsignedMetadataError as error:
+        raise UpdateError("damaged" if client.garbled() else "foreign", list_id=list_id) from error
     except (RepositoryError, DownloadError, ValueError) as error:
         raise UpdateError(_code(error), list_id=list_id) from error
     except OSError as error:
@@ -45,8 +47,6 @@ def translated(client: Client, at: Reference, list_id: str = "") -> Iterator[Non
 def _code(error: Exception) -> str:
     if isinstance(error, LengthOrHashMismatchError | DownloadLengthMismatchError):
         return "damaged"
-    if isinstance(error, UnsignedMetadataError):
-        return "foreign"
     if isinstance(error, SlowRetrievalError):
         return "source_slow"
     if isinstance(error, DownloadHTTPError):
