@@ -38,7 +38,7 @@ def compact(folder: Path, list_id: str, step: Callable[[int], None] | None = Non
     """
     from edge.core.keyed import merging
 
-    with folders.writing(folder):
+    with folders.writing(folder, list_id):
         pair = folders.read_current(folder, list_id)
         if pair is None:
             raise KeyedError(f"the keyed list {list_id} is not there", advice="copy the list from headquarters")

@@ -117,7 +117,7 @@ class KeyedList:
         from edge.core.keyed.overlay import check_fits, lay_over
 
         change = deltas.decode(delta)
-        with self._lock, folders.writing(self.folder):
+        with self._lock, folders.writing(self.folder, self.list_id):
             self._refresh()
             store = self._open.store
             if change.list_id == self.list_id and change.to <= self.generation:
@@ -188,13 +188,13 @@ def _opened(folder: Path, list_id: str, ring: Mapping[bytes, bytes]) -> _Open:
             return _open_pair(folder, list_id, pair, ring, None)
         except FileNotFoundError:
             problem = "a file of the serving generation is missing"
-        except LayoutError as error:
+        except _WrongKeyError:
+            raise
+        except (LayoutError, KeyedError) as error:
             problem = error.message
             break
-        except KeyedError as error:
-            if isinstance(error, _WrongKeyError):
-                raise
-            problem = error.message
+        except OSError as error:
+            problem = f"a file of the serving generation cannot be read: {error.strerror or 'input/output error'}"
             break
     for pair in folders.candidates(folder):
         try:

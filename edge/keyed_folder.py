@@ -103,7 +103,7 @@ def candidates(folder: Path) -> list[Pair]:
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path, list_id: str) -> Iterator[None]:
     """Hold the folder for writing, and remove what killed writers left. Raises ``BusyError``, ``KeyedError``."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,6 +122,10 @@ def writing(folder: Path) -> Iterator[None]:
             if _UNFINISHED.fullmatch(name):
                 with contextlib.suppress(OSError):
                     (folder / name).unlink()
+        with contextlib.suppress(KeyedError):
+            serving = read_current(folder, list_id)
+            if serving is not None:
+                sweep(folder, serving)  # what a writer left that died between its last rename and its sweep
         yield
     finally:
         os.close(lock)

@@ -45,7 +45,7 @@ def install_base(folder: Path, list_id: str, chunks: Iterable[bytes]) -> Applied
             raise LayoutError("a base ends before its end")
         return first[: headers.SIZE]
 
-    with folders.writing(folder):
+    with folders.writing(folder, list_id):
         serving = _serving(folder, list_id)
         name = folders.base_name(header.generation)
         pair = Pair(header.generation, header.generation)
