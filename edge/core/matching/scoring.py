@@ -193,7 +193,7 @@ def score(
     gained = sum(m.weight * m.likeness.similarity for m in matches)
     used_query = {u for m in matches for u in m.query}
     used_listed = {p for m in matches for p in m.listed}
-    left_query = [u for u in range(len(query.tokens)) if u not in used_query and not _cut_away(query, u)]
+    left_query = [u for u in range(len(query.tokens)) if u not in used_query and not cut_away(query, u)]
     left_listed = [p for p in range(len(listed)) if p not in used_listed]
     loss = 0.0 if one_token else LEFT_QUERY * sum(known.query_weight(u) for u in left_query)
     if not query.cut:
@@ -225,7 +225,7 @@ def _one_token(listed: Sequence[int], matches: Sequence[Match], strong: set[int]
     return len(used) == len(listed)
 
 
-def _cut_away(query: QueryName, unit: int) -> bool:
+def cut_away(query: QueryName, unit: int) -> bool:
     """One or two letters at a cut are the rest of anything, also of an article that tokens drop."""
     return query.cut and unit == len(query.tokens) - 1 and len(query.tokens[unit]) <= 2
 
