@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -25,16 +25,15 @@ from edge.core.errors import BorderpostError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.documents_build import DocumentBuilder
-from edge.core.watch.entries import MAX_ACTION, DocumentEntry, PersonEntry
+from edge.core.watch.entries import MAX_ACTION
 from edge.core.watch.layout import LayoutError
 from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest, Lost, Manifest, Records, Thresholds
-from edge.core.watch.objects import FirearmEntry, VehicleEntry
 from edge.core.watch.persons import PersonTable
 from edge.core.watch.persons_build import PersonBuilder
 from hq.build_report import BuildReport, ListReport, SourceReport
+from hq.list_filler import Filler
 from hq.list_folder import ListFolder
-from hq.source_reading import Hear, Progress, Take, read_source
-from hq.sources.base import Entry
+from hq.source_reading import Hear, Progress, read_source
 from hq.sources.catalog import KINDS
 
 MAX_LOST: Final = 0.01  # share of a source's rows, 0..1
@@ -113,8 +112,8 @@ def build(
 ) -> BuildReport:
     """Read all sources, then publish one new generation of every list they name, below ``out``.
 
-    ``now`` (UTC) becomes the build date; ``hear`` is told every complaint. Raises ``BuildError`` or ``SourceError``; then nothing was
-    published, and what had been there stands as before.
+    ``now`` (UTC) becomes the build date; ``hear`` is told every complaint. Raises ``BuildError`` or
+    ``SourceError``; then nothing was published, and what had been there stands as before.
     """
     options = options or BuildOptions()
     ids = list(dict.fromkeys(spec.list_id for spec in specs))
@@ -160,7 +159,7 @@ def _build_list(
         report = SourceReport(spec.path.name, spec.kind, list_id)
         reports.append(report)
         mine.append(report)
-        take = _filling(spec, _Filler(documents, persons, silent, action))
+        take = Filler(spec.path.name, documents, persons, silent, action).take
         read_source(spec.path, report, take, today=now.date(), hear=hear, progress=progress)
         _date(spec, report, options, now)
     files = {DOCUMENTS: documents.finish(), PERSONS: persons.finish()}
@@ -175,48 +174,6 @@ def _build_list(
         lost=Lost(rows=sum(r.lost for r in mine), of=sum(r.rows for r in mine)),
         files=files,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Filler:
-    """Puts entries into the two files of a list, with the list's own defaults."""
-
-    documents: DocumentBuilder
-    persons: PersonBuilder
-    silent: bool
-    action: str
-
-    def add(self, entry: DocumentEntry | PersonEntry) -> None:
-        filled = replace(entry, silent=entry.silent or self.silent, action=entry.action or self.action)
-        if isinstance(filled, DocumentEntry):
-            self.documents.add(filled)
-            return
-        person = len(self.persons)
-        self.persons.add(filled)
-        for document in filled.documents:
-            self.documents.add(
-                replace(
-                    document,
-                    person=person,
-                    silent=filled.silent,
-                    action=filled.action,
-                    review_date=document.review_date or filled.review_date,
-                )
-            )
-
-
-def _filling(spec: SourceSpec, filler: _Filler) -> Take:
-    def take(entry: Entry) -> None:
-        if isinstance(entry, VehicleEntry | FirearmEntry):
-            raise _no_room(spec)
-        try:
-            filler.add(entry)
-        except ValueError as error:
-            raise BuildError(
-                f"{spec.path.name}: {error}", advice="split the source into two lists with KIND@LISTID:PATH"
-            ) from error
-
-    return take
 
 
 def _no_room(spec: SourceSpec) -> BuildError:

@@ -72,12 +72,16 @@ def nested(entity: Object) -> Iterator[Object]:
 def unknown_properties(entity: Object) -> set[str]:
     """Names of properties that this program does not know, as far as they can be printed."""
     properties: Any = entity.get("properties")
-    names = properties if isinstance(properties, dict) else {}
+    known = _READ | _PASSED_OVER
     return {
-        n for n in names
-        if n not in _READ and n not in _PASSED_OVER and re.fullmatch(r"[A-Za-z]{1,40}", n)
-        and not any(isinstance(v, dict) for v in names[n] if isinstance(names[n], list))
-    }  # fmt: skip
+        name
+        for name, values in (properties.items() if isinstance(properties, dict) else ())
+        if name not in known and re.fullmatch(r"[A-Za-z]{1,40}", name) and not _has_entities(values)
+    }
+
+
+def _has_entities(values: object) -> bool:
+    return isinstance(values, list) and any(isinstance(v, dict) for v in values)
 
 
 def person(entity: Object, papers: tuple[Object, ...], say: Say) -> PersonEntry | str:

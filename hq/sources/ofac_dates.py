@@ -25,11 +25,10 @@ def birth(text: str) -> DateInterval | None:
     """What stands behind DOB; None if no date is in it."""
     doubtful = _CIRCA.search(text) is not None
     bare = _CIRCA.sub("", re.sub(r"^between\s+", "", text.strip(" ."), flags=re.IGNORECASE)).strip()
-    ends = [_one(p) for p in _RANGE.split(bare)]
-    if len(ends) > 2 or not all(ends):
-        return None
+    whole = _one(bare)
+    ends = [whole] if whole else [_one(p) for p in _RANGE.split(bare)]
     first, last = ends[0], ends[-1]
-    if first is None or last is None or first.earliest > last.latest:
+    if len(ends) > 2 or first is None or last is None or first.earliest > last.latest:
         return None
     found = DateInterval(first.earliest, last.latest)
     return widened(found) if doubtful else found

@@ -115,6 +115,18 @@ class DocumentTable:
                 yield self._record(row)
             at += 1
 
+    def columns(self) -> tuple[Array, Array]:
+        """All keys (u64, sorted) and rows (``ROW``) as read-only views; texts in a row are indices for ``text``."""
+        return self._keys, self._rows
+
+    def text(self, index: int) -> str:
+        """One of the file's distinct texts. Raises ``LayoutError`` beyond them."""
+        return string_at(self._strings, index)
+
+    def record(self, row: int) -> DocumentRecord:
+        """The record in one row (0 <= row < len, else ``IndexError``). Raises ``LayoutError`` if it is damaged."""
+        return self._record(self._rows[row])
+
     def _record(self, row: Any) -> DocumentRecord:
         start, length = int(row["reference"]), int(row["reference_length"])
         if start + length > len(self._references):
