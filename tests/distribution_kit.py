@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,12 @@ class Headquarters:
         return Opened(self.path, self.now)
 
     def add(self, list_id: str, start: int, to: int, data: bytes, *, name: str = "documents.bin",
-            signer: CryptoSigner | None = None, keep: Iterable[tuple[int, int]] | None = None) -> Signing:  # fmt: skip
+            signer: CryptoSigner | None = None) -> Signing:  # fmt: skip
         source = self.files / "source"
         source.write_bytes(data)
         edition = Edition(list_id, start, to, self.now, {name: source}, 1, hashlib.sha256(data).hexdigest())
         with self.open() as repository:
-            kept = None if keep is None else frozenset(keep)
-            return add(repository, [edition], [signer or key(list_id)], keep=kept)
+            return add(repository, [edition], [signer or key(list_id)])
 
     def stamp(self, *names: str) -> None:
         with self.open() as repository:

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import msgspec
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Targets
+from tuf.api.metadata import Metadata, Targets
 
 from edge.core.distribution.offers import Offer, OfferError, Row, Step, read_offer
 from edge.core.distribution.targets import Described, role_of
+from hq.distribution import history
 from hq.distribution.cutting import cut
 from hq.distribution.errors import PublishError
 from hq.distribution.repository import Repository, Signing
+from hq.distribution.retention import Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,10 @@ class Edition:
     digest_after: str = ""
 
 
-def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[CryptoSigner] = (), *,
-        keep: frozenset[tuple[int, int]] | None = None) -> Signing:  # fmt: skip
-    """Add editions of one list, and drop the steps that are not in ``keep`` (None drops none).
+def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[CryptoSigner] = ()) -> Signing:
+    """Add editions of one list, and drop the steps that no box within reach needs any more.
 
+    Nothing is dropped while a step that ought to be there is missing (``hq.distribution.history``).
     Raises PublishError; then nothing new is named in any metadata.
     """
     editions = list(editions)
@@ -43,7 +45,8 @@ def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[C
         raise PublishError("one list at a time is published", advice="call once for each list")
     (list_id,) = ids
     role = role_of(list_id)
-    signed = repository.draft(role)
+    signed, signers = repository.draft(role), list(signers)
+    repository.check(role, Metadata(signed), signers)  # before a large file is copied
     present = {(step.start, step.to) for step in offer_of(list_id, signed).steps}
     for edition in editions:
         if (edition.start, edition.to) in present or edition.to <= edition.start or not edition.files:
@@ -58,12 +61,17 @@ def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[C
         for name, path in edition.files.items():
             for target in cut(repository.folder, path, _named(described, name)):
                 signed.targets[target.path] = target
-    if keep is not None:
-        for step in offer_of(list_id, signed).steps:
-            if (step.start, step.to) not in keep:
-                _forget(signed, step)
-    offer_of(list_id, signed)  # refuse here what every box would refuse
-    return repository.submit(role, signed, signers)
+    offer = offer_of(list_id, signed)  # refuses here what every box would refuse
+    known = history.joined(
+        history.read(repository.folder, list_id), [Generation(e.to, e.as_of) for e in editions]
+    )
+    keep = history.kept(offer, known)
+    for step in offer.steps:
+        if keep is not None and (step.start, step.to) not in keep:
+            _forget(signed, step)
+    done = repository.submit(role, signed, signers)
+    history.remember(repository.folder, list_id, known)
+    return done
 
 
 def offer_of(list_id: str, signed: Targets) -> Offer:

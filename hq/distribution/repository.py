@@ -105,7 +105,9 @@ class Repository:
         return signed
 
     def submit(self, role: str, signed: Any, signers: Iterable[CryptoSigner] = ()) -> Signing:
-        """Keep a changed draft, add these signatures, publish if they are enough."""
+        """Keep a changed draft, add these signatures, publish if they are enough. A wrong key changes nothing."""
+        signers = list(signers)
+        self.check(role, Metadata(signed), signers)
         self.folder.put_waiting(role, Metadata(signed))
         return self.sign(role, signers)
 
@@ -114,10 +116,9 @@ class Repository:
         metadata = self.folder.waiting(role)
         if metadata is None:
             raise PublishError(f"nothing of {role} waits for a signature", advice="see `borderpost-hq publish status`")
-        allowed = self._allowed(role, metadata)
+        signers = list(signers)
+        self.check(role, metadata, signers)
         for signer in signers:
-            if signer.public_key.keyid not in allowed:
-                raise PublishError(f"this key may not sign {role}", advice="give the key of that role")
             metadata.sign(signer, append=True)
         missing = self._missing(role, metadata)
         if missing:
@@ -125,6 +126,12 @@ class Repository:
         else:
             self.folder.publish(role, metadata)
         return Signing(role, metadata.signed.version, not missing, missing)
+
+    def check(self, role: str, metadata: Metadata[Any], signers: Iterable[CryptoSigner]) -> None:
+        """Raise PublishError unless each of these keys may sign the role."""
+        allowed = self._allowed(role, metadata)
+        if any(signer.public_key.keyid not in allowed for signer in signers):
+            raise PublishError(f"this key may not sign {role}", advice="give the key of that role")
 
     def _allowed(self, role: str, metadata: Metadata[Any]) -> set[str]:
         allowed = {keyid for delegator in self._delegators(role, metadata)

@@ -99,7 +99,7 @@ def test_any_flipped_bit_of_what_no_digest_covers(tmp_path: Path, hq: Headquarte
         else:
             assert _signed(bytes(bad)) == _signed(sound)
             assert taken == [BASE, DELTA]
-    assert codes.count("damaged") > 0.9 * len(codes)
+    assert codes.count("damaged") > 0.8 * len(codes)
     assert {*codes} <= {"damaged", "foreign"}  # foreign: the flipped bit is in the name of the key
 
 
