@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.verbs.options import config_option
+
 if TYPE_CHECKING:
     from edge.watchlists import OpenList
 
@@ -47,6 +49,52 @@ def inspect(folder: Path, as_json: bool) -> None:
     if not sound:
         if rows:
             click.echo("next:  copy the lists that have a problem from headquarters again", err=True)
+        raise SystemExit(EXIT_NO)
+
+
+@command.command("box-key")
+@config_option
+def box_key(config_path: Path) -> None:
+    """Print the line that headquarters seals this box's list keys to (made once).
+
+    Headquarters answers with a file: put it into the state folder as list-keys.sealed.
+    """
+    from edge import config
+    from edge.keys import own_folder
+    from edge.list_keys import ListKeys
+
+    click.echo(ListKeys(own_folder(Path(config.load(config_path).box.state_dir))).public_line())
+
+
+@command.command("keys")
+@config_option
+@click.option("--plain", is_flag=True, help="The ring in clear, into a pipe: for systemd-creds encrypt.")
+def keys(config_path: Path, plain: bool) -> None:
+    """Show which lists this box has keys for; never the keys themselves.
+
+    \b
+    Bind the ring to this machine's TPM, then remove list-keys.sealed:
+      borderpost lists keys --plain |
+        systemd-creds encrypt --name=list-keys - /etc/credstore.encrypted/list-keys
+    """
+    import sys
+
+    from edge import config
+    from edge.errors import EXIT_NO
+    from edge.list_keys import ListKeys
+
+    found = ListKeys(Path(config.load(config_path).box.state_dir))
+    ring = found.ring()
+    if plain:
+        if sys.stdout.isatty():
+            raise click.UsageError("--plain writes keys: give it a pipe to systemd-creds, not a terminal.")
+        click.echo(ring.encode().decode())
+        return
+    for entry in ring.entries:
+        click.echo(f"{entry.list_id}  from generation {entry.generation} on  key {entry.key_id.hex()}")
+    if found.problem or not ring.entries:
+        click.echo(found.problem or "no list keys are on this box", err=True)
+        click.echo("next:  have headquarters seal the ring for this box: borderpost-hq keys seal-ring", err=True)
         raise SystemExit(EXIT_NO)
 
 

@@ -165,8 +165,11 @@ def _lists_and_rules(
     folder: Path | None, config_path: Path | None, max_age_days: float | None
 ) -> tuple[Sequence[OpenList], Screener]:
     from edge.core.screening import Screener
+    from edge.core.vault import KeyRing
+    from edge.list_keys import ListKeys
     from edge.watchlists import Watchlists
 
+    state = Path()
     required: frozenset[str] | None = None
     limit = None if max_age_days is None else max_age_days * DAY_SECONDS
     limits: dict[str, float] = {}
@@ -174,7 +177,7 @@ def _lists_and_rules(
         from edge import config
 
         settings = config.load(config_path)
-        folder = folder or Path(settings.box.lists_dir)
+        folder, state = folder or Path(settings.box.lists_dir), Path(settings.box.state_dir)
         required = frozenset(settings.screening.required)
         if max_age_days is None:
             limit = settings.screening.max_age_days * DAY_SECONDS
@@ -183,7 +186,8 @@ def _lists_and_rules(
         raise ScreenUsageError("no lists to ask", advice="name their folder with --lists, or give --config")
     if folder.exists() and not folder.is_dir():
         raise ScreenUsageError(f"{folder} is no folder", advice="give the folder that `borderpost-hq lists build` made")
-    return Watchlists.open(folder).lists, Screener(required, limit, limits)
+    keys = ListKeys(state).ring if config_path is not None else KeyRing
+    return Watchlists.open(folder, keys=keys).lists, Screener(required, limit, limits)
 
 
 def _warn(asked: Sequence[OpenList]) -> None:
