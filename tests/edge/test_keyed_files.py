@@ -219,11 +219,15 @@ def test_a_rotten_base_is_found_before_a_record_is_believed_and_the_same_base_me
     with pytest.raises(LayoutError, match="chunk 0"):
         list(open_list(folder).verify())
     here = open_list(folder)
+    refused = 0
     for text, record in list(told)[::300]:
         try:
-            assert [f.record for f in here.find(text)] == [record]
-        except LayoutError as error:
-            assert "chunk 0" in error.message
+            found = [f.record for f in here.find(text)]
+        except LayoutError:
+            refused += 1
+            continue
+        assert found == [record]
+    assert 0 < refused < 300  # what lies in chunk 0, and not the rest
     assert install_base(folder, "sltd", [data]).written == len(data)
     here = open_list(folder)
     assert list(here.verify()) == [0]  # the last chunk was verified for the directory when it was opened
