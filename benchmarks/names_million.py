@@ -135,7 +135,7 @@ def recall(table: PersonTable, asked: list[dict[str, Any]], minimum: float) -> d
     wrong, found, began = 0, 0, time.process_time()
     for question in asked:
         query = Query.of_fields({"surname": question["name"]}).name
-        ours = {n: s.score for n, s in search(query, table, minimum)}
+        ours = {h.name_id: h.score.score for h in search(query, table, minimum)}
         scanned = full_scan(query, table, minimum)
         found += len(scanned)
         wrong += len(ours.items() ^ scanned.items())

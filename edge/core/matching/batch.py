@@ -28,14 +28,15 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Hit(NamedTuple):
-    """A listed name that reaches its floor."""
+    """A listed name that reaches its floor; ``contradicts`` if its person's birth date is known to."""
 
     name_id: int
     score: NameScore
+    contradicts: bool = False
 
 
 def score_names(units: Units, names: Ids, floor: float) -> list[Hit]:
-    """Those of ``names`` that score at least ``floor``, by rising id."""
+    """Those of ``names`` that score at least ``floor``, in no order."""
     if not len(names):
         return []
     table = units.index.table
@@ -58,7 +59,6 @@ def score_names(units: Units, names: Ids, floor: float) -> list[Hit]:
         found = score(units.query, units.index.tokens(int(names[at])), units.known, explain=False)
         if found is not None and found.score >= floor:
             hits.append(Hit(int(names[at]), found))
-    hits.sort(key=lambda h: h.name_id)
     return hits
 
 

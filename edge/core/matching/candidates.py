@@ -37,10 +37,9 @@ class _Unit(NamedTuple):
 def single_candidates(units: Units) -> Ids:
     """Every record of one token that holds a token like one of the traveller's, by rising id."""
     index = units.index
-    held = [index.single_names(i) for found in units.alike for i in found.ids.tolist()]
-    held += [index.single_names(i) for found in units.joined for i in found.ids.tolist()]
-    held += [index.single_names(i) for s in units.splits if s is not None for i in s.left.ids.tolist()]
-    return np.unique(np.concatenate(held)) if held else np.empty(0, dtype=np.int64)
+    likes = [a.ids for a in (*units.alike, *units.joined)] + [s.left.ids for s in units.splits if s is not None]
+    held = [index.single_names(i) for ids in likes for i in ids[index.single_counts[ids] > 0].tolist()]
+    return union(held, index.marks)
 
 
 def candidates(units: Units, floor: float) -> Ids:
@@ -52,9 +51,9 @@ def candidates(units: Units, floor: float) -> Ids:
     reach = _reachable(marked, spare, floor * sum(units.loss))
     read = _to_read(marked, reach)
     marks, touched = index.marks, []
-    for bit, unit in enumerate(marked[: read]):
+    for bit, unit in enumerate(marked[:read]):
         touched += _mark(units, unit, 1 << bit)
-    names = _marked(marks, touched, sum(len(t) for t in touched))
+    names = union(touched, None) if sum(map(len, touched)) < len(marks) // 64 else np.flatnonzero(marks)
     for bit, unit in enumerate(marked[read:], start=read):
         if unit.volume < READ_RATIO * len(names):
             touched += _mark(units, unit, 1 << bit)
@@ -138,9 +137,16 @@ def _mark(units: Units, unit: _Unit, bit: int) -> list[Ids]:
     return [held]
 
 
-def _marked(marks: npt.NDArray[np.uint8], touched: list[Ids], volume: int) -> Ids:
-    if not touched:
+def union(parts: list[Ids], marks: npt.NDArray[np.uint8] | None) -> Ids:
+    """All ids of the parts, rising, each once. ``marks`` is all zero, and so again afterwards."""
+    if not parts:
         return np.empty(0, dtype=np.int64)
-    if volume > len(marks) // 32:
-        return np.flatnonzero(marks)
-    return np.unique(np.concatenate(touched)).astype(np.int64)
+    held = np.concatenate(parts).astype(np.int64)
+    if marks is not None and len(held) > len(marks) // 64:
+        marks[held] = 1
+        found: Ids = np.flatnonzero(marks)
+        marks.fill(0)
+        return found
+    held.sort()
+    once: Ids = held[np.append(True, held[1:] != held[:-1])] if len(held) else held
+    return once

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.matching.births import Births
 from edge.core.matching.common import common_names, common_skeletons
 from edge.core.matching.likes import COMMON_WEIGHT, FLOOR_NAMES, Known, NameTable, token_weight
 from edge.core.matching.scoring import WEAK_WEIGHT, QueryName
@@ -27,8 +28,10 @@ class NameIndex:
         self.table = table
         self.vocabulary = Vocabulary(table)
         self.weights = self._weights()
+        self.births = Births(table)
         self.single = self._single()
         self._single_names, self._single_offsets = self._single_postings()
+        self.single_counts = np.diff(self._single_offsets)
         self.weights_column = np.append(self.weights, 0.0).astype(np.float32)
         self.columns = Columns(table.n_tokens)
         self.marks = np.zeros(table.n_names, dtype=np.uint8)  # scratch of ``candidates``, all zero between questions

@@ -35,6 +35,11 @@ class NameTable(Protocol):
     token_blob: memoryview
     name_offsets: npt.NDArray[Any]
     name_tokens: npt.NDArray[Any]
+    name_persons: npt.NDArray[Any]
+    person_names_offsets: npt.NDArray[Any]
+    birth_offsets: npt.NDArray[Any]
+    birth_first: npt.NDArray[Any]
+    birth_last: npt.NDArray[Any]
 
     @property
     def n_names(self) -> int: ...  # noqa: D102

@@ -103,6 +103,9 @@ class PersonTable:
     ``token_offsets`` (u32, V+1, into ``token_blob``), ``skeletons`` (u64); ``skeleton_order`` (u32)
     are the token ids sorted by skeleton. By name id: ``name_persons`` (u32), ``name_offsets``
     (u32, N+1, into ``name_tokens``, u32 token ids), ``name_qualities`` (u8, index of ``QUALITIES``).
+    By person: ``person_names_offsets`` (u32, P+1, name ids), ``birth_offsets`` (u32, P+1) into
+    ``birth_first`` and ``birth_last`` (u32, days as ``date.toordinal`` counts them): the record's birth
+    dates once more, so that no record is opened of which they say that it cannot be meant.
     """
 
     def __init__(self, buffer: Buffer, open_record: OpenRecord | None = None) -> None:
@@ -133,7 +136,10 @@ class PersonTable:
         self._record_offsets: Array = sections.array("rec_off", U64)
         self._records: memoryview = sections.bytes("rec_blob")
         persons = max(0, len(self._record_offsets) - 1)
-        self._person_names: Array = sections.array("per_nam", U32, items=persons + 1)
+        self.person_names_offsets: Array = sections.array("per_nam", U32, items=persons + 1)
+        self.birth_offsets: Array = sections.array("bir_off", U32, items=persons + 1)
+        self.birth_first: Array = sections.array("bir_lo", U32)
+        self.birth_last: Array = sections.array("bir_hi", U32, items=len(self.birth_first))
         self._strings = open_strings(sections)
         self._check(persons, names, vocabulary)
         self._skeletons_sorted: Array = self.skeletons[self.skeleton_order]
@@ -145,7 +151,8 @@ class PersonTable:
         check_offsets(self._posting_offsets, len(self._postings), "the postings")
         check_offsets(self.name_offsets, len(self.name_tokens), "the names")
         check_offsets(self._record_offsets, len(self._records), "the records")
-        check_offsets(self._person_names, names, "the persons' names")
+        check_offsets(self.person_names_offsets, names, "the persons' names")
+        check_offsets(self.birth_offsets, len(self.birth_first), "the birth dates")
         check_below(self.skeleton_order, vocabulary, "the skeleton index")
         check_below(self._postings, names, "a posting")
         check_below(self.name_tokens, vocabulary, "a name")
@@ -156,7 +163,7 @@ class PersonTable:
         check_below(self.token_lengths, MAX_TOKEN_LETTERS + 1, "a token's length")
         ends = self._text_starts.astype(np.uint64) + self._text_lengths
         check_below(ends, len(self._texts) + 1, "a name's text")
-        owners = np.repeat(np.arange(persons, dtype=np.uint32), np.diff(self._person_names))
+        owners = np.repeat(np.arange(persons, dtype=np.uint32), np.diff(self.person_names_offsets))
         if not np.array_equal(owners, self.name_persons):
             raise LayoutError("the names of a person file do not stand with their persons")
         if vocabulary and (np.frombuffer(self.token_blob, U8) > 127).any():
@@ -216,7 +223,7 @@ class PersonTable:
 
     def person_names(self, person: int) -> range:
         """The name ids of one person."""
-        return range(int(self._person_names[person]), int(self._person_names[person + 1]))
+        return range(int(self.person_names_offsets[person]), int(self.person_names_offsets[person + 1]))
 
     def person(self, person: int) -> PersonRecord:
         """One record (0 <= person < len). Raises ``LayoutError`` if its bytes are damaged."""

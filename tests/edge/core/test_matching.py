@@ -24,14 +24,14 @@ def table_of(names: Iterable[str]) -> PersonTable:
     )
 
 
-def full_scan(query: QueryName, table: PersonTable, minimum: float = 0.0) -> list[tuple[int, NameScore]]:
+def full_scan(query: QueryName, table: PersonTable, minimum: float = 0.0) -> list[tuple[int, NameScore, bool]]:
     """Every listed name scored one by one with every rule asked of every pair: no index, no columns."""
     known = index_of(table).known(query)
     found = []
     for name_id in range(table.n_names):
         scored = score(query, list(table.name(name_id).tokens), known, explain=False)
         if scored is not None and scored.score >= minimum:
-            found.append((name_id, scored))
+            found.append((name_id, scored, False))
     return found
 
 
