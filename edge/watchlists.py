@@ -186,8 +186,8 @@ def _open_generation(
         raise LayoutError("its manifest belongs to another list or generation")
     found = {name: _plain(_mapped(place / name, manifest.files[name]), manifest, name, keys) for name in KINDS}
     documents = DocumentTable(found[manifests.DOCUMENTS][0])
-    buffer, entry = found[manifests.PERSONS]
-    persons = PersonTable(buffer, vault.RecordKey(entry).open if entry else None)
+    buffer, records = found[manifests.PERSONS]
+    persons = PersonTable(buffer, records.open if records else None)
     counts = manifest.records
     if (len(documents), len(persons), persons.n_names) != (counts.documents, counts.persons, counts.names):
         raise LayoutError("its record counts differ from the manifest")
@@ -196,8 +196,8 @@ def _open_generation(
 
 def _plain(
     mapped: memoryview, manifest: Manifest, name: str, keys: Keys
-) -> tuple[memoryview, vault.RingEntry | None]:  # fmt: skip
-    """The file as its layout knows it, and the key that opened it; a file in clear as it is, with None."""
+) -> tuple[memoryview, vault.SealedRecords | None]:  # fmt: skip
+    """The file as its layout knows it, and the records that stay sealed; a file in clear as it is, with None."""
     if not vault.is_sealed(mapped):
         return mapped, None
     header = vault.header_of(mapped)
@@ -208,7 +208,7 @@ def _plain(
         raise NoKeyError(f"its key {header.key_id.hex()} is not on this box; have headquarters seal the ring for it")
     memory = allocate(header.length)
     vault.open_into(mapped, entry.key, memory)
-    return memory.toreadonly(), entry
+    return memory.toreadonly(), vault.SealedRecords(vault.tail_of(mapped), entry) if header.tail else None
 
 
 def _mapped(path: Path, digest: FileDigest) -> memoryview:

@@ -151,13 +151,15 @@ def sealed_generation(place: Path, entry: RingEntry) -> dict[str, bytes]:
         for name, data in files.items():
             if manifest.files[name] != _digest(data):
                 raise LayoutError(f"{name} does not agree with its digest")
-        files[PERSONS] = seal_records(files[PERSONS], entry)
+        files[PERSONS], tail = seal_records(files[PERSONS], entry)
+        tails = {PERSONS: tail}
     except LayoutError as error:
         raise KeyFileError(f"{place}: {error.message}", advice="build the list again") from error
     except OSError as error:
         raise KeyFileError(f"{place}: {error.strerror}", advice="build the list again") from error
     sealed = {
-        name: seal_file(data, entry, generation=manifest.generation, kind=_KINDS[name]) for name, data in files.items()
+        name: seal_file(data, entry, generation=manifest.generation, kind=_KINDS[name], tail=tails.get(name, b""))
+        for name, data in files.items()
     }
     told = msgspec.structs.replace(manifest, files={name: _digest(data) for name, data in sealed.items()})
     return {manifests.FILE_NAME: manifests.encode(told), **sealed}

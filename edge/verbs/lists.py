@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from edge.verbs.options import config_option
 
 if TYPE_CHECKING:
+    from edge.core.vault import KeyRing
     from edge.watchlists import OpenList
 
 
@@ -21,9 +23,13 @@ def command() -> None:
 
 @command.command("inspect")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), default=None,
+              help="The box's edge.toml: its keys open sealed lists.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def inspect(folder: Path, as_json: bool) -> None:
+def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
     """Verify every list below DIR: generation, age, records, digests. Prints no record.
+
+    A sealed list is opened only with --config, as the user of the box.
 
     Exit code 1 if a list is damaged or missing, or if there is none; the next step is on standard error.
 
@@ -36,7 +42,7 @@ def inspect(folder: Path, as_json: bool) -> None:
     from edge.watchlists import Watchlists
 
     now = datetime.now(UTC)
-    lists = Watchlists.open(folder).lists
+    lists = Watchlists.open(folder, keys=_keys(config_path)).lists
     rows = [_described(entry, now) for entry in lists]
     sound = bool(rows) and all(row["sound"] for row in rows)
     if as_json:
@@ -50,6 +56,14 @@ def inspect(folder: Path, as_json: bool) -> None:
         if rows:
             click.echo("next:  copy the lists that have a problem from headquarters again", err=True)
         raise SystemExit(EXIT_NO)
+
+
+def _keys(config_path: Path | None) -> Callable[[], KeyRing]:
+    from edge import config
+    from edge.core.vault import KeyRing
+    from edge.list_keys import ListKeys
+
+    return KeyRing if config_path is None else ListKeys(Path(config.load(config_path).box.state_dir)).ring
 
 
 @command.command("box-key")

@@ -94,6 +94,9 @@ def test_a_box_that_screened_and_was_switched_off_holds_no_listed_name_and_no_nu
     code, line, _ = world.ask("lists", "box-key")
     assert code == 0
     (world.state / SEALED).write_bytes(list_keys.for_box(ring, line.strip(), []))
+    code, told, _ = world.ask("lists", "keys")
+    assert (code, "national  from generation 1 on" in told, ring.entries[0].key.hex() in told) == (0, True, False)
+    assert world.ask("lists", "inspect", str(world.lists))[0] == 0  # with --config: the helper gives it
     world.start()
     assert world.scan(zone(number=STOLEN))["outcome"] == "HIT"
     person = compose.td3(

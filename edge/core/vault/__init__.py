@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from edge.core.vault.records import RecordKey, seal_records
+from edge.core.vault.records import RecordKey, SealedRecords, seal_records
 from edge.core.vault.ring import KeyRing, RingEntry, RingError, key_id, open_ring, seal_ring
-from edge.core.vault.segments import SEGMENT, Header, VaultError, header_of, is_sealed, open_into, seal_file
+from edge.core.vault.segments import SEGMENT, Header, VaultError, header_of, is_sealed, open_into, seal_file, tail_of
 
 __all__ = [
-    "SEGMENT", "Header", "KeyRing", "RecordKey", "RingEntry", "RingError", "VaultError", "header_of", "is_sealed",
-    "key_id", "open_into", "open_ring", "seal_file", "seal_records", "seal_ring",
+    "SEGMENT", "Header", "KeyRing", "RecordKey", "RingEntry", "RingError", "SealedRecords", "VaultError",
+    "header_of", "is_sealed", "key_id", "open_into", "open_ring", "seal_file", "seal_records", "seal_ring", "tail_of",
 ]

@@ -1,4 +1,4 @@
-"""Records of persons sealed one by one: what is in memory is opened for candidates alone.
+"""Records of persons sealed one by one: they stay in the file, and only those of candidates are opened.
 
 Laws:
 1. A record is AES-256-GCM of its own, bound to list, base key, and its number: blobs cannot be exchanged.
@@ -8,6 +8,8 @@ Laws:
 4. A blob that does not open raises ``VaultError``.
 
 A blob: nonce (12), ciphertext of (length u16 little-endian, record, zeros), tag (16).
+The tail of a sealed ``persons.bin``: number of records u64, where each begins and the last one ends (u64 each, from the
+first blob), blobs. All little-endian. The index that is opened into memory holds no record.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from edge.core.watch.layout import KIND_PERSONS, U64, Array, Sections, pack
 PAD: Final = 64                 # bytes
 MAX_RECORD: Final = 0xFFFF      # bytes of one record
 _NONCE: Final = 12
-OFFSETS, BLOBS, MARK = "rec_off", "rec_blob", "rec_seal"
+OFFSETS, BLOBS = "rec_off", "rec_blob"
 
 
 class RecordKey:
@@ -63,21 +65,51 @@ class RecordKey:
         return plain[2 : 2 + length]
 
 
-def seal_records(persons: Buffer, entry: RingEntry) -> bytes:
-    """A ``persons.bin`` whose records are blobs; all else stands as before. Raises ``LayoutError`` for another file."""
+class SealedRecords:
+    """The records of one sealed ``persons.bin``, opened by number where they stand."""
+
+    __slots__ = ("_blobs", "_key", "_offsets")
+
+    def __init__(self, tail: Buffer, entry: RingEntry) -> None:
+        """``tail`` as ``segments.tail_of`` gives it. Raises ``VaultError`` for one that breaks the layout."""
+        view = memoryview(tail).cast("B")
+        count = int.from_bytes(view[:8], "little")
+        start = 8 * (count + 2)
+        if len(view) < 16 or start > len(view):
+            raise VaultError("the records of a sealed file are shorter than their directory")
+        self._offsets: Array = np.frombuffer(view, dtype=U64, count=count + 1, offset=8)
+        self._blobs = view[start:]
+        self._key = RecordKey(entry)
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def open(self, number: int, _record: Buffer = b"") -> bytes:
+        """One record (``PersonTable``'s ``open_record``). Raises ``VaultError``."""
+        if not 0 <= number < len(self):
+            raise VaultError("a person's record is not there")
+        first, last = int(self._offsets[number]), int(self._offsets[number + 1])
+        return self._key.open(number, self._blobs[first:last])
+
+
+def seal_records(persons: Buffer, entry: RingEntry) -> tuple[bytes, bytes]:
+    """A ``persons.bin`` -> the same without its records, and the tail that holds them sealed.
+
+    Raises ``LayoutError`` for another file.
+    """
     sections = Sections(persons, KIND_PERSONS)
     offsets = sections.array(OFFSETS, U64)
     records = sections.bytes(BLOBS)
     key = RecordKey(entry)
     blobs = [
-        key.seal(number, records[int(first) : int(last)])
-        for number, (first, last) in enumerate(pairwise(offsets))
+        key.seal(number, records[int(first) : int(last)]) for number, (first, last) in enumerate(pairwise(offsets))
     ]
     found: dict[str, Array | bytes] = {tag: _whole(sections, tag) for tag in sections.tags()}
-    found[OFFSETS] = np.append(0, np.cumsum([len(b) for b in blobs], dtype=np.uint64)).astype(U64)
-    found[BLOBS] = b"".join(blobs)
-    found[MARK] = entry.key_id
-    return pack(KIND_PERSONS, found)
+    found[OFFSETS] = np.zeros(len(offsets), dtype=U64)
+    found[BLOBS] = b""
+    ends = np.append(0, np.cumsum([len(b) for b in blobs], dtype=np.uint64)).astype(U64)
+    tail = b"".join([len(blobs).to_bytes(8, "little"), ends.tobytes(), *blobs])
+    return pack(KIND_PERSONS, found), tail
 
 
 def _whole(sections: Sections, tag: str) -> Array | bytes:

@@ -1,17 +1,20 @@
 """A list file sealed in segments of 1 MiB: opened one by one, straight into memory of the caller's choice.
 
+Behind the segments may stand a *tail*, which stays in the file: blobs that are sealed one by one (``records``).
+
 Laws:
 1. A segment opens as a whole or not at all: AES-256-GCM, tag of 16 bytes.
 2. No segment can be left out, doubled, moved, or come from another file: the nonce is its number and whether it is the
    last, the header is the additional data, and the file key is derived from the header.
 3. No nonce meets a key twice: the salt in the header is derived from what is sealed (HMAC under the list key), so that
    another content has another file key, and the same content gives the same bytes.
+   The tail's own bytes are bound to list and place by their own tags; its length stands in the header.
 4. Bytes that break a rule raise ``VaultError``, nothing else. What was opened before the rule broke is wiped.
 
-Header, 104 bytes, little-endian: magic ``BPVAULT\\0``, version u32, segment size u32, generation u64, plain length u64,
-key id (8), kind (8 ASCII characters, zero-filled), salt (16), list id (40, zero-filled). Then the segments: 1 MiB of
-plaintext each but the last (1 byte to 1 MiB; one empty segment for an empty file), 16 bytes of tag behind each.
-Nonce: number u64 big-endian, three zero bytes, 1 for the last segment and else 0.
+Header, 112 bytes, little-endian: magic ``BPVAULT\\0``, version u32, segment size u32, generation u64, plain length u64,
+tail length u64, key id (8), kind (8 ASCII characters, zero-filled), salt (16), list id (40, zero-filled). Then the
+segments: 1 MiB of plaintext each but the last (1 byte to 1 MiB; one empty segment for an empty file), 16 bytes of tag
+behind each; then the tail. Nonce: number u64 big-endian, three zero bytes, 1 for the last segment and else 0.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ MAGIC: Final = b"BPVAULT\0"
 VERSION: Final = 1
 SEGMENT: Final = 1 << 20           # plaintext bytes of a segment
 MAX_PLAIN: Final = 2 << 30         # plaintext bytes of a file: it is opened into memory
-HEADER_SIZE: Final = 104
-_HEADER: Final = struct.Struct("<8sIIQQ8s8s16s40s")
+HEADER_SIZE: Final = 112
+_HEADER: Final = struct.Struct("<8sIIQQQ8s8s16s40s")
 _SALT: Final = 16
 _NONCE: Final = struct.Struct(">QxxxB")
 
@@ -51,7 +54,8 @@ class Header:
     kind: str               # which file of the generation: 1 to 8 ASCII characters
     key_id: bytes
     salt: bytes
-    length: int             # plaintext bytes
+    length: int             # plaintext bytes of the segments
+    tail: int = 0           # bytes behind the segments
 
     @property
     def segments(self) -> int:
@@ -61,13 +65,18 @@ class Header:
     @property
     def size(self) -> int:
         """Bytes of the whole file."""
+        return self.tail_at + self.tail
+
+    @property
+    def tail_at(self) -> int:
+        """Where the tail begins."""
         return HEADER_SIZE + self.length + self.segments * sealing.AEAD_TAG
 
     def encode(self) -> bytes:
-        """The 104 bytes."""
+        """The 112 bytes."""
         return _HEADER.pack(
-            MAGIC, VERSION, SEGMENT, self.generation, self.length, self.key_id, self.kind.encode("ascii"), self.salt,
-            self.list_id.encode("ascii"),
+            MAGIC, VERSION, SEGMENT, self.generation, self.length, self.tail, self.key_id,
+            self.kind.encode("ascii"), self.salt, self.list_id.encode("ascii"),
         )  # fmt: skip
 
 
@@ -80,7 +89,7 @@ def header_of(buffer: Buffer) -> Header:
     """The header of a whole sealed file, every bound checked. Raises ``VaultError``."""
     if len(buffer) < HEADER_SIZE:
         raise VaultError("a sealed file is shorter than its header")
-    magic, version, segment, generation, length, name, kind, salt, listed = _HEADER.unpack_from(buffer)
+    magic, version, segment, generation, length, tail, name, kind, salt, listed = _HEADER.unpack_from(buffer)
     if magic != MAGIC:
         raise VaultError("a file is no sealed one")
     if version != VERSION or segment != SEGMENT:
@@ -89,29 +98,32 @@ def header_of(buffer: Buffer) -> Header:
         list_id, purpose = _text(listed), _text(kind)
     except UnicodeDecodeError as error:
         raise VaultError("a sealed file does not name its list") from error
-    if not is_list_id(list_id) or not purpose or not 1 <= generation <= MAX_GENERATION or length > MAX_PLAIN:
+    if not is_list_id(list_id) or not purpose or not 1 <= generation <= MAX_GENERATION or max(length, tail) > MAX_PLAIN:
         raise VaultError("a sealed file does not name its list and generation, or is too long")
-    header = Header(list_id, generation, purpose, name, salt, length)
+    header = Header(list_id, generation, purpose, name, salt, length, tail)
     if header.size != len(buffer) or header.encode() != bytes(buffer[:HEADER_SIZE]):
         raise VaultError("a sealed file is not as long as its header says")
     return header
 
 
-def seal_file(plain: Buffer, entry: RingEntry, *, generation: int, kind: str) -> bytes:
-    """The sealed file. ``kind`` is 1 to 8 ASCII characters; at most ``MAX_PLAIN`` bytes, else ``ValueError``."""
+def seal_file(plain: Buffer, entry: RingEntry, *, generation: int, kind: str, tail: bytes = b"") -> bytes:
+    """The sealed file. ``kind`` is 1 to 8 ASCII characters; at most ``MAX_PLAIN`` bytes, else ``ValueError``.
+
+    ``tail`` is put behind the segments as it is: only what is sealed already may stand there.
+    """
     view = memoryview(plain).cast("B")
-    if len(view) > MAX_PLAIN or not 1 <= len(kind) <= 8:
+    if max(len(view), len(tail)) > MAX_PLAIN or not 1 <= len(kind) <= 8:
         raise ValueError("a file is too long to be sealed, or its kind has no 1 to 8 characters")
     content = hashlib.sha256(view).digest()
     salt = derived(entry.key, b"vault|salt|" + kind.encode("ascii") + b"|" + content)[:_SALT]
-    header = Header(entry.list_id, generation, kind, entry.key_id, salt, len(view))
+    header = Header(entry.list_id, generation, kind, entry.key_id, salt, len(view), len(tail))
     head = header.encode()
     key = _file_key(entry.key, head)
     parts = [head]
     for number in range(header.segments):
         piece = view[number * SEGMENT : (number + 1) * SEGMENT]
         parts.append(key.seal(_nonce(number, header.segments), piece, head))
-    return b"".join(parts)
+    return b"".join([*parts, tail])
 
 
 def open_into(buffer: Buffer, key: bytes, into: memoryview) -> None:
@@ -132,6 +144,12 @@ def open_into(buffer: Buffer, key: bytes, into: memoryview) -> None:
     except sealing.SealError as error:
         _wipe(into)
         raise VaultError(f"segment {number + 1} of {header.segments} of a sealed file does not open") from error
+
+
+def tail_of(buffer: Buffer) -> memoryview:
+    """The tail of a whole sealed file, where it stands. Raises ``VaultError``."""
+    header = header_of(buffer)
+    return memoryview(buffer).cast("B")[header.tail_at :]
 
 
 def _file_key(key: bytes, head: bytes) -> sealing.AeadKey:

@@ -17,6 +17,7 @@ from edge.core.vault import (
     RecordKey,
     RingEntry,
     RingError,
+    SealedRecords,
     VaultError,
     header_of,
     is_sealed,
@@ -26,6 +27,7 @@ from edge.core.vault import (
     seal_file,
     seal_records,
     seal_ring,
+    tail_of,
 )
 from edge.core.vault.records import MAX_RECORD, PAD
 from edge.core.watch import EntryName, LayoutError, PersonEntry, PersonTable, build_persons
@@ -52,7 +54,7 @@ def test_a_file_opens_as_it_was_sealed(length: int) -> None:
     header = header_of(blob)
     assert is_sealed(blob)
     assert (header.list_id, header.generation, header.kind, header.key_id) == ("un", 9, "PERS", key_id(KEY))
-    assert len(blob) == header.size == 104 + length + 16 * max(1, -(-length // SEGMENT))
+    assert len(blob) == header.size == 112 + length + 16 * max(1, -(-length // SEGMENT))
     assert opened(blob) == plain
 
 
@@ -62,10 +64,10 @@ def test_nothing_of_the_content_stands_in_the_file_and_the_same_content_gives_th
     assert blob == seal_file(PLAIN, ENTRY, generation=9, kind="PERS")
     other = seal_file(b"x" + PLAIN[1:], ENTRY, generation=9, kind="PERS")
     assert header_of(other).salt != header_of(blob).salt  # another file key: no nonce meets a key twice
-    assert other[104 + SEGMENT :] != blob[104 + SEGMENT :]
+    assert other[112 + SEGMENT :] != blob[112 + SEGMENT :]
 
 
-@pytest.mark.parametrize("at", [0, 9, 13, 17, 25, 33, 41, 49, 70, 104, 104 + 4096, 104 + SEGMENT + 3, -1])
+@pytest.mark.parametrize("at", [0, 9, 13, 17, 25, 33, 41, 49, 70, 112, 112 + 4096, 112 + SEGMENT + 3, -1])
 def test_one_flipped_bit_is_refused(at: int) -> None:
     blob = bytearray(seal_file(PLAIN, ENTRY, generation=9, kind="PERS"))
     blob[at] ^= 0x10
@@ -75,7 +77,7 @@ def test_one_flipped_bit_is_refused(at: int) -> None:
 
 def test_one_flipped_bit_in_every_4_kb_is_refused_and_what_was_opened_before_is_wiped() -> None:
     good = seal_file(PLAIN, ENTRY, generation=9, kind="PERS")
-    for at in range(104, len(good), 4096):
+    for at in range(112, len(good), 4096):
         blob = bytearray(good)
         blob[at] ^= 1
         into = bytearray(len(PLAIN))
@@ -87,11 +89,11 @@ def test_one_flipped_bit_in_every_4_kb_is_refused_and_what_was_opened_before_is_
 def test_segments_cannot_be_left_out_doubled_moved_or_brought_from_elsewhere() -> None:
     blob = seal_file(PLAIN, ENTRY, generation=9, kind="PERS")
     step = SEGMENT + 16
-    head, body = blob[:104], blob[104:]
+    head, body = blob[:112], blob[112:]
     one, two, three = body[:step], body[step : 2 * step], body[2 * step :]
-    foreign = seal_file(b"x" + PLAIN[1:], ENTRY, generation=9, kind="PERS")[104 : 104 + step]
-    older = seal_file(PLAIN, ENTRY, generation=8, kind="PERS")[104 : 104 + step]
-    kind = seal_file(PLAIN, ENTRY, generation=9, kind="DOCS")[104 : 104 + step]
+    foreign = seal_file(b"x" + PLAIN[1:], ENTRY, generation=9, kind="PERS")[112 : 112 + step]
+    older = seal_file(PLAIN, ENTRY, generation=8, kind="PERS")[112 : 112 + step]
+    kind = seal_file(PLAIN, ENTRY, generation=9, kind="DOCS")[112 : 112 + step]
     for body in (two + one + three, one + one + three, one + three, one + two, foreign + two + three,
                  older + two + three, kind + two + three, one + two + three + b"\0"):
         with pytest.raises(VaultError):
@@ -109,7 +111,7 @@ def test_another_key_opens_nothing() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_and_nothing_else_is_raised(data: bytes) -> None:
-    for blob in (data, b"BPVAULT\0" + data, seal_file(b"x", ENTRY, generation=9, kind="PERS")[:100] + data):
+    for blob in (data, b"BPVAULT\0" + data, seal_file(b"x", ENTRY, generation=9, kind="PERS")[:108] + data):
         with pytest.raises(VaultError):
             opened(blob)
 
@@ -148,16 +150,35 @@ def people(count: int) -> list[PersonEntry]:
 
 def test_a_person_file_with_sealed_records_says_the_same_and_holds_no_record_in_clear() -> None:
     plain = build_persons(people(9))
-    sealed = seal_records(plain, ENTRY)
+    sealed, tail = seal_records(plain, ENTRY)
     assert b"UTO-REF-3" in plain
-    assert b"UTO-REF" not in sealed
-    before, after = PersonTable(plain), PersonTable(sealed, RecordKey(ENTRY).open)
+    assert b"UTO-REF" not in sealed + tail
+    before, after = PersonTable(plain), PersonTable(sealed, SealedRecords(tail, ENTRY).open)
     assert [after.person(n) for n in range(9)] == [before.person(n) for n in range(9)]
     assert [after.name(n) for n in range(9)] == [before.name(n) for n in range(9)]
-    for stranger in (None, RecordKey(RingEntry("un", 7, OTHER)).open):
+    for stranger in (None, SealedRecords(tail, RingEntry("un", 7, OTHER)).open):
         with pytest.raises(LayoutError):
             PersonTable(sealed, stranger).person(0)
-    assert seal_records(build_persons([]), ENTRY)
+    empty, nothing = seal_records(build_persons([]), ENTRY)
+    assert (len(PersonTable(empty)), len(SealedRecords(nothing, ENTRY))) == (0, 0)
+    assert tail_of(seal_file(sealed, ENTRY, generation=1, kind="PERS", tail=tail)) == tail
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(min_value=0, max_value=12))
+def test_a_damaged_tail_of_records_is_refused(noise: bytes, count: int) -> None:
+    _, tail = seal_records(build_persons(people(3)), ENTRY)
+    cut = tail[: len(noise)] + noise + tail[2 * len(noise) :]
+    for data in (noise, count.to_bytes(8, "little") + noise, cut, tail[:-1]):
+        try:
+            records = SealedRecords(data, ENTRY)
+        except VaultError:
+            continue
+        for number in range(len(records) + 1):
+            try:
+                assert records.open(number)  # a record that was not touched
+            except VaultError:
+                continue
 
 
 # -- rings ---------------------------------------------------------------------------------------------------------
