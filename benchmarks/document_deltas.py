@@ -151,10 +151,11 @@ def killed(folder: Path, records: int, points: int) -> None:
         while time.perf_counter() - begin < took * dice.random() * 1.3:
             if os.waitpid(child, os.WNOHANG)[0]:
                 child = 0
-                took = 0.7 * took + 0.3 * (time.perf_counter() - begin)
+                took *= 0.8
                 break
             time.sleep(0.001)
         if child:
+            took *= 1.1  # the moments stay spread over the whole of a change, however long that takes
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         now = KeyedList.open(folder, LIST_ID, RING)
