@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from edge.core.watch.documents import NO_PERSON, DocumentTable
-from edge.core.watch.layout import U64, Array
+from edge.core.watch.layout import U64, Array, LayoutError
 
 _ODD: Final = np.uint64(0x9E37_79B9_7F4A_7C15)   # 2^64 over the golden ratio
 _MIX: Final = np.uint64(0xBF58_476D_1CE4_E5B9)   # splitmix64
@@ -82,8 +82,19 @@ def _contents(table: DocumentTable, texts: dict[str, int], chosen: Array) -> Arr
     for column in _DATES:
         found = _mixed(found ^ rows[column].astype(U64))
     found = _mixed(found ^ (rows["person"] == NO_PERSON).astype(U64))
-    references = np.fromiter((_hash(table.record(int(i)).reference) for i in chosen), dtype=U64, count=len(chosen))
-    return _mixed(found ^ references)
+    return _mixed(found ^ _references(table, rows["reference"].astype(np.int64), rows["reference_length"]))
+
+
+def _references(table: DocumentTable, starts: Array, lengths: Array) -> Array:
+    blob = bytes(table.references())
+    ends = starts + lengths
+    if len(ends) and int(ends.max()) > len(blob):
+        raise LayoutError("a document's reference lies outside the file")
+    hashed = (
+        int.from_bytes(blake2b(blob[a:b], digest_size=8).digest(), "little")
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+    )
+    return np.fromiter(hashed, dtype=U64, count=len(starts))
 
 
 def _numbered(table: DocumentTable, indices: Array, texts: dict[str, int]) -> Array:
@@ -107,9 +118,3 @@ def _mixed(values: Array) -> Array:
         mixed: Array = (values + _ODD) * _MIX
     mixed ^= mixed >> np.uint64(31)
     return mixed
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
-
-

@@ -123,9 +123,9 @@ class DocumentTable:
         """One of the file's distinct texts. Raises ``LayoutError`` beyond them."""
         return string_at(self._strings, index)
 
-    def record(self, row: int) -> DocumentRecord:
-        """The record in one row (0 <= row < len, else ``IndexError``). Raises ``LayoutError`` if it is damaged."""
-        return self._record(self._rows[row])
+    def references(self) -> memoryview:
+        """All references as UTF-8, one after the other; a row's ``reference`` and ``reference_length`` say where."""
+        return self._references
 
     def _record(self, row: Any) -> DocumentRecord:
         start, length = int(row["reference"]), int(row["reference_length"])
