@@ -35,7 +35,7 @@ entity_id name forename date_of_birth nationalities sex_id _links aliases name_a
 """
 _READ: Final = frozenset(_READ_WORDS.split())
 _PASSED_OVER_WORDS: Final = """
-_embedded arrest_warrants charge country country_of_birth_id date_of_event distinguishing_marks eyes_colors_id
+_embedded charge country country_of_birth_id date_of_event distinguishing_marks eyes_colors_id
 father_forename father_name hairs_id height issuing_entity languages_spoken_ids mother_forename mother_name place
 place_of_birth purpose summary un_reference warning weight image thumbnail birthday age_min age_max
 """
@@ -119,8 +119,9 @@ class InterpolJson:
             raise SourceError(f"{file} holds no notices", advice=_ADVICE)
 
     def _entry(self, file: str, place: int, notice: Object) -> Iterator[Item]:
+        known = _READ | _PASSED_OVER
         self._unknown.update(
-            k for k in notice if k not in _READ and k not in _PASSED_OVER and re.fullmatch(r"[a-z_]{1,40}", k)
+            k for k in notice if k not in known and not k.endswith("_warrants") and re.fullmatch(r"[a-z_]{1,40}", k)
         )
         said: list[str] = []
         made = person(notice, said.append)
