@@ -45,7 +45,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "damaged_root": (
         "this box's own root key file cannot be used",
-        "install root.json of headquarters again (docs/updates.md)",
+        "install root.json of headquarters again (docs/distribution.md)",
     ),
     "foreign": (
         "the update is signed by keys that this box does not know",

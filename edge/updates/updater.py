@@ -17,7 +17,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -143,6 +143,7 @@ class Updates:
     def take(self, plan: Plan, progress: Progress | None = None) -> Taken:
         """Fetch every file of a plan. What was fetched before a cut is not fetched again. Raises UpdateError."""
         place = self._folder / STAGING / plan.list_id
+        self._drop(place, keep={f"{step.start}-{step.to}" for step in plan.steps})
         steps = []
         for step in plan.steps:
             files = {file.name: place / f"{step.start}-{step.to}" / file.name for file in step.files}
@@ -160,8 +161,14 @@ class Updates:
         mark = self._marks.get(role)
         highest = generation if mark.anew else max(mark.generation, generation)
         self._marks.put(role, msgspec.structs.replace(mark, generation=highest, anew=False))
+        self._drop(self._folder / STAGING / list_id)
+
+    def _drop(self, place: Path, keep: Collection[str] = ()) -> None:
+        """Remove what was fetched for steps that nobody takes any more; what cannot be removed is tried again later."""
         with contextlib.suppress(OSError):
-            shutil.rmtree(self._folder / STAGING / list_id)
+            for left in place.iterdir():
+                if left.name not in keep:
+                    shutil.rmtree(left)
 
 
 def _offer(client: Client, role: str, list_id: str) -> ListOffer:

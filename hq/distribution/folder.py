@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -78,6 +79,11 @@ class Folder:
             return []
         found = (_VERSIONED.fullmatch(path.name) for path in self.metadata.iterdir())
         return [(int(match[1]), match[2]) for match in found if match]
+
+    def before(self, versions: Mapping[str, int]) -> list[Path]:
+        """Metadata files (name without version -> version) that are older than these."""
+        found = ((path, _VERSIONED.fullmatch(path.name)) for path in self.metadata.iterdir())
+        return [path for path, match in found if match and int(match[1]) < versions.get(f"{match[2]}.json", 0)]
 
     def waiting(self, role: str) -> Metadata[Any] | None:
         """Metadata of a role that still want signatures, or None."""

@@ -94,16 +94,22 @@ def _forget(signed: Targets, step: Step) -> None:
 
 
 def sweep(repository: Repository) -> int:
-    """Remove target files that no published or waiting metadata name. Gives the bytes set free."""
+    """Remove what posts that begin now do not ask for: targets that nothing names, and metadata of before the present
+    snapshot (but every root). Gives the bytes set free."""
     folder = repository.folder
     named: set[str] = set()
     for role in {*folder.roles(), *folder.all_waiting()}:
         for metadata in (folder.latest(role), folder.waiting(role)):
             if metadata is not None and isinstance(metadata.signed, Targets):
                 named |= {p for t in metadata.signed.targets.values() for p in t.get_prefixed_paths()}
-    freed = 0
-    for path in folder.targets.rglob("*"):
-        if path.is_file() and str(path.relative_to(folder.targets)) not in named:
-            freed += path.stat().st_size
-            path.unlink()
+    old = [p for p in folder.targets.rglob("*") if p.is_file() and str(p.relative_to(folder.targets)) not in named]
+    timestamp = folder.timestamp()
+    snapshot = folder.latest("snapshot")
+    if timestamp is not None and snapshot is not None:
+        needed = {role: meta.version for role, meta in snapshot.signed.meta.items()}
+        needed["snapshot.json"] = timestamp.signed.snapshot_meta.version
+        old += folder.before(needed)
+    freed = sum(path.stat().st_size for path in old)
+    for path in old:
+        path.unlink()
     return freed

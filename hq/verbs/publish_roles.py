@@ -10,6 +10,7 @@ from common.times import rfc3339
 from hq.verbs import options
 from hq.verbs.publish_common import (
     FILE,
+    date_of,
     json_option,
     lines_of,
     list_option,
@@ -25,22 +26,33 @@ from hq.verbs.publish_common import (
 @click.command("wanted")
 @repo_argument
 @list_option
+@click.option("--generation", type=click.IntRange(1), help="As if this one were the newest: what to make with it.")
+@click.option("--as-of", metavar="DATE", help="How old its data are: YYYY-MM-DD or RFC 3339.")
 @json_option
-def wanted(repo: Path, list_id: str, as_json: bool) -> None:
+def wanted(repo: Path, list_id: str, generation: int | None, as_of: str | None, as_json: bool) -> None:
     """Say which deltas are missing, so that every post of the last six months needs at most 15 files.
 
     Exit code 1 if any is missing.
+
+    \b
+    Try it:  borderpost-hq publish wanted repo --list un --generation 8 --as-of 2026-03-08
     """
     from edge.core.distribution import role_of
     from hq.distribution import history, publishing
     from hq.distribution.errors import PublishError
     from hq.distribution.folder import Folder
+    from hq.distribution.retention import Generation
 
+    if (generation is None) != (as_of is None):
+        raise click.UsageError("--generation and --as-of go together")
     folder = Folder(repo)
     metadata = folder.waiting(role_of(list_id)) or folder.latest(role_of(list_id))
     if metadata is None:
         raise PublishError(f"{list_id} is no list of this repository", advice="see `borderpost-hq publish status`")
-    lacking = history.missing(publishing.offer_of(list_id, metadata.signed), history.read(folder, list_id))
+    known = history.read(folder, list_id)
+    if generation is not None and as_of is not None:
+        known = history.joined(known, [Generation(generation, date_of(as_of))])
+    lacking = history.missing(publishing.offer_of(list_id, metadata.signed), known)
     lines = [f"delta from {start} to {to}" if start else f"base of {to}" for start, to in lacking]
     say(as_json, {"wanted": wanted_rows(lacking)}, *(lines or ["nothing is missing"]))
     raise SystemExit(bool(lacking))

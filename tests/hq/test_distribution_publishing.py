@@ -13,6 +13,7 @@ from hq.distribution import history
 from hq.distribution.errors import PublishError
 from hq.distribution.folder import Folder
 from hq.distribution.publishing import Edition, add, offer_of, sweep
+from hq.distribution.retention import Generation
 
 
 @pytest.fixture
@@ -28,25 +29,18 @@ def lacking(hq: Headquarters) -> list[tuple[int, int]]:
 
 
 def test_two_hundred_days_and_every_box_comes_along(tmp_path: Path, hq: Headquarters) -> None:
-    base, delta = hq.files / "base", hq.files / "delta"
-    base.write_bytes(b"b" * 100_000)
+    folder, known = Folder(hq.path), []
     boxes = {}
     for number in range(1, 201):
         hq.now = T0 + days(number)
-        if number in (1, 100):
-            with hq.open() as repository:
-                add(repository, [Edition("un", 0, number, hq.now, {"documents.bin": base})], [key("un")])
-        editions = []
-        wanted = lacking(hq) if number in (1, 100) else [(number - 1, number)]
-        for start, to in wanted:
-            delta.write_bytes(f"{start} {to}".encode())
-            editions.append(Edition("un", start, to, hq.now, {"delta": delta}))
+        known = history.joined(known, [Generation(number, hq.now)])
+        offer = offer_of("un", folder.latest("list-un").signed)  # type: ignore[union-attr]
+        steps = {*history.missing(offer, known), *([(0, 100)] if number == 100 else [])}
+        editions = [Edition("un", start, to, hq.now, {"delta" if start else "documents.bin": _file(hq, start, to)})
+                    for start, to in sorted(steps)]  # fmt: skip
         with hq.open() as repository:
-            if editions:
-                add(repository, editions, [key("un")])
-            for start, to in lacking(hq):
-                delta.write_bytes(f"{start} {to}".encode())
-                add(repository, [Edition("un", start, to, hq.now, {"delta": delta})], [key("un")])
+            add(repository, editions, [key("un")])
+        assert lacking(hq) == []
         if number in (18, 19, 55, 120, 180, 199):
             hq.stamp()
             boxes[number] = Box(tmp_path / f"box-{number}", hq.root(), hq.now)
@@ -62,10 +56,20 @@ def test_two_hundred_days_and_every_box_comes_along(tmp_path: Path, hq: Headquar
     offer = offer_of("un", Folder(hq.path).latest("list-un").signed)  # type: ignore[union-attr]
     assert [step.to for step in offer.steps if not step.start] == [100]  # the older base was dropped
     assert len(offer.steps) < 220
+    metadata = len(list((hq.path / "metadata").iterdir()))
     with hq.open() as repository:
         assert sweep(repository) > 0
         assert sweep(repository) == 0
+    left = sorted(p.name.split(".")[-2] for p in (hq.path / "metadata").iterdir())
+    assert metadata > 100
+    assert left == ["list-sltd", "list-un", "root", "snapshot", "software", "targets", "timestamp"]
     assert Box(tmp_path / "new", hq.root(), hq.now).take(hq.path)[0].keys() == {"documents.bin"}
+
+
+def _file(hq: Headquarters, start: int, to: int) -> Path:
+    path = hq.files / f"{start}-{to}"
+    path.write_bytes(f"from {start} to {to}".encode() if start else b"b" * 100_000)
+    return path
 
 
 def test_nothing_is_dropped_while_something_is_missing(hq: Headquarters) -> None:

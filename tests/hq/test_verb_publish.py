@@ -57,6 +57,7 @@ def test_from_the_first_key_to_a_box(place: Path) -> None:
     assert un == {"list": "un", "newest": 1, "as_of": "2026-03-01T00:00:00Z", "steps": 1, "bytes": 8, "missing": 0}
     assert "list-un    2" in run("status", "repo").stdout
     assert run("wanted", "repo", "--list", "un").stdout == "nothing is missing\n"
+    assert as_json("sweep", "repo")["freed"] > 0  # what `add` and `timestamp` replaced
     assert as_json("sweep", "repo") == {"freed": 0}
 
 
@@ -74,11 +75,10 @@ def test_holders_who_sign_at_home(place: Path) -> None:
         run("timestamp", "repo", *ONLINE)
     with pytest.raises(BorderpostError, match="locked by a passphrase"):
         run("sign", "repo", "root", "--key", "root-1/root-1.pem")
+    word = ("--passphrase-file", "word")
     for role in ("root", "targets"):
-        assert "waits for 1 more" in run(
-            "sign", "repo", role, "--key", "root-1/root-1.pem", "--passphrase-file", "word"
-        ).stdout
-        assert "published" in run("sign", "repo", role, "--key", "root-3/root-3.pem", "--passphrase-file", "word").stdout
+        assert "waits for 1 more" in run("sign", "repo", role, "--key", "root-1/root-1.pem", *word).stdout
+        assert "published" in run("sign", "repo", role, "--key", "root-3/root-3.pem", *word).stdout
     run("sign", "repo", "list-un", "--key", "list-un/list-un.pem", "--passphrase-file", "word")
     run(*ADD, "--key", "list-un/list-un.pem", "--passphrase-file", "word")
     assert as_json("timestamp", "repo", *ONLINE)["waiting"] == []
@@ -122,8 +122,8 @@ def test_wrong_usage_is_named(place: Path) -> None:
         run("status", "repo")
     with pytest.raises(BorderpostError, match="given twice"):
         run("init", "repo", "--keys", "keys", "--list", "un", "--list", "un")
+    Path("short").write_text("short")
     with pytest.raises(BorderpostError, match="fewer than 8"):
-        Path("short").write_text("short")
         run("key", "k.pem", "--passphrase-file", "short")
     run("key", "k.pem")
     with pytest.raises(BorderpostError, match="is there already"):
@@ -146,3 +146,5 @@ def test_what_is_missing_ends_with_exit_code_1(place: Path) -> None:
     run("add", "repo", "--list", "un", "--generation", "3", "--from", "2", "--file", "delta=un.bin", "--as-of",
         "2026-03-03", "--key", "keys/list-un.pem")  # fmt: skip
     assert as_json("wanted", "repo", "--list", "un", code=1) == {"wanted": [{"from": 1, "to": 3}]}
+    ahead = as_json("wanted", "repo", "--list", "un", "--generation", "4", "--as-of", "2026-03-05", code=1)
+    assert {(row["from"], row["to"]) for row in ahead["wanted"]} == {(1, 3), (3, 4)}
