@@ -97,7 +97,7 @@ def keyed(folder: Path, records: int, asks: int) -> dict[str, object]:
     from edge.keyed_files import KeyedList
 
     begin = time.perf_counter()
-    here = KeyedList.open(folder, LIST_ID, RING)
+    here = KeyedList.open(folder, LIST_ID, RING.get)
     opened = time.perf_counter() - begin
     begin = time.perf_counter()
     for _ in here.verify():

@@ -88,7 +88,7 @@ def centiles(times: list[float]) -> str:
 
 def apply_while_asked(folder: Path, records: int, times: int) -> None:
     """Deltas of 100,000 additions and 1,000 removals, one after the other, then the compaction."""
-    here = KeyedList.open(folder, LIST_ID, RING)
+    here = KeyedList.open(folder, LIST_ID, RING.get)
     for _ in here.verify():
         pass
     spans, wrote = [], []
@@ -133,7 +133,7 @@ def killed(folder: Path, records: int, points: int) -> None:
     probe, took, change, added = [text(i) for i in numbers[::9973]], 0.1, b"", rows(range(0), 1)
     generation = -1
     for point in range(points):
-        here = KeyedList.open(folder, LIST_ID, RING)
+        here = KeyedList.open(folder, LIST_ID, RING.get)
         if here.generation != generation:
             generation = here.generation
             there = bool(here.find(probe[0]))
@@ -144,7 +144,7 @@ def killed(folder: Path, records: int, points: int) -> None:
         child = os.fork()
         if child == 0:
             try:
-                KeyedList.open(folder, LIST_ID, RING).apply(change)
+                KeyedList.open(folder, LIST_ID, RING.get).apply(change)
             finally:
                 os._exit(0)
         begin = time.perf_counter()
@@ -158,7 +158,7 @@ def killed(folder: Path, records: int, points: int) -> None:
             took *= 1.1  # the moments stay spread over the whole of a change, however long that takes
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-        now = KeyedList.open(folder, LIST_ID, RING)
+        now = KeyedList.open(folder, LIST_ID, RING.get)
         wanted = {
             generation: (here.header.count, here.header.digest), after.to: (after.count_after, after.digest_after),
         }

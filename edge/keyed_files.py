@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,8 @@ from edge.core.keyed.store import Found, Store
 from edge.keyed_folder import BusyError, KeyedError, Pair
 
 __all__ = ["Applied", "BusyError", "KeyedError", "KeyedList"]
+
+KeyOf = Callable[[bytes], bytes | None]
 
 COMPACT_AT: Final = 1_000_000   # rows of an overlay from which a compaction is worth its writes
 _TRIES: Final = 5               # times that a list is opened anew because it changed meanwhile
@@ -53,20 +55,20 @@ class _Open:
 class KeyedList:
     """One list of documents, vehicles or firearms. ``find`` may be called from any thread."""
 
-    def __init__(self, folder: Path, list_id: str, ring: Mapping[bytes, bytes], opened: _Open) -> None:
+    def __init__(self, folder: Path, list_id: str, key_of: KeyOf, opened: _Open) -> None:
         self.folder = folder
         self.list_id = list_id
-        self._ring = ring
+        self._key_of = key_of
         self._open = opened
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path, list_id: str, ring: Mapping[bytes, bytes]) -> KeyedList:
-        """Open what serves. ``ring`` leads from the 8 bytes of a key id to the 32 of a list key.
+    def open(cls, folder: Path, list_id: str, key_of: KeyOf) -> KeyedList:
+        """Open what serves. ``key_of`` leads from the 8 bytes of a key id to the 32 of a list key, or None.
 
         Headers and directories are verified now, the records by ``verify``. Raises ``KeyedError``, ``LayoutError``.
         """
-        return cls(folder, list_id, ring, _opened(folder, list_id, ring))
+        return cls(folder, list_id, key_of, _opened(folder, list_id, key_of))
 
     @property
     def generation(self) -> int:
@@ -132,7 +134,7 @@ class KeyedList:
                 written = folders.write_file(self.folder, folders.overlay_name(change.to), body, check_whole)
             except OSError as error:
                 raise _unreadable(self.folder, error) from error
-            fresh = _open_pair(self.folder, self.list_id, pair, self._ring, self._open)
+            fresh = _open_pair(self.folder, self.list_id, pair, self._key_of, self._open)
             folders.set_current(self.folder, self.list_id, pair)  # from here on the new generation is the list
             self._open = fresh
             folders.sweep(self.folder, pair)
@@ -147,7 +149,7 @@ class KeyedList:
         pair = folders.read_current(self.folder, self.list_id)
         if pair is None or (pair == self._open.pair and self._open.problem is None):
             return False
-        fresh = _opened(self.folder, self.list_id, self._ring)
+        fresh = _opened(self.folder, self.list_id, self._key_of)
         if fresh.store.newest.generation < self.generation:
             raise KeyedError(
                 f"the keyed list {self.list_id} on disk is older than the one in use",
@@ -177,7 +179,7 @@ def check_whole(path: Path) -> None:
         pass
 
 
-def _opened(folder: Path, list_id: str, ring: Mapping[bytes, bytes]) -> _Open:
+def _opened(folder: Path, list_id: str, key_of: KeyOf) -> _Open:
     """What CURRENT names; if that is damaged, the newest pair that opens."""
     problem: str | None = None
     for _ in range(_TRIES):
@@ -185,7 +187,7 @@ def _opened(folder: Path, list_id: str, ring: Mapping[bytes, bytes]) -> _Open:
             pair = folders.read_current(folder, list_id)
             if pair is None:
                 break
-            return _open_pair(folder, list_id, pair, ring, None)
+            return _open_pair(folder, list_id, pair, key_of, None)
         except FileNotFoundError:
             problem = "a file of the serving generation is missing"
         except _WrongKeyError:
@@ -198,7 +200,7 @@ def _opened(folder: Path, list_id: str, ring: Mapping[bytes, bytes]) -> _Open:
             break
     for pair in folders.candidates(folder):
         try:
-            found = _open_pair(folder, list_id, pair, ring, None)
+            found = _open_pair(folder, list_id, pair, key_of, None)
         except (LayoutError, OSError, KeyedError):
             continue
         return _Open(pair, found.store, found.key, problem or "CURRENT is missing")
@@ -213,11 +215,11 @@ class _WrongKeyError(KeyedError):
 
 
 def _open_pair(
-    folder: Path, list_id: str, pair: Pair, ring: Mapping[bytes, bytes], old: _Open | None
+    folder: Path, list_id: str, pair: Pair, key_of: KeyOf, old: _Open | None
 ) -> _Open:
     store = open_store(folder, list_id, pair, old)
     newest = store.newest
-    key = ring.get(newest.key_id)
+    key = key_of(newest.key_id)
     if key is None:
         raise _WrongKeyError(
             f"the box holds no key {newest.key_id.hex()} for the keyed list {list_id}",

@@ -8,7 +8,7 @@ Laws:
 3. Beside the base lies its *plain* file: the payload of every row without mask, in the base's order, and the SHA-256 of
    it all. It stays at headquarters; the next generation is compared with it.
 4. A base has its name only when it is whole, verified and synced.
-5. A new list key, or a 256th layer, needs a base without a predecessor.
+5. A 256th layer needs a base without a predecessor, and that needs a new list key: layers begin anew, masks must not.
 """
 
 from __future__ import annotations

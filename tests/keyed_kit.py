@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from edge.core.keyed import delta as deltas
+from edge.core.keyed import merging, setdigest
 from edge.core.keyed import rows as tables
 from edge.core.keyed.base import BaseFile
-from edge.core.keyed.keys import ListKey
+from edge.core.keyed.keys import ListKey, document_text
 from edge.core.keyed.maker import About, Maker
+from edge.core.keyed.overlay import lay_over
 from edge.core.keyed.record import Record, masked
 from edge.core.keyed.rows import Rows
+from edge.core.keyed.store import Store
 
 KEY = bytes(range(32))
 LIST = ListKey(KEY)
@@ -55,3 +60,37 @@ def changed(told: Told, layer: int, add: Iterable[tuple[str, Record]], remove: I
     for what in add:
         after.setdefault(what, layer)
     return after
+
+
+TEXTS = [document_text("UTO", f"A{i:05d}") for i in range(400)]
+CATEGORIES = ("stolen", "lost", "revoked")
+
+
+def some(n: int, *, layer: int = 1, seed: int = 1) -> Told:
+    dice = random.Random(seed)
+    return {(text, Record("P", dice.choice(CATEGORIES), detail=i)): layer for i, text in enumerate(TEXTS[:n])}
+
+
+def overlaid(store: Store, delta: bytes) -> Store:
+    body = bytearray()
+    head = lay_over(store, deltas.decode(delta), body.extend)
+    return Store(store.base, opened(head + bytes(body)))
+
+
+def compacted(store: Store) -> bytes:
+    body = bytearray()
+    head = merging.compact(store, body.extend)
+    return head + bytes(body)
+
+
+def told_by(store: Store, text: str) -> set[tuple[Record, int]]:
+    found = store.find(LIST, text)
+    assert len(set(found)) == len(found)
+    return {(f.record, f.layer) for f in found}
+
+
+def agrees(store: Store, told: Told, texts: list[str] = TEXTS) -> None:
+    for text in texts:
+        assert told_by(store, text) == {(record, n) for (t, record), n in told.items() if t == text}
+    assert store.newest.count == len(told)
+    assert store.newest.digest == setdigest.of(rows_of(told))

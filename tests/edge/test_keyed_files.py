@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def open_list(folder: Path) -> KeyedList:
-    return KeyedList.open(folder, "sltd", RING)
+    return KeyedList.open(folder, "sltd", RING.get)
 
 
 def agrees(here: KeyedList, told: Told, step: int = 7) -> None:
@@ -148,18 +148,18 @@ def test_one_writer_at_a_time(folder: Path) -> None:
 
 def test_the_list_key_must_be_on_the_ring(folder: Path) -> None:
     with pytest.raises(KeyedError, match="holds no key") as caught:
-        KeyedList.open(folder, "sltd", {bytes(8): KEY})
+        KeyedList.open(folder, "sltd", {bytes(8): KEY}.get)
     assert KEY.hex() not in str(caught.value)
     other = ListKey(bytes(32), LIST.ident)
-    assert not KeyedList.open(folder, "sltd", {LIST.ident: bytes(32)}).find(TEXTS[0])
+    assert not KeyedList.open(folder, "sltd", {LIST.ident: bytes(32)}.get).find(TEXTS[0])
     assert other.ident == LIST.ident
 
 
 def test_a_folder_without_anything_and_one_of_another_list(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(KeyedError, match="nothing is there"):
-        KeyedList.open(tmp_path / "none", "sltd", RING)
+        KeyedList.open(tmp_path / "none", "sltd", RING.get)
     with pytest.raises(KeyedError):
-        KeyedList.open(folder, "tdawn", RING)
+        KeyedList.open(folder, "tdawn", RING.get)
 
 
 @pytest.mark.parametrize("text", [b"", b"keyed 1 sltd 0000000009 0000000009 0\n", b"\0" * 256, b"x" * 10_000])
@@ -294,7 +294,7 @@ def test_the_compaction_command_says_what_is_wrong(tmp_path: Path) -> None:
 def test_asking_needs_no_numpy(folder: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from edge.keyed_files import KeyedList\n"
-        f"here = KeyedList.open(Path({str(folder)!r}), 'sltd', {RING!r}); assert here.find({TEXTS[0]!r})\n"
+        f"here = KeyedList.open(Path({str(folder)!r}), 'sltd', {RING!r}.get); assert here.find({TEXTS[0]!r})\n"
         "assert 'numpy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -37,7 +37,7 @@ Change = Callable[[Path], object]
 
 
 def apply_3(folder: Path) -> None:
-    KeyedList.open(folder, "sltd", RING).apply(TO_3)
+    KeyedList.open(folder, "sltd", RING.get).apply(TO_3)
 
 
 def compact_2(folder: Path) -> None:
@@ -56,7 +56,7 @@ CHANGES: dict[str, tuple[Change, int]] = {"delta": (apply_3, 3), "compaction": (
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("start") / "sltd"
     install_base(folder, "sltd", [BASES[1]])
-    KeyedList.open(folder, "sltd", RING).apply(TO_2)
+    KeyedList.open(folder, "sltd", RING.get).apply(TO_2)
     return folder
 
 
@@ -117,7 +117,7 @@ def killed_at(change: Change, folder: Path, step: int, how: str) -> bool:
 
 
 def is_whole(folder: Path, generations: set[int]) -> int:
-    here = KeyedList.open(folder, "sltd", RING)
+    here = KeyedList.open(folder, "sltd", RING.get)
     assert here.problem is None
     assert here.generation in generations
     list(here.verify())
