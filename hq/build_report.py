@@ -35,6 +35,7 @@ class SourceReport:
     past_review: int = 0  # records that match no longer on the day of the build
     source_date: datetime | None = None
     source_date_from: str = "source"  # source | option | file time
+    file_date: datetime | None = None  # when the oldest of the files read was written
     remarks: tuple[str, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
     complaints: list[Complaint] = field(default_factory=list)

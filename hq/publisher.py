@@ -188,8 +188,11 @@ def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: da
     if report.source_date is None:
         report.source_date, report.source_date_from = options.source_date, "option"
     if report.source_date is None:
-        modified = spec.path.stat().st_mtime
-        report.source_date, report.source_date_from = datetime.fromtimestamp(int(modified), UTC), "file time"
+        report.source_date, report.source_date_from = report.file_date, "file time"
+    if report.source_date is None:
+        raise BuildError(
+            f"how old {spec.path.name} is cannot be told", advice="state the date with --source-date"
+        )
     if report.source_date > now + MAX_AHEAD:
         raise BuildError(
             f"the date of {spec.path.name} lies in the future",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
@@ -48,6 +48,7 @@ def read_source(
             progress(path.name, report.rows)
     report.source_date = source.source_date
     report.remarks = source.remarks
+    report.file_date = _oldest(source.files)
     if report.past_review and report.past_review == report.rows - report.lost:
         report.remarks += (f"warning: all {report.past_review} records are past their review date and match nothing",)
 
@@ -103,6 +104,15 @@ class ComplaintFile:
             self._file.write(msgspec.json.encode(row) + b"\n")
         except OSError as error:
             raise ReportError(f"the report cannot be written: {error.strerror}", advice=_SYNC_ADVICE) from error
+
+
+def _oldest(files: Sequence[Path]) -> datetime | None:
+    """When the oldest of these files was last written (UTC); None where that cannot be told."""
+    try:
+        times = [int(f.stat().st_mtime) for f in files]
+    except OSError:
+        return None
+    return datetime.fromtimestamp(min(times), UTC) if times else None
 
 
 def _forget(_entry: Entry) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from edge.core.errors import BorderpostError
@@ -45,6 +46,10 @@ class Source(Protocol):
     @property
     def source_date(self) -> datetime | None:
         """The date the source states of itself (UTC); known once reading has begun."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was read, once reading has ended: a source without a date is as old as the oldest of them."""
 
     @property
     def remarks(self) -> tuple[str, ...]:

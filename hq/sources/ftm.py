@@ -39,6 +39,7 @@ class Ftm:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._date: datetime | None = None
+        self._base_file = path
         self._said: list[str] = []
         self._others: Counter[str] = Counter()
         self._no_targets = 0
@@ -48,6 +49,11 @@ class Ftm:
     def source_date(self) -> datetime | None:
         """The newest version applied, else what the index says, else when an entity was last seen."""
         return self._date
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The full file; deltas state their own dates."""
+        return (self._base_file,)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -66,6 +72,7 @@ class Ftm:
     def __iter__(self) -> Iterator[Item]:
         """Stream the persons. Raises ``SourceError``."""
         base, since = self._base()
+        self._base_file = base
         deltas = ftm_deltas.Deltas()
         if self._path.is_dir():
             deltas = ftm_deltas.read(self._path, since or self._seen_until(base))

@@ -53,9 +53,15 @@ class InterpolJson:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._read: list[Path] = []
         self._unknown: Counter[str] = Counter()
         self._totals: dict[str, int] = {}
         self._on_pages: dict[str, set[str]] = {}
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, or those of the folder."""
+        return tuple(self._read)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -74,7 +80,8 @@ class InterpolJson:
         """Every notice once, in the order it was first met. Raises ``SourceError``."""
         notices: dict[str, tuple[str, int, Object]] = {}
         count = 0
-        for file in self._files():
+        self._read = self._files()
+        for file in self._read:
             for place, notice in enumerate(self._notices(whole(file, MAX_FILE), file.name), 1):
                 count += 1
                 if count > MAX_NOTICES:

@@ -49,7 +49,13 @@ class OfacCsv:
         self._path = path
         self._others: Counter[str] = Counter()
         self._unended: list[str] = []
+        self._files: list[Path] = []
         self.tally = ofac_remarks.Tally()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The main file, the aliases and the remarks that go on."""
+        return tuple(self._files)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -166,6 +172,7 @@ class OfacCsv:
     def _rows(self, path: Path, width: int) -> Iterator[Row | Complaint]:
         """The rows of one file, nulls as empty texts."""
         last = b""
+        self._files.append(path)
         try:
             with path.open("rb") as file:
                 for line, raw in numbered_lines(file):
