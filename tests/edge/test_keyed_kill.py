@@ -166,3 +166,18 @@ def test_the_points_are_two_hundred_and_more(
         shutil.copytree(start, tmp_path / name / "sltd")
         total += len(count_calls(change, tmp_path / name / "sltd", monkeypatch))
     assert total >= 200
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_name_is_given_only_to_what_is_on_the_disk(
+    name: str, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # kill -9 leaves the kernel alive; for a power cut the order counts: file, its name, CURRENT, its name, and only
+    # then may the old files go
+    change, _ = CHANGES[name]
+    shutil.copytree(start, tmp_path / "sltd")
+    counted = {"fsync", "rename", "write", "unlink"}
+    calls = [c for c in count_calls(change, tmp_path / "sltd", monkeypatch) if c in counted]
+    old_files = calls.count("unlink")
+    assert old_files == (1 if name == "delta" else 2)
+    assert calls == ["fsync", "rename", "fsync", "write", "fsync", "rename", "fsync", *["unlink"] * old_files]
