@@ -24,7 +24,7 @@ import hashlib
 import mmap
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -73,6 +73,7 @@ class OpenList:
     problem: str | None
     behind: bool = False  # the generation in use is older than one that was accepted before
     seen: tuple[int, ...] = field(default=(), repr=False)  # generations that were on disk, newest first
+    stamps: tuple[_Stamp, ...] = field(default=(), repr=False)  # the files in use, as they were when they were opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ class Watchlists:
     def refresh(self, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
         """The lists as they stand now; ``self`` when nothing on disk changed.
 
-        Lists whose folder holds the same generations as before are taken over unopened, unless they
-        had a problem.
+        Lists whose folder holds the same generations as before are taken over unopened, unless they had a problem: then
+        what failed is tried again, and the generation in use is taken over if its files are what they were.
         """
         marks = dict(self.high_water if high_water is None else high_water)
         before = {entry.list_id: entry for entry in self.lists}
@@ -111,7 +112,7 @@ class Watchlists:
             old = before.get(list_id)
             mark = marks.get(list_id, 0)
             keep = old is not None and _stands(old, self.root / list_id, mark)
-            after.append(old if old and keep else _open_list(self.root, list_id, mark, self.keys))
+            after.append(old if old and keep else _open_list(self.root, list_id, mark, self.keys, old))
         lists = tuple(after)
         same = len(lists) == len(self.lists) and all(a is b for a, b in zip(lists, self.lists, strict=True))
         return self if same and marks == self.high_water else Watchlists(self.root, lists, marks, self.keys)
@@ -149,14 +150,19 @@ def _generations(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(found, reverse=True)[:MAX_GENERATIONS])
 
 
-def _open_list(root: Path, list_id: str, mark: int, keys: Keys) -> OpenList:
+def _open_list(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | None = None) -> OpenList:
     folder = root / list_id
     seen = _generations(folder)
+    in_use = old.manifest.generation if old is not None and old.manifest is not None else 0
     problems: list[str] = []
     for generation in seen[:TRIED_GENERATIONS]:
         behind = generation < mark
         if behind:
             problems.append(f"generation {generation} is older than {mark}, which was accepted before")
+        stamps = _stamps(folder / manifests.folder_name(generation))
+        if old is not None and generation == in_use and stamps and stamps == old.stamps:
+            same = replace(old, problem="; ".join(problems) or None, behind=behind, seen=seen)
+            return old if same == old else same
         try:
             manifest, documents, persons = _open_generation(folder, list_id, generation, keys)
         except NoKeyError as error:
@@ -172,8 +178,20 @@ def _open_list(root: Path, list_id: str, mark: int, keys: Keys) -> OpenList:
             why = error.strerror or "input/output error"
             problems.append(f"generation {generation} cannot be read: {why}")
             continue
-        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen)
+        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen, stamps)
     return OpenList(list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen)
+
+
+def _stamps(place: Path) -> tuple[_Stamp, ...]:
+    """What tells the files of a generation from others without reading them; empty if one is not there."""
+    found = []
+    for name in (manifests.FILE_NAME, *KINDS):
+        try:
+            stat = (place / name).stat()
+        except OSError:
+            return ()
+        found.append((str(place / name), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
 
 
 def _open_generation(
