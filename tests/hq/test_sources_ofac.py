@@ -105,6 +105,7 @@ def test_what_is_no_birth_date_is_said_to_be_none(tmp_path: Path, text: str) -> 
         ("Cedula No. 12.345.678 (Colombia)", [("12345678", "COL", "I")]),
         ("Citizen's Card Number 12345678 (China)", [("12345678", "CHN", "I")]),
         ("VisaNumberID 1234567 (Utopia)", [("1234567", "UTO", "V")]),
+        ("Passport L898902C3; alt. Passport L898902C3 (Utopia)", [("L898902C3", "UTO", "P")]),
         ("Tax ID No. 12345678 (Utopia)", []),
         ("Driver's License No. 12345678 (Utopia)", []),
         ("Electoral Registry No. ABC12345678 (Mexico)", []),
