@@ -25,6 +25,7 @@ WIDTHS = (3, 4, 6, 12)     # tokens of a name: columns are cut to these; longer 
 ROUNDING = 1e-3            # more than all rounding together
 
 Bools = npt.NDArray[np.bool_]
+Column = npt.NDArray[np.float32]
 
 
 class Hit(NamedTuple):
@@ -39,21 +40,39 @@ def score_names(units: Units, names: Ids, floor: float) -> list[Hit]:
     """Those of ``names`` that score at least ``floor``, in no order."""
     if not len(names):
         return []
+    gains = units.gains(floor)
+    joined = [
+        units.index.columns.lay(
+            f"joined gain {u}", np.float32, units.joined[u].ids,
+            units.joined_gain(u, floor, units.listed_loss) + np.float32(ROUNDING),
+        )
+        for u, _ in units.joins
+    ]  # fmt: skip
+    hits: list[Hit] = []
+    for at in range(0, len(names), ROWS):
+        some = _held(units, names[at : at + ROWS])
+        if not len(some):
+            continue
+        kept = some[_can_reach(units, gains, joined, some, floor)]
+        if len(kept):
+            hits += _scored(units, kept, floor)
+    return hits
+
+
+def _scored(units: Units, names: Ids, floor: float) -> list[Hit]:
     table = units.index.table
     starts = table.name_offsets[names].astype(np.int64)
     sizes = table.name_offsets[names + 1].astype(np.int64) - starts
-    gains = units.gains(floor)
     hits: list[Hit] = []
     last = 0
     for width in WIDTHS:
-        of_width = np.flatnonzero((sizes > last) & (sizes <= width))
-        for at in range(0, len(of_width), ROWS):
-            chosen = of_width[at : at + ROWS]
-            tokens = _tokens(units, starts[chosen], sizes[chosen], width)
-            keep = np.flatnonzero(_can_reach(units, gains, tokens, units.index.single[names[chosen]], floor))
-            if len(keep):
-                kept = names[chosen[keep]]
-                hits += [Hit(*found) for found in score_rows(units, kept, [t[keep] for t in tokens], floor)]
+        rows = np.flatnonzero((sizes > last) & (sizes <= width))
+        if len(rows):
+            places = starts[rows, None] + np.arange(width)
+            inside = np.arange(width) < sizes[rows, None]
+            tokens = table.name_tokens[np.where(inside, places, 0)].astype(np.int64)
+            tokens = np.where(inside, tokens, table.n_tokens)
+            hits += [Hit(*found) for found in score_rows(units, names[rows], tokens, floor)]
         last = width
     for at in np.flatnonzero(sizes > last).tolist():
         found = score(units.query, units.index.tokens(int(names[at])), units.known, explain=False)
@@ -62,53 +81,42 @@ def score_names(units: Units, names: Ids, floor: float) -> list[Hit]:
     return hits
 
 
-def _tokens(units: Units, starts: Ids, sizes: Ids, width: int) -> list[Ids]:
-    """By place in the name: a token id for every row, the vocabulary's size where the name is shorter."""
-    table = units.index.table
-    found = []
-    for place in range(width):
-        inside = place < sizes
-        tokens = table.name_tokens[np.where(inside, starts + place, 0)].astype(np.int64)
-        found.append(np.where(inside, tokens, table.n_tokens))
+def _held(units: Units, names: Ids) -> Ids:
+    """Those that hold two tokens like any of the traveller's, and records of one token that hold one."""
+    tokens, starts = units.index.flat(names)
+    held = np.add.reduceat(units.any.take(tokens), starts)
+    found: Ids = names[(held >= 2) | (units.index.single[names] & (held > 0))]
     return found
 
 
-def _can_reach(
-    units: Units, gains: list[npt.NDArray[np.float32]], tokens: list[Ids], single: Bools, floor: float
-) -> Bools:
+def _can_reach(units: Units, gains: list[Column], joined: list[Column], names: Ids, floor: float) -> Bools:
     """False for a name that no joining of tokens brings to the floor (law 2)."""
-    count = len(single)
-    by_unit = np.zeros((units.size, count), dtype=np.float32)
-    by_place, listed = np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-    every = np.ones(count, dtype=bool)
-    for token in tokens:
-        best = np.zeros(count, dtype=np.float32)
-        for unit, column in enumerate(gains):
-            gain = column[token]
-            np.maximum(by_unit[unit], gain, out=by_unit[unit])
-            np.maximum(best, gain, out=best)
-        by_place += best
-        listed += units.index.weights_column[token]
-        every &= (best > 0) | (token == units.index.table.n_tokens)
-    bonus = _bonus(units, tokens, floor)
-    left = floor * (sum(units.loss) + units.listed_loss * listed)
-    reach = np.minimum(by_unit.sum(axis=0), by_place) + bonus - left >= -ROUNDING
-    # A record of one token is scored without the traveller's other tokens: it needs a partner for each of its own.
-    found: Bools = np.where(single, every | (bonus > 0) | (floor <= 0), reach)
-    return found
-
-
-def _bonus(units: Units, tokens: list[Ids], floor: float) -> npt.NDArray[np.float32]:
-    """What tokens written together or apart could add at most."""
-    total = np.zeros(len(tokens[0]), dtype=np.float32)
-    for unit, codes in units.joins:
-        best = units.index.columns.lay(
-            f"joined gain {unit}", np.float32, units.joined[unit].ids, units.joined_gain(unit, floor) + ROUNDING
-        )
-        total += np.max([best[t] for t in tokens], axis=0)
+    index = units.index
+    tokens, starts = index.flat(names)
+    by_unit = np.zeros(len(names), dtype=np.float32)
+    best = np.zeros(len(tokens), dtype=np.float32)
+    for column in gains:
+        gain = column.take(tokens)
+        by_unit += np.maximum.reduceat(gain, starts)
+        np.maximum(best, gain, out=best)
+    reach = np.minimum(by_unit, np.add.reduceat(best, starts))
+    bonus = np.zeros(len(names), dtype=np.float32)
+    for column in joined:
+        bonus += np.maximum.reduceat(column.take(tokens), starts)
     for unit, left, right in units.apart:
-        met = np.zeros(len(total), dtype=bool)
-        for first, second in zip(tokens, tokens[1:], strict=False):
-            met |= (left[first] & right[second]) != 0
-        total += np.where(met, units.split_gain(unit, floor) + ROUNDING, 0.0).astype(np.float32)
-    return total
+        met = np.zeros(len(tokens), dtype=bool)
+        met[:-1] = (left.take(tokens[:-1]) & right.take(tokens[1:])) != 0
+        met[starts[1:] - 1] = False
+        bonus += np.logical_or.reduceat(met, starts) * (
+            units.split_gain(unit, floor, units.listed_loss) + ROUNDING
+        )
+    left_over = np.full(len(names), floor * sum(units.loss), dtype=np.float32)
+    if units.listed_loss:
+        left_over += floor * units.listed_loss * np.add.reduceat(index.weights_column.take(tokens), starts)
+    single = index.single[names]
+    found: Bools = reach + bonus >= left_over - ROUNDING
+    # A record of one token is scored without the traveller's other tokens: it needs a partner for each of its own.
+    if single.any():
+        every = np.logical_and.reduceat(best > 0, starts)
+        found = np.where(single, every | (bonus > 0) | (floor <= 0), found)
+    return found

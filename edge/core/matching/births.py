@@ -1,15 +1,17 @@
 """Who of a list was born when, so that names are compared as strictly as the birth date allows.
 
 Laws:
-1. ``near`` leaves out nobody whose birth date is equal, has day and month swapped, or overlaps.
-2. ``contradicting`` names only persons whose one listed birth date contradicts the traveller's by every rule:
-   neither of law 1, nor the same year, nor one digit apart. Persons without a date, and with several, are never
-   among them.
+1. ``equal``, ``near`` and ``slipped`` leave out nobody whose birth date is the same day, has day and month swapped
+   or overlaps, or is one digit off.
+2. ``contradicting`` names only persons of whom one day of birth is known, in another year than the traveller's,
+   and who are not near by a swap or an overlap. Persons without a date, with an interval, and with several dates
+   are in a band of their own that never contradicts. A day one digit off may be among them.
 """
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,47 +22,83 @@ from edge.core.matching.likes import NameTable
 Ids = npt.NDArray[np.int64]
 
 
+NO_BAND = 0                 # not one day
+EPOCH = date(1970, 1, 1).toordinal()
+FIRST_YEAR = 1850           # the band of a year is the years since, at least 1 and at most 255
+
+
 class Births:
-    """The birth dates of one list, in bands: exact days in order, and the intervals."""
+    """The birth dates of one list: days in order, intervals, and a band (year) for every name."""
 
     def __init__(self, table: NameTable) -> None:
         self._table = table
-        owners = np.repeat(np.arange(len(table.birth_offsets) - 1, dtype=np.uint32), np.diff(table.birth_offsets))
-        exact = np.flatnonzero(table.birth_first == table.birth_last)
+        rows = np.diff(table.birth_offsets)
+        owners = np.repeat(np.arange(len(rows), dtype=np.uint32), rows)
+        is_day = table.birth_first == table.birth_last
+        exact = np.flatnonzero(is_day)
         order = exact[np.argsort(table.birth_first[exact], kind="stable")]
         self._days, self._day_owners = table.birth_first[order], owners[order]
-        wide = np.flatnonzero(table.birth_first != table.birth_last)
-        self._first, self._last, self._owners = table.birth_first[wide], table.birth_last[wide], owners[wide]
+        wide = np.flatnonzero(~is_day)
+        spans = (table.birth_first[wide].astype(np.uint64) << np.uint64(32)) | table.birth_last[wide]
+        by_span = np.argsort(spans, kind="stable")
+        distinct, starts = np.unique(spans[by_span], return_index=True)
+        self._span_first, self._span_last = distinct >> np.uint64(32), distinct & np.uint64(0xFFFF_FFFF)
+        self._span_offsets, self._span_owners = np.append(starts, len(wide)), owners[wide[by_span]]
+        bands = np.zeros(len(rows), dtype=np.uint8)
+        one = exact[rows[owners[exact]] == 1]
+        bands[owners[one]] = _bands(table.birth_first[one])
+        self.bands = bands[table.name_persons]
+
+    def equal(self, birth: DateInterval) -> Ids:
+        """Names of the persons born on this very day."""
+        if not birth.is_exact:
+            return np.empty(0, dtype=np.int64)
+        return self._names([self._of_days(birth.earliest.toordinal(), birth.earliest.toordinal())])
 
     def near(self, birth: DateInterval) -> Ids:
-        """Names of the persons of law 1, by rising id."""
+        """Names of the persons whose dates overlap, or are the day with day and month swapped."""
         persons = []
         for first, last in _spans(birth):
-            begin, end = np.searchsorted(self._days, first), np.searchsorted(self._days, last, "right")
-            persons += [self._day_owners[begin:end], self._owners[(self._first <= last) & (self._last >= first)]]
-        found = np.unique(np.concatenate(persons)).astype(np.int64)
-        offsets = self._table.person_names_offsets
+            persons.append(self._of_days(first, last))
+            for at in np.flatnonzero((self._span_first <= last) & (self._span_last >= first)).tolist():
+                persons.append(self._span_owners[self._span_offsets[at] : self._span_offsets[at + 1]])
+        return self._names(persons)
+
+    def slipped(self, birth: DateInterval) -> Ids:
+        """Names of the persons born on a day that is written with one other digit."""
+        days = np.array(one_digit_apart(birth.earliest) if birth.is_exact else [], dtype=np.uint32)
+        begins, ends = np.searchsorted(self._days, days), np.searchsorted(self._days, days, "right")
+        return self._names([self._day_owners[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)])
+
+    def _of_days(self, first: int, last: int) -> npt.NDArray[np.uint32]:
+        begin = np.searchsorted(self._days, np.uint32(first))  # another type would copy the whole column
+        end = np.searchsorted(self._days, np.uint32(last), "right")
+        found: npt.NDArray[np.uint32] = self._day_owners[begin:end]
+        return found
+
+    def _names(self, persons: list[npt.NDArray[np.uint32]]) -> Ids:
+        if not persons:
+            return np.empty(0, dtype=np.int64)
+        found, offsets = np.concatenate(persons), self._table.person_names_offsets
         starts = offsets[found].astype(np.int64)
         sizes = offsets[found + 1].astype(np.int64) - starts
-        return np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        names: Ids = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        return names
 
-    def contradicting(self, names: Ids, birth: DateInterval) -> npt.NDArray[np.bool_]:
-        """For each name: does law 2 hold for its person?"""
-        table = self._table
-        persons = table.name_persons[names].astype(np.int64)
-        rows = table.birth_offsets[persons].astype(np.int64)
-        found: npt.NDArray[np.bool_] = table.birth_offsets[persons + 1] - rows == 1
-        at = np.flatnonzero(found)
-        first, last = table.birth_first[rows[at]], table.birth_last[rows[at]]
-        apart = np.ones(len(at), dtype=bool)
-        for begin, end in _spans(birth):
-            apart &= (first > end) | (last < begin)
-        if birth.is_exact:
-            day = birth.earliest
-            year = (first >= date(day.year, 1, 1).toordinal()) & (last <= date(day.year, 12, 31).toordinal())
-            apart &= ~year & ~(np.isin(first, one_digit_apart(day)) & (first == last))
-        found[at] = apart
-        return found
+    def contradicting(self, birth: DateInterval) -> npt.NDArray[np.bool_]:
+        """For each band: does law 2 hold for its names? Index it with ``bands``."""
+        apart = np.ones(256, dtype=bool)
+        for band in _bands(np.array([d for span in _spans(birth) for d in span])).reshape(-1, 2):
+            apart[int(band[0]) : int(band[1]) + 1] = False
+        apart[NO_BAND] = False
+        return apart
+
+
+def _bands(ordinals: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    days = np.clip(ordinals.astype(np.int64), 1, date.max.toordinal()) - EPOCH
+    years = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    bands: npt.NDArray[np.uint8] = np.clip(years - FIRST_YEAR + 1, 1, 255).astype(np.uint8)
+    return bands
 
 
 def _spans(birth: DateInterval) -> list[tuple[int, int]]:

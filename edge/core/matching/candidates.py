@@ -10,16 +10,19 @@ Laws:
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from edge.core.documents import DateInterval
 from edge.core.matching.units import Units
-from edge.core.matching.scoring import WEAK_WEIGHT
+from edge.core.matching.scoring import DISTINCTIVE, WEAK_WEIGHT
 from edge.core.matching.vocabulary import COUNTS, Ids
 
 MARKED = 8             # bits; of a traveller with more tokens the lightest share the last one
+AGREEING_APART = 3     # tokens that must agree against a birth date that contradicts, unless one is distinctive
 READ_RATIO = 8         # postings are read if there are fewer than so many for each name found so far
 ROUNDING = 1e-3        # more than all rounding together
 
@@ -28,9 +31,9 @@ class _Unit(NamedTuple):
     """One traveller's token: the listed tokens it may be joined to, how many postings they have, and its worth."""
 
     place: int
-    ids: Ids
+    ids: list[tuple[str, Ids]]  # with a key where the same ids come again
     volume: int
-    gain: float        # most that joining it adds over leaving it, at this floor
+    gain: float        # most that joining it adds over leaving it, at this floor, listed tokens left over being free
     most: int          # listed tokens it may agree with
 
 
@@ -44,13 +47,67 @@ def single_candidates(units: Units) -> Ids:
 
 def candidates(units: Units, floor: float) -> Ids:
     """Every name of two tokens and more that could score ``floor``, by rising id."""
-    index = units.index
     marked, spare = _weighed(units, floor)
-    if not marked:
-        return np.empty(0, dtype=np.int64)
     reach = _reachable(marked, spare, floor * sum(units.loss))
+    names, bits = _read(units, marked, reach)
+    return names[reach[bits]]
+
+
+class Born(NamedTuple):
+    """Candidates by what the birth dates say of them."""
+
+    near: Ids
+    unsure: Ids
+    apart: Ids
+
+
+def candidates_born(units: Units, birth: DateInterval, floors: tuple[float, float, float]) -> Born:
+    """The same with a floor for each group of ``Born``; of those ``apart`` only names that may agree in three tokens,
+    or in one that is distinctive."""
+    index, least = units.index, min(floors)
+    marked, spare = _weighed(units, least)
+    names, bits = _read(units, marked, _reachable(marked, spare, least * sum(units.loss)))
+    group = _groups(units, names, birth)
+    found = []
+    for which, floor in enumerate(floors):
+        marked, spare = _weighed(units, floor)
+        found.append(names[(group == which) & _reachable(marked, spare, floor * sum(units.loss))[bits]])
+    near, unsure, apart = found
+    if sum(u.most for u in marked) < AGREEING_APART:
+        apart = apart[_held(units, apart, index.weights_column >= np.float32(DISTINCTIVE))]
+    return Born(near, unsure, apart)
+
+
+def _groups(units: Units, names: Ids, birth: DateInterval) -> npt.NDArray[np.uint8]:
+    """By name the place of its group in ``Born``."""
+    index, births, marks = units.index, units.index.births, units.index.marks
+    found = np.where(births.contradicting(birth)[births.bands[names]], np.uint8(2), np.uint8(1))
+    near, slipped = births.near(birth), births.slipped(birth)
+    marks[slipped] = 1
+    marks[near] = 2
+    held = index.marks[names]
+    marks[slipped] = 0
+    marks[near] = 0
+    found[held == 1] = 1
+    found[held == 2] = 0
+    return found
+
+
+def _held(units: Units, names: Ids, among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Names that hold a token like any of the traveller's, of those flagged by token id."""
+    if not len(names):
+        return np.zeros(0, dtype=np.bool_)
+    tokens, starts = units.index.flat(names)
+    found: npt.NDArray[np.bool_] = np.logical_or.reduceat((units.any.take(tokens) > 0) & among.take(tokens), starts)
+    return found
+
+
+def _read(
+    units: Units, marked: list[_Unit], reach: npt.NDArray[np.bool_]
+) -> tuple[Ids, npt.NDArray[np.uint8]]:
+    """Names that hold enough of the marked tokens, without records of one token, and a bit for each they may hold."""
+    index, marks, touched = units.index, units.index.marks, []
     read = _to_read(marked, reach)
-    marks, touched = index.marks, []
     for bit, unit in enumerate(marked[:read]):
         touched += _mark(units, unit, 1 << bit)
     names = union(touched, None) if sum(map(len, touched)) < len(marks) // 64 else np.flatnonzero(marks)
@@ -59,15 +116,15 @@ def candidates(units: Units, floor: float) -> Ids:
             touched += _mark(units, unit, 1 << bit)
         else:
             marks[names] |= np.uint8(1 << bit)
-    found = names[reach[marks[names]]]
-    if sum(len(t) for t in touched) > len(marks) // 16:
+    bits = marks[names]
+    if sum(map(len, touched)) > len(marks) // 16:
         marks.fill(0)
     else:
         marks[names] = 0
         for postings in touched:
             marks[postings] = 0
-    many: Ids = found[~index.single[found]]
-    return many
+    keep = reach[bits] & ~index.single[names]
+    return names[keep], bits[keep]
 
 
 def _weighed(units: Units, floor: float) -> tuple[list[_Unit], float]:
@@ -83,7 +140,7 @@ def _weighed(units: Units, floor: float) -> tuple[list[_Unit], float]:
 
 def _shared(rest: list[_Unit]) -> _Unit:
     """Several tokens behind one bit: a name that holds one of them is taken to hold them all."""
-    ids = np.unique(np.concatenate([u.ids for u in rest]))
+    ids = [pair for u in rest for pair in u.ids]
     return _Unit(rest[0].place, ids, sum(u.volume for u in rest), sum(u.gain for u in rest), sum(u.most for u in rest))
 
 
@@ -95,17 +152,17 @@ def _may_agree(units: Units, place: int) -> bool:
 
 def _unit(units: Units, place: int, floor: float) -> _Unit:
     found = units.alike[place]
-    ids, best = [found.ids], float(units.gain(place, found, floor).max(initial=0.0))
+    key = "" if units.query.cut else units.query.tokens[place]
+    ids, best = [(key, found.ids)], float(units.gain(place, found, floor, 0.0).max(initial=0.0))
     for first in (place - 1, place):
         if 0 <= first < len(units.joined) and len(units.joined[first].ids):
-            ids.append(units.joined[first].ids)
-            best = max(best, float(units.joined_gain(first, floor).max()))
+            ids.append(("", units.joined[first].ids))
+            best = max(best, float(units.joined_gain(first, floor, 0.0).max()))
     if (splits := units.splits[place]) is not None:
-        ids.append(splits.left.ids)
-        best = max(best, units.split_gain(place, floor))
-    held = np.concatenate(ids) if len(ids) > 1 else ids[0]
-    volume = int(units.index.table.token_counts[held].sum())
-    return _Unit(place, held, volume, best, 1 if splits is None else 2)
+        ids.append(("", splits.left.ids))
+        best = max(best, units.split_gain(place, floor, 0.0))
+    volume = sum(int(units.index.table.token_counts[some].sum()) for _, some in ids)
+    return _Unit(place, ids, volume, best, 1 if splits is None else 2)
 
 
 def _reachable(marked: list[_Unit], spare: float, loss: float) -> npt.NDArray[np.bool_]:
@@ -127,17 +184,14 @@ def _to_read(marked: list[_Unit], reach: npt.NDArray[np.bool_]) -> int:
     return len(marked)
 
 
-def _mark(units: Units, unit: _Unit, bit: int) -> list[Ids]:
-    table, marks = units.index.table, units.index.marks
-    postings = [table.postings(i) for i in unit.ids.tolist()]
-    if not postings:
-        return []
-    held = np.concatenate(postings)
-    marks[held] |= np.uint8(bit)
-    return [held]
+def _mark(units: Units, unit: _Unit, bit: int) -> list[npt.NDArray[np.uint32]]:
+    held = [units.index.postings(key, ids) for key, ids in unit.ids if len(ids)]
+    for postings in held:
+        units.index.marks[postings] |= np.uint8(bit)
+    return held
 
 
-def union(parts: list[Ids], marks: npt.NDArray[np.uint8] | None) -> Ids:
+def union(parts: Sequence[npt.NDArray[Any]], marks: npt.NDArray[np.uint8] | None) -> Ids:
     """All ids of the parts, rising, each once. ``marks`` is all zero, and so again afterwards."""
     if not parts:
         return np.empty(0, dtype=np.int64)

@@ -27,9 +27,10 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
-def score_rows(units: Units, names: Ids, tokens: list[Ids], floor: float) -> Iterator[tuple[int, NameScore]]:
-    """(name id, score) of those that reach the floor; ``tokens`` by place as ``batch`` lays them out."""
-    rows = _Rows(units, names, np.stack(tokens, axis=1))
+def score_rows(units: Units, names: Ids, tokens: Ids, floor: float) -> Iterator[tuple[int, NameScore]]:
+    """(name id, score) of those that reach the floor; ``tokens`` is a row of token ids a name, filled up
+    with the vocabulary's size."""
+    rows = _Rows(units, names, tokens)
     rows.pairs()
     if units.joins:
         rows.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,16 +13,21 @@ from edge.core.matching.births import Births
 from edge.core.matching.common import common_names, common_skeletons
 from edge.core.matching.likes import COMMON_WEIGHT, FLOOR_NAMES, Known, NameTable, token_weight
 from edge.core.matching.scoring import WEAK_WEIGHT, QueryName
-from edge.core.matching.scratch import Columns
+from edge.core.matching.scratch import Columns, Seen
 from edge.core.matching.vocabulary import Ids, Vocabulary
 from edge.core.names import WEAK
+from edge.core.watch.entries import QUALITIES
 from edge.core.watch.layout import skeleton_hash
+
+MAX_KEPT = 4_000_000   # postings that are kept together for the travellers' tokens asked last: 16 MB
+PRIMARY = QUALITIES.index("primary")
 
 
 class NameIndex:
     """Everything that is derived from a list's table once, when it is opened.
 
-    ``weights`` (f8, by token id); ``single`` (bool, by name id): at most one distinct token weighs.
+    ``weights`` (f8, by token id); ``single`` (bool, by name id): at most one distinct token weighs; ``alone``
+    (bool, by name id): so it is with every name that the person is listed under.
     """
 
     def __init__(self, table: NameTable) -> None:
@@ -30,10 +36,14 @@ class NameIndex:
         self.weights = self._weights()
         self.births = Births(table)
         self.single = self._single()
+        self.alone = self._alone()
         self._single_names, self._single_offsets = self._single_postings()
         self.single_counts = np.diff(self._single_offsets)
         self.weights_column = np.append(self.weights, 0.0).astype(np.float32)
         self.columns = Columns(table.n_tokens)
+        self._kept: OrderedDict[str, npt.NDArray[np.uint32]] = OrderedDict()
+        self._kept_size = 0
+        self.seen = Seen(table.n_names)
         self.marks = np.zeros(table.n_names, dtype=np.uint8)  # scratch of ``candidates``, all zero between questions
 
     def _weights(self) -> npt.NDArray[np.float64]:
@@ -63,6 +73,20 @@ class NameIndex:
         one: npt.NDArray[np.bool_] = (lowest == none) | (lowest == highest)
         return one
 
+    def _alone(self) -> npt.NDArray[np.bool_]:
+        """Names whose person is listed under one token: by every primary name, or by every name if none is."""
+        table = self.table
+        if not table.n_names:
+            return np.zeros(0, dtype=np.bool_)
+        starts = table.person_names_offsets[:-1].astype(np.int64)
+        starts = starts[np.diff(table.person_names_offsets) > 0]  # none has no name, unless the file is damaged
+        primary = table.name_qualities == PRIMARY
+        any_primary = np.logical_or.reduceat(primary, starts)
+        of_primary = np.logical_and.reduceat(self.single | ~primary, starts)
+        alone = np.where(any_primary, of_primary, np.logical_and.reduceat(self.single, starts))
+        found: npt.NDArray[np.bool_] = np.repeat(alone, np.diff(np.append(starts, table.n_names)))
+        return found
+
     def _single_postings(self) -> tuple[Ids, Ids]:
         """Names of ``single`` by token: names, and offsets by token id."""
         table, names = self.table, np.flatnonzero(self.single)
@@ -79,6 +103,28 @@ class NameIndex:
         """Ids of the names of one token that hold this one."""
         first, last = self._single_offsets[token_id], self._single_offsets[token_id + 1]
         return self._single_names[first:last]
+
+    def postings(self, key: str, ids: Ids) -> npt.NDArray[np.uint32]:
+        """The names that hold one of these tokens, some told twice; kept under ``key`` for the next traveller."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found
+        found = np.concatenate([self.table.postings(i) for i in ids.tolist()])
+        if key:
+            self._kept[key] = found
+            self._kept_size += len(found)
+            while self._kept_size > MAX_KEPT:
+                self._kept_size -= len(self._kept.popitem(last=False)[1])
+        return found
+
+    def flat(self, names: Ids) -> tuple[Ids, Ids]:
+        """The token ids of these names in one row, and where each name begins in it."""
+        first = self.table.name_offsets[names].astype(np.int64)
+        sizes = self.table.name_offsets[names + 1].astype(np.int64) - first
+        starts = np.cumsum(sizes) - sizes
+        tokens = self.table.name_tokens[np.arange(sizes.sum()) + np.repeat(first - starts, sizes)]
+        return tokens.astype(np.int64), starts
 
     def query_weights(self, query: QueryName) -> list[float]:
         """What the traveller's tokens weigh on this list."""

@@ -36,6 +36,7 @@ class NameTable(Protocol):
     name_offsets: npt.NDArray[Any]
     name_tokens: npt.NDArray[Any]
     name_persons: npt.NDArray[Any]
+    name_qualities: npt.NDArray[Any]
     person_names_offsets: npt.NDArray[Any]
     birth_offsets: npt.NDArray[Any]
     birth_first: npt.NDArray[Any]

@@ -37,3 +37,25 @@ class Columns:
     def clean(self) -> bool:
         """True if nothing is laid out and every column is zero."""
         return not self._laid and not any(column.any() for column in self._room.values())
+
+
+class Seen:
+    """Which names one question has looked at."""
+
+    def __init__(self, names: int) -> None:
+        self._marks = np.zeros(names, dtype=np.bool_)
+        self._all: list[npt.NDArray[np.int64]] = []
+
+    def new(self, names: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Those not seen before, rising, each once."""
+        found = np.sort(names[~self._marks[names]])
+        found = found[np.append(True, found[1:] != found[:-1])] if len(found) else found
+        self._marks[found] = True
+        self._all.append(found)
+        return found
+
+    def clear(self) -> None:
+        """Forget all."""
+        for names in self._all:
+            self._marks[names] = False
+        self._all.clear()

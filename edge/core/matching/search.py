@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge.core.documents import DateInterval
 from edge.core.matching.batch import Hit, score_names
-from edge.core.matching.candidates import candidates, single_candidates, union
+from edge.core.matching.candidates import candidates, candidates_born, single_candidates, union
 from edge.core.matching.index import index_of
 from edge.core.matching.likes import NameTable
 from edge.core.matching.scoring import NameScore, QueryName, score
@@ -21,9 +23,12 @@ from edge.core.matching.units import Units
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """The score a name must reach, 0..1: its person's birth date agrees (``near``; also all records of
-    one token that do not contradict), it may be meant or is not known (``unsure``), it contradicts."""
+    """The score a name must reach, 0..1: its person was born on the same day (``equal``; also all records of one
+    token that do not contradict), overlaps or has day and month swapped (``near``), may be meant or has no known
+    date (``unsure``), or contradicts it
+    (then three tokens must agree, or two of which one is no common name)."""
 
+    equal: float
     near: float
     unsure: float
     contradicting: float
@@ -31,28 +36,37 @@ class Floors:
 
 def search(query: QueryName, table: NameTable, minimum: float) -> list[Hit]:
     """Every listed name that scores at least ``minimum``, without evidence, by rising id."""
-    return search_born(query, None, table, Floors(minimum, minimum, minimum))
+    if not query.tokens or not table.n_names:
+        return []
+    with Units(query, index_of(table)) as units:
+        names = union([candidates(units, minimum), single_candidates(units)], None)
+        return _by_id(score_names(units, names, minimum))
 
 
 def search_born(query: QueryName, birth: DateInterval | None, table: NameTable, floors: Floors) -> list[Hit]:
-    """Every listed name that reaches its floor, by rising id. A name may reach ``near`` or ``unsure`` though its
-    person's dates call for more; records of one token whose date contradicts are left out."""
+    """Every listed name that reaches its floor, by rising id. A name may be told by a lower floor than its person's
+    dates call for. Records of one token are left out where the date contradicts, and a traveller of several names
+    meets only those whose person has no longer name."""
     if not query.tokens or not table.n_names:
         return []
     index = index_of(table)
     with Units(query, index) as units:
-        least = floors.unsure if birth is None else min(floors.unsure, floors.contradicting)
-        several, single = candidates(units, least), single_candidates(units)
+        single = single_candidates(units)
+        if query.strong > 1:
+            single = single[index.alone[single]]
         if birth is None:
-            return _by_id(score_names(units, several, floors.unsure) + score_names(units, single, floors.near))
-        near = union([index.births.near(birth), single[~index.births.contradicting(single, birth)]], index.marks)
-        index.marks[near] = 1
-        several = several[index.marks[several] == 0]
-        index.marks[near] = 0
-        apart = index.births.contradicting(several, birth)
-        hits = score_names(units, near, floors.near)
-        hits += score_names(units, several[~apart], floors.unsure)
-        hits += [h._replace(contradicts=True) for h in score_names(units, several[apart], floors.contradicting)]
+            several = candidates(units, floors.unsure)
+            return _by_id(score_names(units, several, floors.unsure) + score_names(units, single, floors.equal))
+        births, hits = index.births, list[Hit]()
+        single = single[~births.contradicting(birth)[births.bands[single]]]
+        equal = index.seen.new(np.concatenate([births.equal(birth), single]))
+        born = candidates_born(units, birth, (floors.near, floors.unsure, floors.contradicting))
+        hits += score_names(units, equal, floors.equal)
+        hits += score_names(units, index.seen.new(born.near), floors.near)
+        hits += score_names(units, index.seen.new(born.unsure), floors.unsure)
+        apart = score_names(units, index.seen.new(born.apart), floors.contradicting)
+        hits += [h._replace(contradicts=True) for h in apart]
+        index.seen.clear()
     return _by_id(hits)
 
 

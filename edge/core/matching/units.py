@@ -57,6 +57,10 @@ class Units:
             (u, columns.lay(f"left {u}", np.uint64, *s.left), columns.lay(f"right {u}", np.uint64, *s.right))
             for u, s in enumerate(self.splits) if s is not None
         ]
+        ids = [a.ids for a in (*self.alike, *self.joined)]
+        ids += [side.ids for s in self.splits if s is not None for side in s]
+        every = np.concatenate(ids)
+        self.any = columns.lay("any", np.uint8, every, np.ones(len(every), dtype=np.uint8))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,28 +68,29 @@ class Units:
         self.index.columns.clear()
 
     def gains(self, floor: float) -> list[Floats]:
-        """Columns: what joining a listed token adds to ``gained - floor * (joined + loss)`` over leaving both."""
+        """Columns of ``gain``."""
         return [
-            self.index.columns.lay(f"gain {u}", np.float32, found.ids, self.gain(u, found, floor))
+            self.index.columns.lay(f"gain {u}", np.float32, found.ids, self.gain(u, found, floor, self.listed_loss))
             for u, found in enumerate(self.alike)
         ]
 
-    def gain(self, unit: int, found: Alike, floor: float) -> Floats:
-        """The same for these listed tokens, never below 0."""
+    def gain(self, unit: int, found: Alike, floor: float, listed_loss: float) -> Floats:
+        """What joining these listed tokens adds to ``gained - floor * (joined + loss)`` over leaving both; >= 0."""
         listed = self.index.weights[found.ids]
-        return self._over(found, (self.weights[unit] + listed) / 2, self.loss[unit] + self.listed_loss * listed, floor)
+        return _over(found, (self.weights[unit] + listed) / 2, self.loss[unit] + listed_loss * listed, floor)
 
-    def joined_gain(self, first: int, floor: float) -> Floats:
+    def joined_gain(self, first: int, floor: float, listed_loss: float) -> Floats:
         """The same for a listed token and two of the traveller's written together."""
         found = self.joined[first]
         listed = self.index.weights[found.ids]
-        freed = self.loss[first] + self.loss[first + 1] + self.listed_loss * listed
-        return self._over(found, np.maximum(listed, self.weights[first]), freed, floor)
+        freed = self.loss[first] + self.loss[first + 1] + listed_loss * listed
+        return _over(found, np.maximum(listed, self.weights[first]), freed, floor)
 
-    def split_gain(self, unit: int, floor: float) -> float:
+    def split_gain(self, unit: int, floor: float, listed_loss: float) -> float:
         """The most that two listed tokens add that are one of the traveller's."""
-        return max(0.0, SPLIT_BEST - floor) + floor * (self.loss[unit] + 2 * self.listed_loss)
+        return max(0.0, SPLIT_BEST - floor) + floor * (self.loss[unit] + 2 * listed_loss)
 
-    def _over(self, found: Alike, weight: npt.NDArray[np.float64], freed: npt.NDArray[np.float64], floor: float) -> Floats:
-        gain = weight * ((found.codes & SIMILARITY) / UNIT - floor) + floor * freed
-        return np.maximum(gain, 0.0).astype(np.float32)
+
+def _over(found: Alike, weight: npt.NDArray[np.float64], freed: npt.NDArray[np.float64], floor: float) -> Floats:
+    gain = weight * ((found.codes & SIMILARITY) / UNIT - floor) + floor * freed
+    return np.maximum(gain, 0.0).astype(np.float32)

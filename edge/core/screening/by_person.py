@@ -48,8 +48,7 @@ REVIEW = 0.84   # name score plus points from which a person is worth a look
 CONTAINED = 0.55  # name score from which a name with fewer ancestors counts, given the day of birth
 FORGED_TWO = 0.97  # name score that two agreeing tokens need against a contradicting birth date
 _AGREES = frozenset({Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS})
-_PRIMARY, _LOW = QUALITIES.index("primary"), QUALITIES.index("low")
-MOST_POINTS = Birth.EXACT.points + NATIONALITY_EQUAL
+_LOW = QUALITIES.index("low")
 MAX_REASONS = 10  # shown reasons a list, and as many silent ones, that are explained
 _SLACK = 1e-6     # points are added in binary
 
@@ -90,7 +89,7 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
         low = int(table.name_qualities[name_id]) == _LOW
         if not one_token_stands(name, query.name, known[1].birth):
             continue
-        if name.one_token and query.name.strong > 1 and (low or not _has_one_token(table, person)):
+        if name.one_token and query.name.strong > 1 and (low or not index_of(table).alone[name_id]):
             continue
         found = decide(name, known[1], limits, low=low)
         if found is None:
@@ -130,13 +129,14 @@ def _reasons(
 
 def floors(query: Query, limits: Thresholds) -> Floors:
     """Name scores below which ``decide`` gives nothing, whatever sex and nationality say."""
+    def least(best: Birth) -> float:
+        return max(0.0, limits.review - best.points - NATIONALITY_EQUAL - _SLACK)
+
     if query.birth is None:
-        least = limits.review - MOST_POINTS
-        return Floors(max(0.0, least), limits.review - Birth.UNKNOWN.points - NATIONALITY_EQUAL - _SLACK, 1.0)
-    near = max(0.0, min(limits.review - MOST_POINTS, CONTAINED))
-    off = max(Birth.ONE_DIGIT.points, Birth.SAME_YEAR.points, Birth.UNKNOWN.points)
-    unsure = max(near, limits.review - off - NATIONALITY_EQUAL - _SLACK)
-    return Floors(near, unsure, NEAR_EXACT)
+        return Floors(least(Birth.EXACT), least(Birth.EXACT), least(Birth.UNKNOWN), 1.0)
+    off = max(Birth.ONE_DIGIT, Birth.SAME_YEAR, Birth.UNKNOWN, key=lambda b: b.points)
+    equal = min(least(Birth.EXACT), CONTAINED)
+    return Floors(equal, least(max(Birth.SWAPPED, Birth.OVERLAPS, key=lambda b: b.points)), least(off), NEAR_EXACT)
 
 
 def one_token_stands(name: NameScore, query: QueryName, birth: Birth) -> bool:
@@ -147,14 +147,6 @@ def one_token_stands(name: NameScore, query: QueryName, birth: Birth) -> bool:
 def total(name: NameScore, points: float, *, low: bool) -> float:
     """Name score and points of the qualifiers, 0..1: what is compared with ``review`` and shown."""
     return min(1.0, max(0.0, name.score + points + (LOW_ALIAS_POINTS if low else 0.0)))
-
-
-def _has_one_token(table: PersonTable, person: int) -> bool:
-    """True if the name that the person is listed under has one token that weighs."""
-    single = index_of(table).single
-    ids = table.person_names(person)
-    own = [i for i in ids if table.name_qualities[i] == _PRIMARY] or list(ids)
-    return all(bool(single[i]) for i in own)
 
 
 def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bool) -> Outcome | None:

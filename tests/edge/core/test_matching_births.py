@@ -54,7 +54,7 @@ def test_reasons_are_those_of_a_look_at_every_name(
     query = Query(name=QueryName.of_text(asked), birth=birth, sex="M", nationality="UTO")
     quick = by_person(query, on, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "floors", lambda *_: Floors(0.0, 0.0, 0.0))
+        patch.setattr(module, "floors", lambda *_: Floors(0.0, 0.0, 0.0, 0.0))
         patch.setattr(Births, "contradicting", lambda *_: np.zeros(256, dtype=bool))
         slow = by_person(query, on, None)
     assert sorted(quick, key=lambda r: r.record) == sorted(slow, key=lambda r: r.record)
@@ -65,7 +65,7 @@ def test_who_is_near_and_who_contradicts(births: list[list[DateInterval]], mine:
     entries = [PersonEntry(f"T{i}", (EntryName("ANNA"), EntryName("B C")), births=tuple(b)) for i, b in enumerate(births)]
     table = PersonTable(build_persons(entries))
     index = index_of(table)
-    near = set(index.births.near(mine).tolist())
+    near = {n for find in (index.births.equal, index.births.near, index.births.slipped) for n in find(mine).tolist()}
     apart = index.births.contradicting(mine)[index.births.bands]
     for person, listed_births in enumerate(births):
         rule, _ = compare_births(mine, listed_births)
