@@ -112,7 +112,9 @@ def _can_reach(units: Units, gains: list[Column], joined: list[Column], names: I
         )
     left_over = np.full(len(names), floor * sum(units.loss), dtype=np.float32)
     if units.listed_loss:
-        left_over += floor * units.listed_loss * np.add.reduceat(index.weights_column.take(tokens), starts)
+        left_over += floor * units.listed_loss * np.add.reduceat(index.left_column.take(tokens), starts)
+        front = tokens[starts]
+        left_over += np.where((best[starts] == 0) & (bonus == 0), floor * index.leading[front], 0.0)
     single = index.single[names]
     found: Bools = reach + bonus >= left_over - ROUNDING
     # A record of one token is scored without the traveller's other tokens: it needs a partner for each of its own.

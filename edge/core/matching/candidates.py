@@ -110,7 +110,7 @@ def _read(
     read = _to_read(marked, reach)
     for bit, unit in enumerate(marked[:read]):
         touched += _mark(units, unit, 1 << bit)
-    names = union(touched, None) if sum(map(len, touched)) < len(marks) // 64 else np.flatnonzero(marks)
+    names = union(touched, None) if sum(map(len, touched)) < len(marks) // 64 else np.flatnonzero(marks != 0)
     for bit, unit in enumerate(marked[read:], start=read):
         if unit.volume < READ_RATIO * len(names):
             touched += _mark(units, unit, 1 << bit)
@@ -198,7 +198,7 @@ def union(parts: Sequence[npt.NDArray[Any]], marks: npt.NDArray[np.uint8] | None
     held = np.concatenate(parts).astype(np.int64)
     if marks is not None and len(held) > len(marks) // 64:
         marks[held] = 1
-        found: Ids = np.flatnonzero(marks)
+        found: Ids = np.flatnonzero(marks != 0)
         marks.fill(0)
         return found
     held.sort()

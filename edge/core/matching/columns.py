@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge.core.matching.likes import SPLIT_EXACT, SPLIT_SOUND
 from edge.core.matching.scoring import (
+    CONTRADICTS,
     DISTINCTIVE,
     LEFT_LISTED,
     LEFT_QUERY,
@@ -128,15 +129,19 @@ class _Rows:
         losses, heavy_left = np.zeros(len(self.names)), np.zeros(len(self.names), dtype=bool)
         for unit, weight in enumerate(units.weights):
             if not cut_away(units.query, unit):
-                left = ~self.used_query[:, unit]
-                losses = np.where(left, losses + weight, losses)
-                heavy_left |= left & (weight > WEAK_WEIGHT)
+                free = ~self.used_query[:, unit]
+                losses = np.where(free, losses + weight, losses)
+                heavy_left |= free & (weight > WEAK_WEIGHT)
         losses = np.where(self.single, 0.0, LEFT_QUERY * losses)
         if not units.query.cut:
+            left = np.where(self.inside, units.index.left_weights[np.where(self.inside, self.tokens, 0)], 0.0)
             listed = np.zeros(len(self.names))
             for place in range(self.tokens.shape[1]):
-                listed = np.where(self.used_listed[:, place], listed, listed + self.weights[:, place])
+                listed = np.where(self.used_listed[:, place], listed, listed + left[:, place])
             losses = losses + LEFT_LISTED * listed
+            losses = losses + np.where(self.used_listed[:, 0], 0.0, units.index.leading[self.tokens[:, 0]])
+            contradict = heavy_left & (self.strong & ~self.used_listed).any(axis=1) & ~self.single
+            losses = np.where(contradict, losses * CONTRADICTS, losses)
         self.agreed &= self.strong
         agreeing = _distinct(self.agreed, self.tokens)
         enough = np.where(self.single, self.used_listed.all(axis=1) & self.stands, agreeing >= 2) & (self.joined > 0)

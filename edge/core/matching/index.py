@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from edge.core.matching.births import Births
 from edge.core.matching.common import common_names, common_skeletons
-from edge.core.matching.likes import COMMON_WEIGHT, FLOOR_NAMES, Known, NameTable, token_weight
-from edge.core.matching.scoring import WEAK_WEIGHT, QueryName
+from edge.core.matching.likes import COMMON_WEIGHT, FLOOR_NAMES, Known, NameTable, left_share, token_weight
+from edge.core.matching.scoring import DISTINCTIVE, LEADING_EXTRA, WEAK_WEIGHT, QueryName
 from edge.core.matching.scratch import Columns, Seen
 from edge.core.matching.vocabulary import Ids, Vocabulary
 from edge.core.names import WEAK
@@ -26,7 +26,7 @@ PRIMARY = QUALITIES.index("primary")
 class NameIndex:
     """Everything that is derived from a list's table once, when it is opened.
 
-    ``weights`` (f8, by token id); ``single`` (bool, by name id): at most one distinct token weighs; ``alone``
+    ``weights`` and ``left_weights`` (f8, by token id), ``leading`` (f8, what a token in front costs more); ``single`` (bool, by name id): at most one distinct token weighs; ``alone``
     (bool, by name id): so it is with every name that the person is listed under.
     """
 
@@ -34,6 +34,11 @@ class NameIndex:
         self.table = table
         self.vocabulary = Vocabulary(table)
         self.weights = self._weights()
+        shares = np.array([left_share(w) for w in self.vocabulary.words])
+        self.left_weights = self.weights * shares
+        leading = np.where(self.weights >= DISTINCTIVE, LEADING_EXTRA * self.left_weights, 0.0)
+        self.left_column = np.append(self.left_weights, 0.0).astype(np.float32)
+        self.leading = np.append(leading, 0.0)
         self.births = Births(table)
         self.single = self._single()
         self.alone = self._alone()

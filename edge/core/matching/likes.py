@@ -17,6 +17,9 @@ from edge.core.names.sound import skeleton
 COMMON_WEIGHT = 0.45
 FLOOR_NAMES = 2000           # a smaller list knows nothing of how common a name is
 INITIAL = Likeness(0.75, "initial")
+PATRONYMICS = ("OVICH", "EVICH", "OVNA", "EVNA", "ICHNA")
+PATRONYMIC_LETTERS = 7
+PATRONYMIC_SHARE = 0.4
 JOINED_MIN = 0.88
 JOINED_FACTOR = 0.98
 SPLIT_EXACT, SPLIT_SOUND = 0.97, 0.93
@@ -69,14 +72,20 @@ def token_weight(token: str, count: int, listed: int) -> float:
     return round(min(1.0, max(COMMON_WEIGHT, -math.log10(share) / 3)), 4)
 
 
+def left_share(listed: str) -> float:
+    """How much of its weight a listed token costs where it is left over: passports of many States leave out the
+    patronymic (ROMANOVICH) that a list of another one has."""
+    return PATRONYMIC_SHARE if len(listed) >= PATRONYMIC_LETTERS and listed.endswith(PATRONYMICS) else 1.0
+
+
 def counts_as_agreement(token: str) -> bool:
     """False for particles, titles and initials of the traveller."""
     return len(token) > 1 and token not in WEAK
 
 
 def alike(token: str, listed: str) -> Single | None:
-    """``pair``, or a listed initial with a token that begins with it; None if they do not agree."""
-    if len(listed) == 1 and len(token) > 1 and token[0] == listed:
+    """``pair``, or an initial and a token that begins with it; None if they do not agree."""
+    if 1 in (len(token), len(listed)) and len(token) != len(listed) and token[0] == listed[0]:
         return Single(INITIAL, False)
     likeness = pair(token, listed)
     return Single(likeness, counts_as_agreement(token)) if likeness.similarity else None
@@ -178,6 +187,10 @@ class Known:
     def weight(self, token_id: int) -> float:
         """Weight of a listed token."""
         return float(self._weights[token_id])
+
+    def left_weight(self, token_id: int) -> float:
+        """Weight of a listed token that is left over."""
+        return float(self._weights[token_id]) * left_share(self._words[token_id])
 
     def token(self, token_id: int) -> str:
         """The listed token's letters."""

@@ -77,13 +77,17 @@ class Units:
     def gain(self, unit: int, found: Alike, floor: float, listed_loss: float) -> Floats:
         """What joining these listed tokens adds to ``gained - floor * (joined + loss)`` over leaving both; >= 0."""
         listed = self.index.weights[found.ids]
-        return _over(found, (self.weights[unit] + listed) / 2, self.loss[unit] + listed_loss * listed, floor)
+        return _over(found, (self.weights[unit] + listed) / 2, self.loss[unit] + self._freed(found, listed_loss), floor)
+
+    def _freed(self, found: Alike, listed_loss: float) -> npt.NDArray[np.float64]:
+        freed: npt.NDArray[np.float64] = listed_loss * self.index.left_weights[found.ids]
+        return freed
 
     def joined_gain(self, first: int, floor: float, listed_loss: float) -> Floats:
         """The same for a listed token and two of the traveller's written together."""
         found = self.joined[first]
         listed = self.index.weights[found.ids]
-        freed = self.loss[first] + self.loss[first + 1] + listed_loss * listed
+        freed = self.loss[first] + self.loss[first + 1] + self._freed(found, listed_loss)
         return _over(found, np.maximum(listed, self.weights[first]), freed, floor)
 
     def split_gain(self, unit: int, floor: float, listed_loss: float) -> float:

@@ -34,9 +34,9 @@ from edge.core.matching.likes import (
 )
 from edge.core.matching.pairs import (
     EDIT_MIN_LETTERS,
-    FIRST_LETTER_COST,
     MIN_SIMILARITY,
     Likeness,
+    edit_similarity,
     max_edits,
     with_article_skeletons,
     without_article,
@@ -147,6 +147,8 @@ class Vocabulary:
         near = self._sounds(token)
         if len(token) > 1 and (initial := self._table.token_id(token[0])) is not None:
             near.add(initial)
+        if len(token) == 1:
+            near.update(range(*self.prefix(token)))
         for i in near:
             found = alike(token, self.words[i])
             if found is not None:
@@ -200,7 +202,7 @@ class Vocabulary:
         codes = {}
         for place, distance in zip(close.tolist(), edits[close].tolist(), strict=True):
             word = words[place]
-            similarity = edit_similarity(distance, max(size, len(word)), same_start=token[0] == word[0])
+            similarity = edit_similarity(token, word, distance)
             if similarity >= MIN_SIMILARITY:
                 codes[ids[place]] = round(similarity * UNIT) | counts
         return codes
@@ -219,11 +221,6 @@ class Vocabulary:
             else:
                 high = middle
         return low
-
-
-def edit_similarity(edits: int, longer: int, *, same_start: bool) -> float:
-    """As ``pairs.pair`` counts edits."""
-    return round(1.0 - edits / longer - (0.0 if same_start else FIRST_LETTER_COST), 4)
 
 
 @lru_cache(maxsize=LONGEST)
