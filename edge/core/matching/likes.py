@@ -119,7 +119,7 @@ def joined_likeness(first: str, second: str, listed: str) -> Likeness | None:
     if len(first) < 2 or len(second) < 2:
         return None
     likeness = pair(first + second, listed)
-    if likeness.rule.startswith("edit") or likeness.similarity < JOINED_MIN:
+    if likeness.rule.startswith(("edit", "nickname")) or likeness.similarity < JOINED_MIN:
         return None
     return Likeness(round(likeness.similarity * JOINED_FACTOR, 4), "joined")
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
+from edge.core.names.nicknames import other_forms
 from edge.core.names.sound import jeem_variants, keys, shape, skeleton
 
 MIN_SIMILARITY = 0.70      # below this two tokens do not agree
@@ -27,6 +28,7 @@ SHORT = 3                  # letters up to which only an exact token or one of e
 SHORT_SOUND_MIN = 0.965    # what "equal sound" needs there: LI ~ LEE, not SE ~ SEO
 ARTICLE_FACTOR = 0.97      # ALTIKRITI ~ TIKRITI
 INITIAL_VOWEL_COST = 0.02  # OMAR, UMAR
+NICKNAME = 0.90            # BILL for WILLIAM, VOLODYMYR for VLADIMIR
 SKELETON_BEST = 0.99       # equal consonants and vowels, another spelling
 
 _ARTICLES = ("AL", "EL", "UL")
@@ -81,8 +83,14 @@ def pair(query: str, listed: str) -> Likeness:
     """The best rule between a traveller's token and a listed one (both canonical, A-Z)."""
     if query == listed:
         return Likeness(1.0, "exact")
-    best = max(_by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed))
+    best = max(
+        _by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed), _by_nickname(query, listed)
+    )
     return best if best.similarity >= MIN_SIMILARITY else NONE
+
+
+def _by_nickname(query: str, listed: str) -> Likeness:
+    return Likeness(NICKNAME, "nickname") if listed in other_forms(query) else NONE
 
 
 def same_sound(query: str, listed: str) -> bool:

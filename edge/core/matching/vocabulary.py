@@ -41,6 +41,7 @@ from edge.core.matching.pairs import (
     with_article_skeletons,
     without_article,
 )
+from edge.core.names.nicknames import other_forms
 from edge.core.names.sound import keys, skeleton
 from edge.core.watch.layout import letter_mask, skeleton_hash
 
@@ -164,14 +165,13 @@ class Vocabulary:
         return _sorted(codes)
 
     def _sounds(self, token: str) -> set[int]:
-        """Ids of the token itself and of all that may agree by sound, with or without an article."""
+        """Ids of the token, of its other forms, and of all that may agree by sound, with or without an article."""
         skeletons = set(keys(token)) | set(with_article_skeletons(token))
         if (bare := without_article(token)) is not None:
             skeletons |= keys(bare)
         found = self._by_skeletons(skeletons)
-        if (same := self._table.token_id(token)) is not None:
-            found.add(same)
-        return found
+        same = (self._table.token_id(form) for form in {token, *other_forms(token)})
+        return found | {i for i in same if i is not None}
 
     def _by_skeletons(self, skeletons: Iterable[str]) -> set[int]:
         found: set[int] = set()

@@ -18,6 +18,7 @@ TEXTS: Final[dict[str, str]] = {
     "kind.document": "وثيقة",
     "kind.person": "شخص",
     "rule.exact": "الكلمة نفسها",
+    "rule.nickname": "صيغة أخرى للاسم نفسه",
     "rule.skeleton": "اللفظ نفسه بكتابة أخرى",
     "rule.article": "الكلمة نفسها عدا أداة التعريف",
     "rule.edit": "عدد الحروف المختلفة: {n}",

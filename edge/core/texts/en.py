@@ -19,6 +19,7 @@ TEXTS: Final[dict[str, str]] = {
     "kind.document": "document",
     "kind.person": "person",
     "rule.exact": "same word",
+    "rule.nickname": "another form of the same given name",
     "rule.skeleton": "same sound, another spelling",
     "rule.article": "same word but for the article",
     "rule.edit": "{n} letters differ",

@@ -24,6 +24,7 @@ TEXTS: Final[dict[str, str]] = {
     "kind.document": "document",
     "kind.person": "personne",
     "rule.exact": "même mot",
+    "rule.nickname": "autre forme du même prénom",
     "rule.skeleton": "même son, autre orthographe",
     "rule.article": "même mot, à l'article près",
     "rule.edit": "{n} lettre(s) différente(s)",
