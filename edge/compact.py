@@ -12,6 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from edge.keyed_files import open_store
 from edge.keyed_folder import KeyedError, Pair
 
 _SPARE: Final = 64 << 20  # bytes of the disk that stay free beside the new base
-_EVERY: Final = 5_000_000  # rows between two lines of progress
+_EVERY: Final = 5.0  # seconds between two lines of progress
 
 
 def start(folder: Path, list_id: str) -> subprocess.Popen[bytes]:
@@ -70,12 +71,12 @@ def main() -> int:
         os.nice(19)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    told = 0
+    told = time.monotonic()
 
     def step(rows: int) -> None:
         nonlocal told
-        if rows - told >= _EVERY:
-            told = rows
+        if time.monotonic() - told >= _EVERY:
+            told = time.monotonic()
             sys.stderr.write(f"{rows} records\n")
 
     try:

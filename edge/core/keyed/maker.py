@@ -21,6 +21,7 @@ from edge.core.keyed.header import BASE, CHUNK, MAX_BUCKET, OVERLAY, Header, buc
 from edge.core.keyed.rows import Rows
 
 _KEY_BITS: Final = 64
+_BLOCK: Final = 32_768  # rows turned into bytes at a time: other threads wait for a millisecond, not for thirty
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,11 @@ class Maker:
         ))
 
     def _put(self, counter: _Counter, rows: Rows) -> None:
-        if not len(rows):
-            return
-        if rows.layers != self._about.layers:
-            rows = rows.within(self._about.layers)
-        counter.take(rows)
-        self._out(rows.to_bytes())
+        rows = rows.within(self._about.layers)
+        for start in range(0, len(rows), _BLOCK):
+            block = Rows(rows.keys[start : start + _BLOCK], rows.tails[start : start + _BLOCK], rows.layers)
+            counter.take(block)
+            self._out(block.to_bytes())
 
     def _out(self, data: bytes) -> None:
         view = memoryview(data)
