@@ -66,7 +66,7 @@ class Client(Updater):
         timestamp = self._trusted_set.timestamp
         self._guard(Timestamp.type, timestamp.version, root.roles[Timestamp.type])
         issued = self.issued
-        if self._at.vouched and issued is not None and issued > self._at.at + SLACK:
+        if self._at.vouched and issued is not None and issued - self._at.at > SLACK:
             raise UpdateError("clock_behind", f"{self._at.at:%Y-%m-%d}, signed on {issued:%Y-%m-%d}")
         self._load_snapshot()
         snapshot = self._trusted_set.snapshot
@@ -91,8 +91,9 @@ class Client(Updater):
         """When headquarters signed the timestamp, as it says there; None if it does not."""
         text = self._trusted_set.timestamp.unrecognized_fields.get(ISSUED)
         try:
-            return datetime.fromisoformat(text).astimezone(UTC) if isinstance(text, str) else None
-        except ValueError:
+            issued = datetime.fromisoformat(text) if isinstance(text, str) else None
+            return issued.astimezone(UTC) if issued is not None and issued.tzinfo is not None else None
+        except (ValueError, OverflowError):
             return None
 
     def expiries(self) -> dict[str, datetime]:

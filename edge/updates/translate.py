@@ -59,7 +59,7 @@ def _expired(expiries: dict[str, datetime], at: Reference) -> tuple[str, str]:
     ends = [expiries[name] for name in (Root.type, Timestamp.type) if name in expiries]
     if not ends:
         return "expired", ""
-    if at.vouched and all(at.at > end + FAR for end in ends):
+    if at.vouched and all(at.at - end > FAR for end in ends):
         return "clock_ahead", f"clock {at.at:%Y-%m-%d}, the update until {max(ends):%Y-%m-%d}"
     root_over = Root.type in expiries and expiries[Root.type] <= at.at
     return ("root_expired" if root_over else "expired"), f"until {min(ends):%Y-%m-%d}"

@@ -111,7 +111,8 @@ def read_offer(list_id: str, rows: Iterable[Row]) -> Offer:
 def _described(list_id: str, row: Row) -> Described:
     try:
         described = msgspec.convert(row.custom, Described)
-    except (msgspec.ValidationError, ValueError, RecursionError) as error:
+        described.as_of.astimezone(UTC)
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
         raise OfferError(f"list {list_id} offers a target without a proper description") from error
     if described.list != list_id or described.to <= described.start or not is_file_name(described.name):
         raise OfferError(f"list {list_id} offers a target that is described wrongly")
