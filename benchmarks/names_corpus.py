@@ -42,22 +42,29 @@ REGIONS: dict[str, tuple[float, str]] = {  # share, Faker locales
     "spanish": (0.10, "es_AR es_CL es_CO es_ES es_MX pt_BR pt_PT"),
     "african": (0.08, "en_KE en_NG ha_NG ig_NG yo_NG sw tw_GH zu_ZA fr_FR"),
     "south_asian": (0.07, "en_IN id_ID"),
-    "european": (0.08, "en_GB en_US en_IE de_DE fr_FR fr_BE it_IT nl_NL sv_SE da_DK fi_FI no_NO hu_HU ro_RO tr_TR el_GR"),
+    "european": (
+        0.08, "en_GB en_US en_IE de_DE fr_FR fr_BE it_IT nl_NL sv_SE da_DK fi_FI no_NO hu_HU ro_RO tr_TR el_GR",
+    ),
 }
-MOHAMEDS = "Mohamed Muhammad Mohammed Mohammad Muhammed Mohamad Mohd Mehmet".split()
-COMMON_ARABIC = """Ahmed Ali Hassan Hussein Mahmoud Omar Ibrahim Khalid Abdullah Mustafa Yusuf Said Salem Abdulrahman
-Abdelkader Ismail Hamid Karim Rashid Saleh Tariq Nasser Jamal Faisal Walid Samir Abdulaziz Hamza Bilal Idris Musa Isa
-Yahya Abbas Jafar Reza Mahdi Mansour Fatima Aisha Khadija Maryam Zainab Layla""".split()
+MOHAMEDS = ["Mohamed", "Muhammad", "Mohammed", "Mohammad", "Muhammed", "Mohamad", "Mohd", "Mehmet"]
+COMMON_ARABIC = [
+    "Ahmed", "Ali", "Hassan", "Hussein", "Mahmoud", "Omar", "Ibrahim", "Khalid", "Abdullah", "Mustafa", "Yusuf",
+    "Said", "Salem", "Abdulrahman", "Abdelkader", "Ismail", "Hamid", "Karim", "Rashid", "Saleh", "Tariq",
+    "Nasser", "Jamal", "Faisal", "Walid", "Samir", "Abdulaziz", "Hamza", "Bilal", "Idris", "Musa", "Isa",
+    "Yahya", "Abbas", "Jafar", "Reza", "Mahdi", "Mansour", "Fatima", "Aisha", "Khadija", "Maryam", "Zainab",
+    "Layla",
+]
 NATIONS = {
-    "arabic": "EGY DZA MAR TUN LBY SDN IRQ SYR JOR SAU YEM AFG IRN PAK".split(),
-    "slavic": "RUS UKR BLR BGR SRB POL".split(), "east_asian": "PRK KOR CHN VNM".split(),
-    "spanish": "MEX COL VEN ESP BRA".split(), "african": "NGA KEN GHA SOM COD MLI".split(),
-    "south_asian": "IND IDN BGD".split(), "european": "DEU FRA GBR ITA NLD TUR".split(),
+    "arabic": ["EGY", "DZA", "MAR", "TUN", "LBY", "SDN", "IRQ", "SYR", "JOR", "SAU", "YEM", "AFG", "IRN", "PAK"],
+    "slavic": ["RUS", "UKR", "BLR", "BGR", "SRB", "POL"], "east_asian": ["PRK", "KOR", "CHN", "VNM"],
+    "spanish": ["MEX", "COL", "VEN", "ESP", "BRA"], "african": ["NGA", "KEN", "GHA", "SOM", "COD", "MLI"],
+    "south_asian": ["IND", "IDN", "BGD"], "european": ["DEU", "FRA", "GBR", "ITA", "NLD", "TUR"],
 }
 HABITS = (  # one of these is applied where it fits
     ("ou", "u"), ("u", "ou"), ("kh", "h"), ("dj", "j"), ("j", "dj"), ("j", "g"), ("q", "k"), ("k", "q"), ("sh", "ch"),
     ("ch", "sh"), ("ee", "i"), ("i", "ee"), ("ei", "ai"), ("ai", "ei"), ("w", "ou"), ("y", "i"), ("e", "a"), ("a", "e"),
-    ("o", "u"), ("ss", "s"), ("mm", "m"), ("dh", "d"), ("th", "t"), ("f", "ff"), ("z", "zz"), ("ia", "iya"), ("ah", "a"),
+    ("o", "u"), ("ss", "s"), ("mm", "m"), ("dh", "d"), ("th", "t"), ("f", "ff"), ("z", "zz"), ("ia", "iya"),
+    ("ah", "a"),
 )  # fmt: skip
 LETTERS = "abcdefghijklmnoprstuvyz"
 

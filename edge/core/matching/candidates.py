@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.documents import DateInterval
-from edge.core.matching.units import Units
 from edge.core.matching.scoring import DISTINCTIVE, WEAK_WEIGHT
+from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import COUNTS, Ids
 
 MARKED = 8             # bits; of a traveller with more tokens the lightest share the last one

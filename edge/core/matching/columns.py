@@ -146,7 +146,9 @@ class _Rows:
         agreeing = _distinct(self.agreed, self.tokens)
         enough = np.where(self.single, self.used_listed.all(axis=1) & self.stands, agreeing >= 2) & (self.joined > 0)
         raw = np.divide(self.gained, self.joined + losses, out=np.zeros(len(self.names)), where=enough)
-        complete = ~(self.strong & ~self.used_listed).any(axis=1) | units.query.cut
+        complete: Bools = ~(self.strong & ~self.used_listed).any(axis=1)
+        if units.query.cut:
+            complete[:] = True
         reached = np.flatnonzero(enough & (raw >= floor - 2 * HALF))
         distinctive = _distinct(self.agreed & (self.weights >= DISTINCTIVE), self.tokens)
         for i in reached.tolist():

@@ -26,7 +26,8 @@ PRIMARY = QUALITIES.index("primary")
 class NameIndex:
     """Everything that is derived from a list's table once, when it is opened.
 
-    ``weights`` and ``left_weights`` (f8, by token id), ``leading`` (f8, what a token in front costs more); ``single`` (bool, by name id): at most one distinct token weighs; ``alone``
+    ``weights`` and ``left_weights`` (f8, by token id), ``leading`` (f8, what a token in front costs more);
+    ``single`` (bool, by name id): at most one distinct token weighs; ``alone``
     (bool, by name id): so it is with every name that the person is listed under.
     """
 

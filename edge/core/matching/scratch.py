@@ -16,7 +16,9 @@ class Columns:
         self._room: dict[str, npt.NDArray[Any]] = {}
         self._laid: dict[str, npt.NDArray[np.int64]] = {}
 
-    def lay(self, name: str, kind: type[np.generic], ids: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def lay(
+        self, name: str, kind: type[np.generic], ids: npt.NDArray[np.int64], values: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
         """A column with these values."""
         column = self._room.get(name)
         if column is None:

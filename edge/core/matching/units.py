@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge.core.matching.index import NameIndex
 from edge.core.matching.likes import cut_counts, cut_likeness
 from edge.core.matching.scoring import LEFT_LISTED, LEFT_QUERY, QueryName, cut_away
-from edge.core.matching.vocabulary import SIMILARITY, SPLIT_BEST, UNIT, Alike, Ids, Splits, code_of
+from edge.core.matching.vocabulary import SIMILARITY, SPLIT_BEST, UNIT, Alike, Splits, code_of
 
 Floats = npt.NDArray[np.float32]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -98,7 +99,7 @@ class Vocabulary:
     def __init__(self, table: NameTable) -> None:
         self._table = table
         text, offsets = str(table.token_blob, "ascii"), table.token_offsets.tolist()
-        self.words = [text[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+        self.words = [text[a:b] for a, b in pairwise(offsets)]
         self._by_length = np.argsort(table.token_lengths, kind="stable").astype(np.uint32)
         self._lengths = table.token_lengths[self._by_length]
         self._masks = table.token_masks[self._by_length]

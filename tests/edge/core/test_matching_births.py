@@ -39,7 +39,7 @@ def listed(people: list[tuple[list[str], list[DateInterval], str]]) -> list[Pers
         PersonEntry(
             f"T{i}", tuple(EntryName(n, "low" if k == 2 else "good" if k else "primary") for k, n in enumerate(names)),
             births=tuple(births), sex=sex, nationalities=("UTO",),
-        )  # fmt: skip
+        )
         for i, (names, births, sex) in enumerate(people)
     ]
 
@@ -62,7 +62,8 @@ def test_reasons_are_those_of_a_look_at_every_name(
 
 @given(st.lists(st.lists(BIRTH, max_size=3), min_size=1, max_size=10), BIRTH)
 def test_who_is_near_and_who_contradicts(births: list[list[DateInterval]], mine: DateInterval) -> None:
-    entries = [PersonEntry(f"T{i}", (EntryName("ANNA"), EntryName("B C")), births=tuple(b)) for i, b in enumerate(births)]
+    names = (EntryName("ANNA"), EntryName("B C"))
+    entries = [PersonEntry(f"T{i}", names, births=tuple(b)) for i, b in enumerate(births)]
     table = PersonTable(build_persons(entries))
     index = index_of(table)
     near = {n for find in (index.births.equal, index.births.near, index.births.slipped) for n in find(mine).tolist()}
