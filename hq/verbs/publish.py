@@ -173,5 +173,5 @@ def timestamp(
 
 
 for _verb in (publish_roles.wanted, publish_roles.rotate, publish_roles.delegate, publish_roles.status,
-              publish_roles.sweep):  # fmt: skip
+              publish_roles.sweep, publish_roles.parcel):  # fmt: skip
     command.add_command(_verb)

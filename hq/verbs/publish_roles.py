@@ -145,3 +145,22 @@ def sweep(repo: Path, as_json: bool) -> None:
     say(as_json, {"freed": freed}, f"{freed:,} bytes are free again")
 
 
+@click.command("parcel")
+@repo_argument
+@list_option
+@click.option("--from", "start", required=True, type=click.IntRange(1), help="The generation that posts have.")
+@click.option("--generation", required=True, type=click.IntRange(1), help="The one that they get.")
+@click.option("--out", type=FILE, required=True, help="Where to write it.")
+@json_option
+def parcel(repo: Path, list_id: str, start: int, generation: int, out: Path, as_json: bool) -> None:
+    """Write one published delta with its metadata as one message of at most 64,000 bytes (an urgent withdrawal).
+
+    \b
+    Try it:  borderpost-hq publish parcel repo --list un --from 7 --generation 8 --out un.parcel
+    """
+    from hq.distribution import parcels
+    from hq.distribution.folder import Folder, write
+
+    data = parcels.make(Folder(repo), list_id, start, generation)
+    write(out, data)
+    say(as_json, {"file": str(out), "bytes": len(data)}, f"{out}: {len(data):,} bytes")

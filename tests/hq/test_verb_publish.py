@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from distribution_kit import Box
 
 from edge.core.errors import BorderpostError
+from edge.updates.parcels import ParcelFetcher
 from hq.cli import headquarters
 
 
@@ -57,6 +58,12 @@ def test_from_the_first_key_to_a_box(place: Path) -> None:
     assert un == {"list": "un", "newest": 1, "as_of": "2026-03-01T00:00:00Z", "steps": 1, "bytes": 8, "missing": 0}
     assert "list-un    2" in run("status", "repo").stdout
     assert run("wanted", "repo", "--list", "un").stdout == "nothing is missing\n"
+    run("add", "repo", "--list", "un", "--generation", "2", "--from", "1", "--file", "delta=un.bin", "--as-of",
+        "2026-03-02", "--key", "keys/list-un.pem")  # fmt: skip
+    run("timestamp", "repo", *ONLINE)
+    made = as_json("parcel", "repo", "--list", "un", "--from", "1", "--generation", "2", "--out", "un.parcel")
+    assert made == {"file": "un.parcel", "bytes": (place / "un.parcel").stat().st_size}
+    assert box.take(ParcelFetcher((place / "un.parcel").read_bytes())) == [{"delta": b"the list"}]
     assert as_json("sweep", "repo")["freed"] > 0  # what `add` and `timestamp` replaced
     assert as_json("sweep", "repo") == {"freed": 0}
 
