@@ -60,12 +60,23 @@ def remember(folder: Folder, list_id: str, known: Sequence[Generation]) -> None:
 
 
 def missing(offer: Offer, generations: Sequence[Generation]) -> list[tuple[int, int]]:
-    """What ought to be published and is not, as (from, to); (0, newest) when a new base is due."""
+    """What ought to be published and is not, as (from, to); (0, newest) when a new base is due.
+
+    A list that is published whole wants nothing more.
+    """
+    if whole(offer, generations):
+        return []
     there = {(step.start, step.to) for step in offer.steps}
     lacking = sorted(wanted(generations) - there)
     if generations and base_due(offer, generations):
         lacking.insert(0, (0, max(g.number for g in generations)))
     return lacking
+
+
+def whole(offer: Offer, generations: Sequence[Generation]) -> bool:
+    """True for a list (or software) that is published whole each time: bases alone, the newest among them."""
+    newest = max((g.number for g in generations), default=0)
+    return bool(offer.steps) and not any(step.start for step in offer.steps) and offer.newest == newest
 
 
 def base_due(offer: Offer, generations: Sequence[Generation]) -> bool:
@@ -80,4 +91,6 @@ def kept(offer: Offer, generations: Sequence[Generation]) -> frozenset[tuple[int
     if missing(offer, generations):
         return None
     newest_base = max(step.to for step in offer.steps if not step.start)
+    if whole(offer, generations):
+        return frozenset({(0, newest_base)})
     return wanted(generations) | {(0, newest_base)}

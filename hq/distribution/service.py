@@ -118,6 +118,6 @@ def described(folder: Folder) -> Mapping[str, Any]:
         lists.append({
             "list": list_id, "newest": offer.newest, "as_of": offer.as_of, "steps": len(offer.steps),
             "bytes": sum(step.bytes for step in offer.steps),
-            "missing": len(history.missing(offer, known)) if list_id != SOFTWARE else 0,
+            "missing": len(history.missing(offer, known)),
         })  # fmt: skip
     return {"roles": roles, "waiting": folder.all_waiting(), "lists": lists}

@@ -118,10 +118,13 @@ def test_killed_at_every_step_of_the_disk(
     for point in range(60):
         folder = tmp_path / f"{call}-{point}"
         folder.mkdir()
-        box = _box(folder, hq)
-        box.take(tmp_path / "old")
+        state = State(folder / "state.sqlite")
+        _box(folder, hq, state).take(tmp_path / "old")
+        state.close()  # a process that is forked off must not share it
 
-        def dying(box: Box = box, point: int = point) -> None:
+        def dying(folder: Path = folder, point: int = point) -> None:
+            box = _box(folder, hq, State(folder / "state.sqlite"))
+            box.have = {"un": 1}
             left = [point]
 
             def counted(real: Callable[..., object]) -> Callable[..., object]:
@@ -145,18 +148,20 @@ def test_killed_at_every_step_of_the_disk(
         if not killed(dying):
             break
         points += 1
-        again = _box(folder, hq)
+        state = State(folder / "state.sqlite")
+        again = _box(folder, hq, state)
         again.have = {"un": 1}
         assert again.take(hq.path) == [{"documents.bin": b"two"}]
         with pytest.raises(UpdateError) as refused:
             again.take(tmp_path / "old")
         assert refused.value.code == "older"
+        state.close()
     assert points >= {"fsync": 6, "rename": 4, "truncate": 1}[call]
 
 
-def _box(folder: Path, hq: Headquarters) -> Box:
+def _box(folder: Path, hq: Headquarters, state: State) -> Box:
     box = Box(folder / "updates", hq.root())
-    box.marks = StateMarks(State(folder / "state.sqlite"))  # type: ignore[assignment]
+    box.marks = StateMarks(state)  # type: ignore[assignment]
     return box
 
 
@@ -175,6 +180,27 @@ def test_a_cache_that_a_power_cut_emptied_lets_no_old_stick_in(tmp_path: Path, h
         assert "this box has seen" in refused.value.message
         assert box.take(hq.path) == []
         shutil.rmtree(box.folder)
+
+
+def test_progress_is_told_and_never_falls(tmp_path: Path, hq: Headquarters) -> None:
+    box = Box(tmp_path / "box", hq.root())
+    assert killed(lambda: box.take(Counting(hq.path, 12_000)))
+    told: list[tuple[str, int, int]] = []
+    with box.updates(hq.path) as updates:
+        offered = updates.check().lists["un"]
+        updates.take(updates.plan(offered, 0), lambda *now: told.append(now))
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert told[0][1] >= PART
+    assert told[-1] == ("documents.bin", len(BASE), len(BASE))
+
+
+def test_what_was_begun_for_another_way_is_cleared(tmp_path: Path, hq: Headquarters) -> None:
+    box = Box(tmp_path / "box", hq.root())
+    assert killed(lambda: box.take(Counting(hq.path, 12_000)))
+    hq.add("un", 0, 2, BASE[::-1])
+    hq.stamp()
+    assert box.take(hq.path) == [{"documents.bin": BASE[::-1]}]
+    assert not any(p.is_file() for p in (box.folder / "staging").rglob("*"))
 
 
 def test_one_update_at_a_time(tmp_path: Path, hq: Headquarters) -> None:

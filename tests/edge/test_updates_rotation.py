@@ -160,3 +160,20 @@ def test_one_holder_of_three_may_change_without_a_mark_falling(tmp_path: Path, h
     assert box.marks.get("targets").version == 1
     assert not Mark(keys=("a", "b", "c"), threshold=2).replaced_by(("a", "b", "d"))
     assert Mark(keys=("a", "b", "c"), threshold=2).replaced_by(("a", "d", "e"))
+
+
+def test_a_box_may_be_installed_with_a_later_root(tmp_path: Path, hq: Headquarters) -> None:
+    for number in (2, 3, 4):
+        hq.rotate("timestamp", f"timestamp-{number}")
+    hq.stamp("snapshot", "timestamp-4")
+    third = (hq.path / "metadata/3.root.json").read_bytes()
+    (hq.path / "metadata/2.root.json").unlink()
+    box = Box(tmp_path / "box", third)
+    assert box.take(hq.path) == [{"documents.bin": b"one"}]
+    assert box.take(hq.path) == []
+    assert box.marks.get("root").version == 4
+
+
+@pytest.mark.parametrize("bad", [b"", b"{}", b"not json", b"[" * 10_000])
+def test_a_root_file_that_is_none_is_named(tmp_path: Path, hq: Headquarters, bad: bytes) -> None:
+    assert code(Box(tmp_path / "box", bad), hq.path) == "damaged_root"

@@ -89,6 +89,34 @@ def test_nothing_is_dropped_while_something_is_missing(hq: Headquarters) -> None
     assert {(step.start, step.to) for step in offer.steps} == {(0, 4)}
 
 
+def test_a_list_that_is_published_whole_keeps_the_newest_alone(tmp_path: Path, hq: Headquarters) -> None:
+    box = Box(tmp_path / "box", hq.root())
+    for number in range(1, 5):
+        hq.now = T0 + days(number)
+        hq.add("un", 0, number, f"whole {number}".encode())
+        hq.stamp()
+        assert lacking(hq) == []
+        assert box.take(hq.path) == [{"documents.bin": f"whole {number}".encode()}]
+    offer = offer_of("un", Folder(hq.path).latest("list-un").signed)  # type: ignore[union-attr]
+    assert [(step.start, step.to) for step in offer.steps] == [(0, 4)]
+
+
+def test_software_comes_when_both_have_signed(tmp_path: Path, hq: Headquarters) -> None:
+    box = Box(tmp_path / "box", hq.root())
+    for number in (1, 2):
+        wheel = _file(hq, 0, number)
+        with hq.open() as repository:
+            edition = Edition("software", 0, number, T0, {"borderpost.whl": wheel})
+            assert not add(repository, [edition], [key("software-1")]).published
+        hq.stamp()
+        assert box.take(hq.path, "software") == []
+        with hq.open() as repository:
+            assert repository.sign("software", [key("software-2")]).published
+        hq.stamp()
+        assert box.take(hq.path, "software")[0]["borderpost.whl"] == wheel.read_bytes()
+        assert box.have["software"] == number
+
+
 def test_what_is_refused_changes_nothing(tmp_path: Path, hq: Headquarters) -> None:
     hq.add("un", 0, 1, b"one")
     before = sorted(p.name for p in hq.path.rglob("*"))
