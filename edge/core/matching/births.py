@@ -3,9 +3,9 @@
 Laws:
 1. ``equal``, ``near`` and ``slipped`` leave out nobody whose birth date is the same day, has day and month swapped
    or overlaps, or is one digit off.
-2. ``contradicting`` names only persons of whom one day of birth is known, in another year than the traveller's,
-   and who are not near by a swap or an overlap. Persons without a date, with an interval, and with several dates
-   are in a band of their own that never contradicts. A day one digit off may be among them.
+2. ``contradicting`` tells the bands that contradict a birth date, but for the names of law 1: the days of other
+   years, and all intervals (one that does not overlap contradicts). Persons without a date and with several are in
+   a band of their own that never contradicts.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from edge.core.matching.likes import NameTable
 Ids = npt.NDArray[np.int64]
 
 
-NO_BAND = 0                 # not one day
+NO_BAND, WIDE = 0, 255      # no date or several; one interval
 EPOCH = date(1970, 1, 1).toordinal()
-FIRST_YEAR = 1850           # the band of a year is the years since, at least 1 and at most 255
+FIRST_YEAR = 1850           # the band of a year is the years since, at least 1 and at most 254
 
 
 class Births:
@@ -47,6 +47,7 @@ class Births:
         bands = np.zeros(len(rows), dtype=np.uint8)
         one = exact[rows[owners[exact]] == 1]
         bands[owners[one]] = _bands(table.birth_first[one])
+        bands[owners[wide[rows[owners[wide]] == 1]]] = WIDE
         self.bands = bands[table.name_persons]
 
     def equal(self, birth: DateInterval) -> Ids:
@@ -90,14 +91,14 @@ class Births:
         apart = np.ones(256, dtype=bool)
         for band in _bands(np.array([d for span in _spans(birth) for d in span])).reshape(-1, 2):
             apart[int(band[0]) : int(band[1]) + 1] = False
-        apart[NO_BAND] = False
+        apart[NO_BAND], apart[WIDE] = False, True
         return apart
 
 
 def _bands(ordinals: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     days = np.clip(ordinals.astype(np.int64), 1, date.max.toordinal()) - EPOCH
     years = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
-    bands: npt.NDArray[np.uint8] = np.clip(years - FIRST_YEAR + 1, 1, 255).astype(np.uint8)
+    bands: npt.NDArray[np.uint8] = np.clip(years - FIRST_YEAR + 1, 1, 254).astype(np.uint8)
     return bands
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.documents import DateInterval
+from edge.core.matching.index import NameIndex
 from edge.core.matching.scoring import DISTINCTIVE, WEAK_WEIGHT
 from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import COUNTS, Ids
@@ -24,6 +25,7 @@ from edge.core.matching.vocabulary import COUNTS, Ids
 MARKED = 8             # bits; of a traveller with more tokens the lightest share the last one
 AGREEING_APART = 3     # tokens that must agree against a birth date that contradicts, unless one is distinctive
 READ_RATIO = 8         # postings are read if there are fewer than so many for each name found so far
+NEAR, UNSURE, APART = 0, 1, 2  # the groups of Born
 ROUNDING = 1e-3        # more than all rounding together
 
 
@@ -61,13 +63,35 @@ class Born(NamedTuple):
     apart: Ids
 
 
-def candidates_born(units: Units, birth: DateInterval, floors: tuple[float, float, float]) -> Born:
+class Groups:
+    """To which of ``Born`` a name belongs, for one traveller's birth date."""
+
+    def __init__(self, index: NameIndex, birth: DateInterval) -> None:
+        self._index = index
+        self._apart = index.births.contradicting(birth)
+        self._near, self._slipped = index.births.near(birth), index.births.slipped(birth)
+
+    def of(self, names: Ids) -> npt.NDArray[np.uint8]:
+        """NEAR, UNSURE or APART for each."""
+        marks = self._index.marks
+        found = np.where(self._apart[self._index.births.bands[names]], np.uint8(APART), np.uint8(UNSURE))
+        marks[self._slipped] = 1
+        marks[self._near] = 2
+        held = marks[names]
+        marks[self._slipped] = 0
+        marks[self._near] = 0
+        found[held == 1] = UNSURE
+        found[held == 2] = NEAR
+        return found
+
+
+def candidates_born(units: Units, groups: Groups, floors: tuple[float, float, float]) -> Born:
     """The same with a floor for each group of ``Born``; of those ``apart`` only names that may agree in three tokens,
     or in one that is distinctive."""
     index, least = units.index, min(floors)
     marked, spare = _weighed(units, least)
     names, bits = _read(units, marked, _reachable(marked, spare, least * sum(units.loss)))
-    group = _groups(units, names, birth)
+    group = groups.of(names)
     found = []
     for which, floor in enumerate(floors):
         marked, spare = _weighed(units, floor)
@@ -76,21 +100,6 @@ def candidates_born(units: Units, birth: DateInterval, floors: tuple[float, floa
     if sum(u.most for u in marked) < AGREEING_APART:
         apart = apart[_held(units, apart, index.weights_column >= np.float32(DISTINCTIVE))]
     return Born(near, unsure, apart)
-
-
-def _groups(units: Units, names: Ids, birth: DateInterval) -> npt.NDArray[np.uint8]:
-    """By name the place of its group in ``Born``."""
-    index, births, marks = units.index, units.index.births, units.index.marks
-    found = np.where(births.contradicting(birth)[births.bands[names]], np.uint8(2), np.uint8(1))
-    near, slipped = births.near(birth), births.slipped(birth)
-    marks[slipped] = 1
-    marks[near] = 2
-    held = index.marks[names]
-    marks[slipped] = 0
-    marks[near] = 0
-    found[held == 1] = 1
-    found[held == 2] = 0
-    return found
 
 
 def _held(units: Units, names: Ids, among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -157,7 +166,10 @@ def _unit(units: Units, place: int, floor: float) -> _Unit:
     for first in (place - 1, place):
         if 0 <= first < len(units.joined) and len(units.joined[first].ids):
             ids.append(("", units.joined[first].ids))
-            best = max(best, float(units.joined_gain(first, floor, 0.0).max()))
+            # Both tokens get a bit: the first is worth the pair, the second what it does not cost.
+            second = floor * units.loss[first + 1]
+            pair = float(units.joined_gain(first, floor, 0.0).max()) - second if first == place else second
+            best = max(best, pair)
     if (splits := units.splits[place]) is not None:
         ids.append(("", splits.left.ids))
         best = max(best, units.split_gain(place, floor, 0.0))

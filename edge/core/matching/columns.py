@@ -146,7 +146,7 @@ class _Rows:
         agreeing = _distinct(self.agreed, self.tokens)
         enough = np.where(self.single, self.used_listed.all(axis=1) & self.stands, agreeing >= 2) & (self.joined > 0)
         raw = np.divide(self.gained, self.joined + losses, out=np.zeros(len(self.names)), where=enough)
-        complete: Bools = ~(self.strong & ~self.used_listed).any(axis=1)
+        complete: Bools = np.logical_not((self.strong & ~self.used_listed).any(axis=1))
         if units.query.cut:
             complete[:] = True
         reached = np.flatnonzero(enough & (raw >= floor - 2 * HALF))

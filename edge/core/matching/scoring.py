@@ -9,7 +9,7 @@ Laws:
 2. Where the zone cut the name, listed tokens left over cost nothing, and the last token may be the
    beginning of a listed one.
 3. Particles (ABD, BIN, AL-DIN, titles) weigh little and are not agreement by themselves.
-4. A listed name more in front, that is no common one, costs twice as much: NOOR BARZAN IBRAHIM is a child of
+4. A listed name more in front, that is no common one, costs 0.60 instead of 0.25: NOOR BARZAN IBRAHIM is a child of
    BARZAN IBRAHIM; a name more behind or between is an ancestor more. A patronymic left over costs 0.1.
 5. Where both sides keep a token that weighs, the two contradict each other (brothers): all that is left over costs
    half as much again. Not where the zone cut the name.
@@ -28,7 +28,7 @@ from edge.core.verdicts import Evidence
 MAX_UNITS = 24             # tokens of a traveller that are compared
 LEFT_QUERY = 0.40          # weight of a traveller's token without partner
 LEFT_LISTED = 0.25         # weight of a listed token without partner
-LEADING_EXTRA = 0.25       # what a distinctive listed token in front costs beyond that
+LEADING_EXTRA = 0.35       # what a distinctive listed token in front costs beyond that
 CONTRADICTS = 1.5          # both sides keep a token that weighs
 WEAK_WEIGHT = 0.10
 SHORT_LETTERS = 5          # a full name field without a longer token was shortened token by token

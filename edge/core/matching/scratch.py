@@ -56,6 +56,11 @@ class Seen:
         self._all.append(found)
         return found
 
+    def has(self, names: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """For each name: was it seen?"""
+        found: npt.NDArray[np.bool_] = self._marks[names]
+        return found
+
     def clear(self) -> None:
         """Forget all."""
         for names in self._all:

@@ -14,7 +14,14 @@ import numpy as np
 
 from edge.core.documents import DateInterval
 from edge.core.matching.batch import Hit, score_names
-from edge.core.matching.candidates import candidates, candidates_born, single_candidates, union
+from edge.core.matching.candidates import (
+    APART,
+    Groups,
+    candidates,
+    candidates_born,
+    single_candidates,
+    union,
+)
 from edge.core.matching.index import index_of
 from edge.core.matching.likes import NameTable
 from edge.core.matching.scoring import NameScore, QueryName, score
@@ -57,10 +64,9 @@ def search_born(query: QueryName, birth: DateInterval | None, table: NameTable, 
         if birth is None:
             several = candidates(units, floors.unsure)
             return _by_id(score_names(units, several, floors.unsure) + score_names(units, single, floors.equal))
-        births, hits = index.births, list[Hit]()
-        single = single[~births.contradicting(birth)[births.bands[single]]]
-        equal = index.seen.new(np.concatenate([births.equal(birth), single]))
-        born = candidates_born(units, birth, (floors.near, floors.unsure, floors.contradicting))
+        groups, hits = Groups(index, birth), list[Hit]()
+        equal = index.seen.new(np.concatenate([index.births.equal(birth), single[groups.of(single) != APART]]))
+        born = candidates_born(units, groups, (floors.near, floors.unsure, floors.contradicting))
         hits += score_names(units, equal, floors.equal)
         hits += score_names(units, index.seen.new(born.near), floors.near)
         hits += score_names(units, index.seen.new(born.unsure), floors.unsure)
