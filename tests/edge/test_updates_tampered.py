@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from distribution_kit import LISTS, T0, Box, Headquarters, days, key, roots
 
+from edge.clock import ClockPolicy, TrustedClock
 from edge.core.distribution import targets
 from edge.core.trusted import ClockState, Trusted
+from edge.state import State
 from edge.updates import CATALOGUE, DirFetcher, Reference, UpdateError, reference
 from edge.updates.client import Client
 
@@ -266,6 +268,22 @@ def test_a_disciplined_clock_that_signatures_contradict_is_named(tmp_path: Path,
     assert error.code == "clock_behind"
     assert "1970-03-01" in error.message
     assert "set the clock" in error.advice
+
+
+def test_the_boxs_own_clock_gives_the_time(tmp_path: Path, hq: Headquarters) -> None:
+    state = State(tmp_path / "state.sqlite")
+    state.raise_floor(T0 + days(91))
+    for year in (1970, 2151):
+        clock = TrustedClock(wall=lambda: T0.replace(year=year), mono=lambda: 1.0, state=state)  # noqa: B023
+        at = reference(clock.now(), state.floor())
+        assert at == Reference(T0 + days(91), vouched=False)
+        box = Box(tmp_path / f"box-{year}", hq.root())
+        box.at = at
+        assert refused(box, hq.path).code == "expired"
+    clock = TrustedClock(wall=lambda: T0.replace(year=2151), mono=lambda: 1.0, state=state,
+                         policy=ClockPolicy(disciplined=True))  # fmt: skip
+    assert reference(clock.now(), state.floor()).vouched
+    state.close()
 
 
 def test_a_box_without_any_time_takes_what_is_signed(tmp_path: Path, hq: Headquarters) -> None:
