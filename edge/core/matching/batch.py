@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.matching.columns import score_rows
-from edge.core.matching.scoring import NameScore, score
+from edge.core.matching.scoring import PATRONYMIC_SHARE, NameScore, score
 from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import Ids
 
@@ -112,7 +112,9 @@ def _can_reach(units: Units, gains: list[Column], joined: list[Column], names: I
         )
     left_over = np.full(len(names), floor * sum(units.loss), dtype=np.float32)
     if units.listed_loss:
-        left_over += floor * units.listed_loss * np.add.reduceat(index.left_column.take(tokens), starts)
+        left = index.left_column.take(tokens)
+        left[1:][index.son_of.take(tokens[:-1])] *= np.float32(PATRONYMIC_SHARE)
+        left_over += floor * units.listed_loss * np.add.reduceat(left, starts)
         front = tokens[starts]
         left_over += np.where((best[starts] == 0) & (bonus == 0), floor * index.leading[front], 0.0)
     single = index.single[names]

@@ -14,6 +14,7 @@ from edge.core.matching.scoring import (
     LEFT_LISTED,
     LEFT_QUERY,
     ONE_TOKEN_MIN,
+    PATRONYMIC_SHARE,
     WEAK_WEIGHT,
     NameScore,
     cut_away,
@@ -135,6 +136,8 @@ class _Rows:
         losses = np.where(self.single, 0.0, LEFT_QUERY * losses)
         if not units.query.cut:
             left = np.where(self.inside, units.index.left_weights[np.where(self.inside, self.tokens, 0)], 0.0)
+            after = units.index.son_of[self.tokens[:, :-1]] & ~heavy_left[:, None]
+            left[:, 1:] = np.where(after, left[:, 1:] * PATRONYMIC_SHARE, left[:, 1:])
             listed = np.zeros(len(self.names))
             for place in range(self.tokens.shape[1]):
                 listed = np.where(self.used_listed[:, place], listed, listed + left[:, place])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge.core.matching.births import Births
 from edge.core.matching.common import common_names, common_skeletons
 from edge.core.matching.likes import COMMON_WEIGHT, FLOOR_NAMES, Known, NameTable, left_share, token_weight
-from edge.core.matching.scoring import DISTINCTIVE, LEADING_EXTRA, WEAK_WEIGHT, QueryName
+from edge.core.matching.scoring import DISTINCTIVE, LEADING_EXTRA, SON_OF, WEAK_WEIGHT, QueryName
 from edge.core.matching.scratch import Columns, Seen
 from edge.core.matching.vocabulary import Ids, Vocabulary
 from edge.core.names import WEAK
@@ -38,6 +38,7 @@ class NameIndex:
         shares = np.array([left_share(w) for w in self.vocabulary.words])
         self.left_weights = self.weights * shares
         leading = np.where(self.weights >= DISTINCTIVE, LEADING_EXTRA * self.left_weights, 0.0)
+        self.son_of = np.append(np.isin(self.vocabulary.words, sorted(SON_OF)), False)
         self.left_column = np.append(self.left_weights, 0.0).astype(np.float32)
         self.leading = np.append(leading, 0.0)
         self.births = Births(table)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge.core.matching.common import is_common
 from edge.core.matching.pairs import Likeness, pair, same_sound
-from edge.core.matching.scoring import WEAK_WEIGHT, QueryName
+from edge.core.matching.scoring import PATRONYMIC_SHARE, WEAK_WEIGHT, QueryName
 from edge.core.names import WEAK
 from edge.core.names.sound import skeleton
 
@@ -19,7 +19,6 @@ FLOOR_NAMES = 2000           # a smaller list knows nothing of how common a name
 INITIAL = Likeness(0.75, "initial")
 PATRONYMICS = ("OVICH", "EVICH", "OVNA", "EVNA", "ICHNA")
 PATRONYMIC_LETTERS = 7
-PATRONYMIC_SHARE = 0.4
 JOINED_MIN = 0.88
 JOINED_FACTOR = 0.98
 SPLIT_EXACT, SPLIT_SOUND = 0.97, 0.93

@@ -10,7 +10,8 @@ Laws:
    beginning of a listed one.
 3. Particles (ABD, BIN, AL-DIN, titles) weigh little and are not agreement by themselves.
 4. A listed name more in front, that is no common one, costs 0.60 instead of 0.25: NOOR BARZAN IBRAHIM is a child of
-   BARZAN IBRAHIM; a name more behind or between is an ancestor more. A patronymic left over costs 0.1.
+   BARZAN IBRAHIM; a name more behind or between is an ancestor more. A patronymic left over costs 0.1:
+   ROMANOVICH, and what stands after BIN if the traveller has no other name in its place.
 5. Where both sides keep a token that weighs, the two contradict each other (brothers): all that is left over costs
    half as much again. Not where the zone cut the name.
 """
@@ -31,6 +32,8 @@ LEFT_LISTED = 0.25         # weight of a listed token without partner
 LEADING_EXTRA = 0.35       # what a distinctive listed token in front costs beyond that
 CONTRADICTS = 1.5          # both sides keep a token that weighs
 WEAK_WEIGHT = 0.10
+PATRONYMIC_SHARE = 0.4     # of its weight, what a patronymic costs that is left over
+SON_OF = frozenset({"BIN", "BEN", "BINT", "BINTI", "OULD", "WALAD"})
 SHORT_LETTERS = 5          # a full name field without a longer token was shortened token by token
 ONE_TOKEN_MIN = 0.92       # similarity that a record of one token needs
 DISTINCTIVE = 0.6          # weight from which a token is not a common one
@@ -209,7 +212,7 @@ def score(
     heavy_left = any(known.query_weight(u) > WEAK_WEIGHT for u in left_query)
     factor = 1.0
     if not query.cut:
-        loss += LEFT_LISTED * sum(known.left_weight(listed[p]) for p in left_listed)
+        loss += LEFT_LISTED * sum(left_weight(listed, p, known, heavy_left) for p in left_listed)
         if 0 in left_listed and known.weight(listed[0]) >= DISTINCTIVE:
             loss += LEADING_EXTRA * known.left_weight(listed[0])
         if heavy_left and strong_left and not one_token:
@@ -224,6 +227,14 @@ def score(
         contained=not heavy_left,
         evidence=_explain(query, listed, known, matches, (left_query, left_listed), factor) if explain else (),
     )
+
+
+def left_weight(listed: Sequence[int], place: int, known: Likenesses, other: bool) -> float:
+    """What a listed token weighs that is left over: little for a patronymic, and for what stands after BIN unless the
+    traveller has an ``other`` name in its place."""
+    weight = known.left_weight(listed[place])
+    skipped = place > 0 and not other and known.token(listed[place - 1]) in SON_OF
+    return weight * PATRONYMIC_SHARE if skipped else weight
 
 
 _SAME_TOKEN = frozenset({"exact", "skeleton", "article", "joined", "split"})
@@ -255,10 +266,11 @@ def _explain(
     factor: float,
 ) -> tuple[Evidence, ...]:
     left_query, left_listed = left
+    heavy_left = any(known.query_weight(u) > WEAK_WEIGHT for u in left_query)
 
     def cost(place: int) -> float:
         front = place == 0 and known.weight(listed[0]) >= DISTINCTIVE
-        return (LEFT_LISTED + (LEADING_EXTRA if front else 0.0)) * known.left_weight(listed[place]) * factor
+        return (LEFT_LISTED + (LEADING_EXTRA if front else 0.0)) * left_weight(listed, place, known, heavy_left) * factor
 
     lines = [
         Evidence(

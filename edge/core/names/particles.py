@@ -40,7 +40,8 @@ WEAK = frozenset({
     "ABD", "ABU", "BIN", "BEN", "BINT", "BINTI", "OULD", "WALAD", "OUM", "UMM", "UM", "DIN", "VAN", "VON",
     "DER", "DEN", "DE", "DA", "DI", "DU", "DOS", "DAS", "DEL", "LA", "LE", "Y", "E", "HAJI", "HAJJI",
     "HADJI", "HAJ", "HAJJ", "MULLAH", "MULLA", "MAULAVI", "MAWLAWI", "MAULANA", "SHEIKH", "SHAIKH",
-    "SHAYKH", "CHEIKH", "SAYYID", "DR", "MR", "MRS", "MS", "JR", "SR", "III",
+    "SHAYKH", "CHEIKH", "SAYYID", "DR", "PROF", "PROFESSOR", "PRESIDENT", "PRAESIDENT",
+    "PRESIDENTE", "GENERAL", "COLONEL", "MR", "MRS", "MS", "JR", "SR", "III",
 })
 
 _SWAPPED_ABD = re.compile(r"^ADB(?=[AEIOU]|$)")  # ADBUL, ADB AL-: two letters swapped; no name begins so
