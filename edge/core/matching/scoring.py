@@ -270,7 +270,8 @@ def _explain(
 
     def cost(place: int) -> float:
         front = place == 0 and known.weight(listed[0]) >= DISTINCTIVE
-        return (LEFT_LISTED + (LEADING_EXTRA if front else 0.0)) * left_weight(listed, place, known, heavy_left) * factor
+        share = LEFT_LISTED + (LEADING_EXTRA if front else 0.0)
+        return share * left_weight(listed, place, known, heavy_left) * factor
 
     lines = [
         Evidence(

@@ -25,6 +25,7 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import cdist
 
 from edge.core.matching.likes import (
+    SOUND_CONSONANTS,
     SPLIT_EXACT,
     NameTable,
     alike,
@@ -101,6 +102,7 @@ class Vocabulary:
         text, offsets = str(table.token_blob, "ascii"), table.token_offsets.tolist()
         self.words = [text[a:b] for a, b in pairwise(offsets)]
         self._by_length = np.argsort(table.token_lengths, kind="stable").astype(np.uint32)
+        self._words_by_length = np.array(self.words, dtype=object)[self._by_length]
         self._lengths = table.token_lengths[self._by_length]
         self._masks = table.token_masks[self._by_length]
         self._starts = np.searchsorted(self._lengths, np.arange(LONGEST + 2)).tolist()
@@ -194,8 +196,7 @@ class Vocabulary:
         at = np.flatnonzero(keep)
         if not len(at):
             return {}
-        ids = self._by_length[begin:end][at].tolist()
-        words = [self.words[i] for i in ids]
+        words = self._words_by_length[begin:end][at].tolist()
         most = int(limits.max())
         edits = cdist([token], words, scorer=OSA.distance, score_cutoff=most, dtype=np.uint8)[0]
         close = np.flatnonzero(edits <= limit[at])
@@ -205,13 +206,14 @@ class Vocabulary:
             word = words[place]
             similarity = edit_similarity(token, word, distance)
             if similarity >= MIN_SIMILARITY:
-                codes[ids[place]] = round(similarity * UNIT) | counts
+                codes[int(self._by_length[begin + at[place]])] = round(similarity * UNIT) | counts
         return codes
 
     def _halves(self, half: str) -> set[int]:
-        sound = skeleton(half)
-        near = self._by_skeletons(keys(half) if len(sound) >= 3 else (sound,))
-        return {i for i in near if is_half(half, self.words[i])}
+        if len(skeleton(half)) < SOUND_CONSONANTS:
+            exact = self._table.token_id(half)
+            return set() if exact is None else {exact}
+        return {i for i in self._by_skeletons(keys(half)) if is_half(half, self.words[i])}
 
     def _bisect(self, text: str) -> int:
         low, high = 0, len(self.words)
