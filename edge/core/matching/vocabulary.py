@@ -53,7 +53,7 @@ SIMILARITY = np.uint16(0x3FFF)
 COUNTS = 1 << 14             # the pair counts as agreement
 SAME = 1 << 15               # the pair is the same token, spelt otherwise (``SAME_TOKEN``)
 SAME_TOKEN = frozenset({"exact", "skeleton", "article", "joined", "split"})
-MAX_CACHED = 4096            # tokens of travellers whose likenesses are kept for a list
+MAX_CACHED = 16_384          # tokens of travellers whose likenesses are kept for a list
 LONGEST = 64                 # letters, more than a token may have
 
 _K = TypeVar("_K")

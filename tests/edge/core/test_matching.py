@@ -236,3 +236,47 @@ def test_candidates_are_few() -> None:
     with Units(QueryName.of_text("LINDGREN HALORSEN"), index_of(table)) as units:
         assert 1 <= len(candidates(units, 0.0)) < table.n_names / 2
         assert len(candidates(units, 0.98)) <= len(candidates(units, 0.84))
+
+
+# -- families, patronymics, short forms ----------------------------------------------------------------------
+
+
+def points(query: str, listed: str) -> float:
+    found = scored(query, listed)
+    return found.score if found else 0.0
+
+
+def test_a_child_is_further_away_than_an_ancestor_more() -> None:
+    child = points("Arvid Sandqvist Lindgren", "Svante Arvid Sandqvist Lindgren")
+    ancestor = points("Arvid Sandqvist Lindgren", "Arvid Sandqvist Svante Lindgren")
+    assert child < 0.84 < ancestor
+
+
+def test_brothers_are_further_away_than_a_name_left_out() -> None:
+    assert points("Svante Sandqvist Lindgren", "Arvid Sandqvist Lindgren") < 0.75
+    assert points("Svante Sandqvist Lindgren", "Svante Lindgren") > 0.80
+
+
+@pytest.mark.parametrize(
+    ("query", "listed"),
+    [("Arkadi Lindgren", "Arkadi Romanovich Lindgren"), ("Svante Lindgren", "Svante bin Arvid bin Torvald Lindgren")],
+)
+def test_patronymics_left_out_cost_little(query: str, listed: str) -> None:
+    assert points(query, listed) >= 0.88
+
+
+@pytest.mark.parametrize(("a", "b"), [("BILL", "WILLIAM"), ("VOLODYMYR", "VLADIMIR"), ("SASHA", "ALEXANDER")])
+def test_short_forms_of_given_names(a: str, b: str) -> None:
+    assert pair(a, b).similarity >= 0.85
+    assert pair(b, a) == pair(a, b)
+
+
+def test_a_swap_is_nearer_than_another_letter_and_an_initial_is_no_agreement() -> None:
+    assert pair("WERFALLI", "WEFRALLI").similarity > pair("WERFALLI", "WERTALLI").similarity
+    assert points("Svante A. Lindgren", "Svante Arvid Lindgren") > points("Svante O. Lindgren", "Svante Arvid Lindgren")
+    assert scored("S. Lindgren", "Svante Lindgren") is None
+
+
+@pytest.mark.parametrize(("written", "same"), [("ADB AL HAMID", "ABD AL HAMID"), ("ADBUL HAMID", "ABDUL HAMID")])
+def test_a_swapped_abd_is_abd(written: str, same: str) -> None:
+    assert QueryName.of_text(written) == QueryName.of_text(same)
