@@ -115,12 +115,12 @@ def _can_reach(units: Units, gains: list[Column], joined: list[Column], names: I
         left = index.left_column.take(tokens)
         left[1:][index.son_of.take(tokens[:-1])] *= np.float32(PATRONYMIC_SHARE)
         left_over += floor * units.listed_loss * np.add.reduceat(left, starts)
-        front = tokens[starts]
-        left_over += np.where((best[starts] == 0) & (bonus == 0), floor * index.leading[front], 0.0)
+        front = tokens[starts]  # it is left over for sure only if nothing of the traveller's is like it
+        left_over += np.where(units.any.take(front) == 0, floor * index.leading[front], 0.0)
     single = index.single[names]
     found: Bools = reach + bonus >= left_over - ROUNDING
     # A record of one token is scored without the traveller's other tokens: it needs a partner for each of its own.
     if single.any():
-        every = np.logical_and.reduceat(best > 0, starts)
-        found = np.where(single, every | (bonus > 0) | (floor <= 0), found)
+        every = np.logical_and.reduceat(units.any.take(tokens) > 0, starts)
+        found = np.where(single, every, found)
     return found

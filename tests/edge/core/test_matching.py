@@ -222,6 +222,12 @@ def test_search_is_exact_on_names_of_very_many_tokens(asked: str, listed: list[s
     assert search(query, table, floor) == full_scan(query, table, floor)
 
 
+def test_a_pair_that_gains_nothing_at_the_floor_is_a_pair_all_the_same() -> None:
+    table = table_of(["B", "A B"])
+    query = QueryName.of_text("AA B", cut=True)
+    assert search(query, table, 1.0) == full_scan(query, table, 1.0) != []
+
+
 def test_one_question_leaves_nothing_behind_for_the_next() -> None:
     table = table_of(["LINDGREN SVEN", "ERIKSSON ANNA MARIA", "KIM MIN JUN", "MOHAMED ALI"])
     for text in ("LINDGREN SVEN", "KIM MINJUN", "ANNA MARIA ERIKSON", "ALI MUHAMMAD"):
