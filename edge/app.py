@@ -35,6 +35,7 @@ from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
 from edge.lifecycle import OPEN
+from edge.list_keys import ListKeys
 from edge.lists_in_use import ListsInUse
 from edge.rules import screener
 from edge.state import State
@@ -114,7 +115,9 @@ class Box:
         self.journal.start()
         self.screener = screener(config.screening)
         self.lists = ListsInUse(
-            Watchlists.open(Path(config.box.lists_dir), high_water=self.state.high_water()),
+            Watchlists.open(
+                Path(config.box.lists_dir), high_water=self.state.high_water(), keys=ListKeys(self.state_dir).ring
+            ),
             state=self.state, screener=self.screener, now=self.clock.now, refresh_s=config.screening.refresh_seconds,
         )
         self.counters: dict[str, Counter] = {}

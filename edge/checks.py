@@ -26,6 +26,7 @@ from edge.core.errors import BorderpostError
 from edge.desk import DeskClient, DeskError
 from edge.journal import JournalLimits, read_only
 from edge.lifecycle import OPEN
+from edge.list_keys import ListKeys
 from edge.state import accepted
 from edge.watchlists import Watchlists
 
@@ -176,7 +177,13 @@ def _fine(name: str, found: str, unproven: bool) -> Check:
 
 def _lists(config: Config) -> Iterator[Check]:
     marks = accepted(Path(config.box.state_dir) / "state.sqlite")
-    opened = {entry.list_id: entry for entry in Watchlists.open(Path(config.box.lists_dir), high_water=marks).lists}
+    keys = ListKeys(Path(config.box.state_dir))
+    lists = Watchlists.open(Path(config.box.lists_dir), high_water=marks, keys=keys.ring).lists
+    opened = {entry.list_id: entry for entry in lists}
+    keys.ring()
+    if keys.problem:
+        yield Check("list keys", Grade.ERROR, keys.problem,
+                    "have headquarters seal the ring for this box again: borderpost-hq keys seal-ring")
     for list_id in sorted({*opened, *config.screening.required}):
         entry = opened.get(list_id)
         required = list_id in config.screening.required

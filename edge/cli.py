@@ -19,6 +19,7 @@ VERBS = {
     "record": "record what passes between a reader and the box",
     "replay": "play a recording through a real box",
     "screen": "screen lines or fields against lists",
+    "explain": "score one name against another, and say why",
     "mrz": "read a machine-readable zone and explain it",
     "lists": "look into list generations",
     "audit": "verify the chain of the audit log",

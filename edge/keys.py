@@ -57,7 +57,7 @@ def box_key(path: Path) -> bytes:
     """The box's own key, made once; it never leaves the box. Raises ConfigError or StorageError (law 2)."""
     try:
         if not path.exists():
-            _make_key(path)
+            make_file(path, sealing.generate_box_key())
         key = path.read_bytes()
     except OSError as error:
         if error.errno not in NAMED_WRONGLY:
@@ -68,12 +68,12 @@ def box_key(path: Path) -> bytes:
     return key
 
 
-def _make_key(path: Path) -> None:
-    """Write a new key beside ``path`` and give it that name, unless another process was faster."""
+def make_file(path: Path, data: bytes) -> None:
+    """Write a new key (mode 0600) beside ``path`` and give it that name, unless another process was faster."""
     fd, partial = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(sealing.generate_box_key())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):

@@ -12,6 +12,8 @@ Laws:
 4. Files are mapped read-only and never changed in place; ``refresh`` gives a new value and leaves
    the old one working for whoever still holds it.
 5. ``problem`` texts carry list ids and numbers of generations, nothing else from inside a list.
+6. A sealed file (``edge.core.vault``) is verified like any other, then opened into memory that has no file behind it,
+   by the key that it names. Without that key the generation cannot be used, and the problem says so.
 
 Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``.
 """
@@ -21,27 +23,36 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from common.files import NotRegularError, open_regular
+from edge.core import vault
 from edge.core.errors import BorderpostError
+from edge.core.vault import KeyRing, VaultError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.layout import LayoutError
 from edge.core.watch.manifest import FileDigest, Manifest
 from edge.core.watch.persons import PersonTable
+from edge.secret_memory import allocate
 
 MAX_LISTS: Final = 64          # folders of one root that are looked at
 MAX_GENERATIONS: Final = 1000  # folders of one list that are looked at
 TRIED_GENERATIONS: Final = 5   # newest ones that are opened before a list counts as damaged
 _CHUNK: Final = 1 << 20        # bytes read at a time while a digest is computed
 
+Keys = Callable[[], KeyRing]
+KINDS: Final = {manifests.DOCUMENTS: "DOCS", manifests.PERSONS: "PERS"}  # what a sealed file says it is
 _Stamp = tuple[str, int, int, int]
 _digests: dict[_Stamp, str] = {}
 _MAX_DIGESTS: Final = 4096  # files whose digest is remembered
+
+
+class NoKeyError(VaultError):
+    """A sealed file whose key is not on this box."""
 
 
 class WatchlistsError(BorderpostError):
@@ -62,6 +73,7 @@ class OpenList:
     problem: str | None
     behind: bool = False  # the generation in use is older than one that was accepted before
     seen: tuple[int, ...] = field(default=(), repr=False)  # generations that were on disk, newest first
+    stamps: tuple[_Stamp, ...] = field(default=(), repr=False)  # the files in use, as they were when they were opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +83,26 @@ class Watchlists:
     root: Path
     lists: tuple[OpenList, ...]
     high_water: Mapping[str, int]
+    keys: Keys = field(default=KeyRing, repr=False, compare=False)
 
     @classmethod
-    def open(cls, root: Path, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
+    def open(cls, root: Path, *, high_water: Mapping[str, int] | None = None, keys: Keys = KeyRing) -> Watchlists:
         """Open the newest sound generation of every list below ``root``.
 
-        ``high_water`` gives the highest generation ever accepted, by list id. A root that does not
-        exist holds no lists. Raises ``WatchlistsError`` if the root cannot be read.
+        ``high_water`` gives the highest generation ever accepted, by list id; ``keys`` the keys of sealed lists, asked
+        anew at each opening. A root that does not exist holds no lists. Raises ``WatchlistsError`` if the root cannot
+        be read.
         """
         marks = dict(high_water or {})
         ids = _list_ids(root) | {i for i in marks if manifests.is_list_id(i)}
-        opened = (_open_list(root, list_id, marks.get(list_id, 0)) for list_id in sorted(ids))
-        return cls(root, tuple(opened), marks)
+        opened = (_open_list(root, list_id, marks.get(list_id, 0), keys) for list_id in sorted(ids))
+        return cls(root, tuple(opened), marks, keys)
 
     def refresh(self, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
         """The lists as they stand now; ``self`` when nothing on disk changed.
 
-        Lists whose folder holds the same generations as before are taken over unopened, unless they
-        had a problem.
+        Lists whose folder holds the same generations as before are taken over unopened, unless they had a problem: then
+        what failed is tried again, and the generation in use is taken over if its files are what they were.
         """
         marks = dict(self.high_water if high_water is None else high_water)
         before = {entry.list_id: entry for entry in self.lists}
@@ -98,10 +112,10 @@ class Watchlists:
             old = before.get(list_id)
             mark = marks.get(list_id, 0)
             keep = old is not None and _stands(old, self.root / list_id, mark)
-            after.append(old if old and keep else _open_list(self.root, list_id, mark))
+            after.append(old if old and keep else _open_list(self.root, list_id, mark, self.keys, old))
         lists = tuple(after)
         same = len(lists) == len(self.lists) and all(a is b for a, b in zip(lists, self.lists, strict=True))
-        return self if same and marks == self.high_water else Watchlists(self.root, lists, marks)
+        return self if same and marks == self.high_water else Watchlists(self.root, lists, marks, self.keys)
 
     def generations(self) -> dict[str, int]:
         """The generation in use, by list id: what the high-water marks may be raised to."""
@@ -136,16 +150,24 @@ def _generations(folder: Path) -> tuple[int, ...]:
     return tuple(sorted(found, reverse=True)[:MAX_GENERATIONS])
 
 
-def _open_list(root: Path, list_id: str, mark: int) -> OpenList:
+def _open_list(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | None = None) -> OpenList:
     folder = root / list_id
     seen = _generations(folder)
+    in_use = old.manifest.generation if old is not None and old.manifest is not None else 0
     problems: list[str] = []
     for generation in seen[:TRIED_GENERATIONS]:
         behind = generation < mark
         if behind:
             problems.append(f"generation {generation} is older than {mark}, which was accepted before")
+        stamps = _stamps(folder / manifests.folder_name(generation))
+        if old is not None and generation == in_use and stamps and stamps == old.stamps:
+            same = replace(old, problem="; ".join(problems) or None, behind=behind, seen=seen)
+            return old if same == old else same
         try:
-            manifest, documents, persons = _open_generation(folder, list_id, generation)
+            manifest, documents, persons = _open_generation(folder, list_id, generation, keys)
+        except NoKeyError as error:
+            problems.append(f"generation {generation} cannot be opened: {error.message}")
+            continue
         except LayoutError as error:
             problems.append(f"generation {generation} is damaged: {error.message}")
             continue
@@ -156,24 +178,55 @@ def _open_list(root: Path, list_id: str, mark: int) -> OpenList:
             why = error.strerror or "input/output error"
             problems.append(f"generation {generation} cannot be read: {why}")
             continue
-        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen)
+        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen, stamps)
     return OpenList(list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen)
 
 
+def _stamps(place: Path) -> tuple[_Stamp, ...]:
+    """What tells the files of a generation from others without reading them; empty if one is not there."""
+    found = []
+    for name in (manifests.FILE_NAME, *KINDS):
+        try:
+            stat = (place / name).stat()
+        except OSError:
+            return ()
+        found.append((str(place / name), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
 def _open_generation(
-    folder: Path, list_id: str, generation: int
+    folder: Path, list_id: str, generation: int, keys: Keys
 ) -> tuple[Manifest, DocumentTable, PersonTable]:
     place = folder / manifests.folder_name(generation)
     with open_regular(place / manifests.FILE_NAME) as file:
         manifest = manifests.decode(file.read(manifests.MAX_BYTES + 1))
     if manifest.list_id != list_id or manifest.generation != generation:
         raise LayoutError("its manifest belongs to another list or generation")
-    documents = DocumentTable(_mapped(place / manifests.DOCUMENTS, manifest.files[manifests.DOCUMENTS]))
-    persons = PersonTable(_mapped(place / manifests.PERSONS, manifest.files[manifests.PERSONS]))
+    found = {name: _plain(_mapped(place / name, manifest.files[name]), manifest, name, keys) for name in KINDS}
+    documents = DocumentTable(found[manifests.DOCUMENTS][0])
+    buffer, records = found[manifests.PERSONS]
+    persons = PersonTable(buffer, records.open if records else None)
     counts = manifest.records
     if (len(documents), len(persons), persons.n_names) != (counts.documents, counts.persons, counts.names):
         raise LayoutError("its record counts differ from the manifest")
     return manifest, documents, persons
+
+
+def _plain(
+    mapped: memoryview, manifest: Manifest, name: str, keys: Keys
+) -> tuple[memoryview, vault.SealedRecords | None]:  # fmt: skip
+    """The file as its layout knows it, and the records that stay sealed; a file in clear as it is, with None."""
+    if not vault.is_sealed(mapped):
+        return mapped, None
+    header = vault.header_of(mapped)
+    if (header.list_id, header.generation, header.kind) != (manifest.list_id, manifest.generation, KINDS[name]):
+        raise LayoutError(f"{name} was sealed as another file")
+    entry = keys().find(header.key_id)
+    if entry is None or entry.list_id != manifest.list_id:
+        raise NoKeyError(f"its key {header.key_id.hex()} is not on this box; have headquarters seal the ring for it")
+    memory = allocate(header.length)
+    vault.open_into(mapped, entry.key, memory)
+    return memory.toreadonly(), vault.SealedRecords(vault.tail_of(mapped), entry) if header.tail else None
 
 
 def _mapped(path: Path, digest: FileDigest) -> memoryview:

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.core.watch.entries import DocumentEntry, PersonEntry
 from edge.core.watch.manifest import Records
+from edge.core.watch.objects import FirearmEntry, VehicleEntry
 from hq.sources.base import Complaint, Item
 
 LISTED_COMPLAINTS: Final = 50  # of one source; the rest is counted
@@ -27,11 +28,14 @@ class SourceReport:
     rows: int = 0
     documents: int = 0
     persons: int = 0
+    vehicles: int = 0
+    firearms: int = 0
     lost: int = 0
     left_out: int = 0
     past_review: int = 0  # records that match no longer on the day of the build
     source_date: datetime | None = None
     source_date_from: str = "source"  # source | option | file time
+    file_date: datetime | None = None  # when the oldest of the files read was written
     remarks: tuple[str, ...] = ()
     reasons: Counter[str] = field(default_factory=Counter)
     complaints: list[Complaint] = field(default_factory=list)
@@ -53,6 +57,18 @@ class SourceReport:
             self.documents += len(item.documents)
         elif isinstance(item, DocumentEntry):
             self.documents += 1
+        elif isinstance(item, VehicleEntry):
+            self.vehicles += 1
+        elif isinstance(item, FirearmEntry):
+            self.firearms += 1
+
+    @property
+    def kept(self) -> str:
+        """What was kept, in words; persons and documents always, objects where there are any."""
+        counts = {"persons": self.persons, "documents": self.documents}
+        if self.vehicles or self.firearms:
+            counts = {"vehicles": self.vehicles, "firearms": self.firearms}
+        return ", ".join(f"{n:,} {what}" for what, n in counts.items())
 
     @property
     def lost_share(self) -> float:

@@ -14,6 +14,7 @@ VERBS = {
     "status": "the posts: online, offline or silent, and what is missing",
     "alarms": "what needs a person, and marking it done",
     "lists": "make watchlist generations for the posts",
+    "publish": "sign lists and software for the posts",
     "keys": "make headquarters' key pairs",
 }
 

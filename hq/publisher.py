@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -25,21 +25,19 @@ from edge.core.errors import BorderpostError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.documents_build import DocumentBuilder
-from edge.core.watch.entries import MAX_ACTION, DocumentEntry, PersonEntry
+from edge.core.watch.entries import MAX_ACTION
 from edge.core.watch.layout import LayoutError
 from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest, Lost, Manifest, Records, Thresholds
 from edge.core.watch.persons import PersonTable
 from edge.core.watch.persons_build import PersonBuilder
 from hq.build_report import BuildReport, ListReport, SourceReport
+from hq.list_filler import Filler
 from hq.list_folder import ListFolder
-from hq.sources.base import Complaint
+from hq.source_reading import Hear, Progress, read_source
 from hq.sources.catalog import KINDS
 
 MAX_LOST: Final = 0.01  # share of a source's rows, 0..1
 MAX_AHEAD: Final = timedelta(days=1)  # how far a source date may lie in the future (zones, clocks)
-
-Progress = Callable[[str, int], None]
-"""``progress(file name, rows read so far)``, called for every row."""
 
 
 class BuildError(BorderpostError):
@@ -110,21 +108,24 @@ def build(
     now: datetime,
     options: BuildOptions | None = None,
     progress: Progress | None = None,
+    hear: Hear | None = None,
 ) -> BuildReport:
     """Read all sources, then publish one new generation of every list they name, below ``out``.
 
-    ``now`` (UTC) becomes the build date. Raises ``BuildError`` or ``SourceError``; then nothing was
-    published, and what had been there stands as before.
+    ``now`` (UTC) becomes the build date; ``hear`` is told every complaint. Raises ``BuildError`` or
+    ``SourceError``; then nothing was published, and what had been there stands as before.
     """
     options = options or BuildOptions()
     ids = list(dict.fromkeys(spec.list_id for spec in specs))
-    _check_twice(specs)
+    _check_specs(specs)
     _check_options(ids, options)
     reports: list[SourceReport] = []
     built = []
     for list_id in ids:
         mine = [spec for spec in specs if spec.list_id == list_id]
-        built.append(_build_list(list_id, mine, options, now=now, reports=reports, progress=progress))
+        built.append(
+            _build_list(list_id, mine, options, now=now, reports=reports, progress=progress, hear=hear)
+        )
     _check_losses(reports, options)
     with ListFolder(out) as folder:
         staged = []
@@ -146,6 +147,7 @@ def _build_list(
     now: datetime,
     reports: list[SourceReport],
     progress: Progress | None,
+    hear: Hear | None,
 ) -> _Built:
     kind = KINDS[specs[0].kind]
     action = manifests.with_ncb(options.actions.get(list_id, kind.action))
@@ -157,7 +159,8 @@ def _build_list(
         report = SourceReport(spec.path.name, spec.kind, list_id)
         reports.append(report)
         mine.append(report)
-        _read(spec, _Filler(documents, persons, silent, action), report, now.date(), progress)
+        take = Filler(spec.path.name, documents, persons, silent, action).take
+        read_source(spec.path, report, take, today=now.date(), hear=hear, progress=progress)
         _date(spec, report, options, now)
     files = {DOCUMENTS: documents.finish(), PERSONS: persons.finish()}
     return _Built(
@@ -173,54 +176,11 @@ def _build_list(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Filler:
-    """Puts entries into the two files of a list, with the list's own defaults."""
-
-    documents: DocumentBuilder
-    persons: PersonBuilder
-    silent: bool
-    action: str
-
-    def add(self, entry: DocumentEntry | PersonEntry) -> None:
-        filled = replace(entry, silent=entry.silent or self.silent, action=entry.action or self.action)
-        if isinstance(filled, DocumentEntry):
-            self.documents.add(filled)
-            return
-        person = len(self.persons)
-        self.persons.add(filled)
-        for document in filled.documents:
-            self.documents.add(
-                replace(
-                    document,
-                    person=person,
-                    silent=filled.silent,
-                    action=filled.action,
-                    review_date=document.review_date or filled.review_date,
-                )
-            )
-
-
-def _read(
-    spec: SourceSpec, filler: _Filler, report: SourceReport, today: date, progress: Progress | None
-) -> None:  # fmt: skip
-    source = KINDS[spec.kind].reader(spec.path)
-    for item in source:
-        report.count(item, today)
-        if not isinstance(item, Complaint):
-            try:
-                filler.add(item)
-            except ValueError as error:
-                raise BuildError(
-                    f"{spec.path.name}: {error}",
-                    advice="split the source into two lists with KIND@LISTID:PATH",
-                ) from error
-        if progress:
-            progress(spec.path.name, report.rows)
-    report.source_date = source.source_date
-    report.remarks = source.remarks
-    if report.past_review and report.past_review == report.rows - report.lost:
-        report.remarks += (f"warning: all {report.past_review} records are past their review date and match nothing",)
+def _no_room(spec: SourceSpec) -> BuildError:
+    return BuildError(
+        f"{spec.kind} gives objects, which a generation of documents and persons cannot hold",
+        advice="check the source with `borderpost-hq lists check`",
+    )
 
 
 def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: datetime) -> None:
@@ -228,8 +188,11 @@ def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: da
     if report.source_date is None:
         report.source_date, report.source_date_from = options.source_date, "option"
     if report.source_date is None:
-        modified = spec.path.stat().st_mtime
-        report.source_date, report.source_date_from = datetime.fromtimestamp(int(modified), UTC), "file time"
+        report.source_date, report.source_date_from = report.file_date, "file time"
+    if report.source_date is None:
+        raise BuildError(
+            f"how old {spec.path.name} is cannot be told", advice="state the date with --source-date"
+        )
     if report.source_date > now + MAX_AHEAD:
         raise BuildError(
             f"the date of {spec.path.name} lies in the future",
@@ -237,9 +200,11 @@ def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: da
         )
 
 
-def _check_twice(specs: Sequence[SourceSpec]) -> None:
+def _check_specs(specs: Sequence[SourceSpec]) -> None:
     seen = set()
     for spec in specs:
+        if KINDS[spec.kind].objects:
+            raise _no_room(spec)
         place = (spec.list_id, spec.path.resolve())
         if place in seen:
             raise BuildError(f"the source {spec.path} is given twice", advice="leave out one of the two")

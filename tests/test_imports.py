@@ -24,6 +24,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "usb": ("drivers.transport", "drivers.discovery", "drivers.virtual"),
     "usbip": ("drivers.virtual",),  # a development package: product code must do without it
     "paho": ("common.line",),
+    "tuf": ("edge.updates", "hq.distribution", "hq.verbs"),
+    "securesystemslib": ("hq.distribution", "hq.verbs"),
+    "urllib3": ("edge.updates.https",),
     "sqlite3": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
     "sqlite_utils": ("edge.journal", "edge.state", "hq.store", "provisioning.store"),
 }

@@ -16,5 +16,3 @@ OUTCOME_CODES: dict[str, str] = {
     "protection": "a question of protection or asylum: referred without contact to the issuing State",
     "not-decided": "the traveller left before it could be decided",
 }
-
-CONFIRM_ADVICE = "confirm with the NCB before any step against the person"

@@ -21,3 +21,10 @@ class BorderpostError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.advice})"
+
+
+class LayoutError(BorderpostError):
+    """The bytes of a list file break the layout."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, advice="publish the list again, or copy it again from headquarters")

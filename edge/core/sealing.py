@@ -37,6 +37,8 @@ KEY_SIZE = 32  # bytes of every raw key here
 WRAP_SIZE = 80  # bytes of one HPKE-wrapped content key
 MAX_RECIPIENTS = 4  # headquarters, its next key, national escrow, and one to spare
 BOX_OVERHEAD = 28  # bytes that box_seal adds: nonce 12, tag 16
+AEAD_TAG = 16  # bytes of a tag of AES-GCM
+HPKE_OVERHEAD = 48  # bytes that hpke_seal adds: encapsulated key 32, tag 16
 _MAGIC = b"BPS1"
 _ID_SIZE = 8
 _NONCE = bytes(12)
@@ -162,6 +164,46 @@ def box_open(key: bytes, sealed: bytes, context: bytes) -> bytes:
         return AESGCM(key).decrypt(sealed[:12], sealed[12:], context)
     except (InvalidTag, ValueError) as error:
         raise SealError("a value on this box's disk does not open under its key") from error
+
+
+class AeadKey:
+    """One AES-256-GCM key for messages whose nonces (12 bytes, never the same twice) the caller makes."""
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, nonce: bytes, plaintext: bytes | memoryview, context: bytes) -> bytes:
+        """The ciphertext with its tag: ``AEAD_TAG`` bytes more than the plaintext."""
+        return self._aead.encrypt(nonce, plaintext, context)
+
+    def open(self, nonce: bytes, sealed: bytes | memoryview, context: bytes) -> bytes:
+        """What ``seal`` was given; SealError for another key, nonce or context, and for altered bytes."""
+        try:
+            return self._aead.decrypt(nonce, sealed, context)
+        except (InvalidTag, ValueError) as error:
+            raise SealError("a sealed value does not open under its key") from error
+
+    def open_into(self, nonce: bytes, sealed: bytes | memoryview, context: bytes, into: memoryview) -> None:
+        """The same, straight into ``into`` (as long as the plaintext): no copy stays behind in the heap."""
+        try:
+            self._aead.decrypt_into(nonce, sealed, context, into)
+        except (InvalidTag, ValueError) as error:
+            raise SealError("a sealed value does not open under its key") from error
+
+
+def hpke_seal(plaintext: bytes, public: X25519PublicKey, info: bytes) -> bytes:
+    """RFC 9180 base mode, one shot: ``HPKE_OVERHEAD`` bytes more than the plaintext."""
+    return _SUITE.encrypt(plaintext, public, info)
+
+
+def hpke_open(sealed: bytes, private: X25519PrivateKey, info: bytes) -> bytes:
+    """What ``hpke_seal`` was given; SealError for another key or info, and for altered bytes."""
+    try:
+        return _SUITE.decrypt(sealed, private, info)
+    except (InvalidTag, ValueError) as error:
+        raise SealError("a sealed value does not open under this key") from error
 
 
 def keyed_hash(key: bytes, text: str) -> str:

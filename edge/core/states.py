@@ -94,6 +94,11 @@ def code_of_adjective(word: str) -> str | None:
     return _BY_ADJECTIVE.get(_folded(word))
 
 
+def family_of(code: str) -> str:
+    """The first code of the family whose passport offices stand in for each other; a code alone is its own family."""
+    return _FAMILY.get(code, code).split(" ", 1)[0]
+
+
 def same_issuer(a: str, b: str) -> bool:
     """True if a document of issuer ``a`` may stand in a record as ``b``. Codes without fillers."""
     if a == b:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from edge.core.codes import CONFIRM_ADVICE
+from edge.core.texts import DEFAULT, LANGUAGES, evidence_text, text
 from edge.verbs.options import config_option
 
 # A word, a colour and a shape, so that nobody depends on one of them.
@@ -25,24 +25,19 @@ LOOKS = {
 }
 # Control characters, and those that turn the direction of writing.
 STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-NEXT = {
-    "HIT": f"a lead, not a judgement: {CONFIRM_ADVICE}",
-    "POSSIBLE": "compare the document and the person with the record below before you ask on",
-    "UNREADABLE": "clean the document and swipe again; if it stays so, type from the visual zone and refer",
-    "INCOMPLETE": "not fully screened: a list is missing or too old, or the time is unsure; follow the post's fallback",
-    "CLEAR": "",
-}
 RETRY_S = 1.0  # between two tries to find the box again
 WORKS = ("ready", "reading", "opening")
-GONE: dict[str, Any] = {"type": "notice", "text": "the box went away: no verdicts until it is back"}
+GONE: dict[str, Any] = {"type": "notice", "text": text(DEFAULT, "say.box_gone")}
 
 
 @click.command("counter")
 @config_option
 @click.option("--counter", "name", default=None, help="Only this counter (default: all of the box).")
+@click.option("--lang", "language", type=click.Choice(LANGUAGES), default=DEFAULT, show_default=True,
+              help="Language of the view.")
 @click.option("--json", "as_json", is_flag=True, help="The box's messages as they come, one JSON line each.")
 @click.option("--count", default=0, metavar="N", help="End after N verdicts (0: go on until Ctrl-C).")
-def command(config_path: Path, name: str | None, as_json: bool, count: int) -> None:
+def command(config_path: Path, name: str | None, language: str, as_json: bool, count: int) -> None:
     """Show verdicts as they come, with reasons and the lists that were asked.
 
     \b
@@ -68,7 +63,7 @@ def command(config_path: Path, name: str | None, as_json: bool, count: int) -> N
             sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
             sys.stdout.flush()
         else:
-            show(message)
+            show({**GONE, "text": text(language, "say.box_gone")} if message is GONE else message, language)
         seen += message.get("type") == "verdict"
         if count and seen >= count:
             return
@@ -103,36 +98,39 @@ def for_counter(message: Mapping[str, Any], name: str) -> Mapping[str, Any] | No
     return {**message, **own}
 
 
-def show(message: Mapping[str, Any]) -> None:
+def show(message: Mapping[str, Any], language: str = DEFAULT) -> None:
     """Print one message for a person; what comes from documents and lists cannot steer the terminal."""
     message = _tame(message)
     kind = message.get("type")
     if kind == "hello":
         click.echo(f"box {message['device']}  counters: {', '.join(message['counters'])}")
         for lead in message["open"]:
-            click.echo(f"  open: {lead['passage']}  {lead['shown']}  {lead['counter']}  {lead['at']}")
+            word = text(language, "say.open")
+            click.echo(f"  {word}: {lead['passage']}  {lead['shown']}  {lead['counter']}  {lead['at']}")
         for reader in message.get("readers", ()):
-            _reader(reader)
+            _reader(reader, language)
     elif kind == "verdict":
-        _verdict(message)
+        _verdict(message, language)
     elif kind == "again":
-        _again(message)
+        _again(message, language)
     elif kind == "closed":
-        click.echo(f"  {message['passage']} closed: {message['outcome']}")
+        code = message["outcome"]
+        word = code if language == DEFAULT else f"{code} ({text(language, f'code.{code}')})"
+        click.echo(f"  {text(language, 'say.closed', passage=message['passage'], word=word)}")
     elif kind == "reader":
-        _reader(message)
+        _reader(message, language)
     elif kind == "notice":
         click.secho(f"  {message['text']}", fg="yellow", bold=True)
 
 
-def _reader(message: Mapping[str, Any]) -> None:
+def _reader(message: Mapping[str, Any], language: str) -> None:
     name, state = message["reader"], message["state"]
     if state == "unread":
-        click.secho(f"  {name}: a document did not come through: present it again", fg="yellow", bold=True)
+        click.secho(f"  {text(language, 'say.unread', name=name)}", fg="yellow", bold=True)
     elif state in WORKS:
-        click.echo(f"  reader {name}: {state}")
+        click.echo(f"  {text(language, 'say.reader', name=name, state=state)}")
     else:
-        click.secho(f"  reader {name}: {state}: look at its plug, cable and power", fg="yellow", bold=True)
+        click.secho(f"  {text(language, 'say.reader_gone', name=name, state=state)}", fg="yellow", bold=True)
 
 
 def _tame(value: Any) -> Any:
@@ -143,76 +141,94 @@ def _tame(value: Any) -> Any:
     return [_tame(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _verdict(message: Mapping[str, Any]) -> None:
+def _word(outcome: str, language: str) -> str:
+    """The outcome's English word, which the reports use, and beside it the translated one."""
+    return outcome if language == DEFAULT else f"{outcome}  {text(language, f'outcome.{outcome}')}"
+
+
+def _verdict(message: Mapping[str, Any], language: str) -> None:
     outcome = message["outcome"]
     colour, shape = LOOKS[outcome]
+    word = _word(outcome, language)
     click.echo()
-    click.secho(f" {shape} {outcome} ", fg="white" if colour != "yellow" else "black", bg=colour, bold=True, nl=False)
+    click.secho(f" {shape} {word} ", fg="white" if colour != "yellow" else "black", bg=colour, bold=True, nl=False)
     click.echo(f"  {message['counter']} ({message['direction']})  {message['passage']}  {message['elapsed_ms']:.0f} ms")
     if not message["recorded"]:
-        click.secho("   NOT RECORDED: note this traveller by hand and call the technician", fg="red", bold=True)
-    if outcome_advice := NEXT[outcome]:
+        click.secho(f"   {text(language, 'say.not_recorded')}", fg="red", bold=True)
+    if outcome_advice := text(language, f"next.{outcome}"):
         click.echo(f"   {outcome_advice}")
-    _rows(message["rows"])
-    _document(message["document"])
+    _rows(message["rows"], language)
+    _document(message["document"], language)
     for reason in message["reasons"]:
-        _reason(reason)
+        _reason(reason, language)
     for finding in message["findings"]:
-        click.echo(f"   - {finding['message']}")
-    ages = "  ".join(_coverage(c) for c in message["coverage"])
-    click.secho(f"   lists: {ages or 'none'}", dim=True)
+        said = finding["message"] if language == DEFAULT else _finding(finding, language)
+        click.echo(f"   - {said}")
+    ages = "  ".join(_coverage(c, language) for c in message["coverage"])
+    click.secho(f"   {text(language, 'say.lists')}: {ages or text(language, 'say.none')}", dim=True)
     if outcome in ("HIT", "POSSIBLE"):
-        click.echo(f"   when it is decided: borderpost close {message['passage']} --outcome CODE")
+        click.echo(f"   {text(language, 'say.when_decided')} borderpost close {message['passage']} --outcome CODE")
 
 
-def _again(message: Mapping[str, Any]) -> None:
+def _finding(finding: Mapping[str, Any], language: str) -> str:
+    """The finding in another language; the box's own words where the catalogue has none."""
+    key = f"finding.{finding['code']}"
+    found = text(language, key)
+    return found if found != finding["code"] else str(finding["message"])
+
+
+def _again(message: Mapping[str, Any], language: str) -> None:
     """The same document once more: what was shown still stands, and there is no second passage."""
     outcome = message["outcome"]
     colour, shape = LOOKS[outcome]
     click.echo()
-    click.secho(f" {shape} {outcome} ", fg=colour, bold=True, nl=False)
-    click.echo(
-        f"  {message['counter']} ({message['direction']})  {message['passage']}  the same document, read "
-        f"{message['times']} times: no new passage"
-    )
-    _document(message["document"])
+    click.secho(f" {shape} {_word(outcome, language)} ", fg=colour, bold=True, nl=False)
+    said = text(language, "say.again", n=message["times"])
+    click.echo(f"  {message['counter']} ({message['direction']})  {message['passage']}  {said}")
+    _document(message["document"], language)
 
 
-def _rows(rows: Mapping[str, Any]) -> None:
+def _rows(rows: Mapping[str, Any], language: str) -> None:
     """What was seen of a zone that was not wholly read, and what to do."""
     read, of = rows["read"], rows["of"]
     if rows["text"] and read:
-        named = f"row {read[0]} of {of} was" if len(read) == 1 else f"rows {' and '.join(map(str, read))} of {of} were"
-        click.secho(f"   {named} read: present the document again", bold=True)
-    for text in rows["text"]:
-        click.echo(f"     {text}")
+        named = f" {text(language, 'say.and')} ".join(map(str, read))
+        key = "say.row_read" if len(read) == 1 else "say.rows_read"
+        click.secho(f"   {text(language, key, rows=named, of=of)}", bold=True)
+    for line in rows["text"]:
+        click.echo(f"     {line}")
 
 
-def _document(document: Mapping[str, Any]) -> None:
+def _document(document: Mapping[str, Any], language: str) -> None:
     if document["number"] or document["surname"]:
         click.echo(
             f"   {document['format'] or '?'}  {document['issuing_state']} {document['number']}  "
-            f"{document['surname']}, {document['given_names']}  born {document['birth_date']}  "
+            f"{document['surname']}, {document['given_names']}  {text(language, 'say.born')} {document['birth_date']}  "
             f"{document['sex']}  {document['nationality']}"
         )
 
 
-def _reason(reason: Mapping[str, Any]) -> None:
+def _reason(reason: Mapping[str, Any], language: str) -> None:
     name = f"  {reason['name']}" if reason["name"] else ""
+    kind, category = text(language, f"kind.{reason['kind']}"), reason["category"]
+    category = text(language, f"category.{category}") if category else ""
     click.secho(
-        f"   {reason['outcome']:9}{reason['list']}/{reason['record']}  {reason['kind']} {reason['category']}"
-        f"{name}  {reason['score']:.2f}",
+        f"   {reason['outcome']:9}{reason['list']}/{reason['record']}  {kind} {category}{name}  {reason['score']:.2f}",
         bold=True,
     )
     if reason["action"]:
-        click.echo(f"     action: {reason['action']}")
+        click.echo(f"     {text(language, 'say.action')}: {reason['action']}")
     for step in reason["evidence"]:
         weight = f"{step['similarity']:.2f}" if step["weight"] else f"{step['points']:+.2f}"
-        click.echo(f"       {step['query'] or '-':22} {step['listed'] or '-':22} {step['rule']:18} {weight}")
+        rule = evidence_text(language, step["rule"])
+        click.echo(f"       {step['query'] or '-':22} {step['listed'] or '-':22} {rule:18} {weight}")
 
 
-def _coverage(c: Mapping[str, Any]) -> str:
+def _coverage(c: Mapping[str, Any], language: str) -> str:
     age = c["age_seconds"]
-    text = "age unknown" if age is None else f"{age / 86400:.1f} d" if age >= 86400 else f"{age / 3600:.1f} h"
-    state = "" if c["state"] in ("asked", "not_applicable") else f" {c['state'].upper()}"
-    return f"{c['list']} {text}{state}"
+    unknown = text(language, "say.age_unknown")
+    said = unknown if age is None else f"{age / 86400:.1f} d" if age >= 86400 else f"{age / 3600:.1f} h"
+    state = ""
+    if c["state"] not in ("asked", "not_applicable"):
+        state = f" {c['state'].upper()}" if language == DEFAULT else f" {text(language, 'coverage.' + c['state'])}"
+    return f"{c['list']} {said}{state}"

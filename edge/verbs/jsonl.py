@@ -12,14 +12,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Final
 
 import msgspec
 
 MAX_LINE: Final = 65_536  # bytes of one line of input
+MAX_KEYS, MAX_KEY = 5, 40  # unknown keys that an error names, and characters of each
 NULL: Final = msgspec.Raw(b"null")
 _LARGE: Final = re.compile(rb"\d[eE]|\d{290}")  # in no id without a match stands a number beyond a double
+
+
+class _Head(msgspec.Struct):
+    id: msgspec.Raw = NULL  # echoed byte for byte: it may be anything
+
+
+_head = msgspec.json.Decoder(_Head)
 
 
 def numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
@@ -45,6 +53,23 @@ def echoed(id_: msgspec.Raw) -> msgspec.Raw:
     except (ValueError, RecursionError):
         pass
     return _mended(raw.decode("utf-8", "replace"))
+
+
+def understood(raw: bytes) -> tuple[msgspec.Raw, dict[str, Any] | None]:
+    """The request's id and its object; (null, None) if it is none. Garbled text is read leniently."""
+    try:
+        head = _head.decode(raw)
+        request = msgspec.json.decode(raw)
+        return echoed(head.id), request if isinstance(request, dict) else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        pass
+    return leniently(raw)
+
+
+def key_names(keys: Sequence[str]) -> str:
+    """Unknown keys as an error names them: at most ``MAX_KEYS``, ``MAX_KEY`` characters of each."""
+    more = ", …" if len(keys) > MAX_KEYS else ""
+    return ", ".join(key[:MAX_KEY] for key in keys[:MAX_KEYS]) + more
 
 
 def leniently(raw: bytes) -> tuple[msgspec.Raw, dict[str, Any] | None]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.verbs.options import config_option
+
 if TYPE_CHECKING:
+    from edge.core.vault import KeyRing
     from edge.watchlists import OpenList
 
 
@@ -19,9 +23,13 @@ def command() -> None:
 
 @command.command("inspect")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR")
+@click.option("--config", "config_path", type=click.Path(path_type=Path), default=None,
+              help="The box's edge.toml: its keys open sealed lists.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def inspect(folder: Path, as_json: bool) -> None:
+def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
     """Verify every list below DIR: generation, age, records, digests. Prints no record.
+
+    A sealed list is opened only with --config, as the user of the box.
 
     Exit code 1 if a list is damaged or missing, or if there is none; the next step is on standard error.
 
@@ -34,7 +42,7 @@ def inspect(folder: Path, as_json: bool) -> None:
     from edge.watchlists import Watchlists
 
     now = datetime.now(UTC)
-    lists = Watchlists.open(folder).lists
+    lists = Watchlists.open(folder, keys=_keys(config_path)).lists
     rows = [_described(entry, now) for entry in lists]
     sound = bool(rows) and all(row["sound"] for row in rows)
     if as_json:
@@ -47,6 +55,60 @@ def inspect(folder: Path, as_json: bool) -> None:
     if not sound:
         if rows:
             click.echo("next:  copy the lists that have a problem from headquarters again", err=True)
+        raise SystemExit(EXIT_NO)
+
+
+def _keys(config_path: Path | None) -> Callable[[], KeyRing]:
+    from edge import config
+    from edge.core.vault import KeyRing
+    from edge.list_keys import ListKeys
+
+    return KeyRing if config_path is None else ListKeys(Path(config.load(config_path).box.state_dir)).ring
+
+
+@command.command("box-key")
+@config_option
+def box_key(config_path: Path) -> None:
+    """Print the line that headquarters seals this box's list keys to (made once).
+
+    Headquarters answers with a file: put it into the state folder as list-keys.sealed.
+    """
+    from edge import config
+    from edge.keys import own_folder
+    from edge.list_keys import ListKeys
+
+    click.echo(ListKeys(own_folder(Path(config.load(config_path).box.state_dir))).public_line())
+
+
+@command.command("keys")
+@config_option
+@click.option("--plain", is_flag=True, help="The ring in clear, into a pipe: for systemd-creds encrypt.")
+def keys(config_path: Path, plain: bool) -> None:
+    """Show which lists this box has keys for; never the keys themselves.
+
+    \b
+    Bind the ring to this machine's TPM, then remove list-keys.sealed:
+      borderpost lists keys --plain |
+        systemd-creds encrypt --name=list-keys - /etc/credstore.encrypted/list-keys
+    """
+    import sys
+
+    from edge import config
+    from edge.errors import EXIT_NO
+    from edge.list_keys import ListKeys
+
+    found = ListKeys(Path(config.load(config_path).box.state_dir))
+    ring = found.ring()
+    if plain:
+        if sys.stdout.isatty():
+            raise click.UsageError("--plain writes keys: give it a pipe to systemd-creds, not a terminal.")
+        click.echo(ring.encode().decode())
+        return
+    for entry in ring.entries:
+        click.echo(f"{entry.list_id}  from generation {entry.generation} on  key {entry.key_id.hex()}")
+    if found.problem or not ring.entries:
+        click.echo(found.problem or "no list keys are on this box", err=True)
+        click.echo("next:  have headquarters seal the ring for this box: borderpost-hq keys seal-ring", err=True)
         raise SystemExit(EXIT_NO)
 
 

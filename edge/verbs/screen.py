@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from edge.watchlists import OpenList
 
 DAY_SECONDS: Final = 86_400.0
-MAX_KEYS, MAX_KEY = 5, 40  # unknown keys that an error names, and characters of each
 _COLOURS: Final = {
     "HIT": "red", "POSSIBLE": "yellow", "UNREADABLE": "magenta", "INCOMPLETE": "blue", "CLEAR": "green",
 }
@@ -53,13 +52,6 @@ _encoder = msgspec.json.Encoder()
 
 class ScreenUsageError(BorderpostError):
     """The lists to ask are not named, or are no folder."""
-
-
-class _Head(msgspec.Struct):
-    id: msgspec.Raw = NULL  # echoed byte for byte: it may be anything
-
-
-_head = msgspec.json.Decoder(_Head)
 
 
 def _days(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -173,8 +165,11 @@ def _lists_and_rules(
     folder: Path | None, config_path: Path | None, max_age_days: float | None
 ) -> tuple[Sequence[OpenList], Screener]:
     from edge.core.screening import Screener
+    from edge.core.vault import KeyRing
+    from edge.list_keys import ListKeys
     from edge.watchlists import Watchlists
 
+    state = Path()
     required: frozenset[str] | None = None
     limit = None if max_age_days is None else max_age_days * DAY_SECONDS
     limits: dict[str, float] = {}
@@ -182,7 +177,7 @@ def _lists_and_rules(
         from edge import config
 
         settings = config.load(config_path)
-        folder = folder or Path(settings.box.lists_dir)
+        folder, state = folder or Path(settings.box.lists_dir), Path(settings.box.state_dir)
         required = frozenset(settings.screening.required)
         if max_age_days is None:
             limit = settings.screening.max_age_days * DAY_SECONDS
@@ -191,7 +186,8 @@ def _lists_and_rules(
         raise ScreenUsageError("no lists to ask", advice="name their folder with --lists, or give --config")
     if folder.exists() and not folder.is_dir():
         raise ScreenUsageError(f"{folder} is no folder", advice="give the folder that `borderpost-hq lists build` made")
-    return Watchlists.open(folder).lists, Screener(required, limit, limits)
+    keys = ListKeys(state).ring if config_path is not None else KeyRing
+    return Watchlists.open(folder, keys=keys).lists, Screener(required, limit, limits)
 
 
 def _warn(asked: Sequence[OpenList]) -> None:
@@ -217,7 +213,7 @@ def _serve(source: BinaryIO, sink: BinaryIO, asked: Sequence[OpenList], screener
 def _reply(raw: bytes, number: int, asked: Sequence[OpenList], screener: Screener) -> dict[str, Any]:
     from edge.core.screening.query import FIELDS, unknown_fields
 
-    id_, request = _understood(raw)
+    id_, request = stream.understood(raw)
     if request is None:
         return _refusal(id_, f"line {number} is not a JSON object")
     lines = request.get("lines")
@@ -227,8 +223,7 @@ def _reply(raw: bytes, number: int, asked: Sequence[OpenList], screener: Screene
     found = answer(id_, screener.screen(_query(request, now), asked, now))
     unknown = unknown_fields(_fields(request)) if lines is None else ()
     if unknown:
-        more = ", …" if len(unknown) > MAX_KEYS else ""
-        names = ", ".join(key[:MAX_KEY] for key in unknown[:MAX_KEYS]) + more
+        names = stream.key_names(unknown)
         found["error"] = f"line {number}: unknown keys: {names}; keys are id, lines, {', '.join(FIELDS)}"
     return found
 
@@ -253,17 +248,6 @@ def _now() -> Trusted:
 
     now = datetime.now(UTC)
     return Trusted(ClockState.SYSTEM, now, now)
-
-
-def _understood(raw: bytes) -> tuple[msgspec.Raw, dict[str, Any] | None]:
-    """The request's id and its object; (null, None) if it is none. Garbled text is read leniently."""
-    try:
-        head = _head.decode(raw)
-        request = msgspec.json.decode(raw)
-        return stream.echoed(head.id), request if isinstance(request, dict) else None
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        pass
-    return stream.leniently(raw)
 
 
 def _zone_words() -> Mapping[str, str]:

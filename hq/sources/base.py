@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from edge.core.errors import BorderpostError
 from edge.core.watch.entries import DocumentEntry, PersonEntry
+from edge.core.watch.objects import FirearmEntry, VehicleEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class SourceError(BorderpostError):
     """A source as a whole cannot be used."""
 
 
-Entry = DocumentEntry | PersonEntry
+Entry = DocumentEntry | PersonEntry | VehicleEntry | FirearmEntry
 Item = Entry | Complaint
 
 
@@ -44,6 +46,10 @@ class Source(Protocol):
     @property
     def source_date(self) -> datetime | None:
         """The date the source states of itself (UTC); known once reading has begun."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was read, once reading has ended: a source without a date is as old as the oldest of them."""
 
     @property
     def remarks(self) -> tuple[str, ...]:

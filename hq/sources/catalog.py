@@ -8,19 +8,29 @@ from pathlib import Path
 from typing import Final
 
 from hq.sources.base import Source
+from hq.sources.firearms_csv import FirearmsCsv
+from hq.sources.ftm import Ftm
+from hq.sources.interpol_json import InterpolJson
+from hq.sources.ofac_csv import OfacCsv
 from hq.sources.persons_csv import PersonsCsv
 from hq.sources.sltd_csv import SltdCsv
+from hq.sources.tdawn_csv import TdawnCsv
 from hq.sources.un_xml import UnXml
+from hq.sources.vehicles_csv import VehiclesCsv
 
 
 @dataclass(frozen=True, slots=True)
 class SourceKind:
-    """A format: its reader, and the defaults of a list that is built from it."""
+    """A format: its reader, and the defaults of a list that is built from it.
+
+    ``objects``: it gives vehicles or firearms, which no generation of documents and persons can hold.
+    """
 
     reader: Callable[[Path], Source]
     list_id: str
     title: str
     action: str
+    objects: bool = False
 
 
 KINDS: Final[dict[str, SourceKind]] = {
@@ -41,5 +51,43 @@ KINDS: Final[dict[str, SourceKind]] = {
         "national",
         "National list of persons",
         "Refer to second line. Confirm with the NCB.",
+    ),
+    "ofac-csv": SourceKind(
+        OfacCsv,
+        "ofac",
+        "OFAC specially designated nationals",
+        "Refer to second line and compare the identity with the record. Confirm with the NCB.",
+    ),
+    "ftm": SourceKind(
+        Ftm,
+        "ftm",
+        "Persons of a FollowTheMoney dataset",
+        "Refer to second line and compare the identity with the record. Confirm with the NCB.",
+    ),
+    "interpol-json": SourceKind(
+        InterpolJson,
+        "notices",
+        "INTERPOL notices",
+        "Refer to second line. Confirm with the NCB.",
+    ),
+    "tdawn-csv": SourceKind(
+        TdawnCsv,
+        "tdawn",
+        "Travel documents associated with notices",
+        "The document belongs to a person named in a notice. Refer to second line. Confirm with the NCB.",
+    ),
+    "vehicles-csv": SourceKind(
+        VehiclesCsv,
+        "vehicles",
+        "Stolen vehicles",
+        "Hold the vehicle and refer to second line. Confirm with the NCB.",
+        objects=True,
+    ),
+    "firearms-csv": SourceKind(
+        FirearmsCsv,
+        "firearms",
+        "Lost, stolen and trafficked firearms",
+        "Secure the firearm and refer to second line. Confirm with the NCB.",
+        objects=True,
     ),
 }

@@ -49,13 +49,13 @@ class CsvRows:
             ) from error
 
     def _rows(self, file: BinaryIO) -> Iterator[Row | Complaint]:
-        lines = _lines(file)
+        lines = numbered_lines(file)
         number, raw = next(lines, (1, b""))
         delimiter, columns = self._header(raw)
         for number, raw in lines:
             if raw is not None and not raw.strip():
                 continue
-            fields = _fields(raw, delimiter)
+            fields = split_fields(raw, delimiter)
             if isinstance(fields, list) and len(fields) != len(columns):
                 fields = "the row has another number of fields than the header"
             if isinstance(fields, str):
@@ -78,7 +78,7 @@ class CsvRows:
                 f"{self._path.name} is separated by tabs", advice="save it with comma or semicolon as the separator"
             )
         delimiter = ";" if line.count(b";") > line.count(b",") else ","
-        fields = _fields(line if raw is not None else None, delimiter)
+        fields = split_fields(line if raw is not None else None, delimiter)
         if isinstance(fields, str) or len(fields) > MAX_COLUMNS:
             raise SourceError(
                 f"the header of {self._path.name} cannot be read", advice="save the file as CSV in UTF-8"
@@ -102,7 +102,7 @@ class CsvRows:
         return delimiter, columns
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """Numbered lines without their end; None for a line over the limit, whose rest is skipped."""
     number = 0
     while raw := file.readline(MAX_LINE + 2):
@@ -115,8 +115,11 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
             yield number, raw.rstrip(b"\r\n")
 
 
-def _fields(raw: bytes | None, delimiter: str) -> list[str] | str:
-    """The fields of one line, or the reason why it cannot be read."""
+def split_fields(raw: bytes | None, delimiter: str, *, coding: str = "utf-8") -> list[str] | str:
+    """The fields of one line, or the reason why it cannot be read.
+
+    ``coding`` is tried when the line is not UTF-8; "utf-8" itself means that there is no other.
+    """
     if raw is None:
         return f"the row is longer than {MAX_LINE} bytes"
     if b"\0" in raw:
@@ -124,7 +127,9 @@ def _fields(raw: bytes | None, delimiter: str) -> list[str] | str:
     try:
         line = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return "the row is not UTF-8"
+        if coding == "utf-8":
+            return "the row is not UTF-8"
+        line = raw.decode(coding, "replace")
     if '"' not in line:
         fields = line.split(delimiter)
     else:

@@ -30,6 +30,11 @@ class CsvSource(ABC):
         """One row by column name -> one entry. Raises ``RowError``; smaller things go to ``complain``."""
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The file itself."""
+        return (self._path,)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """Unknown columns."""
         return self._rows.remarks

@@ -1,4 +1,4 @@
-"""Fields that both CSV formats share: numbers, codes, dates, action texts."""
+"""Fields that the CSV formats share: numbers, codes, dates, action texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edge.core import states
 from edge.core.watch import manifest
 from edge.core.watch.entries import MAX_ACTION, MAX_NUMBER, MAX_REFERENCE
 from edge.core.watch.layout import normal_number
+from edge.core.watch.objects import MAX_MAKE
 
 MIN_NUMBER: Final = 3  # characters
 
@@ -21,6 +22,7 @@ _TYPES: Final = {
     "i": "I", "id": "I", "ic": "I", "identity_card": "I", "national_identity_card": "I",
     "v": "V", "visa": "V", "residence_permit": "I", "other": "O", "o": "O",
 }
+_YES: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 
 Complain = Callable[[str], None]
 
@@ -99,3 +101,36 @@ def action(text: str, complain: Complain) -> str:
         complain("action is too long or prejudges the person; the list's own text stands instead")
         return ""
     return full
+
+
+def silent(text: str, complain: Complain) -> bool:
+    """What was shown by mistake cannot be taken back, so a doubtful word counts as yes."""
+    found = _YES.get(text.casefold())
+    if found is None:
+        complain("silent is neither yes nor no; it counts as yes")
+    return found is not False
+
+
+def category(text: str, column: str, known: tuple[str, ...]) -> str:
+    """One of ``known``, whatever its case, spaces and hyphens. Raises ``RowError``."""
+    found = re.sub(r"[ -]+", "_", text.casefold())
+    if found not in known:
+        raise RowError(f"{column} is none of {', '.join(known)}")
+    return found
+
+
+def state_or_none(text: str, column: str, complain: Complain) -> str:
+    """An ICAO code; what is none is left out with a remark. '' for an empty field."""
+    try:
+        return state(text, column, complain)
+    except RowError:
+        complain(f"{column} is not an ICAO code; it is left out")
+        return ""
+
+
+def word(text: str, column: str, complain: Complain) -> str:
+    """A make, model or colour as written, spaces collapsed, cut to the limit."""
+    plain = " ".join(text.split())
+    if len(plain) > MAX_MAKE:
+        complain(f"{column} is longer than {MAX_MAKE} characters; it is cut")
+    return plain[:MAX_MAKE]

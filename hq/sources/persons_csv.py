@@ -33,7 +33,6 @@ OPTIONAL: Final = (
     "silent", "review_date",
 )
 _SEX: Final = {"m": "M", "male": "M", "f": "F", "female": "F", "": "", "x": "", "u": "", "<": ""}
-_YES: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 _MAX_DOCUMENTS: Final = 100
 
 
@@ -52,7 +51,7 @@ def person(texts: Mapping[str, str], complain: fields.Complain) -> PersonEntry:
         documents=_documents(texts.get("documents", ""), reference, complain),
         notice=_notice(texts.get("notice", ""), complain),
         action=fields.action(texts.get("action", ""), complain),
-        silent=_silent(texts.get("silent", ""), complain),
+        silent=fields.silent(texts.get("silent", ""), complain),
         review_date=review,
     )
 
@@ -143,14 +142,6 @@ def _notice(text: str, complain: fields.Complain) -> str:
         complain("notice is of an unknown kind; it counts as national")
         return "national"
     return notice
-
-
-def _silent(text: str, complain: fields.Complain) -> bool:
-    """What was shown by mistake cannot be taken back, so a doubtful word counts as yes."""
-    found = _YES.get(text.casefold())
-    if found is None:
-        complain("silent is neither yes nor no; it counts as yes")
-    return found is not False
 
 
 class PersonsCsv(CsvSource):

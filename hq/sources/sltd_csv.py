@@ -6,7 +6,6 @@ lost; whatever else cannot be read is left out and reported.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -22,9 +21,7 @@ OPTIONAL: Final = (
 
 def document(texts: Mapping[str, str], complain: fields.Complain) -> DocumentEntry:
     """One row -> one document. Raises ``RowError``."""
-    category = re.sub(r"[ -]+", "_", texts["fraud_category"].casefold())
-    if category not in FRAUD_CATEGORIES:
-        raise fields.RowError(f"fraud_category is none of {', '.join(FRAUD_CATEGORIES)}")
+    category = fields.category(texts["fraud_category"], "fraud_category", FRAUD_CATEGORIES)
     issuer = fields.state(texts["issuing_state"], "issuing_state", complain)
     if not issuer:
         raise fields.RowError("issuing_state is empty")
@@ -37,17 +34,9 @@ def document(texts: Mapping[str, str], complain: fields.Complain) -> DocumentEnt
         issued=fields.day(texts.get("issue_date", ""), "issue_date", complain),
         expires=fields.day(texts.get("expiry_date", ""), "expiry_date", complain),
         review_date=fields.day(texts.get("review_date", ""), "review_date", complain),
-        theft_state=_theft_state(texts.get("theft_state", ""), complain),
+        theft_state=fields.state_or_none(texts.get("theft_state", ""), "theft_state", complain),
         reference=fields.reference(texts.get("reference", ""), complain),
     )
-
-
-def _theft_state(text: str, complain: fields.Complain) -> str:
-    try:
-        return fields.state(text, "theft_state", complain)
-    except fields.RowError:
-        complain("theft_state is not an ICAO code; it is left out")
-        return ""
 
 
 class SltdCsv(CsvSource):

@@ -38,6 +38,11 @@ class UnXml:
         return self._date
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The file itself."""
+        return (self._path,)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """How many entities (organizations) were passed over."""
         return (f"{self._entities} entities are not persons and are not screened",) if self._entities else ()

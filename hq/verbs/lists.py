@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING
 
 import click
+
+from hq.verbs import list_diff
+from hq.verbs.list_texts import Progress, print_source, share
 
 if TYPE_CHECKING:
     from edge.core.watch.manifest import Thresholds
     from hq.build_report import BuildReport
     from hq.publisher import BuildOptions
 
-PROGRESS_AFTER_S: Final = 1.0  # a terminal's line is rewritten as often
-PIPE_PROGRESS_S: Final = 5.0  # between two lines in a pipe
-CLEAR_LINE: Final = "\r\x1b[K"
 
 
 @click.group("lists")
 def command() -> None:
     """Make watchlist generations from what authorities publish."""
+
+
+command.add_command(list_diff.diff)
+command.add_command(list_diff.check)
 
 
 @command.command("build")
@@ -34,7 +38,8 @@ def command() -> None:
     required=True,
     multiple=True,
     metavar="KIND[@LISTID]:PATH",
-    help="un-xml, sltd-csv or persons-csv; may be repeated. Sources of one list id become one list.",
+    help="KIND is un-xml, ofac-csv, ftm, interpol-json, sltd-csv, tdawn-csv or persons-csv. Repeatable; sources "
+    "of one list id become one list.",
 )
 @click.option(
     "--source-date",
@@ -59,6 +64,10 @@ def command() -> None:
     metavar="LISTID=ALERT,REVIEW",
     help="Name scores, 0 to 1, for HIT and POSSIBLE.",
 )
+@click.option(
+    "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write everything that was not understood there, one JSON object a line.",
+)  # fmt: skip
 @click.option("--allow-empty", is_flag=True, help="Publish a list without rows.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 def build(
@@ -71,6 +80,7 @@ def build(
     silent: tuple[str, ...],
     actions: tuple[str, ...],
     thresholds: tuple[str, ...],
+    report_path: Path | None,
     allow_empty: bool,
     as_json: bool,
 ) -> None:
@@ -84,20 +94,23 @@ def build(
     """
     from hq.publisher import BuildError, BuildOptions, SourceSpec
     from hq.publisher import build as publish
+    from hq.source_reading import ComplaintFile
 
     options = BuildOptions(
         source_date=_date(source_date) if source_date else None,
-        max_lost=_share(max_lost),
+        max_lost=share(max_lost, "--max-lost"),
         generation=generation,
         silent=frozenset(silent),
         actions=dict(_pair(a, "--action") for a in actions),
         thresholds={k: _thresholds(v) for k, v in (_pair(t, "--thresholds") for t in thresholds)},
         allow_empty=allow_empty,
     )
-    progress = _Progress(sys.stderr, time.monotonic)
+    progress = Progress(sys.stderr, time.monotonic)
     try:
         specs = [SourceSpec.parse(s) for s in sources]
-        report = publish(out, specs, now=datetime.now(UTC), options=options, progress=progress.row)
+        with ComplaintFile(report_path) if report_path else nullcontext() as complaints:
+            hear = complaints.hear if complaints else None
+            report = publish(out, specs, now=datetime.now(UTC), options=options, progress=progress.row, hear=hear)
     except BuildError as error:
         progress.end()
         if error.report:
@@ -108,35 +121,6 @@ def build(
     _print(report, options, as_json)
 
 
-class _Progress:
-    """What the build is at, on standard error: one line, rewritten and cleared, on a terminal; few lines in a pipe.
-
-    ``out`` is standard error, ``mono`` gives monotonic seconds.
-    """
-
-    def __init__(self, out: TextIO, mono: Callable[[], float]) -> None:
-        self._out, self._mono = out, mono
-        self._terminal = out.isatty()
-        self._pause = PROGRESS_AFTER_S if self._terminal else PIPE_PROGRESS_S
-        self._next = mono() + self._pause
-        self._shown = False
-
-    def row(self, file: str, rows: int) -> None:
-        if rows % 256 or self._mono() < self._next:
-            return
-        self._next = self._mono() + self._pause
-        self._shown = self._terminal
-        text = f"{file}: {rows:,} rows"
-        self._out.write(CLEAR_LINE + text if self._terminal else text + "\n")
-        self._out.flush()
-
-    def end(self) -> None:
-        if self._shown:
-            self._out.write(CLEAR_LINE)
-            self._out.flush()
-            self._shown = False
-
-
 def _print(report: BuildReport, options: BuildOptions, as_json: bool) -> None:
     if as_json:
         import msgspec
@@ -144,23 +128,7 @@ def _print(report: BuildReport, options: BuildOptions, as_json: bool) -> None:
         click.echo(msgspec.json.encode(report))
         return
     for source in report.sources:
-        click.echo(
-            f"{source.file} ({source.kind} -> {source.list_id}): {source.rows:,} rows, "
-            f"{source.persons:,} persons, {source.documents:,} documents, {source.lost:,} lost "
-            f"(allowed {options.max_lost:.2%}), {source.left_out:,} parts left out"
-        )
-        if source.source_date:
-            click.echo(f"  dated {source.source_date:%Y-%m-%d %H:%M} UTC by the {source.source_date_from}")
-        for remark in source.remarks:
-            click.echo(f"  {remark}")
-        for complaint in source.complaints:
-            word = "LOST " if complaint.lost else ""
-            click.echo(f"  {word}{complaint.file}:{complaint.line}: {complaint.reason}")
-        more = source.lost + source.left_out - len(source.complaints)
-        if more:
-            click.echo(f"  and {more:,} more; by reason:")
-            for reason, count in source.reasons.most_common():
-                click.echo(f"  {count:8,}  {reason}")
+        print_source(source, options.max_lost)
     for made in report.lists:
         silent = ", silent" if made.silent else ""
         click.echo(
@@ -183,13 +151,6 @@ def _date(text: str) -> datetime:
     except ValueError as error:
         raise click.UsageError("--source-date is not YYYY-MM-DD or RFC 3339") from error
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def _share(text: str) -> float:
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError as error:
-        raise click.UsageError("--max-lost is a share like 1% or 0.01") from error
 
 
 def _thresholds(text: str) -> Thresholds:

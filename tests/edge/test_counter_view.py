@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from edge.core.texts import LANGUAGES
+from edge.core.texts import text as told
 from edge.core.verdicts import Outcome
 from edge.verbs import counter as counter_verb
 
@@ -71,7 +73,7 @@ def test_the_same_document_again_shows_the_word_and_says_so(outcome: str, capsys
 def test_every_outcome_has_word_shape_and_next_step(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown({**MESSAGE, "outcome": str(outcome)}, capsys)
     assert f" {counter_verb.LOOKS[outcome][1]} {outcome} " in text
-    assert counter_verb.NEXT[outcome] in text
+    assert told("en", f"next.{outcome}") in text
     assert ("borderpost close" in text) is (outcome in ("HIT", "POSSIBLE"))
     assert "un age unknown STALE" in text
     assert "NOT RECORDED" not in text
@@ -79,8 +81,26 @@ def test_every_outcome_has_word_shape_and_next_step(outcome: Outcome, capsys: py
     assert "guilty" not in text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_view_speaks_the_officers_language(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    step = {"query": "ANNA", "listed": "ANA", "rule": "skeleton", "similarity": 0.99, "weight": 1.0, "points": 0.0}
+    reason = {"list": "un", "record": "R1", "kind": "person", "outcome": "HIT", "score": 0.97, "category": "red",
+              "action": "", "name": "Ana", "evidence": [step]}
+    finding = {"code": "expired", "severity": "info", "field": "expiry_date", "message": "The document has expired."}
+    odd = {"code": "of_a_newer_box", "severity": "info", "field": "", "message": "A finding of a newer box."}
+    message = {**MESSAGE, "outcome": "HIT", "reasons": [reason], "findings": [finding, odd], "recorded": False}
+    counter_verb.show(message, language)
+    text = capsys.readouterr().out
+    assert "HIT" in text  # the reports' own word stays
+    for key in ("next.HIT", "rule.skeleton", "category.red", "kind.person", "finding.expired", "say.not_recorded"):
+        assert told(language, key) in text, key
+    assert "A finding of a newer box." in text
+    counter_verb.show({"type": "closed", "passage": "P1", "outcome": "referred"}, language)
+    assert "referred" in capsys.readouterr().out
+
+
 def test_no_two_outcomes_share_colour_or_shape() -> None:
-    assert set(counter_verb.LOOKS) == set(counter_verb.NEXT) == {str(o) for o in Outcome}
+    assert set(counter_verb.LOOKS) == {str(o) for o in Outcome}
     assert len({colour for colour, _ in counter_verb.LOOKS.values()}) == 5
     assert len({shape for _, shape in counter_verb.LOOKS.values()}) == 5
 

@@ -227,6 +227,19 @@ def test_refresh_keeps_the_old_generation_when_the_new_one_is_damaged_and_heals(
     assert (generation(only(lists)), only(lists).problem) == (2, None)
 
 
+def test_the_generation_in_use_is_not_opened_again_while_a_newer_one_stays_damaged(tmp_path: Path) -> None:
+    put(tmp_path, "un", 1)
+    put(tmp_path, "sltd", 1)
+    lists = Watchlists.open(tmp_path)
+    flip(put(tmp_path, "un", 2) / "documents.bin")
+    told = lists.refresh()
+    assert told.lists[1].persons is lists.lists[1].persons  # an index of a million names is not made anew
+    assert told.lists[1].problem
+    assert told.refresh() is told
+    flip(tmp_path / "un" / "0000000001" / "persons.bin")
+    assert told.refresh().lists[1].manifest is None
+
+
 def test_a_file_changed_after_it_was_verified_is_verified_again(tmp_path: Path) -> None:
     path = put(tmp_path, "un", 1) / "documents.bin"
     assert only(Watchlists.open(tmp_path)).problem is None

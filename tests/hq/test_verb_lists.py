@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import shared_data
 
-from hq.verbs.lists import _Progress
+from hq.verbs.list_texts import Progress
 
 SLTD = "document_number,issuing_state,fraud_category\nL898902C3,UTO,stolen\nbroken\n"
 
@@ -141,7 +141,7 @@ class _Out(io.StringIO):
 def test_progress_rewrites_a_line_on_a_terminal_and_says_little_in_a_pipe(terminal: bool, expected: str) -> None:
     clock = [0.0]
     out = _Out(terminal=terminal)
-    progress = _Progress(out, lambda: clock[0])
+    progress = Progress(out, lambda: clock[0])
     for rows in range(1, 769 if terminal else 3000):
         clock[0] = (rows - 1) // 256 + 0.0
         progress.row("s.csv", rows)

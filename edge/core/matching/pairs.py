@@ -16,20 +16,25 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
+from edge.core.names.nicknames import other_forms
 from edge.core.names.sound import jeem_variants, keys, shape, skeleton
 
 MIN_SIMILARITY = 0.70      # below this two tokens do not agree
 EDIT_MIN_LETTERS = 4       # both tokens, for edits to be allowed at all
 EDIT_SHARE = 0.30          # most edits, as a share of the longer token's letters
+SWAP = 0.5                 # edits that a swap of neighbours counts for
 FIRST_LETTER_COST = 0.05   # typing errors and transcriptions rarely touch the first letter
 SHORT = 3                  # letters up to which only an exact token or one of equal sound agrees
 SHORT_SOUND_MIN = 0.965    # what "equal sound" needs there: LI ~ LEE, not SE ~ SEO
 ARTICLE_FACTOR = 0.97      # ALTIKRITI ~ TIKRITI
 INITIAL_VOWEL_COST = 0.02  # OMAR, UMAR
+NICKNAME = 0.90            # BILL for WILLIAM, VOLODYMYR for VLADIMIR
 SKELETON_BEST = 0.99       # equal consonants and vowels, another spelling
 
 _ARTICLES = ("AL", "EL", "UL")
 _HARD_K = frozenset("CKQ")
+_VOWELS = frozenset("AEIOU")
+MAGHREB_LETTERS = 6        # a longer token in L and a vowel may be the article and a name: LASNAMI, AL-ASNAMI
 _SUN = frozenset("RSNTZDL")
 _NO_ARTICLE = (
     "ALEX", "ALEKS", "ALBERT", "ALFRED", "ALFONS", "ALISON", "ALLAN", "ALLEN", "ALICE", "ALICIA", "ALEJ",
@@ -56,27 +61,36 @@ def max_edits(letters: int) -> int:
 
 
 def without_article(token: str) -> str | None:
-    """The token without a written-on Arabic article (ALTIKRITI, ENNAJAR), None if it has none."""
+    """The token without a written-on Arabic article (ALTIKRITI, ENNAJAR, LAKHDAR), None if it has none."""
     if len(token) < 6 or token.startswith(_NO_ARTICLE):
         return None
     if token.startswith(_ARTICLES):
         return token[2:]
     if token[0] in "AE" and token[1] == token[2] and token[1] in _SUN:
         return token[2:]
+    if token[0] == "L" and token[1] in _VOWELS and len(token) > MAGHREB_LETTERS:
+        return token[1:]
     return None
 
 
 def with_article_skeletons(token: str) -> frozenset[str]:
     """Skeletons of the token with an article written on."""
-    return frozenset((skeleton("AL" + token), skeleton("A" + token[0] + token)))
+    forms = [skeleton("AL" + token), skeleton("A" + token[0] + token)]
+    return frozenset([*forms, skeleton("L" + token)] if token[0] in _VOWELS else forms)
 
 
 def pair(query: str, listed: str) -> Likeness:
     """The best rule between a traveller's token and a listed one (both canonical, A-Z)."""
     if query == listed:
         return Likeness(1.0, "exact")
-    best = max(_by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed))
+    best = max(
+        _by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed), _by_nickname(query, listed)
+    )
     return best if best.similarity >= MIN_SIMILARITY else NONE
+
+
+def _by_nickname(query: str, listed: str) -> Likeness:
+    return Likeness(NICKNAME, "nickname") if listed in other_forms(query) else NONE
 
 
 def same_sound(query: str, listed: str) -> bool:
@@ -120,8 +134,14 @@ def _by_edits(query: str, listed: str) -> Likeness:
     edits = OSA.distance(query, listed, score_cutoff=limit)
     if edits > limit:
         return NONE
+    return Likeness(edit_similarity(query, listed, edits), f"edit {edits}")
+
+
+def edit_similarity(query: str, listed: str, edits: int) -> float:
+    """0..1 for two tokens so many edits apart. One swap of neighbours counts half: all the letters are there."""
+    swapped = edits == 1 and len(query) == len(listed) and sorted(query) == sorted(listed)
     cost = FIRST_LETTER_COST if query[0] != listed[0] else 0.0
-    return Likeness(round(1.0 - edits / longer - cost, 4), f"edit {edits}")
+    return round(1.0 - (SWAP if swapped else edits) / max(len(query), len(listed)) - cost, 4)
 
 
 def vowel_similarity(query: str, listed: str) -> float:

@@ -9,6 +9,11 @@ Laws:
 2. Where the zone cut the name, listed tokens left over cost nothing, and the last token may be the
    beginning of a listed one.
 3. Particles (ABD, BIN, AL-DIN, titles) weigh little and are not agreement by themselves.
+4. A listed name more in front, that is no common one, costs 0.60 instead of 0.25: NOOR BARZAN IBRAHIM is a child of
+   BARZAN IBRAHIM; a name more behind or between is an ancestor more. A patronymic left over costs 0.1:
+   ROMANOVICH, and what stands after BIN if the traveller has no other name in its place.
+5. Where both sides keep a token that weighs, the two contradict each other (brothers): all that is left over costs
+   half as much again. Not where the zone cut the name.
 """
 
 from __future__ import annotations
@@ -24,7 +29,11 @@ from edge.core.verdicts import Evidence
 MAX_UNITS = 24             # tokens of a traveller that are compared
 LEFT_QUERY = 0.40          # weight of a traveller's token without partner
 LEFT_LISTED = 0.25         # weight of a listed token without partner
+LEADING_EXTRA = 0.35       # what a distinctive listed token in front costs beyond that
+CONTRADICTS = 1.5          # both sides keep a token that weighs
 WEAK_WEIGHT = 0.10
+PATRONYMIC_SHARE = 0.4     # of its weight, what a patronymic costs that is left over
+SON_OF = frozenset({"BIN", "BEN", "BINT", "BINTI", "OULD", "WALAD"})
 SHORT_LETTERS = 5          # a full name field without a longer token was shortened token by token
 ONE_TOKEN_MIN = 0.92       # similarity that a record of one token needs
 DISTINCTIVE = 0.6          # weight from which a token is not a common one
@@ -111,6 +120,9 @@ class Likenesses(Protocol):
     def weight(self, token_id: int) -> float:
         """Weight of a listed token, 0..1."""
 
+    def left_weight(self, token_id: int) -> float:
+        """What the listed token weighs where it is left over."""
+
     def token(self, token_id: int) -> str:
         """The listed token's letters."""
 
@@ -193,21 +205,36 @@ def score(
     gained = sum(m.weight * m.likeness.similarity for m in matches)
     used_query = {u for m in matches for u in m.query}
     used_listed = {p for m in matches for p in m.listed}
-    left_query = [u for u in range(len(query.tokens)) if u not in used_query and not _cut_away(query, u)]
+    left_query = [u for u in range(len(query.tokens)) if u not in used_query and not cut_away(query, u)]
     left_listed = [p for p in range(len(listed)) if p not in used_listed]
     loss = 0.0 if one_token else LEFT_QUERY * sum(known.query_weight(u) for u in left_query)
-    if not query.cut:
-        loss += LEFT_LISTED * sum(known.weight(listed[p]) for p in left_listed)
     strong_left = [p for p in left_listed if listed[p] in strong_listed]
+    heavy_left = any(known.query_weight(u) > WEAK_WEIGHT for u in left_query)
+    factor = 1.0
+    if not query.cut:
+        loss += LEFT_LISTED * sum(left_weight(listed, p, known, heavy_left) for p in left_listed)
+        if 0 in left_listed and known.weight(listed[0]) >= DISTINCTIVE:
+            loss += LEADING_EXTRA * known.left_weight(listed[0])
+        if heavy_left and strong_left and not one_token:
+            factor = CONTRADICTS
+            loss *= factor
     return NameScore(
         score=round(min(1.0, gained / (joined + loss)), 4),
         agreeing=len(strong_agreed),
         distinctive=sum(1 for t in strong_agreed if known.weight(t) >= DISTINCTIVE),
         one_token=one_token,
         complete=not strong_left or query.cut,
-        contained=not any(known.query_weight(u) > WEAK_WEIGHT for u in left_query),
-        evidence=_explain(query, listed, known, matches, (left_query, left_listed)) if explain else (),
+        contained=not heavy_left,
+        evidence=_explain(query, listed, known, matches, (left_query, left_listed), factor) if explain else (),
     )
+
+
+def left_weight(listed: Sequence[int], place: int, known: Likenesses, other: bool) -> float:
+    """What a listed token weighs that is left over: little for a patronymic, and for what stands after BIN unless the
+    traveller has an ``other`` name in its place."""
+    weight = known.left_weight(listed[place])
+    skipped = place > 0 and not other and known.token(listed[place - 1]) in SON_OF
+    return weight * PATRONYMIC_SHARE if skipped else weight
 
 
 _SAME_TOKEN = frozenset({"exact", "skeleton", "article", "joined", "split"})
@@ -225,7 +252,7 @@ def _one_token(listed: Sequence[int], matches: Sequence[Match], strong: set[int]
     return len(used) == len(listed)
 
 
-def _cut_away(query: QueryName, unit: int) -> bool:
+def cut_away(query: QueryName, unit: int) -> bool:
     """One or two letters at a cut are the rest of anything, also of an article that tokens drop."""
     return query.cut and unit == len(query.tokens) - 1 and len(query.tokens[unit]) <= 2
 
@@ -236,8 +263,16 @@ def _explain(
     known: Likenesses,
     matches: Sequence[Match],
     left: tuple[Sequence[int], Sequence[int]],
+    factor: float,
 ) -> tuple[Evidence, ...]:
     left_query, left_listed = left
+    heavy_left = any(known.query_weight(u) > WEAK_WEIGHT for u in left_query)
+
+    def cost(place: int) -> float:
+        front = place == 0 and known.weight(listed[0]) >= DISTINCTIVE
+        share = LEFT_LISTED + (LEADING_EXTRA if front else 0.0)
+        return share * left_weight(listed, place, known, heavy_left) * factor
+
     lines = [
         Evidence(
             " ".join(query.tokens[u] for u in m.query),
@@ -249,13 +284,13 @@ def _explain(
         for m in sorted(matches)
     ]
     lines += [
-        Evidence(query.tokens[u], "", "unmatched", 0.0, round(LEFT_QUERY * known.query_weight(u), 3))
+        Evidence(query.tokens[u], "", "unmatched", 0.0, round(LEFT_QUERY * known.query_weight(u) * factor, 3))
         for u in left_query
     ]
     free = query.cut
     lines += [
         Evidence("", known.token(listed[p]), "cut away" if free else "unmatched", 0.0,
-                 0.0 if free else round(LEFT_LISTED * known.weight(listed[p]), 3))
+                 0.0 if free else round(cost(p), 3))
         for p in left_listed
     ]
     return tuple(lines)

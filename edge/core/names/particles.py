@@ -40,9 +40,11 @@ WEAK = frozenset({
     "ABD", "ABU", "BIN", "BEN", "BINT", "BINTI", "OULD", "WALAD", "OUM", "UMM", "UM", "DIN", "VAN", "VON",
     "DER", "DEN", "DE", "DA", "DI", "DU", "DOS", "DAS", "DEL", "LA", "LE", "Y", "E", "HAJI", "HAJJI",
     "HADJI", "HAJ", "HAJJ", "MULLAH", "MULLA", "MAULAVI", "MAWLAWI", "MAULANA", "SHEIKH", "SHAIKH",
-    "SHAYKH", "CHEIKH", "SAYYID", "DR", "MR", "MRS", "MS", "JR", "SR", "III",
+    "SHAYKH", "CHEIKH", "SAYYID", "DR", "PROF", "PROFESSOR", "PRESIDENT", "PRAESIDENT",
+    "PRESIDENTE", "GENERAL", "COLONEL", "MR", "MRS", "MS", "JR", "SR", "III",
 })
 
+_SWAPPED_ABD = re.compile(r"^ADB(?=[AEIOU]|$)")  # ADBUL, ADB AL-: two letters swapped; no name begins so
 _ALLAH = re.compile(r"^ABD(?:U|A|E|OU|I)?L+A*(?:H|HI|YE)?$")
 _ABD_ARTICLE = re.compile(r"^ABD(?:UL|EL|AL|OUL|IL|OL)([A-Z]{3,})$")
 _ABD_SUN = re.compile(r"^ABD[AEIOU]+(?:([RSNTZD])\1)([A-Z]{3,})$")
@@ -95,7 +97,8 @@ def canonical(words: list[str]) -> tuple[str, ...]:
     """A-Z words of one name, in order, as canonical tokens. Never empty for a non-empty input."""
     out: list[str] = []
     last = len(words) - 1
-    for at, word in enumerate(words):
+    for at, written in enumerate(words):
+        word = _SWAPPED_ABD.sub("ABD", written)
         following = words[at + 1] if at < last else ""
         if word in ARTICLES and following.startswith(("LAH", "ALLAH")) and out[-1:] == ["ABD"]:
             continue

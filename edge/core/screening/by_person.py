@@ -22,10 +22,20 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from edge.core.matching import NEAR_EXACT, NameScore, explain, index_of, search
+from edge.core.matching import (
+    NEAR_EXACT,
+    Floors,
+    NameScore,
+    QueryName,
+    explain,
+    index_of,
+    search,
+    search_born,
+)
 from edge.core.screening.lists import Asked
 from edge.core.screening.qualifiers import LOW_ALIAS_POINTS, NATIONALITY_EQUAL, Birth, Qualified, qualify
 from edge.core.screening.query import Query
@@ -38,8 +48,9 @@ REVIEW = 0.84   # name score plus points from which a person is worth a look
 CONTAINED = 0.55  # name score from which a name with fewer ancestors counts, given the day of birth
 FORGED_TWO = 0.97  # name score that two agreeing tokens need against a contradicting birth date
 _AGREES = frozenset({Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS})
-_PRIMARY = QUALITIES.index("primary")
-MOST_POINTS = Birth.EXACT.points + NATIONALITY_EQUAL
+_LOW = QUALITIES.index("low")
+MAX_REASONS = 10  # shown reasons a list, and as many silent ones, that are explained
+_SLACK = 1e-6     # points are added in binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,50 +77,82 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
     limits = asked.thresholds
     records: dict[int, tuple[PersonRecord, Qualified] | None] = {}
     best: dict[int, _Found] = {}
-    least = min(limits.review - MOST_POINTS, CONTAINED if query.birth is not None else 1.0)
-    for name_id, name in search(query.name, table, max(0.0, least)):
+    for name_id, name, contradicts in search_born(query.name, query.birth, table, floors(query, limits)):
+        if contradicts and not same_in_spite_of_birth(name):
+            continue
         person = int(table.name_persons[name_id])
         if person not in records:
             records[person] = _qualified(query, table.person(person), today)
         known = records[person]
         if known is None:
             continue
-        low = table.name(name_id).quality == "low"
-        if name.one_token and query.name.strong > 1:
-            agrees = name.distinctive or known[1].birth in _AGREES
-            if low or not agrees or not _has_one_token(table, person):
-                continue
+        low = int(table.name_qualities[name_id]) == _LOW
+        if not one_token_stands(name, query.name, known[1].birth):
+            continue
+        if name.one_token and query.name.strong > 1 and (low or not index_of(table).alone[name_id]):
+            continue
         found = decide(name, known[1], limits, low=low)
         if found is None:
             continue
-        total = min(1.0, max(0.0, name.score + known[1].points + (LOW_ALIAS_POINTS if low else 0.0)))
-        candidate = _Found(found, total, name_id, low)
+        candidate = _Found(found, total(name, known[1].points, low=low), name_id, low)
         old = best.get(person)
         if old is None or (candidate.outcome.rank, candidate.total) > (old.outcome.rank, old.total):
             best[person] = candidate
+    return _reasons(query, asked, table, records, best)
+
+
+def _reasons(
+    query: Query,
+    asked: Asked,
+    table: PersonTable,
+    records: Mapping[int, tuple[PersonRecord, Qualified] | None],
+    best: Mapping[int, _Found],
+) -> list[Reason]:
+    """A reason a person. Of those beyond the bound only the number is ever told: they are not explained."""
+    ranked = sorted(best.items(), key=lambda b: (-b[1].outcome.rank, -round(b[1].total, 4)))
+    worst: dict[bool, float] = {}
+    told: dict[bool, int] = {}
     reasons = []
-    for person, found_best in best.items():
+    for person, found in ranked:
         known = records[person]
-        if known is not None:
-            reasons.append(_reason(query, asked, table, known, found_best))
+        if known is None:
+            continue
+        silent = known[0].silent or asked.silent
+        told[silent] = told.get(silent, 0) + 1
+        place = found.outcome.rank * 10 + round(found.total, 4)
+        if told[silent] == MAX_REASONS:
+            worst[silent] = place
+        explained = place >= worst.get(silent, 0.0)  # those that tie with the last one may be told in its place
+        reasons.append(_reason(query, asked, table, known, found, explained=explained))
     return reasons
 
 
-def _has_one_token(table: PersonTable, person: int) -> bool:
-    """True if the name that the person is listed under has one token that weighs."""
-    single = index_of(table).single
-    ids = table.person_names(person)
-    own = [i for i in ids if table.name_qualities[i] == _PRIMARY] or list(ids)
-    return all(bool(single[i]) for i in own)
+def floors(query: Query, limits: Thresholds) -> Floors:
+    """Name scores below which ``decide`` gives nothing, whatever sex and nationality say."""
+    def least(best: Birth) -> float:
+        return max(0.0, limits.review - best.points - NATIONALITY_EQUAL - _SLACK)
+
+    if query.birth is None:
+        return Floors(least(Birth.EXACT), least(Birth.EXACT), least(Birth.UNKNOWN), 1.0)
+    off = max(Birth.ONE_DIGIT, Birth.SAME_YEAR, Birth.UNKNOWN, key=lambda b: b.points)
+    equal = min(least(Birth.EXACT), CONTAINED)
+    return Floors(equal, least(max(Birth.SWAPPED, Birth.OVERLAPS, key=lambda b: b.points)), least(off), NEAR_EXACT)
+
+
+def one_token_stands(name: NameScore, query: QueryName, birth: Birth) -> bool:
+    """False for a very common single name of a traveller who has other names, unless the birth date agrees (law 1)."""
+    return not name.one_token or query.strong <= 1 or bool(name.distinctive) or birth in _AGREES
+
+
+def total(name: NameScore, points: float, *, low: bool) -> float:
+    """Name score and points of the qualifiers, 0..1: what is compared with ``review`` and shown."""
+    return min(1.0, max(0.0, name.score + points + (LOW_ALIAS_POINTS if low else 0.0)))
 
 
 def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bool) -> Outcome | None:
     """The outcome that one listed name gives, None for no match (the table at the top)."""
     if qualified.birth is Birth.CONTRADICTS:
-        same = name.score >= NEAR_EXACT and name.complete and not name.one_token
-        two = name.agreeing == 2 and name.distinctive >= 1 and name.score >= FORGED_TWO
-        many = name.agreeing >= 3 or two
-        return Outcome.POSSIBLE if same and many and not low else None
+        return Outcome.POSSIBLE if same_in_spite_of_birth(name) and not low else None
     if name.one_token:
         return Outcome.POSSIBLE
     fewer = name.contained and name.agreeing >= 2 and name.distinctive >= 1 and name.score >= CONTAINED
@@ -127,6 +170,13 @@ def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bo
     return Outcome.POSSIBLE
 
 
+def same_in_spite_of_birth(name: NameScore) -> bool:
+    """True for a name near enough to outweigh a contradicting birth date, which may be forged."""
+    same = name.score >= NEAR_EXACT and name.complete and not name.one_token
+    two = name.agreeing == 2 and name.distinctive >= 1 and name.score >= FORGED_TWO
+    return same and (name.agreeing >= 3 or two)
+
+
 def bearer_agrees(query: Query, asked: Asked, record: PersonRecord, person: int) -> Evidence | None:
     """Evidence that a traveller is the bearer of a listed document: birth date or name at alert level."""
     qualified = _compare(query, record)
@@ -135,7 +185,7 @@ def bearer_agrees(query: Query, asked: Asked, record: PersonRecord, person: int)
     table = asked.persons
     if table is None or not query.name.tokens:
         return None
-    for name_id, name in search(query.name, table, asked.thresholds.alert):
+    for name_id, name, _ in search(query.name, table, asked.thresholds.alert):
         if int(table.name_persons[name_id]) == person:
             return Evidence(" ".join(query.name.tokens), table.name(name_id).text, "name agrees", name.score)
     return None
@@ -161,10 +211,11 @@ def _compare(query: Query, record: PersonRecord) -> Qualified:
 
 
 def _reason(
-    query: Query, asked: Asked, table: PersonTable, known: tuple[PersonRecord, Qualified], found: _Found
+    query: Query, asked: Asked, table: PersonTable, known: tuple[PersonRecord, Qualified], found: _Found,
+    *, explained: bool,
 ) -> Reason:
     record, qualified = known
-    name = explain(query.name, table, found.name_id)
+    name = explain(query.name, table, found.name_id) if explained else None
     listed = table.name(found.name_id)
     lines = (*(name.evidence if name else ()), *qualified.evidence)
     if listed.quality == "low":

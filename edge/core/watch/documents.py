@@ -115,6 +115,18 @@ class DocumentTable:
                 yield self._record(row)
             at += 1
 
+    def columns(self) -> tuple[Array, Array]:
+        """All keys (u64, sorted) and rows (``ROW``) as read-only views; texts in a row are indices for ``text``."""
+        return self._keys, self._rows
+
+    def text(self, index: int) -> str:
+        """One of the file's distinct texts. Raises ``LayoutError`` beyond them."""
+        return string_at(self._strings, index)
+
+    def references(self) -> memoryview:
+        """All references as UTF-8, one after the other; a row's ``reference`` and ``reference_length`` say where."""
+        return self._references
+
     def _record(self, row: Any) -> DocumentRecord:
         start, length = int(row["reference"]), int(row["reference_length"])
         if start + length > len(self._references):

@@ -20,7 +20,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from edge.core.errors import BorderpostError
+from edge.core.errors import LayoutError as LayoutError  # noqa: PLC0414
+from edge.core.normal import normal_number as normal_number  # noqa: PLC0414
 
 Buffer = bytes | bytearray | memoryview
 
@@ -40,13 +41,6 @@ U64: Final = np.dtype("<u8")
 I32: Final = np.dtype("<i4")
 
 Array = npt.NDArray[Any]
-
-
-class LayoutError(BorderpostError):
-    """The bytes of a list file break the layout."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, advice="publish the list again, or copy it again from headquarters")
 
 
 def pack(kind: bytes, sections: Mapping[str, Array | bytes]) -> bytes:
@@ -106,6 +100,14 @@ class Sections:
             raise LayoutError(f"section {tag} has another shape than the layout says")
         return self._view[offset : offset + count]
 
+    def tags(self) -> tuple[str, ...]:
+        """The tags of all sections, in their order."""
+        return tuple(tag.rstrip(b"\0").decode("ascii", "replace") for tag in self._table)
+
+    def item_size(self, tag: str) -> int:
+        """Bytes of one item of the section."""
+        return self._find(tag)[2]
+
     def _find(self, tag: str) -> tuple[int, int, int]:
         found = self._table.get(tag.encode("ascii").ljust(8, b"\0"))
         if found is None:
@@ -123,11 +125,6 @@ def check_below(values: Array, limit: int, what: str) -> None:
     """Refuse an array of indices that names an item beyond ``limit``."""
     if len(values) and int(values.max()) >= limit:
         raise LayoutError(f"{what} names an item that is not there")
-
-
-def normal_number(text: str) -> str:
-    """A document number as screening asks for it: upper case, A-Z and 0-9 only."""
-    return "".join(c for c in text.upper() if c.isascii() and c.isalnum())
 
 
 def number_key(number: str, salt: bytes) -> tuple[int, int]:

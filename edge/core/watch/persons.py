@@ -11,6 +11,7 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -52,6 +53,9 @@ class StoredPerson(msgspec.Struct, array_like=True):
     review: int
     documents: int
 
+
+OpenRecord = Callable[[int, Buffer], bytes]
+"""(number of the record, its bytes in the file) -> the record; raises ``LayoutError``."""
 
 _decoder: Final = msgspec.msgpack.Decoder(StoredPerson)
 
@@ -99,11 +103,18 @@ class PersonTable:
     ``token_offsets`` (u32, V+1, into ``token_blob``), ``skeletons`` (u64); ``skeleton_order`` (u32)
     are the token ids sorted by skeleton. By name id: ``name_persons`` (u32), ``name_offsets``
     (u32, N+1, into ``name_tokens``, u32 token ids), ``name_qualities`` (u8, index of ``QUALITIES``).
+    By person: ``person_names_offsets`` (u32, P+1, name ids), ``birth_offsets`` (u32, P+1) into
+    ``birth_first`` and ``birth_last`` (u32, days as ``date.toordinal`` counts them): the record's birth
+    dates once more, so that no record is opened of which they say that it cannot be meant.
     """
 
-    def __init__(self, buffer: Buffer) -> None:
-        """Open and check the file. Raises ``LayoutError``."""
+    def __init__(self, buffer: Buffer, open_record: OpenRecord | None = None) -> None:
+        """Open and check the file. Raises ``LayoutError``.
+
+        ``open_record`` opens one record by its number, where records are sealed one by one (``edge.core.vault``).
+        """
         sections = Sections(buffer, KIND_PERSONS)
+        self._open_record = open_record
         self.token_lengths: Array = sections.array("tok_len", U8)
         vocabulary = len(self.token_lengths)
         self.token_masks: Array = sections.array("tok_mask", U32, items=vocabulary)
@@ -125,7 +136,10 @@ class PersonTable:
         self._record_offsets: Array = sections.array("rec_off", U64)
         self._records: memoryview = sections.bytes("rec_blob")
         persons = max(0, len(self._record_offsets) - 1)
-        self._person_names: Array = sections.array("per_nam", U32, items=persons + 1)
+        self.person_names_offsets: Array = sections.array("per_nam", U32, items=persons + 1)
+        self.birth_offsets: Array = sections.array("bir_off", U32, items=persons + 1)
+        self.birth_first: Array = sections.array("bir_lo", U32)
+        self.birth_last: Array = sections.array("bir_hi", U32, items=len(self.birth_first))
         self._strings = open_strings(sections)
         self._check(persons, names, vocabulary)
         self._skeletons_sorted: Array = self.skeletons[self.skeleton_order]
@@ -137,7 +151,8 @@ class PersonTable:
         check_offsets(self._posting_offsets, len(self._postings), "the postings")
         check_offsets(self.name_offsets, len(self.name_tokens), "the names")
         check_offsets(self._record_offsets, len(self._records), "the records")
-        check_offsets(self._person_names, names, "the persons' names")
+        check_offsets(self.person_names_offsets, names, "the persons' names")
+        check_offsets(self.birth_offsets, len(self.birth_first), "the birth dates")
         check_below(self.skeleton_order, vocabulary, "the skeleton index")
         check_below(self._postings, names, "a posting")
         check_below(self.name_tokens, vocabulary, "a name")
@@ -148,7 +163,7 @@ class PersonTable:
         check_below(self.token_lengths, MAX_TOKEN_LETTERS + 1, "a token's length")
         ends = self._text_starts.astype(np.uint64) + self._text_lengths
         check_below(ends, len(self._texts) + 1, "a name's text")
-        owners = np.repeat(np.arange(persons, dtype=np.uint32), np.diff(self._person_names))
+        owners = np.repeat(np.arange(persons, dtype=np.uint32), np.diff(self.person_names_offsets))
         if not np.array_equal(owners, self.name_persons):
             raise LayoutError("the names of a person file do not stand with their persons")
         if vocabulary and (np.frombuffer(self.token_blob, U8) > 127).any():
@@ -208,7 +223,7 @@ class PersonTable:
 
     def person_names(self, person: int) -> range:
         """The name ids of one person."""
-        return range(int(self._person_names[person]), int(self._person_names[person + 1]))
+        return range(int(self.person_names_offsets[person]), int(self.person_names_offsets[person + 1]))
 
     def person(self, person: int) -> PersonRecord:
         """One record (0 <= person < len). Raises ``LayoutError`` if its bytes are damaged."""
@@ -216,7 +231,8 @@ class PersonTable:
             raise LayoutError("a document or name leads to a person that is not there")
         first, last = int(self._record_offsets[person]), int(self._record_offsets[person + 1])
         try:
-            stored = _decoder.decode(self._records[first:last])
+            record: Buffer = self._records[first:last]
+            stored = _decoder.decode(record if self._open_record is None else self._open_record(person, record))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise LayoutError("a person's record cannot be read") from error
         written = dict.fromkeys(

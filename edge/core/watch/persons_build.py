@@ -81,6 +81,8 @@ class PersonBuilder:
         self._records = bytearray()
         self._record_offsets = [0]
         self._person_names = [0]
+        self._birth_offsets = [0]
+        self._births: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
         return len(self._person_names) - 1
@@ -96,6 +98,8 @@ class PersonBuilder:
             self._table.add(person, name.text, QUALITIES.index(name.quality), forms[:room])
             room -= len(forms[:room])
         self._person_names.append(len(self._table.persons))
+        self._births += [(b.earliest.toordinal(), b.latest.toordinal()) for b in entry.births]
+        self._birth_offsets.append(len(self._births))
         self._records += msgspec.msgpack.encode(_stored(entry, self._pool))
         self._record_offsets.append(len(self._records))
 
@@ -115,6 +119,9 @@ class PersonBuilder:
                 "rec_off": np.array(self._record_offsets, dtype=U64),
                 "rec_blob": bytes(self._records),
                 "per_nam": np.array(self._person_names, dtype=U32),
+                "bir_off": np.array(self._birth_offsets, dtype=U32),
+                "bir_lo": np.array([first for first, _ in self._births], dtype=U32),
+                "bir_hi": np.array([last for _, last in self._births], dtype=U32),
                 "strings": self._pool.encode(),
             },
         )

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from edge.core.matching import QueryName, pair, score, score_texts, search
-from edge.core.matching.index import Known, NameIndex, candidates
-from edge.core.matching.likes import TokenLikes, compare, half_ids, halves, split_of
+from edge.core.matching import QueryName, index_of, pair, score, score_texts, search
+from edge.core.matching.candidates import candidates
 from edge.core.matching.pairs import max_edits
 from edge.core.matching.scoring import NameScore
+from edge.core.matching.units import Units
 from edge.core.names import keys, skeleton
 from edge.core.watch import EntryName, PersonEntry, PersonTable, build_persons, letter_mask
 
@@ -24,31 +24,14 @@ def table_of(names: Iterable[str]) -> PersonTable:
     )
 
 
-class Exhaustive(NameIndex):
-    """The same index without any prefilter: every token is compared with every listed token."""
-
-    def likes(self, token: str) -> TokenLikes:
-        every = range(self.table.n_tokens)
-        splits = []
-        for left, right in halves(token):
-            first, second = half_ids(left, every, self.table), half_ids(right, every, self.table)
-            if first and second:
-                splits.append(split_of(left, first, right, second, self.table))
-        return TokenLikes(compare(token, every, self.table), tuple(splits))
-
-    def prefix(self, token: str) -> tuple[int, int]:
-        hits = [i for i in range(self.table.n_tokens) if self.table.token(i).startswith(token)]
-        return (hits[0], hits[-1] + 1) if hits else (0, 0)
-
-
-def full_scan(query: QueryName, table: PersonTable) -> list[tuple[int, NameScore]]:
-    """Every listed name scored, none left out."""
-    known = Known(query, Exhaustive(table))
+def full_scan(query: QueryName, table: PersonTable, minimum: float = 0.0) -> list[tuple[int, NameScore, bool]]:
+    """Every listed name scored one by one with every rule asked of every pair: no index, no columns."""
+    known = index_of(table).known(query)
     found = []
     for name_id in range(table.n_names):
         scored = score(query, list(table.name(name_id).tokens), known, explain=False)
-        if scored is not None:
-            found.append((name_id, scored))
+        if scored is not None and scored.score >= minimum:
+            found.append((name_id, scored, False))
     return found
 
 
@@ -208,27 +191,98 @@ PARTS = st.sampled_from(
 NAME = st.lists(PARTS, min_size=1, max_size=6).map(" ".join)
 
 
-@given(st.lists(NAME, min_size=1, max_size=25), NAME, st.booleans())
-@settings(max_examples=250)
-def test_search_finds_exactly_what_a_full_scan_finds(listed: list[str], asked: str, cut: bool) -> None:
+FLOOR = st.sampled_from([0.0, 0.55, 0.71, 0.84, 0.92, 0.94, 1.0])
+
+
+@given(st.lists(NAME, min_size=1, max_size=25), NAME, st.booleans(), FLOOR)
+@settings(max_examples=400)
+def test_search_finds_exactly_what_a_full_scan_finds(listed: list[str], asked: str, cut: bool, floor: float) -> None:
     table = table_of(listed)
     query = QueryName.of_text(asked, cut=cut)
-    assert search(query, table, 0.0) == full_scan(query, table)
+    assert search(query, table, floor) == full_scan(query, table, floor)
 
 
 @given(st.lists(st.lists(TOKEN, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=30), st.data())
-@settings(max_examples=250)
+@settings(max_examples=400)
 def test_search_is_exact_on_arbitrary_letters_too(listed: list[str], data: st.DataObject) -> None:
     table = table_of(listed)
     base = data.draw(st.sampled_from(listed))
     at = data.draw(st.integers(0, len(base) - 1))
     asked = base[:at] + data.draw(TOKEN) + base[at + data.draw(st.integers(0, 2)) :]
     query = QueryName.of_text(asked, cut=data.draw(st.booleans()))
-    assert search(query, table, 0.0) == full_scan(query, table)
+    floor = data.draw(FLOOR)
+    assert search(query, table, floor) == full_scan(query, table, floor)
+
+
+@given(st.lists(PARTS, min_size=9, max_size=24).map(" ".join), st.lists(PARTS, min_size=5, max_size=30), FLOOR)
+@settings(max_examples=100)
+def test_search_is_exact_on_names_of_very_many_tokens(asked: str, listed: list[str], floor: float) -> None:
+    table = table_of([" ".join(listed), " ".join(listed[::2]), asked, " ".join(reversed(asked.split()[:14]))])
+    query = QueryName.of_text(asked)
+    assert search(query, table, floor) == full_scan(query, table, floor)
+
+
+def test_a_pair_that_gains_nothing_at_the_floor_is_a_pair_all_the_same() -> None:
+    table = table_of(["B", "A B"])
+    query = QueryName.of_text("AA B", cut=True)
+    assert search(query, table, 1.0) == full_scan(query, table, 1.0) != []
+
+
+def test_one_question_leaves_nothing_behind_for_the_next() -> None:
+    table = table_of(["LINDGREN SVEN", "ERIKSSON ANNA MARIA", "KIM MIN JUN", "MOHAMED ALI"])
+    for text in ("LINDGREN SVEN", "KIM MINJUN", "ANNA MARIA ERIKSON", "ALI MUHAMMAD"):
+        search(QueryName.of_text(text, cut=True), table, 0.0)
+        index = index_of(table)
+        assert not index.marks.any()
+        assert index.columns.clean
 
 
 def test_candidates_are_few() -> None:
     table = table_of([f"LINDGREN {a}{b}ORSEN" for a in "BDFGHJKLMNPRSTV" for b in "AEIOU"])
-    query = QueryName.of_text("LINDGREN HALORSEN")
-    index = NameIndex(table)
-    assert 1 <= len(candidates(Known(query, index), index)) < table.n_names / 2
+    with Units(QueryName.of_text("LINDGREN HALORSEN"), index_of(table)) as units:
+        assert 1 <= len(candidates(units, 0.0)) < table.n_names / 2
+        assert len(candidates(units, 0.98)) <= len(candidates(units, 0.84))
+
+
+# -- families, patronymics, short forms ----------------------------------------------------------------------
+
+
+def points(query: str, listed: str) -> float:
+    found = scored(query, listed)
+    return found.score if found else 0.0
+
+
+def test_a_child_is_further_away_than_an_ancestor_more() -> None:
+    child = points("Arvid Sandqvist Lindgren", "Svante Arvid Sandqvist Lindgren")
+    ancestor = points("Arvid Sandqvist Lindgren", "Arvid Sandqvist Svante Lindgren")
+    assert child < 0.84 < ancestor
+
+
+def test_brothers_are_further_away_than_a_name_left_out() -> None:
+    assert points("Svante Sandqvist Lindgren", "Arvid Sandqvist Lindgren") < 0.75
+    assert points("Svante Sandqvist Lindgren", "Svante Lindgren") > 0.80
+
+
+@pytest.mark.parametrize(
+    ("query", "listed"),
+    [("Arkadi Lindgren", "Arkadi Romanovich Lindgren"), ("Svante Lindgren", "Svante bin Arvid bin Torvald Lindgren")],
+)
+def test_patronymics_left_out_cost_little(query: str, listed: str) -> None:
+    assert points(query, listed) >= 0.88
+
+
+@pytest.mark.parametrize(("a", "b"), [("BILL", "WILLIAM"), ("VOLODYMYR", "VLADIMIR"), ("SASHA", "ALEXANDER")])
+def test_short_forms_of_given_names(a: str, b: str) -> None:
+    assert pair(a, b).similarity >= 0.85
+    assert pair(b, a) == pair(a, b)
+
+
+def test_a_swap_is_nearer_than_another_letter_and_an_initial_is_no_agreement() -> None:
+    assert pair("WERFALLI", "WEFRALLI").similarity > pair("WERFALLI", "WERTALLI").similarity
+    assert points("Svante A. Lindgren", "Svante Arvid Lindgren") > points("Svante O. Lindgren", "Svante Arvid Lindgren")
+    assert scored("S. Lindgren", "Svante Lindgren") is None
+
+
+@pytest.mark.parametrize(("written", "same"), [("ADB AL HAMID", "ABD AL HAMID"), ("ADBUL HAMID", "ABDUL HAMID")])
+def test_a_swapped_abd_is_abd(written: str, same: str) -> None:
+    assert QueryName.of_text(written) == QueryName.of_text(same)

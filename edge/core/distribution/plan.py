@@ -1,0 +1,106 @@
+"""The way of a box from the generation it has to the newest one that is offered.
+
+Laws:
+1. Forward only: what is offered and older than what the box has is never taken, unless the list's keys were replaced
+   since (``reset``): then the newest is taken whole, because what the box has may come from a stolen key.
+2. Deltas where there is a way of at most ``MAX_FILES`` files that is shorter in bytes than starting anew; else the
+   newest base and the deltas after it; else the longer way of deltas. Of several ways the one with the fewest files,
+   then the fewest bytes.
+3. If the newest cannot be reached, the highest that can.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from edge.core.distribution.offers import Offer, Step
+
+MAX_FILES: Final = 15  # deltas from any generation of the last six months: headquarters publishes so
+
+
+class Way(enum.StrEnum):
+    """What there is to do."""
+
+    CURRENT = "current"  # the box has the newest
+    FORWARD = "forward"  # there is something to take
+    OLDER = "older"  # what is offered is older than what the box has
+    NO_WAY = "no_way"  # newer generations are offered, but none that this box can reach
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps in their order. The first may be a base (``start`` 0), which replaces what the box has."""
+
+    list_id: str
+    way: Way
+    have: int
+    to: int
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """How many files are fetched."""
+        return sum(len(step.files) for step in self.steps)
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes are fetched."""
+        return sum(step.bytes for step in self.steps)
+
+
+def plan(offer: Offer, have: int, *, reset: bool = False, have_digest: str = "") -> Plan:
+    """The way from generation ``have`` (0: nothing) to the newest.
+
+    ``reset``: the list's keys were replaced since ``have`` was taken. ``have_digest``: the digest of the box's whole
+    set, if known; one that contradicts the offer at the same number is not believed after a reset.
+    """
+    newest = offer.newest
+    same = newest == have and (not have_digest or not offer.digest or have_digest == offer.digest)
+    if newest == have and (same or not reset):
+        return Plan(offer.list_id, Way.CURRENT, have, have)
+    if newest < have and not reset:
+        return Plan(offer.list_id, Way.OLDER, have, newest)
+    begin = have if newest > have else 0
+    targets = sorted({step.to for step in offer.steps if step.to > begin}, reverse=True)
+    from_have = _ways(offer.steps, begin) if begin else {}
+    from_nothing = _ways(offer.steps, 0)
+    for to in targets:
+        steps = _best(from_have.get(to), from_nothing.get(to))
+        if steps is not None:
+            return Plan(offer.list_id, Way.FORWARD, have, to, steps)
+    return Plan(offer.list_id, Way.NO_WAY, have, newest)
+
+
+def _best(deltas: tuple[Step, ...] | None, anew: tuple[Step, ...] | None) -> tuple[Step, ...] | None:
+    if deltas is None or anew is None:
+        return deltas if anew is None else anew
+    few = sum(len(step.files) for step in deltas) <= MAX_FILES
+    return deltas if few and _cost(deltas)[1] <= _cost(anew)[1] else anew
+
+
+def _cost(steps: Iterable[Step]) -> tuple[int, int]:
+    steps = tuple(steps)
+    return sum(len(step.files) for step in steps), sum(step.bytes for step in steps)
+
+
+def _ways(steps: Iterable[Step], begin: int) -> dict[int, tuple[Step, ...]]:
+    """The best way from ``begin`` to every generation that can be reached; a base can only be a way's first step.
+
+    Steps go upwards only, so that one pass in the order of ``start`` is enough.
+    """
+    best: dict[int, tuple[tuple[int, int], Step | None, int]] = {begin: ((0, 0), None, begin)}
+    for step in sorted(steps, key=lambda s: (s.start, s.to)):
+        if step.start not in best or (not step.start and begin):
+            continue
+        files, size = best[step.start][0]
+        cost = (files + len(step.files), size + step.bytes)
+        if step.to not in best or cost < best[step.to][0]:
+            best[step.to] = (cost, step, step.start)
+    ways: dict[int, tuple[Step, ...]] = {}
+    for to in sorted(best):
+        _, last, before = best[to]
+        ways[to] = () if last is None else (*ways[before], last)
+    return {to: way for to, way in ways.items() if way}

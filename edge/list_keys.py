@@ -1,0 +1,116 @@
+"""Where a box has its list keys from: a systemd credential, or a file sealed to the box.
+
+Laws:
+1. A key ring in clear is read from the credentials folder alone, which systemd keeps in memory; on the box's own disk
+   stands a ring only as ``list-keys.sealed``, sealed to the box's seal key.
+2. The seal key comes from the credential ``box-seal-key`` where the site has one; else from ``box-seal.pem`` in the
+   state folder, made once. Then ring and key stand on one disk: names cannot be read from it by searching, but whoever
+   has the disk can open it (docs/adr/0020-at-rest.md says what to do about it).
+3. No ring, or one that cannot be used, never stops the box: its sealed lists cannot be asked and say why.
+4. Nothing of a ring is logged. ``problem`` names files, never what is in them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from common.files import open_regular
+from edge.core import sealing
+from edge.core.vault import KeyRing, RingEntry, RingError, open_ring
+from edge.keys import make_file
+
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # the environment variable that systemd sets
+RING, SEALED = "list-keys", "list-keys.sealed"
+SEAL_KEY, SEAL_FILE = "box-seal-key", "box-seal.pem"
+MAX_BYTES: Final = 1 << 20  # of a credential, as systemd bounds it
+
+_Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class ListKeys:
+    """The box's ring, read again when a file of it has changed."""
+
+    def __init__(self, state_dir: Path, environ: Mapping[str, str] | None = None) -> None:
+        credentials = (os.environ if environ is None else environ).get(CREDENTIALS)
+        folder = Path(credentials) if credentials else None
+        self._state_dir = state_dir
+        self._credential = folder / RING if folder else None
+        self._private = folder / SEAL_KEY if folder else None
+        self._sealed = state_dir / SEALED
+        self._stamp: _Stamp | None = None
+        self._ring = KeyRing()
+        self.problem: str | None = None  # what is wrong with the ring, None if nothing is
+
+    def ring(self) -> KeyRing:
+        """The keys as they stand; never raises (law 3)."""
+        places = (self._credential, self._private, self._sealed, self._state_dir / SEAL_FILE)
+        stamp = tuple(_stamp(place) for place in places)
+        if stamp != self._stamp:
+            self._stamp, self._ring, self.problem = stamp, KeyRing(), None
+            self._ring = self._read()
+        return self._ring
+
+    def public_line(self) -> str:
+        """The line that headquarters seals this box's ring to; makes the key if there is none.
+
+        Raises ``RingError`` for a key that is not one, ``OSError`` where it cannot be read or made.
+        """
+        private = self._seal_key()
+        if private is None:
+            make_file(self._state_dir / SEAL_FILE, sealing.private_to_pem(sealing.generate_seal_key()))
+            private = self._seal_key()
+        assert private is not None
+        return sealing.public_to_text(private.public_key())
+
+    def _read(self) -> KeyRing:
+        found: dict[tuple[str, int], RingEntry] = {}
+        problems = []
+        for place, read in ((self._credential, self._in_clear), (self._sealed, self._opened)):
+            try:
+                if place is not None and place.exists():
+                    found.update({(e.list_id, e.generation): e for e in read(place).entries})  # the sealed one is newer
+            except RingError as error:
+                problems.append(f"{place}: {error.message}")
+            except OSError as error:
+                problems.append(f"{place}: {error.strerror or 'cannot be read'}")
+        self.problem = "; ".join(problems) or None
+        try:
+            return KeyRing.of(found.values())
+        except RingError as error:
+            self.problem = error.message
+            return KeyRing()
+
+    @staticmethod
+    def _in_clear(place: Path) -> KeyRing:
+        return KeyRing.decode(_bytes(place))
+
+    def _opened(self, place: Path) -> KeyRing:
+        private = self._seal_key()
+        if private is None:
+            raise RingError("this box has no key to open it")
+        return open_ring(_bytes(place), private)
+
+    def _seal_key(self) -> sealing.SealPrivate | None:
+        for place in (self._private, self._state_dir / SEAL_FILE):
+            if place is not None and place.exists():
+                try:
+                    return sealing.seal_private_from_pem(_bytes(place))
+                except sealing.KeyTextError as error:
+                    raise RingError(f"{place.name} holds no X25519 private key") from error
+        return None
+
+
+def _bytes(place: Path) -> bytes:
+    with open_regular(place) as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _stamp(place: Path | None) -> tuple[int, int, int] | None:
+    try:
+        stat = place.stat() if place is not None else None
+    except OSError:
+        return None
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns) if stat is not None else None

@@ -1,0 +1,119 @@
+"""Reads one source to its end: every entry to whoever takes it, every complaint to whoever listens, all counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final
+
+import msgspec
+
+from edge.core.errors import BorderpostError
+from hq.build_report import SourceReport
+from hq.sources.base import Complaint, Entry, SourceError
+from hq.sources.catalog import KINDS
+
+Take = Callable[[Entry], None]
+Hear = Callable[[SourceReport, Complaint], None]
+Progress = Callable[[str, int], None]
+"""``progress(file name, rows read so far)``, called for every row."""
+
+_SYNC_ADVICE: Final = "check the path, rights and free space"
+
+
+class ReportError(BorderpostError):
+    """The file of complaints cannot be written."""
+
+
+def read_source(
+    path: Path,
+    report: SourceReport,
+    take: Take,
+    *,
+    today: date,
+    hear: Hear | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Stream ``path`` as ``report.kind``; afterwards ``report`` says what was read. Raises ``SourceError``."""
+    source = KINDS[report.kind].reader(path)
+    for item in source:
+        report.count(item, today)
+        if not isinstance(item, Complaint):
+            take(item)
+        elif hear:
+            hear(report, item)
+        if progress:
+            progress(path.name, report.rows)
+    report.source_date = source.source_date
+    report.remarks = source.remarks
+    report.file_date = _oldest(source.files)
+    if report.past_review and report.past_review == report.rows - report.lost:
+        report.remarks += (f"warning: all {report.past_review} records are past their review date and match nothing",)
+
+
+def check(
+    sources: Sequence[tuple[str, Path]], *, today: date, hear: Hear | None = None, progress: Progress | None = None
+) -> tuple[SourceReport, ...]:
+    """Read ``(kind, path)`` each, and keep nothing but the report. Raises ``SourceError``."""
+    reports = []
+    for kind, path in sources:
+        if kind not in KINDS:
+            raise SourceError("a source is of no known kind", advice=f"kinds are {', '.join(KINDS)}")
+        report = SourceReport(path.name, kind, KINDS[kind].list_id)
+        read_source(path, report, _forget, today=today, hear=hear, progress=progress)
+        reports.append(report)
+    return tuple(reports)
+
+
+class ComplaintFile:
+    """All complaints of a run as JSON lines: source, kind, file, line, whether the row was lost, and why.
+
+    A complaint holds no name, number or date of a record (``hq.sources.base``), so the file may be sent to the
+    one who made the list. It is written as the run goes, and whole when the run has ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> ComplaintFile:
+        """Open the file anew. Raises ``ReportError``."""
+        try:
+            self._file = self._path.open("wb")
+        except OSError as error:
+            raise ReportError(f"the report cannot be written: {error.strerror}", advice=_SYNC_ADVICE) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def hear(self, report: SourceReport, complaint: Complaint) -> None:
+        """Write one complaint. Raises ``ReportError``."""
+        row = {
+            "source": report.file, "kind": report.kind, "file": complaint.file, "line": complaint.line,
+            "lost": complaint.lost, "reason": complaint.reason,
+        }  # fmt: skip
+        assert self._file is not None
+        try:
+            self._file.write(msgspec.json.encode(row) + b"\n")
+        except OSError as error:
+            raise ReportError(f"the report cannot be written: {error.strerror}", advice=_SYNC_ADVICE) from error
+
+
+def _oldest(files: Sequence[Path]) -> datetime | None:
+    """When the oldest of these files was last written (UTC); None where that cannot be told."""
+    try:
+        times = [int(f.stat().st_mtime) for f in files]
+    except OSError:
+        return None
+    return datetime.fromtimestamp(min(times), UTC) if times else None
+
+
+def _forget(_entry: Entry) -> None:
+    pass

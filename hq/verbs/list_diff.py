@@ -1,0 +1,145 @@
+"""``borderpost-hq lists diff`` and ``borderpost-hq lists check``: judge a list before it goes to the posts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from hq.verbs.list_texts import Progress, print_source, share
+
+if TYPE_CHECKING:
+    from hq.diff_documents import DocumentChanges
+    from hq.list_diff import Difference, PersonChanges
+
+LISTED_GROUPS: Final = 10  # of categories and issuers, by size
+
+
+@click.command("diff")
+@click.argument("old", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--max-removed", default="5%", show_default=True, metavar="SHARE", help="Share of OLD that NEW may leave out."
+)
+@click.option("--force", is_flag=True, help="Accept whatever is left out.")
+@click.option(
+    "--references", type=click.IntRange(0, 1000), default=0, show_default=True, metavar="N",
+    help="Show the references of N persons of each kind.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
+def diff(*, old: Path, new: Path, max_removed: str, force: bool, references: int, as_json: bool) -> None:
+    """Say what changes from generation OLD to generation NEW of one list, in counts a person can judge.
+
+    Exit code 1 if NEW leaves out more than --max-removed of OLD's persons or of its documents, unless
+    --force is given.
+
+    \b
+    Try it:  borderpost-hq lists diff lists/un/0000000001 lists/un/0000000002
+    """
+    from hq.list_diff import check_removed, compare
+
+    allowed = share(max_removed, "--max-removed")
+    progress = Progress(sys.stderr, time.monotonic)
+    try:
+        found = compare(old, new, progress=progress.row)
+    finally:
+        progress.end()
+    if as_json:
+        _print_json(found, references)
+    else:
+        _print(found, references)
+    check_removed(found, allowed, force=force)
+
+
+@click.command("check")
+@click.option(
+    "--source", "sources", required=True, multiple=True, metavar="KIND:PATH", help="As for `lists build`; repeatable."
+)  # fmt: skip
+@click.option(
+    "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write everything that was not understood there, one JSON object a line.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+def check(*, sources: tuple[str, ...], report_path: Path | None, as_json: bool) -> None:
+    """Read sources to their end, say what was not understood, and publish nothing.
+
+    \b
+    Try it:  borderpost-hq lists check --source ofac-csv:sdn.csv --report not-understood.jsonl
+    """
+    from hq.publisher import SourceSpec
+    from hq.source_reading import ComplaintFile
+    from hq.source_reading import check as read
+
+    specs = [SourceSpec.parse(s) for s in sources]
+    progress = Progress(sys.stderr, time.monotonic)
+    try:
+        with ComplaintFile(report_path) if report_path else nullcontext() as complaints:
+            reports = read(
+                [(s.kind, s.path) for s in specs],
+                today=datetime.now(UTC).date(),
+                hear=complaints.hear if complaints else None,
+                progress=progress.row,
+            )
+    finally:
+        progress.end()
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode({"sources": reports}))
+        return
+    for source in reports:
+        print_source(source)
+
+
+def _print(found: Difference, references: int) -> None:
+    click.echo(
+        f"{found.list_id}: generation {found.old} ({found.old_source_date:%Y-%m-%d}) -> "
+        f"generation {found.new} ({found.new_source_date:%Y-%m-%d})"
+    )
+    _print_counts("persons", found.persons)
+    for what, count in found.persons.fields.most_common():
+        click.echo(f"  {count:8,}  changed: {what}")
+    if found.persons.names_removed:
+        click.echo(f"  {found.persons.names_removed:8,}  names of persons who stay are gone")
+    _print_counts("documents", found.documents)
+    _print_groups("new", found.documents.new_by)
+    _print_groups("gone", found.documents.gone_by)
+    for word, listed in _listed(found.persons).items():
+        for reference in listed[:references]:
+            click.echo(f"  {word} {reference}")
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}")
+    click.echo(f"removed: {found.removed_share:.2%}")
+
+
+def _print_counts(what: str, c: PersonChanges | DocumentChanges) -> None:
+    click.echo(f"{what}: {c.old:,} -> {c.new:,}: {c.added:,} new, {c.removed:,} gone, {c.changed:,} changed")
+
+
+def _print_groups(word: str, groups: Counter[str]) -> None:
+    for group, count in groups.most_common(LISTED_GROUPS):
+        click.echo(f"  {count:8,}  {word}: {group}")
+    rest = sum(count for _, count in groups.most_common()[LISTED_GROUPS:])
+    if rest:
+        click.echo(f"  {rest:8,}  {word}: others")
+
+
+def _listed(persons: PersonChanges) -> dict[str, list[str]]:
+    return {
+        "new": persons.added_references, "gone": persons.removed_references, "changed": persons.changed_references,
+    }  # fmt: skip
+
+
+def _print_json(found: Difference, references: int) -> None:
+    import msgspec
+
+    shown = msgspec.to_builtins(found)
+    for name in ("added_references", "removed_references", "changed_references"):
+        shown["persons"][name] = shown["persons"][name][:references]
+    click.echo(msgspec.json.encode({**shown, "removed_share": found.removed_share}))

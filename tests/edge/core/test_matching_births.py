@@ -1,0 +1,82 @@
+"""Birth dates make the search stricter, never blinder: the same reasons as if every name had been looked at."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from memory_lists import memory_list
+
+from edge.core.documents import DateInterval
+from edge.core.matching import Floors, QueryName, index_of
+from edge.core.matching.births import Births, one_digit_apart
+from edge.core.screening import by_person as module
+from edge.core.screening.by_person import Thresholds, by_person
+from edge.core.screening.lists import Asked
+from edge.core.screening.qualifiers import Birth, compare_births
+from edge.core.screening.query import Query
+from edge.core.watch import EntryName, PersonEntry, PersonTable, build_persons
+
+DAYS = st.sampled_from([date(1970, 1, 2) + timedelta(days=n) for n in (0, 1, 30, 31, 300, 364, 3652, 3653, 7305)])
+EXACT = DAYS.map(lambda d: DateInterval(d, d))
+WIDE = st.one_of(
+    st.integers(1968, 1982).map(DateInterval.of_year),
+    st.tuples(DAYS, st.integers(1, 900)).map(lambda t: DateInterval(t[0], t[0] + timedelta(days=t[1]))),
+)
+BIRTH = st.one_of(EXACT, WIDE)
+NAME = st.lists(
+    st.sampled_from("LINDGREN LINDGERN SVEN ARVID MOHAMED MUHAMMAD ALI KARIM ERIKSSON ANNA BIN JALIL".split()),  # noqa: SIM905
+    min_size=1, max_size=4,
+).map(" ".join)  # fmt: skip
+PERSON = st.tuples(st.lists(NAME, min_size=1, max_size=3), st.lists(BIRTH, max_size=2), st.sampled_from(["M", "F", ""]))
+
+
+def listed(people: list[tuple[list[str], list[DateInterval], str]]) -> list[PersonEntry]:
+    return [
+        PersonEntry(
+            f"T{i}", tuple(EntryName(n, "low" if k == 2 else "good" if k else "primary") for k, n in enumerate(names)),
+            births=tuple(births), sex=sex, nationalities=("UTO",),
+        )
+        for i, (names, births, sex) in enumerate(people)
+    ]
+
+
+@given(st.lists(PERSON, min_size=1, max_size=12), NAME, st.none() | BIRTH, st.sampled_from([0.5, 0.84, 1.0]))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_reasons_are_those_of_a_look_at_every_name(
+    people: list[tuple[list[str], list[DateInterval], str]], asked: str, birth: DateInterval | None, review: float
+) -> None:
+    table = memory_list("t", persons=listed(people)).persons
+    on = Asked("t", None, table, False, "", Thresholds(0.92, review))
+    query = Query(name=QueryName.of_text(asked), birth=birth, sex="M", nationality="UTO")
+    quick = by_person(query, on, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "floors", lambda *_: Floors(0.0, 0.0, 0.0, 0.0))
+        patch.setattr(Births, "contradicting", lambda *_: np.zeros(256, dtype=bool))
+        slow = by_person(query, on, None)
+    assert sorted(quick, key=lambda r: r.record) == sorted(slow, key=lambda r: r.record)
+
+
+@given(st.lists(st.lists(BIRTH, max_size=3), min_size=1, max_size=10), BIRTH)
+def test_who_is_near_and_who_contradicts(births: list[list[DateInterval]], mine: DateInterval) -> None:
+    names = (EntryName("ANNA"), EntryName("B C"))
+    entries = [PersonEntry(f"T{i}", names, births=tuple(b)) for i, b in enumerate(births)]
+    table = PersonTable(build_persons(entries))
+    index = index_of(table)
+    near = {n for find in (index.births.equal, index.births.near, index.births.slipped) for n in find(mine).tolist()}
+    apart = index.births.contradicting(mine)[index.births.bands]
+    for person, listed_births in enumerate(births):
+        rule, _ = compare_births(mine, listed_births)
+        own = set(table.person_names(person))
+        assert own <= near or rule not in {Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS, Birth.ONE_DIGIT}
+        assert own <= near or rule is Birth.CONTRADICTS or not apart[sorted(own)].any()
+
+
+def test_one_digit_apart() -> None:
+    found = {date.fromordinal(d) for d in one_digit_apart(date(1985, 1, 30))}
+    assert {date(1985, 1, 20), date(1975, 1, 30), date(1985, 1, 31)} <= found
+    assert date(1986, 1, 31) not in found
+    assert date(1985, 1, 30) not in found
