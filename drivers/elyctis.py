@@ -219,8 +219,11 @@ class ElyctisCodec:
         if after is before and (before, trigger) not in ENTERS_ANEW:
             return
         self.state = after
-        if trigger is Trigger.LOSS and after is State.LOOK:
-            self._doubt.asked(now)
+        if after is State.LOOK:
+            if trigger is Trigger.LOSS:
+                self._doubt.asked(now)
+            else:
+                self._doubt.looked(now)
         self._outgoing += ON_ENTRY[after]
         if after is State.DOCUMENT:
             self._due = now + self._rearm_s if self._rearm_s else None

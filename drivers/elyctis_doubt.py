@@ -7,7 +7,8 @@ Laws:
    no harm. If what lies there is the document that came last, at most KNOWN_S ago, it is not given a second time:
    noise at a reader must not make a traveller pass twice. The answer may cross the document itself on the line, and
    several questions may be answered late and one after another, so that is so of whatever comes within ANSWER_S of the
-   last question, unless the device says that none lies there. (Lifted, laid down again and then broken, the same
+   last question, unless the device says that none lies there. The look with which a session begins is such a question:
+   a device that an earlier session armed sends a document while it is greeted, and answers with it too. (Lifted, laid down again and then broken, the same
    document looks alike: it has been screened, and has to be laid down once more: ``drivers.reader``, law 5.)
 3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
    is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
@@ -32,6 +33,7 @@ class Doubt:
         self._lost_at: float | None = None  # the first loss that nothing has settled yet
         self._quiet_at = 0.0
         self._question_at = -inf  # the last asking
+        self._looked_at = -inf  # the look with which a session begins, until it is answered by "none"
         self._asked_at, self._pause_s = -inf, 0.0  # the same, for the pause to the next: -inf when all begins anew
         self._last: tuple[str, ...] = ()
         self._last_at = -inf
@@ -56,9 +58,15 @@ class Doubt:
         self._lost_at = None
         self._asked_at = self._question_at = now
 
+    def looked(self, now: float) -> None:
+        """The device is asked what lies there as the session begins: it may have sent it by itself just before, being
+        armed since an earlier session (law 2)."""
+        self._looked_at = now
+
     def known(self, rows: tuple[str, ...], now: float, *, unasked: bool) -> bool:
         """A document came whole (``unasked``: by itself); True if it is the one that came last, and not to be given."""
-        known = now - self._question_at <= ANSWER_S and rows == self._last and now - self._last_at <= KNOWN_S
+        asked = now - max(self._question_at, self._looked_at) <= ANSWER_S
+        known = asked and rows == self._last and now - self._last_at <= KNOWN_S
         self._lost_at, self._last, self._last_at = None, rows, now
         if unasked:
             self._asked_at = -inf
@@ -67,3 +75,4 @@ class Doubt:
     def none_lies_there(self) -> None:
         """The device says so."""
         self._lost_at, self._last = None, ()
+        self._looked_at = -inf  # the one question of a beginning session is answered

@@ -184,3 +184,18 @@ def test_a_document_that_crosses_the_question_is_given_once(line: IdBoxLine, td3
     line.settle(line.device.receive(question))
     assert line.rows() == [td3]
     assert line.codec.state is State.DOCUMENT
+
+
+@pytest.mark.parametrize("heard", range(5))
+def test_a_document_sent_while_the_session_begins_is_given_once(heard: int, line: IdBoxLine, td3) -> None:
+    """The device is armed since an earlier session: it sends at once, and answers the first look with it too."""
+    line.open()
+    line.codec = ElyctisCodec()
+    line.codec.start(line.now)
+    for _ in range(heard):  # greetings answered before it is laid down
+        line.events += line.codec.feed(line.device.receive(line.codec.bytes_to_send()), line.now)
+    assert line.codec.state is not State.DOCUMENT
+    line.settle(line.device.present(td3))
+    line.later(0.5)
+    assert line.rows() == [td3]
+    assert line.codec.state is State.DOCUMENT
