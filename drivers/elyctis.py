@@ -226,6 +226,7 @@ class ElyctisCodec:
                 self._doubt.looked(now)
         self._outgoing += ON_ENTRY[after]
         if after is State.DOCUMENT:
+            self._doubt.armed()
             self._due = now + self._rearm_s if self._rearm_s else None
         else:
             self._due = now + self._reply_s

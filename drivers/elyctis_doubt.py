@@ -8,8 +8,9 @@ Laws:
    noise at a reader must not make a traveller pass twice. The answer may cross the document itself on the line, and
    several questions may be answered late and one after another, so that is so of whatever comes within ANSWER_S of the
    last question, unless the device says that none lies there. The look with which a session begins is such a question:
-   a device that an earlier session armed sends a document while it is greeted, and answers with it too. (Lifted, laid down again and then broken, the same
-   document looks alike: it has been screened, and has to be laid down once more: ``drivers.reader``, law 5.)
+   a device that an earlier session armed sends a document while it is greeted, and answers with it too; the echo of the
+   order to read ends that. (Lifted, laid down again and then broken, the same document looks alike: it has been
+   screened, and has to be laid down once more: ``drivers.reader``, law 5.)
 3. Under noise it is not asked for ever: after the first asking the next may follow in ``reply_s``, and each later pause
    is twice the last, up to LONGEST_PAUSE_S. All begins anew when a document has come whole and unasked, or when no
    asking was due for twice that time.
@@ -33,7 +34,7 @@ class Doubt:
         self._lost_at: float | None = None  # the first loss that nothing has settled yet
         self._quiet_at = 0.0
         self._question_at = -inf  # the last asking
-        self._looked_at = -inf  # the look with which a session begins, until it is answered by "none"
+        self._looked_at = -inf  # the look with which a session begins, until it is answered
         self._asked_at, self._pause_s = -inf, 0.0  # the same, for the pause to the next: -inf when all begins anew
         self._last: tuple[str, ...] = ()
         self._last_at = -inf
@@ -63,6 +64,10 @@ class Doubt:
         armed since an earlier session (law 2)."""
         self._looked_at = now
 
+    def armed(self) -> None:
+        """The device echoes the order to read: it answers in order, so that look is answered."""
+        self._looked_at = -inf
+
     def known(self, rows: tuple[str, ...], now: float, *, unasked: bool) -> bool:
         """A document came whole (``unasked``: by itself); True if it is the one that came last, and not to be given."""
         asked = now - max(self._question_at, self._looked_at) <= ANSWER_S
@@ -75,4 +80,3 @@ class Doubt:
     def none_lies_there(self) -> None:
         """The device says so."""
         self._lost_at, self._last = None, ()
-        self._looked_at = -inf  # the one question of a beginning session is answered

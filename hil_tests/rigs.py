@@ -18,6 +18,7 @@ from hil_tests.capabilities import Can
 from hil_tests.frames import BAR_CODE, REPORT, SPECIMEN, bar_code, whole
 
 SLICE_S = 0.1
+HAND_S = 0.2  # no hand lays a document down sooner; a reader greets its device meanwhile
 TRIES = 5
 MAX_SEND = 8192  # bytes of one order to the bench
 MAX_PTYS = 32  # held to take a name
@@ -222,7 +223,12 @@ class VirtualRig(Rig):
 
     def lay(self, reader: PassportReader) -> list[DocumentRead]:
         """See Rig."""
-        return self._while(lambda: self.virtual.present(SPECIMEN), lambda: self.document(reader))
+        return self._while(self._present, lambda: self.document(reader))
+
+    def _present(self) -> None:
+        self.virtual.remove()
+        time.sleep(HAND_S)
+        self.virtual.present(SPECIMEN)
 
     def lift(self) -> None:
         """See Rig."""

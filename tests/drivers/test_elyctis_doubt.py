@@ -199,3 +199,11 @@ def test_a_document_sent_while_the_session_begins_is_given_once(heard: int, line
     line.later(0.5)
     assert line.rows() == [td3]
     assert line.codec.state is State.DOCUMENT
+
+
+def test_a_document_found_on_the_glass_and_laid_down_again_at_once_is_given_twice(line: IdBoxLine, td3) -> None:
+    line.device.present(td3)
+    line.open()
+    line.device.remove()
+    line.settle(line.device.present(td3))
+    assert line.rows() == [td3, td3]

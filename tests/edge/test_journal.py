@@ -98,7 +98,7 @@ def test_no_name_and_no_number_is_on_disk_in_clear(tmp_path: Path) -> None:
     journal.close()
     files += b"".join(p.read_bytes() for p in tmp_path.iterdir())
     assert b"passage-000007" in files  # the search itself works
-    # Long enough that no hash or sealed byte gives them by chance: six digits alone came up in a hash, once in a hundred.
+    # Long enough that no hash or sealed byte gives them by chance: six digits alone came up in a hash.
     for secret in (b"ERIKSSON", b"ANNA<MARIA", b"ANNA MARIA", kit.NUMBER.encode(), b"7408122F120415", b"1974-08-12"):
         assert secret not in files
 
