@@ -27,7 +27,9 @@ def command(config_path: Path) -> None:
     from edge import config, logs
     from edge.app import run
     from edge.configured import shared_ports
+    from edge.secret_memory import guard_process
 
+    guard_process()  # lists and keys will be in this memory
     settings = config.load(config_path)
     logs.set_up(settings.log)
     for shared in shared_ports(settings.reader):

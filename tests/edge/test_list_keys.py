@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +157,22 @@ def test_memory_that_may_not_be_locked_is_given_all_the_same() -> None:
     mapping = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     assert locked(mapping) in {True, False}
     mapping.close()  # no view of it is left behind
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_guarded_process_leaves_no_core_dump_whatever_the_limit(tmp_path: Path, guarded: bool) -> None:
+    program = (
+        "import os, resource; from edge.secret_memory import guard_process\n"
+        "hard = resource.getrlimit(resource.RLIMIT_CORE)[1]; resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))\n"
+        f"assert not {guarded} or guard_process()\n"
+        "os.abort()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    _, status = os.waitpid(child.pid, 0)
+    child.returncode = status  # it is gone: nobody else need wait for it
+    assert os.WTERMSIG(status) == signal.SIGABRT
+    if guarded:
+        assert not os.WCOREDUMP(status)
+        assert list(tmp_path.iterdir()) == []
+    elif not os.WCOREDUMP(status):
+        pytest.skip("this machine writes no core dumps at all: there is nothing to compare with")
