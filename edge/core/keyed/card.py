@@ -1,0 +1,62 @@
+"""The card of a keyed list: what its files' headers do not say of it.
+
+Laws:
+1. A card is small JSON beside the files (``card.json``). Generation, date and count of the list stand in the header of
+   its newest file alone.
+2. The action text holds "confirm with the NCB" and never prejudges: a hit is a lead.
+3. Whatever the bytes, ``decode`` raises nothing but ``LayoutError``. A field of a later edition is refused: it may be
+   an order that this program would not follow.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from edge.core.errors import LayoutError
+from edge.core.watch import manifest as manifests
+
+FORMAT: Final = 1
+FILE_NAME: Final = "card.json"
+MAX_BYTES: Final = 4096
+MAX_ERASE_S: Final = 10 * 366 * 86_400  # ten years
+
+Thing = Literal["documents", "vehicles", "firearms"]
+DOCUMENTS: Final = "documents"
+VEHICLES: Final = "vehicles"
+FIREARMS: Final = "firearms"
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``card.json``. ``erase_after_s``: seconds from the source date at which a box erases the list; None for never."""
+
+    list_id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{2,40}$")]
+    title: Annotated[str, msgspec.Meta(max_length=200)]
+    thing: Thing
+    silent: bool
+    action: Annotated[str, msgspec.Meta(max_length=500)]
+    erase_after_s: Annotated[int, msgspec.Meta(ge=1, le=MAX_ERASE_S)] | None = None
+    format: int = FORMAT
+
+
+def encode(card: Card) -> bytes:
+    """The bytes of ``card.json``. Raises ``LayoutError`` for what ``decode`` would refuse."""
+    data = msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+    decode(data)
+    return data
+
+
+def decode(data: bytes) -> Card:
+    """Read and check a card. Raises ``LayoutError``."""
+    if len(data) > MAX_BYTES:
+        raise LayoutError(f"a list's card is longer than {MAX_BYTES} bytes")
+    try:
+        card = msgspec.json.decode(data, type=Card)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise LayoutError("a list's card cannot be read") from None  # the cause would quote what stands there
+    if card.format != FORMAT:
+        raise LayoutError(f"a list's card has format {card.format}, this program reads {FORMAT}")
+    if manifests.prejudges(card.action) or manifests.with_ncb(card.action) != card.action:
+        raise LayoutError("the action text of a list's card prejudges, or does not say to confirm with the NCB")
+    return card
