@@ -26,7 +26,7 @@ from edge.core.keyed.keys import ListKey
 from edge.core.keyed.store import Found, Store
 from edge.keyed_folder import BusyError, KeyedError, Pair
 
-__all__ = ["Applied", "BusyError", "KeyedError", "KeyedList"]
+__all__ = ["Applied", "BusyError", "KeyOf", "KeyedError", "KeyedList"]
 
 KeyOf = Callable[[bytes], bytes | None]
 
@@ -145,16 +145,32 @@ class KeyedList:
         with self._lock:
             return self._refresh()
 
+    def renewed(self) -> KeyedList:
+        """The list as it stands on disk, as a value of its own; this one goes on with the files that it has.
+
+        The base is shared, with all that was verified of it. This object if nothing else would answer. Raises as
+        ``open``, and ``KeyedError`` for what is older than what this one asks.
+        """
+        fresh = _opened(self.folder, self.list_id, self._key_of, self._open)
+        if fresh.store.newest.generation < self.generation:
+            raise self._older()
+        if fresh.pair == self._open.pair and fresh.problem == self._open.problem:
+            return self
+        return KeyedList(self.folder, self.list_id, self._key_of, fresh)
+
+    def _older(self) -> KeyedError:
+        return KeyedError(
+            f"the keyed list {self.list_id} on disk is older than the one in use",
+            advice="copy the list again from headquarters",
+        )
+
     def _refresh(self) -> bool:
         pair = folders.read_current(self.folder, self.list_id)
         if pair is None or (pair == self._open.pair and self._open.problem is None):
             return False
         fresh = _opened(self.folder, self.list_id, self._key_of)
         if fresh.store.newest.generation < self.generation:
-            raise KeyedError(
-                f"the keyed list {self.list_id} on disk is older than the one in use",
-                advice="copy the list again from headquarters",
-            )
+            raise self._older()
         changed = fresh.pair != self._open.pair
         self._open = fresh
         return changed
@@ -179,15 +195,15 @@ def check_whole(path: Path) -> None:
         pass
 
 
-def _opened(folder: Path, list_id: str, key_of: KeyOf) -> _Open:
-    """What CURRENT names; if that is damaged, the newest pair that opens."""
+def _opened(folder: Path, list_id: str, key_of: KeyOf, old: _Open | None = None) -> _Open:
+    """What CURRENT names; if that is damaged, the newest pair that opens. ``old`` may share its base."""
     problem: str | None = None
     for _ in range(_TRIES):
         try:
             pair = folders.read_current(folder, list_id)
             if pair is None:
                 break
-            return _open_pair(folder, list_id, pair, key_of, None)
+            return _open_pair(folder, list_id, pair, key_of, old)
         except FileNotFoundError:
             problem = "a file of the serving generation is missing"
         except _WrongKeyError:
@@ -200,7 +216,7 @@ def _opened(folder: Path, list_id: str, key_of: KeyOf) -> _Open:
             break
     for pair in folders.candidates(folder):
         try:
-            found = _open_pair(folder, list_id, pair, key_of, None)
+            found = _open_pair(folder, list_id, pair, key_of, old)
         except (LayoutError, OSError, KeyedError):
             continue
         return _Open(pair, found.store, found.key, problem or "CURRENT is missing")

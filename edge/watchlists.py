@@ -14,8 +14,11 @@ Laws:
 5. ``problem`` texts carry list ids and numbers of generations, nothing else from inside a list.
 6. A sealed file (``edge.core.vault``) is verified like any other, then opened into memory that has no file behind it,
    by the key that it names. Without that key the generation cannot be used, and the problem says so.
+7. What was erased (``edge.tombstones``) is never opened again.
 
-Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``.
+7. A keyed list (``edge.watchlists_keyed``) is opened beside the others and stands in the same order.
+
+Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``, or a keyed list's.
 """
 
 from __future__ import annotations
@@ -23,12 +26,13 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from common.files import NotRegularError, open_regular
+from edge import tombstones
 from edge.core import vault
 from edge.core.errors import BorderpostError
 from edge.core.vault import KeyRing, VaultError
@@ -37,17 +41,20 @@ from edge.core.watch.documents import DocumentTable
 from edge.core.watch.layout import LayoutError
 from edge.core.watch.manifest import FileDigest, Manifest
 from edge.core.watch.persons import PersonTable
+from edge.opened_list import Keys, OpenList, Stamp
 from edge.secret_memory import allocate
+from edge.tombstones import Tombstone
+from edge.watchlists_keyed import is_keyed, open_keyed
+
+__all__ = ["Keys", "NoKeyError", "OpenList", "Watchlists", "WatchlistsError"]
 
 MAX_LISTS: Final = 64          # folders of one root that are looked at
 MAX_GENERATIONS: Final = 1000  # folders of one list that are looked at
 TRIED_GENERATIONS: Final = 5   # newest ones that are opened before a list counts as damaged
 _CHUNK: Final = 1 << 20        # bytes read at a time while a digest is computed
 
-Keys = Callable[[], KeyRing]
 KINDS: Final = {manifests.DOCUMENTS: "DOCS", manifests.PERSONS: "PERS"}  # what a sealed file says it is
-_Stamp = tuple[str, int, int, int]
-_digests: dict[_Stamp, str] = {}
+_digests: dict[Stamp, str] = {}
 _MAX_DIGESTS: Final = 4096  # files whose digest is remembered
 
 
@@ -57,23 +64,6 @@ class NoKeyError(VaultError):
 
 class WatchlistsError(BorderpostError):
     """The lists folder itself cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenList:
-    """One list as it stands: its newest sound generation, and what is wrong if anything is.
-
-    ``manifest``, ``documents`` and ``persons`` are None together, when no generation can be used.
-    """
-
-    list_id: str
-    manifest: Manifest | None
-    documents: DocumentTable | None
-    persons: PersonTable | None
-    problem: str | None
-    behind: bool = False  # the generation in use is older than one that was accepted before
-    seen: tuple[int, ...] = field(default=(), repr=False)  # generations that were on disk, newest first
-    stamps: tuple[_Stamp, ...] = field(default=(), repr=False)  # the files in use, as they were when they were opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +85,7 @@ class Watchlists:
         """
         marks = dict(high_water or {})
         ids = _list_ids(root) | {i for i in marks if manifests.is_list_id(i)}
-        opened = (_open_list(root, list_id, marks.get(list_id, 0), keys) for list_id in sorted(ids))
+        opened = (_open_any(root, list_id, marks.get(list_id, 0), keys) for list_id in sorted(ids))
         return cls(root, tuple(opened), marks, keys)
 
     def refresh(self, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
@@ -109,17 +99,24 @@ class Watchlists:
         ids = _list_ids(self.root) | {i for i in marks if manifests.is_list_id(i)}
         after = []
         for list_id in sorted(ids):
-            old = before.get(list_id)
-            mark = marks.get(list_id, 0)
-            keep = old is not None and _stands(old, self.root / list_id, mark)
-            after.append(old if old and keep else _open_list(self.root, list_id, mark, self.keys, old))
+            after.append(_open_any(self.root, list_id, marks.get(list_id, 0), self.keys, before.get(list_id)))
         lists = tuple(after)
         same = len(lists) == len(self.lists) and all(a is b for a, b in zip(lists, self.lists, strict=True))
         return self if same and marks == self.high_water else Watchlists(self.root, lists, marks, self.keys)
 
     def generations(self) -> dict[str, int]:
         """The generation in use, by list id: what the high-water marks may be raised to."""
-        return {e.list_id: e.manifest.generation for e in self.lists if e.manifest}
+        return {e.list_id: e.generation for e in self.lists if e.generation is not None}
+
+
+def _open_any(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | None = None) -> OpenList:
+    """The list as it stands; ``old`` itself if nothing changed."""
+    folder = root / list_id
+    if is_keyed(folder):
+        return open_keyed(root, list_id, mark, keys, old)
+    if old is not None and old.keyed is not None:
+        old = None
+    return old if old is not None and _stands(old, folder, mark) else _open_list(root, list_id, mark, keys, old)
 
 
 def _stands(entry: OpenList, folder: Path, mark: int) -> bool:
@@ -155,7 +152,8 @@ def _open_list(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
     seen = _generations(folder)
     in_use = old.manifest.generation if old is not None and old.manifest is not None else 0
     problems: list[str] = []
-    for generation in seen[:TRIED_GENERATIONS]:
+    stone = tombstones.read(folder)
+    for generation in [g for g in seen if stone is None or g > stone.generation][:TRIED_GENERATIONS]:
         behind = generation < mark
         if behind:
             problems.append(f"generation {generation} is older than {mark}, which was accepted before")
@@ -179,10 +177,14 @@ def _open_list(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
             problems.append(f"generation {generation} cannot be read: {why}")
             continue
         return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen, stamps)
-    return OpenList(list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen)
+    if stone is not None:
+        problems.append(stone.said)
+    return OpenList(
+        list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen, erased=stone
+    )
 
 
-def _stamps(place: Path) -> tuple[_Stamp, ...]:
+def _stamps(place: Path) -> tuple[Stamp, ...]:
     """What tells the files of a generation from others without reading them; empty if one is not there."""
     found = []
     for name in (manifests.FILE_NAME, *KINDS):
