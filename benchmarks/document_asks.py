@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 
-COLD = 1000         # look-ups with nothing of the file in memory
+COLD = 5000         # look-ups with nothing of the file in memory
 BIN_NS = 100        # width of a bin
 BINS = 50_000       # up to 5 ms; what takes longer counts in the last
 

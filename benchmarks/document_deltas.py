@@ -1,19 +1,29 @@
-"""Deltas, compaction and kill -9 for ``benchmarks.document_store``: what a change costs those who ask meanwhile."""
+"""Deltas of 100,000 additions and 1,000 removals under 200 questions a second, a compaction, kill -9 at 200 moments.
+
+    python -m benchmarks.document_deltas                          # over a base of 20 million records, made first
+    python -m benchmarks.document_deltas --base /big/base.sdl     # over one that document_store --keep left
+    python -m benchmarks.document_deltas --records 300000 --deltas 2 --kills 20     # a trial
+
+The exit code is 1 if an answer was wrong, or if kill -9 ever led to anything but the old or the new generation.
+"""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
-import statistics
-import threading
+import shutil
+import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.document_corpus import LIST, LIST_ID, PAYLOADS, RING, record, text
+from benchmarks import document_base, machine
+from benchmarks.document_corpus import LIST, LIST_ID, PAYLOADS, RING, text
+from benchmarks.document_kills import killed
+from benchmarks.document_reader import Reader, centiles, told
 from edge import compact
 from edge.core.keyed import delta as deltas
 from edge.core.keyed import rows as tables
@@ -21,8 +31,9 @@ from edge.core.keyed import setdigest
 from edge.core.keyed.header import Header
 from edge.core.keyed.rows import Rows
 from edge.keyed_files import KeyedList
+from hq.keyed_build import opened
 
-RATE = 200  # questions a second
+ADDS, REMOVALS = 100_000, 1_000
 
 
 def rows(numbers: range, layer: int) -> Rows:
@@ -43,128 +54,119 @@ def delta(header: Header, adds: Rows, tombs: Rows) -> bytes:
     ))
 
 
-@dataclass
-class Reader:
-    """Asks at a steady rate and keeps the microseconds of every question with its moment."""
-
-    here: KeyedList
-    records: int
-    times: list[tuple[float, float]] = field(default_factory=list)
-    wrong: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> Reader:
-        self._thread = threading.Thread(target=self._ask)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        dice, due = random.Random(9), time.perf_counter()
-        while not self._stop.is_set():
-            due += 1 / RATE
-            time.sleep(max(0.0, due - time.perf_counter()))
-            i = dice.randrange(self.records // 2, 2 * self.records)  # the first half loses records
-            begin = time.perf_counter()
-            found = [f.record for f in self.here.find(text(i))]
-            self.times.append((begin, (time.perf_counter() - begin) * 1e6))
-            if i < self.records and found != [record(i)]:
-                self.wrong += 1
-
-    def between(self, spans: list[tuple[float, float]]) -> list[float]:
-        return [us for at, us in self.times if any(a <= at <= b for a, b in spans)]
-
-
-def centiles(times: list[float]) -> str:
-    """p50, p99 and the largest."""
-    if len(times) < 2:
-        return "too few"
-    cuts = statistics.quantiles(times, n=100, method="inclusive")
-    return f"p50 {cuts[49]:7.1f}  p99 {cuts[98]:8.1f}  max {max(times):8.1f} us  ({len(times)} questions)"
-
-
-def apply_while_asked(folder: Path, records: int, times: int) -> None:
-    """Deltas of 100,000 additions and 1,000 removals, one after the other, then the compaction."""
+def apply_while_asked(folder: Path, records: int, times: int, report: machine.Report) -> bool:
+    """Deltas one after the other, then the compaction; True if every answer was right."""
     here = KeyedList.open(folder, LIST_ID, RING.get)
     for _ in here.verify():
         pass
     spans, wrote = [], []
+    figures: dict[str, Any] = report.figures
     with Reader(here, records) as reader:
         time.sleep(5)
         still = (0.0, time.perf_counter())
+        change = b""
         for n in range(times):
-            first = 2 * records + 100_000 * n
-            tombs = rows(range(1000 * n, 1000 * (n + 1)), 1)
-            change = delta(here.header, rows(range(first, first + 100_000), here.header.last_layer + 1), tombs)
+            first = 2 * records + ADDS * n
+            tombs = rows(range(REMOVALS * n, REMOVALS * (n + 1)), 1)
+            change = delta(here.header, rows(range(first, first + ADDS), here.header.last_layer + 1), tombs)
             begin = time.perf_counter()
             applied = here.apply(change)
             spans.append((begin, time.perf_counter()))
             wrote.append(applied.written)
-            assert not here.find(text(1000 * n))
-            assert here.find(text(first))
-        print(f"delta of 100,000 + 1,000, {len(change) / 1e6:.2f} MB, {times} one after the other")
+            if here.find(text(REMOVALS * n)) or not here.find(text(first)):
+                raise SystemExit(f"delta {n} is not what answers")
         each = [b - a for a, b in spans]
-        print(f"  applied in             {min(each):.3f} to {max(each):.3f} s; written {wrote[0] / 1e6:.2f} MB the "
-              f"first, {wrote[-1] / 1e6:.2f} MB the last")
-        print(f"  reader before          {centiles(reader.between([still]))}")
-        print(f"  reader during          {centiles(reader.between(spans))}")
+        figures["delta"] = {
+            "adds": ADDS, "removals": REMOVALS, "bytes": len(change), "times": times,
+            "seconds": [round(s, 3) for s in each], "written": wrote,
+            "reader_before": centiles(reader.between([still])), "reader_during": centiles(reader.between(spans)),
+            "reader_during_the_first": centiles(reader.between(spans[:1])),
+        }
+        report.say(f"delta of {ADDS:,} + {REMOVALS:,}, {len(change) / 1e6:.2f} MB, {times} one after the other")
+        report.say(f"  applied in             {min(each):.3f} to {max(each):.3f} s; written {wrote[0] / 1e6:.2f} MB "
+                   f"the first, {wrote[-1] / 1e6:.2f} MB the last")
+        report.say(f"  reader before          {told(figures['delta']['reader_before'])}")
+        report.say(f"  reader during          {told(figures['delta']['reader_during'])}")
         begin = time.perf_counter()
         child = compact.start(folder, LIST_ID)
         child.wait()
         span = (begin, time.perf_counter())
         here.refresh()
-        assert child.returncode == 0
-        assert here.overlay_rows == 0
+        if child.returncode or here.overlay_rows:
+            raise SystemExit("the compaction failed")
+        time.sleep(5)
+        after = (span[1], time.perf_counter())
         base = next(folder.glob("base-*.sdl"))
-        print(f"compaction, own process  {span[1] - span[0]:.1f} s, {base.stat().st_size / 1e6:,.0f} MB written")
-        print(f"  reader during          {centiles(reader.between([span]))}")
-        time.sleep(1)
-    print(f"wrong answers meanwhile  {reader.wrong} of {len(reader.times)}")
+    figures["compaction"] = {
+        "seconds": round(span[1] - span[0], 1), "written": base.stat().st_size,
+        "reader_during": centiles(reader.between([span])), "reader_after": centiles(reader.between([after])),
+    }
+    report.say(f"compaction, own process  {span[1] - span[0]:.1f} s, {base.stat().st_size / 1e6:,.0f} MB written")
+    report.say(f"  reader during          {told(figures['compaction']['reader_during'])}")
+    report.say(f"  reader 5 s after       {told(figures['compaction']['reader_after'])}")
+    figures["wrong"], figures["questions"] = reader.wrong, len(reader.answers)
+    report.say(f"wrong answers meanwhile  {reader.wrong} of {len(reader.answers)}")
+    return not reader.wrong
 
 
-def killed(folder: Path, records: int, points: int) -> None:
-    """kill -9 at moments spread over an apply of 100,000 additions or as many removals, in turn."""
-    dice, reached = random.Random(10), {"old": 0, "new": 0}
-    first = 10 * records
-    numbers = range(first, first + 100_000)
-    probe, took, change, added = [text(i) for i in numbers[::9973]], 0.1, b"", rows(range(0), 1)
-    generation = -1
-    for point in range(points):
-        here = KeyedList.open(folder, LIST_ID, RING.get)
-        if here.generation != generation:
-            generation = here.generation
-            there = bool(here.find(probe[0]))
-            if not there:
-                added = rows(numbers, here.header.last_layer + 1)
-            change = delta(here.header, tables.empty() if there else added, added if there else tables.empty())
-            after = deltas.decode(change)
-        child = os.fork()
-        if child == 0:
-            try:
-                KeyedList.open(folder, LIST_ID, RING.get).apply(change)
-            finally:
-                os._exit(0)
-        begin = time.perf_counter()
-        while time.perf_counter() - begin < took * dice.random() * 1.3:
-            if os.waitpid(child, os.WNOHANG)[0]:
-                child = 0
-                took *= 0.8
-                break
-            time.sleep(0.001)
-        if child:
-            took *= 1.1  # the moments stay spread over the whole of a change, however long that takes
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        now = KeyedList.open(folder, LIST_ID, RING.get)
-        wanted = {
-            generation: (here.header.count, here.header.digest), after.to: (after.count_after, after.digest_after),
-        }
-        assert now.problem is None, now.problem
-        assert (now.header.count, now.header.digest) == wanted[now.generation], f"neither, at point {point}"
-        here_now = [len(now.find(what)) for what in probe]
-        assert here_now == [1 if (now.generation == after.to) is bool(len(after.adds)) else 0] * len(probe)
-        reached["new" if now.generation == after.to else "old"] += 1
-    print(f"kill -9 at {points} points     {reached['old']} old, {reached['new']} new, 0 neither, 0 back")
+@dataclass
+class Turns:
+    """Adds the same documents and takes them away again, in turn."""
+
+    numbers: range
+    added: Rows = field(default_factory=tables.empty)
+
+    def __call__(self, header: Header, there: bool) -> tuple[bytes, bool]:
+        if there:
+            return delta(header, tables.empty(), self.added), False
+        self.added = rows(self.numbers, header.last_layer + 1)
+        return delta(header, self.added, tables.empty()), True
+
+
+def kills(folder: Path, records: int, points: int, report: machine.Report) -> bool:
+    """kill -9 at moments of an apply; True if all went well."""
+    change = Turns(range(10 * records, 10 * records + ADDS))
+    probe = [text(i) for i in change.numbers[::9973]]
+    found = killed(folder, LIST_ID, RING.get, probe, change, points)
+    report.figures["kill"] = found
+    report.say(f"kill -9 at {points} points     {found['old']} old, {found['new']} new, {found['neither']} neither, "
+               f"{found['back']} back")
+    report.say("  on the disk            " + ", ".join(f"{n} {what}" for what, n in found["on_disk"].items()))
+    return bool(points == found["old"] + found["new"])
+
+
+def main() -> int:
+    """Print the table; 0 if all was as it should be."""
+    words = machine.parser(__doc__)
+    words.add_argument("--records", type=int, default=20_000_000, help="of the base that is made")
+    words.add_argument("--base", type=Path, metavar="FILE", help="take this base instead; it is copied")
+    words.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    words.add_argument("--deltas", type=int, default=20)
+    words.add_argument("--kills", type=int, default=200)
+    words.add_argument("--folder", type=Path, help="where there is room (a temporary folder)")
+    given = words.parse_args()
+    report = machine.Report("document_deltas", given)
+    work = Path(tempfile.mkdtemp(prefix="bp-deltas-", dir=given.folder))
+    try:
+        base, records = given.base, given.records
+        if base is None:
+            base, report.figures["build"] = document_base.build(work, records, given.workers)
+            for line in document_base.told(report.figures["build"]):
+                report.say(line)
+        with opened(base) as file:
+            report.figures["records"] = records = file.header.count
+        report.say(f"over a base of {records:,} records")
+        document_base.install(base, work / LIST_ID)
+        if given.base is None:
+            base.unlink()
+        good = apply_while_asked(work / LIST_ID, records, given.deltas, report)
+        good = kills(work / LIST_ID, records, given.kills, report) and good
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    report.figures["good"] = good
+    report.end()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

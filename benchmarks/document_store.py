@@ -1,20 +1,18 @@
-"""The document store at the scale of SLTD: build, size, look-ups, memory, deltas under load, kill -9; SQLite beside it.
+"""Documents at the scale of SLTD: build, size, look-ups warm and cold, memory, wrong answers; SQLite beside it.
 
     python -m benchmarks.document_store                         # 140 million records: 12 GB of disk for a while
     python -m benchmarks.document_store --records 5000000       # a trial
     python -m benchmarks.document_store --skip-sqlite --folder /big/disk
+    python -m benchmarks.document_store --keep /big/disk/base.sdl   # for benchmarks.document_deltas --base
 
-"Cold" is after POSIX_FADV_DONTNEED on the disk of this machine; a box's eMMC is slower.
+"Cold" is after POSIX_FADV_DONTNEED on the disk of this machine; a box's eMMC is slower. The exit code is 1 if an answer
+was wrong, or if the store took 20 MB or more above bare Python.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import multiprocessing
 import os
-import platform
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -23,48 +21,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from benchmarks.document_corpus import LIST, LIST_ID, entries
-from benchmarks.document_deltas import apply_while_asked, killed
-from edge.keyed_install import install_base
-from hq.keyed_build import Edition, assemble, opened, spread
+from benchmarks import document_base, machine
+from benchmarks.document_corpus import LIST_ID
+from hq.keyed_build import opened
 
-
-def _spread(folder: Path, first: int, last: int) -> None:
-    spread(folder, entries(first, last), LIST, 1)
+MOST_MEMORY = 20_000  # kB above bare Python
 
 
-def build(work: Path, records: int, workers: int) -> Path:
-    """A base of that many records."""
-    began = time.perf_counter()
-    cuts = [records * n // workers for n in range(workers + 1)]
-    folders = [work / f"spread-{n}" for n in range(workers)]
-    children = [
-        multiprocessing.get_context("spawn").Process(target=_spread, args=(folders[n], cuts[n], cuts[n + 1]))
-        for n in range(workers)
-    ]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-    if any(child.exitcode for child in children):
-        raise SystemExit("the keys could not be made")
-    keyed = time.perf_counter()
-    disk = sum(path.stat().st_size for folder in folders for path in folder.iterdir())
-    built = assemble(work, folders, Edition(LIST_ID, 1, 1, 1_767_225_600, 1_767_225_600), LIST)
-    done = time.perf_counter()
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    size = built.path.stat().st_size
-    print(f"build                    {done - began:.0f} s: {keyed - began:.0f} s keys and masks ({workers} processes), "
-          f"{done - keyed:.0f} s sorting, writing, checking")
-    print(f"  size                   {size / 1e6:,.0f} MB, {size / max(1, built.count):.2f} bytes a record; "
-          f"{disk / 1e9:.1f} GB of partitions meanwhile; at most {peak >> 10} MiB of memory")
-    assert built.count == records
-    built.plain.unlink()
-    return built.path
-
-
-def to_sqlite(base: Path, path: Path) -> None:
+def to_sqlite(base: Path, path: Path) -> dict[str, Any]:
     """The same rows in SQLite, in the order of its key."""
     began = time.perf_counter()
     here = sqlite3.connect(path)
@@ -85,59 +51,68 @@ def to_sqlite(base: Path, path: Path) -> None:
             here.executemany("INSERT OR IGNORE INTO documents VALUES (?, ?)", rows(*part))
     here.commit()
     here.close()
-    print(f"SQLite build             {time.perf_counter() - began:.0f} s, sorted, no journal; "
-          f"{path.stat().st_size / 1e6:,.0f} MB")
+    return {"seconds": round(time.perf_counter() - began, 1), "bytes": path.stat().st_size}
 
 
-def show(name: str, place: Path, records: int, asks: int) -> None:
+def asked(name: str, place: Path, records: int, asks: int) -> dict[str, Any]:
     """Ask in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.document_asks", name, str(place), str(records), str(asks)]
-    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def lines(name: str, told: dict[str, Any]) -> Iterator[str]:
+    """What was found, for people."""
     for which in ("warm", "cold"):
         t = told[which]
-        print(f"{name:6} {which:4}              p50 {t['p50']:7.1f}  p99 {t['p99']:8.1f}  p99.9 {t['p999']:8.1f}  "
-              f"max {t['max']:9.1f} us")
-    print(f"  wrong answers          {told['warm']['wrong']} of {told['warm']['asks']:,} (half hits, half misses)")
-    print(f"  memory                 {told['memory_kib'] / 1024:.1f} MiB above bare Python")
+        yield (f"{name:6} {which:4}              p50 {t['p50']:7.1f}  p99 {t['p99']:8.1f}  p99.9 {t['p999']:8.1f}  "
+               f"max {t['max']:9.1f} us")
+    yield f"  wrong answers          {told['warm']['wrong']} of {told['warm']['asks']:,} (half hits, half misses)"
+    yield f"  memory                 {told['memory_kib'] * 1.024 / 1000:.1f} MB above bare Python"
     if "open_s" in told:
-        print(f"  opened in              {told['open_s'] * 1000:.0f} ms; all verified in {told['verify_s']:.1f} s")
-        assert not told["numpy"]
-    if told["warm"]["wrong"]:
-        raise SystemExit("wrong answers")
+        yield f"  opened in              {told['open_s'] * 1000:.0f} ms; all verified in {told['verify_s']:.1f} s"
 
 
-def main() -> None:
-    """Print the table."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    """Print the table; 0 if every answer was right and memory stayed below the bar."""
+    words = machine.parser(__doc__)
     words.add_argument("--records", type=int, default=140_000_000)
     words.add_argument("--asks", type=int, default=1_000_000, help="hits, and as many misses")
     words.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    words.add_argument("--deltas", type=int, default=20)
-    words.add_argument("--kills", type=int, default=200)
     words.add_argument("--folder", type=Path, help="where there is room (a temporary folder)")
     words.add_argument("--skip-sqlite", action="store_true")
-    asked = words.parse_args()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; "
-          f"load {os.getloadavg()[0]:.1f}; {asked.records:,} records")
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    work = Path(tempfile.mkdtemp(prefix="bp-documents-", dir=asked.folder))
+    words.add_argument("--keep", type=Path, metavar="FILE", help="move the base here at the end, on the same disk")
+    given = words.parse_args()
+    report = machine.Report("document_store", given)
+    figures = report.figures
+    work = Path(tempfile.mkdtemp(prefix="bp-documents-", dir=given.folder))
     try:
-        base = build(work, asked.records, asked.workers)
-        if not asked.skip_sqlite:
-            to_sqlite(base, work / "documents.sqlite")
-            show("sqlite", work / "documents.sqlite", asked.records, asked.asks)
-            (work / "documents.sqlite").unlink()
+        base, figures["build"] = document_base.build(work, given.records, given.workers)
+        for line in document_base.told(figures["build"]):
+            report.say(line)
         folder = work / LIST_ID
-        with base.open("rb") as file:
-            install_base(folder, LIST_ID, iter(lambda: file.read(1 << 20), b""))
-        base.unlink()
-        show("keyed", folder, asked.records, asked.asks)
-        apply_while_asked(folder, asked.records, asked.deltas)
-        killed(folder, asked.records, asked.kills)
+        document_base.install(base, folder)
+        figures["keyed"] = asked("keyed", folder, given.records, given.asks)
+        for line in lines("keyed", figures["keyed"]):
+            report.say(line)
+        shutil.rmtree(folder)
+        if not given.skip_sqlite:
+            figures["sqlite_build"] = to_sqlite(base, work / "documents.sqlite")
+            report.say(f"SQLite build             {figures['sqlite_build']['seconds']:.0f} s, sorted, no journal; "
+                       f"{figures['sqlite_build']['bytes'] / 1e6:,.0f} MB")
+            figures["sqlite"] = asked("sqlite", work / "documents.sqlite", given.records, given.asks)
+            for line in lines("sqlite", figures["sqlite"]):
+                report.say(line)
+        if given.keep is not None:
+            base.replace(given.keep)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    keyed = figures["keyed"]
+    good = not keyed["warm"]["wrong"] and keyed["memory_kib"] * 1.024 < MOST_MEMORY and not keyed["numpy"]
+    figures["good"] = good
+    report.end()
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
