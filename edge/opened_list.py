@@ -11,6 +11,8 @@ from edge.core.watch.documents import DocumentTable
 from edge.core.watch.manifest import Manifest
 from edge.core.watch.persons import PersonTable
 from edge.keyed_files import KeyedList
+from edge.tombstones import Tombstone
+from edge.tombstones import Tombstone
 
 Keys = Callable[[], KeyRing]
 Stamp = tuple[str, int, int, int]
@@ -22,8 +24,9 @@ class OpenList:
     """One list as it stands: its newest sound generation, and what is wrong if anything is.
 
     ``manifest``, ``documents`` and ``persons`` are of a list in generations, ``keyed`` and ``card`` of a keyed one;
-    each group is None together, and all are None when nothing can be used. ``keyed`` serves one generation as long as this
-    value lives: a question sees one pair of files, whatever happens on disk.
+    each group is None together, and all are None when nothing can be used. ``keyed`` serves one generation as long as
+    this value lives: a question sees one pair of files, whatever happens on disk. ``erased`` is there if the list was
+    erased at the age that its policy demands, and nothing newer came since.
     """
 
     list_id: str
@@ -34,8 +37,10 @@ class OpenList:
     behind: bool = False  # the generation in use is older than one that was accepted before
     seen: tuple[int, ...] = field(default=(), repr=False)  # generations that were on disk, newest first
     stamps: tuple[Stamp, ...] = field(default=(), repr=False)  # the files in use, as they were when they were opened
+    erased: Tombstone | None = None
     keyed: KeyedList | None = None
     card: Card | None = None
+    erased: Tombstone | None = None  # the list was erased by its own policy, and nothing newer came since
 
     @property
     def generation(self) -> int | None:

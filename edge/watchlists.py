@@ -14,9 +14,8 @@ Laws:
 5. ``problem`` texts carry list ids and numbers of generations, nothing else from inside a list.
 6. A sealed file (``edge.core.vault``) is verified like any other, then opened into memory that has no file behind it,
    by the key that it names. Without that key the generation cannot be used, and the problem says so.
-7. What was erased (``edge.tombstones``) is never opened again.
-
 7. A keyed list (``edge.watchlists_keyed``) is opened beside the others and stands in the same order.
+8. What was erased (``edge.tombstones``) is never opened again.
 
 Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``, or a keyed list's.
 """
@@ -43,7 +42,6 @@ from edge.core.watch.manifest import FileDigest, Manifest
 from edge.core.watch.persons import PersonTable
 from edge.opened_list import Keys, OpenList, Stamp
 from edge.secret_memory import allocate
-from edge.tombstones import Tombstone
 from edge.watchlists_keyed import is_keyed, open_keyed
 
 __all__ = ["Keys", "NoKeyError", "OpenList", "Watchlists", "WatchlistsError"]
@@ -97,10 +95,7 @@ class Watchlists:
         marks = dict(self.high_water if high_water is None else high_water)
         before = {entry.list_id: entry for entry in self.lists}
         ids = _list_ids(self.root) | {i for i in marks if manifests.is_list_id(i)}
-        after = []
-        for list_id in sorted(ids):
-            after.append(_open_any(self.root, list_id, marks.get(list_id, 0), self.keys, before.get(list_id)))
-        lists = tuple(after)
+        lists = tuple(_open_any(self.root, i, marks.get(i, 0), self.keys, before.get(i)) for i in sorted(ids))
         same = len(lists) == len(self.lists) and all(a is b for a, b in zip(lists, self.lists, strict=True))
         return self if same and marks == self.high_water else Watchlists(self.root, lists, marks, self.keys)
 

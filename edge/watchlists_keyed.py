@@ -6,6 +6,7 @@ Laws:
 3. An opened list is a new value: whoever holds the old one goes on asking the old pair of files.
 4. Never back: below the high-water mark a list is asked, and ``behind``. What is in memory stays while its base is on
    disk unchanged, whatever happens to the files beside it.
+5. What was erased (``edge.tombstones``) is never opened again.
 
 Layout: ``ROOT/<list_id>/{CURRENT, card.json, base-*.sdl, overlay-*.sdo}``.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from common.files import NotRegularError, open_regular
+from edge import tombstones
 from edge.core.errors import LayoutError
 from edge.core.keyed import card as cards
 from edge.core.keyed.card import Card
@@ -51,6 +53,9 @@ def open_keyed(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
             kept = replace(old, problem=error.message, stamps=stamps)
             return old if kept == old else kept
         return OpenList(list_id, None, None, None, error.message, stamps=stamps)
+    stone = tombstones.read(folder)
+    if stone is not None and keyed.generation <= stone.generation:
+        return OpenList(list_id, None, None, None, stone.said, stamps=stamps, erased=stone)
     problems = [keyed.problem] if keyed.problem else []
     behind = keyed.generation < mark
     if behind:
