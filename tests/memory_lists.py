@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from edge.core.trusted import ClockState, Trusted
 from edge.core.watch import (
     DocumentEntry,
@@ -15,6 +17,7 @@ from edge.core.watch import (
     Manifest,
     PersonEntry,
     PersonTable,
+    Policy,
     Records,
     Thresholds,
     build_documents,
@@ -34,6 +37,7 @@ class MemoryList:
     persons: PersonTable | None
     problem: str | None = None
     behind: bool = False
+    erased: object | None = None
 
 
 def memory_list(
@@ -45,6 +49,7 @@ def memory_list(
     action: str = "Ask the second line. Confirm with the NCB.",
     source_date: datetime = datetime(2026, 2, 27, tzinfo=UTC),
     thresholds: Thresholds | None = None,
+    policy: Policy | None = None,
 ) -> MemoryList:
     """One sound list; documents of persons are put into the document table as the publisher does."""
     people = tuple(persons)
@@ -64,5 +69,6 @@ def memory_list(
         silent=silent,
         action=action,
         thresholds=thresholds or Thresholds(),
+        policy=policy or msgspec.UNSET,
     )
     return MemoryList(list_id, manifest, document_table, person_table)

@@ -86,6 +86,16 @@ class CoverageState(enum.StrEnum):
     DAMAGED = "damaged"
     STALE = "stale"                    # asked, but older than the limit
     TIME_UNTRUSTED = "time_untrusted"  # asked, but its age cannot be judged
+    ERASED = "erased"                  # erased at the age that its own policy demands
+
+
+class Freshness(enum.StrEnum):
+    """What is to be said of a list's age. Only TOO_OLD and UNKNOWN may move an outcome, through the state."""
+
+    FRESH = "fresh"
+    OLD = "old"            # older than it should be: the officer is told, the outcome stands
+    TOO_OLD = "too_old"    # older than it may be
+    UNKNOWN = "unknown"    # the time is not sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +108,21 @@ class Coverage:
     records: int
     state: CoverageState
     required: bool = True
+    freshness: Freshness = Freshness.FRESH
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What screening states about one read. ``unreadable`` names the findings that prevent CLEAR."""
+    """What screening states about one read. ``unreadable`` names the findings that prevent CLEAR.
+
+    ``records_expire`` is False where the time is not trusted: then records past their review date were matched too.
+    """
 
     outcome: Outcome
     reasons: tuple[Reason, ...]
     coverage: tuple[Coverage, ...]
     unreadable: tuple[str, ...] = ()
+    records_expire: bool = True
 
     @classmethod
     def of(
@@ -115,6 +130,8 @@ class Verdict:
         reasons: tuple[Reason, ...],
         coverage: tuple[Coverage, ...],
         unreadable: tuple[str, ...] = (),
+        *,
+        records_expire: bool = True,
     ) -> Verdict:
         """Apply the precedence of law 1 to what was found."""
         outcomes = [r.outcome for r in reasons]
@@ -122,14 +139,14 @@ class Verdict:
             outcomes.append(Outcome.UNREADABLE)
         if not any(c.state is CoverageState.ASKED for c in coverage) or any(map(_incomplete, coverage)):
             outcomes.append(Outcome.INCOMPLETE)
-        return cls(worst(outcomes), reasons, coverage, unreadable)
+        return cls(worst(outcomes), reasons, coverage, unreadable, records_expire)
 
     def shown(self) -> Verdict:
         """The verdict as if silent reasons did not exist: what the counter may know."""
         if not any(r.silent for r in self.reasons):
             return self
         public = tuple(r for r in self.reasons if not r.silent)
-        return Verdict.of(public, self.coverage, self.unreadable)
+        return Verdict.of(public, self.coverage, self.unreadable, records_expire=self.records_expire)
 
 
 def _incomplete(c: Coverage) -> bool:

@@ -32,6 +32,9 @@ class ScreenList(Protocol):
     @property
     def behind(self) -> bool:
         """True if the generation in use is older than one that was accepted before."""
+    @property
+    def erased(self) -> object | None:
+        """Not None if the list was erased at the age that its policy demands, and nothing newer came since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Laws:
 2. A doubtful zone is screened all the same; the doubts make it UNREADABLE (law 4).
 3. Silent and shown reasons are bounded apart, so that what is shown never depends on what is silent
    (law 8).
-4. Untrusted time expires nothing (law 10): then no record ends, and no age is believed.
+4. Untrusted time expires nothing (law 10): then no record ends, no age is believed, and the verdict says both.
 5. Data never raises: a list whose bytes turn out damaged while it is asked counts as damaged.
 """
 
@@ -14,19 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 
+from edge.core import freshness
+from edge.core.freshness import Limits
 from edge.core.matching import index_of
 from edge.core.screening.by_document import by_document
 from edge.core.screening.by_person import ALERT, REVIEW, Thresholds, bearer_agrees, by_person
 from edge.core.screening.lists import Asked, ScreenList
 from edge.core.screening.query import Query
 from edge.core.trusted import Trusted
-from edge.core.verdicts import Coverage, CoverageState, Evidence, Reason, Verdict
+from edge.core.verdicts import Coverage, CoverageState, Evidence, Freshness, Reason, Verdict
 from edge.core.watch import LayoutError, Manifest, PersonRecord
 
-MAX_REASONS = 10                     # shown reasons a list, and as many silent ones; the rest is counted
-FUTURE_TOLERANCE = timedelta(days=1)  # a source date further ahead than this means that a clock is wrong
+MAX_REASONS = 10  # shown reasons a list, and as many silent ones; the rest is counted
+_STATES = {Freshness.TOO_OLD: CoverageState.STALE, Freshness.UNKNOWN: CoverageState.TIME_UNTRUSTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,15 @@ class Screener:
 
     ``required`` are the ids whose lists must have been asked; None means every list there is.
     ``max_age_seconds`` bounds the age of a list from its source date, None for no limit;
-    ``max_age_seconds_of`` has the limits of single lists.
+    ``max_age_seconds_of`` has the limits of single lists. ``warn_age_seconds`` and ``warn_age_seconds_of`` bound what
+    is said of an age without changing an outcome. A list's own limits hold where they are stricter.
     """
 
     required: frozenset[str] | None = None
     max_age_seconds: float | None = None
     max_age_seconds_of: Mapping[str, float] = field(default_factory=dict)
+    warn_age_seconds: float | None = None
+    warn_age_seconds_of: Mapping[str, float] = field(default_factory=dict)
 
     def screen(self, query: Query, lists: Sequence[ScreenList], now: Trusted) -> Verdict:
         """The verdict on one question; never raises on data."""
@@ -55,7 +60,7 @@ class Screener:
         for absent in sorted((self.required or frozenset()) - present):
             coverage.append(Coverage(absent, None, None, 0, CoverageState.MISSING))
         reasons.sort(key=lambda r: (-r.outcome.rank, -r.score, r.list_id, r.record))
-        return Verdict.of(tuple(reasons), tuple(coverage), query.doubts)
+        return Verdict.of(tuple(reasons), tuple(coverage), query.doubts, records_expire=today is not None)
 
     def coverage(self, lists: Sequence[ScreenList], now: Trusted) -> tuple[Coverage, ...]:
         """How every list stands, for `status`: as in a verdict on a read that gives every field."""
@@ -94,19 +99,29 @@ class Screener:
         if manifest is None:
             return Coverage(one.list_id, None, None, 0, state, required)
         records = manifest.records.documents + manifest.records.persons
-        return Coverage(one.list_id, manifest.generation, _age_seconds(manifest, now), records, state, required)
+        age = freshness.age_seconds(manifest.source_date, now)
+        said = freshness.judge(age, self._limits(one.list_id, manifest))
+        return Coverage(one.list_id, manifest.generation, age, records, state, required, said)
 
     def _standing(self, one: ScreenList, now: Trusted) -> CoverageState:
         manifest = one.manifest
+        if manifest is None and one.erased is not None:
+            return CoverageState.ERASED
         if manifest is None or one.documents is None or one.persons is None or one.behind:
             return CoverageState.DAMAGED
-        limit = self.max_age_seconds_of.get(one.list_id, self.max_age_seconds)
-        if limit is not None:
-            if now.time is None or manifest.source_date > now.time + FUTURE_TOLERANCE:
-                return CoverageState.TIME_UNTRUSTED
-            if (now.time - manifest.source_date).total_seconds() > limit:
-                return CoverageState.STALE
-        return CoverageState.ASKED
+        limits = self._limits(one.list_id, manifest)
+        if limits.incomplete_s is None:
+            return CoverageState.ASKED
+        said = freshness.judge(freshness.age_seconds(manifest.source_date, now), limits)
+        return _STATES.get(said, CoverageState.ASKED)
+
+    def _limits(self, list_id: str, manifest: Manifest) -> Limits:
+        box = Limits(
+            self.warn_age_seconds_of.get(list_id, self.warn_age_seconds),
+            self.max_age_seconds_of.get(list_id, self.max_age_seconds),
+        )
+        own = manifest.ages
+        return Limits.of(box, Limits(own.warn_after_s, own.incomplete_after_s))
 
 
 def _applies(query: Query, one: ScreenList) -> bool:
@@ -145,12 +160,6 @@ def bounded(found: Sequence[Reason]) -> list[Reason]:
             more = Evidence("", str(len(group) - MAX_REASONS), "more records of this list agree")
             kept[-1] = replace(kept[-1], evidence=(*kept[-1].evidence, more))
     return kept
-
-
-def _age_seconds(manifest: Manifest, now: Trusted) -> int | None:
-    if now.time is None:
-        return None
-    return max(0, int((now.time - manifest.source_date).total_seconds()))
 
 
 def _thresholds(manifest: Manifest) -> Thresholds:

@@ -9,7 +9,7 @@ from edge.core.watch.documents import DocumentRecord, DocumentTable
 from edge.core.watch.documents_build import DocumentBuilder, build_documents
 from edge.core.watch.entries import DocumentEntry, EntryName, PersonEntry
 from edge.core.watch.layout import LayoutError, letter_mask, normal_number, skeleton_hash
-from edge.core.watch.manifest import FileDigest, Lost, Manifest, Records, Thresholds
+from edge.core.watch.manifest import FileDigest, Lost, Manifest, Policy, Records, Thresholds
 from edge.core.watch.persons import ListedName, PersonName, PersonRecord, PersonTable
 from edge.core.watch.persons_build import PersonBuilder, build_persons
 
@@ -29,6 +29,7 @@ __all__ = [
     "PersonName",
     "PersonRecord",
     "PersonTable",
+    "Policy",
     "Records",
     "Thresholds",
     "build_documents",

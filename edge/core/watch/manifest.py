@@ -24,11 +24,13 @@ DOCUMENTS: Final = "documents.bin"
 PERSONS: Final = "persons.bin"
 MAX_BYTES: Final = 65_536
 MAX_GENERATION: Final = 9_999_999_999
+MAX_AGE: Final = 10 * 366 * 86_400  # seconds: ten years
 
 _LIST_ID: Final = re.compile(r"[a-z0-9-]{2,40}")
 _PREJUDGING: Final = re.compile(r"\b(arrest|guilty)", re.IGNORECASE)
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Age = Annotated[int, msgspec.Meta(ge=3600, le=MAX_AGE)]
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -61,6 +63,21 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     review: Ratio | None = None
 
 
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the list's owner demands of its age, in seconds from the source date; None for nothing.
+
+    From ``warn_after_s`` on officers are told, from ``incomplete_after_s`` on no verdict is CLEAR by it, and past
+    ``erase_after_s`` every box erases it.
+    """
+
+    warn_after_s: Age | None = None
+    incomplete_after_s: Age | None = None
+    erase_after_s: Age | None = None
+
+
+NO_POLICY: Final = Policy()
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``manifest.json``. Dates are RFC 3339 in UTC."""
 
@@ -77,6 +94,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds = Thresholds()
     format: int = FORMAT
     seal: str = ""
+    policy: Policy | msgspec.UnsetType = msgspec.UNSET  # left out where there is none: older programs read it too
+
+    @property
+    def ages(self) -> Policy:
+        """The policy, an empty one where the manifest has none."""
+        return self.policy if isinstance(self.policy, Policy) else NO_POLICY
 
     def sealed(self) -> Manifest:
         """The same manifest with its own digest in ``seal``."""
