@@ -12,7 +12,6 @@ from edge.core.watch.manifest import Manifest
 from edge.core.watch.persons import PersonTable
 from edge.keyed_files import KeyedList
 from edge.tombstones import Tombstone
-from edge.tombstones import Tombstone
 
 Keys = Callable[[], KeyRing]
 Stamp = tuple[str, int, int, int]
@@ -40,7 +39,6 @@ class OpenList:
     erased: Tombstone | None = None
     keyed: KeyedList | None = None
     card: Card | None = None
-    erased: Tombstone | None = None  # the list was erased by its own policy, and nothing newer came since
 
     @property
     def generation(self) -> int | None:
