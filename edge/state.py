@@ -1,7 +1,7 @@
 """Small durable values: the clock's floor and the high-water marks of the lists.
 
 Laws: every change is on disk when the call returns (synchronous=FULL); the floor and the marks only
-rise, whatever order calls come in. The store id that the journal trusts stands in the journal itself,
+rise, whatever order calls come in; a mark falls by ``reset_high_water`` alone. The store id that the journal trusts stands in the journal itself,
 because it changes together with rows there.
 """
 
@@ -91,6 +91,11 @@ class State:
                 " on conflict (list) do update set generation = max(generation, excluded.generation)",
                 (list_id, generation),
             )
+
+    def reset_high_water(self, list_id: str, generation: int) -> None:
+        """Let the mark of a list fall: only where a newer root replaced the keys of that list (docs/distribution.md)."""
+        with self._write() as db:
+            db.execute("insert or replace into marks values (?, ?)", (list_id, generation))
 
     def get(self, name: str) -> str | None:
         """A named value, or None."""

@@ -87,6 +87,22 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "nothing here leads from this box's generation of the list to the newest",
         "ask headquarters for a stick with the whole list",
     ),
+    "mismatch": (
+        "the list would not hold what headquarters says it holds",
+        "tell headquarters at once; the box goes on with the list that it has",
+    ),
+    "not_usable": (
+        "a signed file of the list cannot be used by this program",
+        "tell headquarters; the box goes on with the list that it has",
+    ),
+    "no_key": (
+        "the list is sealed by a key that is not on this box",
+        "have headquarters seal the ring for this box: `borderpost-hq keys seal-ring`",
+    ),
+    "list_busy": (
+        "the list is being rewritten by a compaction",
+        "wait until it has ended; the box tries again by itself",
+    ),
     "no_space": (
         "there is not enough room for the update",
         "free space on the box's disk",

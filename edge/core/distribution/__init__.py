@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.core.distribution.offers import Offer, OfferedFile, OfferError, Part, Step, read_offer
-from edge.core.distribution.plan import MAX_FILES, Plan, Way, plan
+from edge.core.distribution.plan import CARD, MAX_FILES, Plan, Way, plan
 from edge.core.distribution.targets import (
     PART_BYTES,
     SOFTWARE,
@@ -14,6 +14,6 @@ from edge.core.distribution.targets import (
 )
 
 __all__ = [
-    "MAX_FILES", "PART_BYTES", "SOFTWARE", "Described", "Offer", "OfferError", "OfferedFile", "Part", "Plan", "Step",
+    "CARD", "MAX_FILES", "PART_BYTES", "SOFTWARE", "Described", "Offer", "OfferError", "OfferedFile", "Part", "Plan", "Step",
     "Way", "list_of", "plan", "read_offer", "role_of", "target_path",
 ]

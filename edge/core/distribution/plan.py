@@ -5,7 +5,8 @@ Laws:
    since (``reset``): then the newest is taken whole, because what the box has may come from a stolen key.
 2. Deltas where there is a way of at most ``MAX_FILES`` files that is shorter in bytes than starting anew; else the
    newest base and the deltas after it; else the longer way of deltas. Of several ways the one with the fewest files,
-   then the fewest bytes.
+   then the fewest bytes. A list's card (``CARD``) describes the list and not the step: of several the last one is
+   fetched, and only if the box has another; it does not count.
 3. If the newest cannot be reached, the highest that can.
 """
 
@@ -13,11 +14,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.core.distribution.offers import Offer, Step
 
+CARD: Final = "card.json"
 MAX_FILES: Final = 15  # deltas from any generation of the last six months: headquarters publishes so
 
 
@@ -50,6 +52,18 @@ class Plan:
         """How many bytes are fetched."""
         return sum(step.bytes for step in self.steps)
 
+    def without_cards(self, have_sha256: str) -> Plan:
+        """The same without the cards that need not be fetched; ``have_sha256``: the box's own card, in hex."""
+        steps = []
+        for step in self.steps:
+            last = step is self.steps[-1]
+            files = tuple(
+                file for file in step.files
+                if file.name != CARD or (last and [part.sha256 for part in file.parts] != [have_sha256])
+            )
+            steps.append(replace(step, files=files))
+        return replace(self, steps=tuple(steps))
+
 
 def plan(offer: Offer, have: int, *, reset: bool = False, have_digest: str = "") -> Plan:
     """The way from generation ``have`` (0: nothing) to the newest.
@@ -77,13 +91,17 @@ def plan(offer: Offer, have: int, *, reset: bool = False, have_digest: str = "")
 def _best(deltas: tuple[Step, ...] | None, anew: tuple[Step, ...] | None) -> tuple[Step, ...] | None:
     if deltas is None or anew is None:
         return deltas if anew is None else anew
-    few = sum(len(step.files) for step in deltas) <= MAX_FILES
+    few = _cost(deltas)[0] <= MAX_FILES
     return deltas if few and _cost(deltas)[1] <= _cost(anew)[1] else anew
 
 
 def _cost(steps: Iterable[Step]) -> tuple[int, int]:
     steps = tuple(steps)
-    return sum(len(step.files) for step in steps), sum(step.bytes for step in steps)
+    return sum(_files(step) for step in steps), sum(step.bytes for step in steps)
+
+
+def _files(step: Step) -> int:
+    return sum(file.name != CARD for file in step.files)
 
 
 def _ways(steps: Iterable[Step], begin: int) -> dict[int, tuple[Step, ...]]:
@@ -96,7 +114,7 @@ def _ways(steps: Iterable[Step], begin: int) -> dict[int, tuple[Step, ...]]:
         if step.start not in best or (not step.start and begin):
             continue
         files, size = best[step.start][0]
-        cost = (files + len(step.files), size + step.bytes)
+        cost = (files + _files(step), size + step.bytes)
         if step.to not in best or cost < best[step.to][0]:
             best[step.to] = (cost, step, step.start)
     ways: dict[int, tuple[Step, ...]] = {}
