@@ -4,6 +4,7 @@ Laws:
 1. Travellers are screened by what is in use; a newer generation takes its place in one assignment.
 2. No traveller pays for first use: indexes are made, and nobody is asked for, before a list is called in use.
 3. What changed is logged once; a disk that keeps no mark keeps nobody from screening.
+4. What its own policy says must go by now is erased here (``edge.erasure``), and is out of use at the same look.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import structlog
 from edge.core.screening import Query, Screener, prepare
 from edge.core.trusted import Trusted
 from edge.crew import Pulse
+from edge.erasure import Eraser
 from edge.state import State, StateError
 from edge.watchlists import Watchlists
 
@@ -30,6 +32,7 @@ class ListsInUse:
         self, opened: Watchlists, *, state: State, screener: Screener, now: Callable[[], Trusted], refresh_s: float
     ) -> None:
         self.current = opened
+        self._eraser = Eraser(opened.root)
         self._state, self._screener, self._now, self._refresh_s = state, screener, now, refresh_s
         self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
@@ -41,6 +44,7 @@ class ListsInUse:
     def run(self, pulse: Pulse) -> None:
         """Take up newer generations until told to stop."""
         while not pulse.wait(self._refresh_s):
+            self._eraser.run(self.current.lists, self._now())
             fresh = self.current.refresh(high_water=self._state.high_water())
             if fresh is not self.current:
                 self.current = fresh

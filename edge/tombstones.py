@@ -61,6 +61,12 @@ def read(folder: Path) -> Tombstone | None:
     return stone if aware and stone.list_id == folder.name else None
 
 
+def buries(folder: Path, generation: int) -> bool:
+    """True if this generation of the list in ``folder`` was erased, or an even newer one."""
+    stone = read(folder)
+    return stone is not None and generation <= stone.generation
+
+
 def write(folder: Path, stone: Tombstone) -> None:
     """Put the stone there for good (synced, renamed). Raises ``OSError``; then the old one stands, if there was one."""
     part = folder / f".{FILE_NAME}.part"

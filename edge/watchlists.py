@@ -107,6 +107,8 @@ class Watchlists:
 def _open_any(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | None = None) -> OpenList:
     """The list as it stands; ``old`` itself if nothing changed."""
     folder = root / list_id
+    if old is not None and old.generation is not None and tombstones.buries(folder, old.generation):
+        old = None  # its files may still be there: a disk may refuse to let them go
     if is_keyed(folder):
         return open_keyed(root, list_id, mark, keys, old)
     if old is not None and old.keyed is not None:
