@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from edge.core.keyed.card import Card
+from edge.core.screening.lists import KeyedStore
 from edge.core.trusted import ClockState, Trusted
 from edge.core.watch import (
     DocumentEntry,
@@ -38,6 +40,8 @@ class MemoryList:
     problem: str | None = None
     behind: bool = False
     erased: object | None = None
+    keyed: KeyedStore | None = None
+    card: Card | None = None
 
 
 def memory_list(

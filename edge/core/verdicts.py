@@ -59,6 +59,8 @@ class ReasonKind(enum.StrEnum):
 
     DOCUMENT = "document"
     PERSON = "person"
+    VEHICLE = "vehicle"
+    FIREARM = "firearm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from edge.core.watch import manifest as manifests
 FORMAT: Final = 1
 FILE_NAME: Final = "card.json"
 MAX_BYTES: Final = 4096
-MAX_ERASE_S: Final = 10 * 366 * 86_400  # ten years
 
 Thing = Literal["documents", "vehicles", "firearms"]
 DOCUMENTS: Final = "documents"
@@ -29,15 +28,22 @@ FIREARMS: Final = "firearms"
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``card.json``. ``erase_after_s``: seconds from the source date at which a box erases the list; None for never."""
+    """``card.json``. The ages are seconds from the source date, as in a manifest's policy; None for nothing."""
 
     list_id: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{2,40}$")]
     title: Annotated[str, msgspec.Meta(max_length=200)]
     thing: Thing
     silent: bool
     action: Annotated[str, msgspec.Meta(max_length=500)]
-    erase_after_s: Annotated[int, msgspec.Meta(ge=1, le=MAX_ERASE_S)] | None = None
+    erase_after_s: manifests.Age | None = None
+    warn_after_s: manifests.Age | None = None
+    incomplete_after_s: manifests.Age | None = None
     format: int = FORMAT
+
+    @property
+    def ages(self) -> manifests.Policy:
+        """What the list's owner demands of its age."""
+        return manifests.Policy(self.warn_after_s, self.incomplete_after_s, self.erase_after_s)
 
 
 def encode(card: Card) -> bytes:

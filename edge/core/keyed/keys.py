@@ -30,6 +30,7 @@ VIN_LENGTHS: Final = range(5, 18)   # ISO 3779 has 17; vehicles before 1981 have
 _VIN: Final = str.maketrans("IOQ", "100")   # ISO 3779: the letters I, O and Q do not occur
 # the twelve letters that plates of Cyrillic States share in form with Latin ones (Vienna Convention on Road Traffic)
 _PLATE: Final = str.maketrans("АВЕКМНОРСТУХІ", "ABEKMHOPCTYXI")
+_STATED: Final = "*"  # in a firearm's text: the record states it, and the question does not
 _CALIBRE_WORDS: Final = ("CALIBRE", "CALIBER", "CAL", "MM")
 
 
@@ -139,9 +140,14 @@ def vin_text(vin: str) -> str:
 
 
 def plate_questions(state: str, plate: str) -> tuple[str, ...]:
-    """The texts to ask for a plate that was read: with its State, then records that do not state one."""
-    texts = (plate_text(state, plate), plate_text("", plate))
-    return tuple(dict.fromkeys(text for text in texts if text))
+    """The texts to ask for a plate that was read: with its State, then records that do not state one.
+
+    A State that is not stated or not known asks every one.
+    """
+    if not plate_text("", plate):
+        return ()
+    normal = normal_plate(plate)
+    return tuple(f"v1|V|{family}|{normal}" for family in _families(normal_number(state)[:MAX_WORD]))
 
 
 # -- firearms ----------------------------------------------------------------------------------------------------
@@ -164,10 +170,26 @@ def firearm_text(make: str, calibre: str, serial: str) -> str:
     return f"v1|F|{_folded(make)}|{normal_calibre(calibre)}|{normal}"
 
 
+def firearm_rows(make: str, calibre: str, serial: str) -> tuple[str, ...]:
+    """The texts that a listed firearm is stored under: its own first, then with ``*`` for what it states and a question
+    may leave out. What it does not state stands empty in all of them."""
+    normal, words = normal_number(serial), (_folded(make), normal_calibre(calibre))
+    return _firearms(normal, [[word, _STATED] if word else [""] for word in words])
+
+
 def firearm_questions(make: str, calibre: str, serial: str) -> tuple[str, ...]:
-    """The texts to ask for a firearm: as stated, then records that leave calibre, make or both open."""
-    texts = (firearm_text(m, c, serial) for m, c in ((make, calibre), (make, ""), ("", calibre), ("", "")))
-    return tuple(dict.fromkeys(text for text in texts if text))
+    """The texts to ask for a firearm: what is stated, equal in the record or left open there; what is not, either way.
+
+    The first is exact if make and calibre are stated.
+    """
+    normal, words = normal_number(serial), (_folded(make), normal_calibre(calibre))
+    return _firearms(normal, [[word or _STATED, ""] for word in words])
+
+
+def _firearms(serial: str, words: list[list[str]]) -> tuple[str, ...]:
+    if not 0 < len(serial) <= MAX_NUMBER:
+        return ()
+    return tuple(f"v1|F|{make}|{calibre}|{serial}" for make in words[0] for calibre in words[1])
 
 
 def _folded(word: str) -> str:

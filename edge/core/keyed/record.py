@@ -26,8 +26,10 @@ KINDS: Final = ("", "P", "I", "V", "O", "plate", "vin", "firearm")
 
 CATEGORIES: Final = (
     "", "stolen_blank", "stolen", "lost", "revoked", "invalid", "listed_person", "tdawn", "sought", "other",
+    "embezzled", "stolen_plates", "trafficked",
 )
-"""The fraud categories of SLTD; a listed person's own document; TDAWN (answers as a person alert); things sought."""
+"""The fraud categories of SLTD; a listed person's own document; TDAWN (answers as a person alert); things sought;
+what else happened to vehicles and firearms."""
 
 _OTHER: Final = "other"
 _SILENT: Final = 1 << 47

@@ -13,6 +13,8 @@ Laws:
 1. A record past its review date does not match, by trusted time alone (untrusted time expires nothing).
 2. A different document type is explained, never decisive: types are often miscoded.
 3. A corrected or look-alike reading leads to POSSIBLE only (mrz.md section 5.2).
+4. A document that is listed because of a notice, without its bearer (TDAWN), answers as a person alert: its record is
+   the notice, its category the notice's colour.
 """
 
 from __future__ import annotations
@@ -26,16 +28,18 @@ from edge.core.screening.query import Query
 from edge.core.states import is_known, same_issuer
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
 from edge.core.watch import DocumentRecord, PersonRecord
+from edge.core.watch.entries import LISTED_PERSON, NOTICES
 
-_SURE = frozenset({NumberSource.PRINTED, NumberSource.LONG})
-_SIMILARITY = {
+SURE = frozenset({NumberSource.PRINTED, NumberSource.LONG})
+SIMILARITY = {
     NumberSource.PRINTED: 1.0,
     NumberSource.LONG: 1.0,
     NumberSource.PRINCIPAL: 0.9,
     NumberSource.CORRECTED: 0.9,
     NumberSource.LOOK_ALIKE: 0.8,
 }
-_UNKNOWN_ISSUER = 0.9       # factor on the score when one side does not say who issued the document
+UNKNOWN_ISSUER = 0.9       # factor on the score when one side does not say who issued the document
+_TDAWN = frozenset({LISTED_PERSON, "tdawn"})
 _TYPES = {"P": "P", "V": "V", "A": "I", "C": "I", "I": "I"}
 
 BearerAgrees = Callable[[PersonRecord, int], Evidence | None]
@@ -65,16 +69,16 @@ def _judge(
     known = is_known(reading.issuing_state) and bool(record.issuing_state)
     if known and not same_issuer(reading.issuing_state, record.issuing_state):
         return _by_nationality(query, reading, record)
-    similarity = _SIMILARITY[reading.source]
+    similarity = SIMILARITY[reading.source]
     lines = [Evidence(reading.number, "", f"number {reading.source.replace('_', '-')}", similarity, 1.0)]
-    outcome = Outcome.HIT if reading.source in _SURE else Outcome.POSSIBLE
+    outcome = Outcome.HIT if reading.source in SURE else Outcome.POSSIBLE
     score = similarity
     if known:
         lines.append(Evidence(reading.issuing_state, record.issuing_state, "issuing State equal"))
     else:
         rule = "issuing State not known on both sides"
         lines.append(Evidence(reading.issuing_state, record.issuing_state, rule))
-        score *= _UNKNOWN_ISSUER
+        score *= UNKNOWN_ISSUER
         if outcome is Outcome.HIT:
             outcome = Outcome.POSSIBLE
             if record.person is not None and asked.persons is not None:
@@ -82,7 +86,7 @@ def _judge(
                 if agrees is not None:
                     lines.append(agrees)
                     outcome = Outcome.HIT
-    type_line = _document_type(query.document_type, record.document_type)
+    type_line = type_differs(query.document_type, record.document_type)
     if type_line is not None:
         lines.append(type_line)
     if record.fraud_category:
@@ -94,16 +98,17 @@ def _judge(
 def _by_nationality(
     query: Query, reading: NumberReading, record: DocumentRecord
 ) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
-    passport = query.document_type.startswith("P") and reading.source in _SURE
+    passport = query.document_type.startswith("P") and reading.source in SURE
     if not passport or not query.nationality or not same_issuer(query.nationality, record.issuing_state):
         return None
-    score = _SIMILARITY[reading.source] * _UNKNOWN_ISSUER
-    number = Evidence(reading.number, "", f"number {reading.source}", _SIMILARITY[reading.source], 1.0)
+    score = SIMILARITY[reading.source] * UNKNOWN_ISSUER
+    number = Evidence(reading.number, "", f"number {reading.source}", SIMILARITY[reading.source], 1.0)
     state = Evidence(query.nationality, record.issuing_state, "nationality is the issuing State of the record")
     return Outcome.POSSIBLE, round(score, 4), (number, state)
 
 
-def _document_type(printed: str, listed: str) -> Evidence | None:
+def type_differs(printed: str, listed: str) -> Evidence | None:
+    """The line that says so (law 2); None where the types agree or one is not known."""
     mine = _TYPES.get(printed[:1], "")
     if not mine or listed in {"", "O", mine}:
         return None
@@ -116,15 +121,24 @@ def _reason(
     bearer = None
     if record.person is not None and asked.persons is not None:
         bearer = asked.persons.person(record.person)
+    colour, notice = _notice(record) if bearer is None else ("", "")
     return Reason(
         list_id=asked.list_id,
-        record=record.reference or (bearer.reference if bearer else ""),
-        kind=ReasonKind.DOCUMENT,
+        record=notice or record.reference or (bearer.reference if bearer else ""),
+        kind=ReasonKind.PERSON if bearer is None and record.fraud_category in _TDAWN else ReasonKind.DOCUMENT,
         outcome=outcome,
         score=score,
         evidence=evidence,
         silent=record.silent or asked.silent or (bearer is not None and bearer.silent),
-        category=(bearer.notice if bearer and bearer.notice else "") or record.fraud_category,
+        category=(bearer.notice if bearer and bearer.notice else "") or colour or record.fraud_category,
         action=record.action or (bearer.action if bearer else "") or asked.action,
         name=bearer.names[0].text if bearer and bearer.names else "",
     )
+
+
+def _notice(record: DocumentRecord) -> tuple[str, str]:
+    """Colour and number of the notice of a TDAWN record, whose reference is ``COLOUR NUMBER`` or the number alone."""
+    if record.fraud_category not in _TDAWN:
+        return "", ""
+    colour, _, notice = record.reference.rpartition(" ")
+    return (colour, notice) if colour in NOTICES else ("", record.reference)

@@ -8,6 +8,7 @@ Laws:
    (law 8).
 4. Untrusted time expires nothing (law 10): then no record ends, no age is believed, and the verdict says both.
 5. Data never raises: a list whose bytes turn out damaged while it is asked counts as damaged.
+6. A verdict asks one generation of a keyed list: the opened list never changes under it.
 """
 
 from __future__ import annotations
@@ -17,18 +18,27 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from edge.core import freshness
+from edge.core.errors import BorderpostError
 from edge.core.freshness import Limits
+from edge.core.keyed import card as cards
 from edge.core.matching import index_of
 from edge.core.screening.by_document import by_document
+from edge.core.screening.by_keyed import KeyedQuestion, by_keyed, questions_of
 from edge.core.screening.by_person import ALERT, REVIEW, Thresholds, bearer_agrees, by_person
-from edge.core.screening.lists import Asked, ScreenList
+from edge.core.screening.lists import Asked, AskedKeyed, ScreenList, facts_of
 from edge.core.screening.query import Query
+from edge.core.screening.things import ThingQuery
 from edge.core.trusted import Trusted
-from edge.core.verdicts import Coverage, CoverageState, Evidence, Freshness, Reason, Verdict
-from edge.core.watch import LayoutError, Manifest, PersonRecord
+from edge.core.verdicts import Coverage, CoverageState, Evidence, Freshness, Reason, ReasonKind, Verdict
+from edge.core.watch import LayoutError, Manifest, PersonRecord, Policy
 
 MAX_REASONS = 10  # shown reasons a list, and as many silent ones; the rest is counted
+_KINDS = {
+    cards.DOCUMENTS: ReasonKind.DOCUMENT, cards.VEHICLES: ReasonKind.VEHICLE, cards.FIREARMS: ReasonKind.FIREARM,
+}  # fmt: skip
 _STATES = {Freshness.TOO_OLD: CoverageState.STALE, Freshness.UNKNOWN: CoverageState.TIME_UNTRUSTED}
+
+Question = Query | ThingQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +57,25 @@ class Screener:
     warn_age_seconds: float | None = None
     warn_age_seconds_of: Mapping[str, float] = field(default_factory=dict)
 
-    def screen(self, query: Query, lists: Sequence[ScreenList], now: Trusted) -> Verdict:
+    def screen(self, query: Question, lists: Sequence[ScreenList], now: Trusted) -> Verdict:
         """The verdict on one question; never raises on data."""
         today = now.expiry.date() if now.expiry is not None else None
         reasons: list[Reason] = []
         coverage: list[Coverage] = []
+        keyed: tuple[KeyedQuestion, ...] | None = None  # made once, for whichever lists want them
         for one in lists:
-            found, part = self._ask(query, one, now, today)
+            state = self._standing(one, now)
+            if state is CoverageState.ASKED and not _applies(query, one):
+                state = CoverageState.NOT_APPLICABLE
+            part = self._part(one, state, now)
+            if one.keyed is not None and one.card is not None:
+                if keyed is None:
+                    keyed = questions_of(query) if isinstance(query, Query) else query.questions
+                found, part = _ask_keyed(query, keyed, one, part, today)
+            elif isinstance(query, Query):
+                found, part = _ask(query, one, part, today)
+            else:
+                found = []
             reasons += found
             coverage.append(part)
         present = {one.list_id for one in lists}
@@ -68,70 +90,87 @@ class Screener:
         absent = sorted((self.required or frozenset()) - {one.list_id for one in lists})
         return (*parts, *(Coverage(i, None, None, 0, CoverageState.MISSING) for i in absent))
 
-    def _ask(
-        self, query: Query, one: ScreenList, now: Trusted, today: date | None
-    ) -> tuple[list[Reason], Coverage]:
-        manifest = one.manifest
-        state = self._standing(one, now)
-        if state is CoverageState.ASKED and not _applies(query, one):
-            state = CoverageState.NOT_APPLICABLE
-        part = self._part(one, state, now)
-        if manifest is None:
-            return [], part
-        asked = Asked(
-            one.list_id, one.documents, one.persons, manifest.silent, manifest.action, _thresholds(manifest)
-        )
-
-        def agrees(record: PersonRecord, person: int) -> Evidence | None:
-            return bearer_agrees(query, asked, record, person)
-
-        found: list[Reason] = []
-        try:
-            found += by_document(query, asked, today, agrees)
-            found += by_person(query, asked, today)
-        except LayoutError:
-            part = replace(part, state=CoverageState.DAMAGED)
-        return bounded(found), part
-
     def _part(self, one: ScreenList, state: CoverageState, now: Trusted) -> Coverage:
         required = self.required is None or one.list_id in self.required
-        manifest = one.manifest
-        if manifest is None:
+        facts = facts_of(one)
+        if facts is None:
             return Coverage(one.list_id, None, None, 0, state, required)
-        records = manifest.records.documents + manifest.records.persons
-        age = freshness.age_seconds(manifest.source_date, now)
-        said = freshness.judge(age, self._limits(one.list_id, manifest))
-        return Coverage(one.list_id, manifest.generation, age, records, state, required, said)
+        age = freshness.age_seconds(facts.source_date, now)
+        said = freshness.judge(age, self._limits(one.list_id, facts.ages))
+        return Coverage(one.list_id, facts.generation, age, facts.records, state, required, said)
 
     def _standing(self, one: ScreenList, now: Trusted) -> CoverageState:
-        manifest = one.manifest
-        if manifest is None and one.erased is not None:
+        facts = facts_of(one)
+        if facts is None and one.erased is not None:
             return CoverageState.ERASED
-        if manifest is None or one.documents is None or one.persons is None or one.behind:
+        if facts is None or one.behind:
             return CoverageState.DAMAGED
-        limits = self._limits(one.list_id, manifest)
+        limits = self._limits(one.list_id, facts.ages)
         if limits.incomplete_s is None:
             return CoverageState.ASKED
-        said = freshness.judge(freshness.age_seconds(manifest.source_date, now), limits)
+        said = freshness.judge(freshness.age_seconds(facts.source_date, now), limits)
         return _STATES.get(said, CoverageState.ASKED)
 
-    def _limits(self, list_id: str, manifest: Manifest) -> Limits:
+    def _limits(self, list_id: str, own: Policy) -> Limits:
         box = Limits(
             self.warn_age_seconds_of.get(list_id, self.warn_age_seconds),
             self.max_age_seconds_of.get(list_id, self.max_age_seconds),
         )
-        own = manifest.ages
         return Limits.of(box, Limits(own.warn_after_s, own.incomplete_after_s))
 
 
-def _applies(query: Query, one: ScreenList) -> bool:
+def _ask(query: Query, one: ScreenList, part: Coverage, today: date | None) -> tuple[list[Reason], Coverage]:
+    manifest = one.manifest
+    if manifest is None:
+        return [], part
+    asked = Asked(one.list_id, one.documents, one.persons, manifest.silent, manifest.action, _thresholds(manifest))
+
+    def agrees(record: PersonRecord, person: int) -> Evidence | None:
+        return bearer_agrees(query, asked, record, person)
+
+    found: list[Reason] = []
+    try:
+        found += by_document(query, asked, today, agrees)
+        found += by_person(query, asked, today)
+    except LayoutError:
+        part = replace(part, state=CoverageState.DAMAGED)
+    return bounded(found), part
+
+
+def _ask_keyed(
+    query: Question, questions: Sequence[KeyedQuestion], one: ScreenList, part: Coverage, today: date | None
+) -> tuple[list[Reason], Coverage]:
+    card, store = one.card, one.keyed
+    if card is None or store is None or not _is_of(query, card.thing):
+        return [], part
+    asked = AskedKeyed(one.list_id, store, card.silent, card.action, _KINDS[card.thing])
+    document_type = query.document_type if isinstance(query, Query) else ""
+    found: list[Reason] = []
+    try:
+        for question in questions:  # one by one: what was found before the damage is still a lead
+            found += by_keyed((question,), asked, today, document_type)
+    except BorderpostError:
+        part = replace(part, state=CoverageState.DAMAGED)
+    return bounded(found), part
+
+
+def _is_of(query: Question, thing: str) -> bool:
+    return thing == (cards.DOCUMENTS if isinstance(query, Query) else query.thing)
+
+
+def _applies(query: Question, one: ScreenList) -> bool:
+    if one.keyed is not None and one.card is not None:
+        asks = query.readings if isinstance(query, Query) else query.questions
+        return bool(asks) and one.keyed.header.count > 0 and _is_of(query, one.card.thing)
+    if not isinstance(query, Query):
+        return False
     by_number = bool(query.readings) and one.documents is not None and len(one.documents) > 0
     by_name = bool(query.name.tokens) and one.persons is not None and len(one.persons) > 0
     return by_number or by_name
 
 
 def screen(
-    query: Query,
+    query: Question,
     lists: Sequence[ScreenList],
     *,
     now: Trusted,

@@ -12,6 +12,7 @@ import pytest
 
 from edge.core.codes import OUTCOME_CODES
 from edge.core.documents import NumberSource
+from edge.core.keyed import record
 from edge.core.mrz import findings
 from edge.core.screening.qualifiers import Birth
 from edge.core.texts import CATALOGUES, LANGUAGES, evidence_text, text
@@ -20,7 +21,7 @@ from edge.core.verdicts import CoverageState, Outcome, ReasonKind
 CORE = Path(__file__).resolve().parents[3] / "edge" / "core"
 MAKERS = {"Evidence": 2, "Likeness": 1}  # what carries a rule, and at which place
 NOTICES = ("red", "blue", "green", "yellow", "black", "orange", "purple", "silver", "un", "diffusion", "national")
-CATEGORIES = ("stolen_blank", "stolen", "lost", "revoked", "invalid", "listed_person")
+CATEGORIES = tuple(category for category in record.CATEGORIES if category)
 
 
 def rules() -> set[str]:
