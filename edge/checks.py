@@ -23,6 +23,7 @@ from typing import Any
 from drivers.api import Tier
 from edge.config import Config, named
 from edge.core.errors import BorderpostError
+from edge.core.screening import facts_of
 from edge.desk import DeskClient, DeskError
 from edge.journal import JournalLimits, read_only
 from edge.lifecycle import OPEN
@@ -191,9 +192,13 @@ def _lists(config: Config) -> Iterator[Check]:
         if entry is None:
             yield Check(f"list {list_id}", bad, f"no generation in {config.box.lists_dir}",
                         "bring the list; until then verdicts are INCOMPLETE")
-        elif entry.problem or entry.manifest is None:
+        elif entry.problem or (facts := facts_of(entry)) is None:
             yield Check(f"list {list_id}", bad, entry.problem or "no sound generation", "bring a fresh generation")
-        else:
+        elif entry.card is not None:
+            yield Check(f"list {list_id}", Grade.OK,
+                        f"generation {facts.generation}, {facts.records} {entry.card.thing}, "
+                        f"source of {facts.source_date}")
+        elif entry.manifest is not None:
             records = entry.manifest.records
             yield Check(f"list {list_id}", Grade.OK,
                         f"generation {entry.manifest.generation}, {records.documents} documents, "

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +61,7 @@ class KeyedList:
         self.list_id = list_id
         self._key_of = key_of
         self._open = opened
+        self._rot: str | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -88,8 +90,13 @@ class KeyedList:
 
     @property
     def problem(self) -> str | None:
-        """Why other files serve than CURRENT names; None if all is well."""
-        return self._open.problem
+        """Why other files serve than CURRENT names, or what is damaged in them; None if all is well."""
+        return self._rot or self._open.problem
+
+    @property
+    def damaged(self) -> bool:
+        """True once ``look_over`` found damage: what a question does not find may have stood there."""
+        return self._rot is not None
 
     def find(self, text: str) -> tuple[Found, ...]:
         """The records of a key text (``edge.core.keyed.keys``). Raises ``LayoutError``, ``KeyedError``."""
@@ -108,6 +115,14 @@ class KeyedList:
                 yield from store.overlay.verify()
         except OSError as error:
             raise _unreadable(self.folder, error) from error
+
+    def look_over(self, chunks: int) -> bool:
+        """Verify the next MiBs, at most ``chunks``; True if more are left. Damage is remembered, and never raises."""
+        try:
+            return sum(1 for _ in islice(self.verify(), chunks)) == chunks
+        except (LayoutError, KeyedError) as error:
+            self._rot = error.message
+            return False
 
     def apply(self, delta: bytes) -> Applied:
         """Bring the list to a delta's generation. The caller has verified its signature.
@@ -156,7 +171,10 @@ class KeyedList:
             raise self._older()
         if fresh.pair == self._open.pair and fresh.problem == self._open.problem:
             return self
-        return KeyedList(self.folder, self.list_id, self._key_of, fresh)
+        renewed = KeyedList(self.folder, self.list_id, self._key_of, fresh)
+        if fresh.store.base is self._open.store.base:
+            renewed._rot = self._rot
+        return renewed
 
     def _older(self) -> KeyedError:
         return KeyedError(

@@ -4,6 +4,8 @@ Laws:
 1. Travellers are screened by what is in use; a newer generation takes its place in one assignment.
 2. No traveller pays for first use: indexes are made, and nobody is asked for, before a list is called in use.
 3. What changed is logged once; a disk that keeps no mark keeps nobody from screening.
+4. Keyed lists are read through, a part at each look for newer ones, until every byte was verified; a damaged one is
+   still asked, and nothing is CLEAR by it.
 4. What its own policy says must go by now is erased here (``edge.erasure``), and is out of use at the same look.
 """
 
@@ -22,6 +24,7 @@ from edge.watchlists import Watchlists
 
 log = structlog.get_logger("lists")
 
+VERIFIED_AT_A_TIME = 64  # MiB of keyed lists between two looks: 2 GB in three minutes, at a look every 5 s
 ABSENT: tuple[int | None, str | None] = (None, "absent")  # a required list without a folder
 
 
@@ -45,6 +48,7 @@ class ListsInUse:
         """Take up newer generations until told to stop."""
         while not pulse.wait(self._refresh_s):
             self._eraser.run(self.current.lists, self._now())
+            self._look_over()
             fresh = self.current.refresh(high_water=self._state.high_water())
             if fresh is not self.current:
                 self.current = fresh
@@ -53,7 +57,14 @@ class ListsInUse:
 
     def generations(self) -> dict[str, int]:
         """List id -> generation of every list that can be asked."""
-        return {o.list_id: o.manifest.generation for o in self.current.lists if o.manifest}
+        return {o.list_id: o.generation for o in self.current.lists if o.generation is not None}
+
+    def _look_over(self) -> None:
+        """Verify a part of what keyed lists have on disk (law 4)."""
+        left = VERIFIED_AT_A_TIME
+        for opened in self.current.lists:
+            if left and opened.keyed is not None and not opened.keyed.damaged and opened.keyed.look_over(left):
+                left = 0
 
     def _warm(self) -> None:
         prepare(self.current.lists)
@@ -64,7 +75,7 @@ class ListsInUse:
         """Log what changed since the last time, and remember how new each list was; True if something did."""
         changed = False
         for opened in self.current.lists:
-            generation = opened.manifest.generation if opened.manifest else None
+            generation = opened.generation
             before, self._told[opened.list_id] = self._told.get(opened.list_id), (generation, opened.problem)
             if before == (generation, opened.problem):
                 continue

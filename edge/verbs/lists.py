@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from edge.core.vault import KeyRing
     from edge.watchlists import OpenList
 
+_MIB = 256  # of a keyed list that are verified at a time
+
 
 @click.group("lists")
 def command() -> None:
@@ -42,7 +44,10 @@ def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
     from edge.watchlists import Watchlists
 
     now = datetime.now(UTC)
-    lists = Watchlists.open(folder, keys=_keys(config_path)).lists
+    opened = Watchlists.open(folder, keys=_keys(config_path))
+    while any(entry.keyed.look_over(_MIB) for entry in opened.lists if entry.keyed is not None):
+        pass  # every byte, as of the other lists
+    lists = opened.refresh().lists
     rows = [_described(entry, now) for entry in lists]
     sound = bool(rows) and all(row["sound"] for row in rows)
     if as_json:
@@ -115,7 +120,7 @@ def keys(config_path: Path, plain: bool) -> None:
 def _described(entry: OpenList, now: datetime) -> dict[str, Any]:
     row: dict[str, Any] = {
         "list": entry.list_id,
-        "sound": entry.manifest is not None and entry.problem is None,
+        "sound": entry.generation is not None and entry.problem is None,
         "problem": entry.problem,
     }
     if entry.manifest and entry.persons is not None:
@@ -135,10 +140,38 @@ def _described(entry: OpenList, now: datetime) -> dict[str, Any]:
             "thresholds": m.thresholds,
             "format": m.format,
         }
+    if entry.keyed and entry.card:
+        head, card = entry.keyed.header, entry.card
+        as_of = datetime.fromtimestamp(head.as_of, UTC)
+        row |= {
+            "generation": head.generation,
+            "title": card.title,
+            "thing": card.thing,
+            "source_date": as_of,
+            "built_at": datetime.fromtimestamp(head.created, UTC),
+            "age_seconds": int((now - as_of).total_seconds()),
+            "records": head.count,
+            "base_generation": head.base_generation,
+            "digest": head.digest.hex(),
+            "key": head.key_id.hex(),
+            "silent": card.silent,
+            "action": card.action,
+        }
     return row
 
 
+def _keyed_line(entry: OpenList, row: dict[str, Any]) -> str:
+    hours, problem = row["age_seconds"] // 3600, f"\n  problem: {entry.problem}" if entry.problem else ""
+    return (
+        f"{entry.list_id}: generation {row['generation']}, {hours // 24} d {hours % 24} h old, {row['records']:,} records "
+        f"of {row['thing']} (keyed, base {row['base_generation']}), digests agree{', silent' if row['silent'] else ''}\n"
+        f"  {row['title']}, dated {row['source_date']:%Y-%m-%d %H:%M} UTC; {row['action']}{problem}"
+    )
+
+
 def _line(entry: OpenList, row: dict[str, Any]) -> str:
+    if entry.keyed is not None:
+        return _keyed_line(entry, row)
     if entry.manifest is None:
         return f"{entry.list_id}: cannot be used: {entry.problem}"
     m = entry.manifest

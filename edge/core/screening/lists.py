@@ -22,6 +22,9 @@ class KeyedStore(Protocol):
     @property
     def header(self) -> Header:
         """Of its newest file."""
+    @property
+    def damaged(self) -> bool:
+        """True if a part of it is known to be damaged: then what is not found may have stood there."""
 
     def find(self, text: str) -> tuple[Found, ...]:
         """The records of a key text. Raises ``BorderpostError`` where the files cannot be read or believed."""

@@ -103,7 +103,7 @@ class Screener:
         facts = facts_of(one)
         if facts is None and one.erased is not None:
             return CoverageState.ERASED
-        if facts is None or one.behind:
+        if facts is None or one.behind or (one.keyed is not None and one.keyed.damaged):
             return CoverageState.DAMAGED
         limits = self._limits(one.list_id, facts.ages)
         if limits.incomplete_s is None:
