@@ -162,9 +162,10 @@ def _described(entry: OpenList, now: datetime) -> dict[str, Any]:
 
 def _keyed_line(entry: OpenList, row: dict[str, Any]) -> str:
     hours, problem = row["age_seconds"] // 3600, f"\n  problem: {entry.problem}" if entry.problem else ""
+    silent = ", silent" if row["silent"] else ""
     return (
-        f"{entry.list_id}: generation {row['generation']}, {hours // 24} d {hours % 24} h old, {row['records']:,} records "
-        f"of {row['thing']} (keyed, base {row['base_generation']}), digests agree{', silent' if row['silent'] else ''}\n"
+        f"{entry.list_id}: generation {row['generation']}, {hours // 24} d {hours % 24} h old, {row['records']:,} "
+        f"records of {row['thing']} (keyed, base {row['base_generation']}), digests agree{silent}\n"
         f"  {row['title']}, dated {row['source_date']:%Y-%m-%d %H:%M} UTC; {row['action']}{problem}"
     )
 
