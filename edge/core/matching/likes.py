@@ -87,7 +87,8 @@ def alike(token: str, listed: str) -> Single | None:
     if 1 in (len(token), len(listed)) and len(token) != len(listed) and token[0] == listed[0]:
         return Single(INITIAL, False)
     likeness = pair(token, listed)
-    return Single(likeness, counts_as_agreement(token)) if likeness.similarity else None
+    counts = counts_as_agreement(token) or likeness.rule == "nickname"  # BEN for BENJAMIN is no particle
+    return Single(likeness, counts) if likeness.similarity else None
 
 
 def halves(token: str) -> list[tuple[str, str]]:

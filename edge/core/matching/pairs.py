@@ -17,7 +17,7 @@ from typing import NamedTuple
 from rapidfuzz.distance import OSA
 
 from edge.core.names.nicknames import other_forms
-from edge.core.names.sound import jeem_variants, keys, shape, skeleton
+from edge.core.names.sound import jeem_variants, keys, readings, shape, skeleton
 
 MIN_SIMILARITY = 0.70      # below this two tokens do not agree
 EDIT_MIN_LETTERS = 4       # both tokens, for edits to be allowed at all
@@ -28,7 +28,11 @@ SHORT = 3                  # letters up to which only an exact token or one of e
 SHORT_SOUND_MIN = 0.965    # what "equal sound" needs there: LI ~ LEE, not SE ~ SEO
 ARTICLE_FACTOR = 0.97      # ALTIKRITI ~ TIKRITI
 INITIAL_VOWEL_COST = 0.02  # OMAR, UMAR
+JEEM_COST = 0.01           # GAMAL, JAMAL
+SPELLING_CONSONANTS = 3    # a token is respelt by a habit only if so many carry it
 NICKNAME = 0.90            # BILL for WILLIAM, VOLODYMYR for VLADIMIR
+SILENT_E = 0.015           # ZINE, ZIN
+CONTRADICTING = 0.06       # what two vowels cost that have nothing in common
 SKELETON_BEST = 0.99       # equal consonants and vowels, another spelling
 
 _ARTICLES = ("AL", "EL", "UL")
@@ -84,7 +88,8 @@ def pair(query: str, listed: str) -> Likeness:
     if query == listed:
         return Likeness(1.0, "exact")
     best = max(
-        _by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed), _by_nickname(query, listed)
+        _by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed), _by_nickname(query, listed),
+        _by_spelling(query, listed),
     )
     return best if best.similarity >= MIN_SIMILARITY else NONE
 
@@ -106,12 +111,28 @@ def _by_sound(query: str, listed: str) -> Likeness:
     if not same_sound(query, listed):
         return NONE
     similarity = vowel_similarity(query, listed)
+    if skeleton(query) != skeleton(listed):
+        if _vowels_contradict(query, listed):
+            return NONE
+        similarity = round(similarity - JEEM_COST, 4)
     if min(len(query), len(listed)) <= SHORT and len(skeleton(query)) < 3:
         same_start = query[0] == listed[0] or {query[0], listed[0]} <= _HARD_K
         unwritten = not (any(shape(query)[1]) and any(shape(listed)[1]))  # BN for BEN: Arabic script
         if not same_start or (similarity < SHORT_SOUND_MIN and not unwritten):
             return NONE
     return Likeness(similarity, "skeleton")
+
+
+def _by_spelling(query: str, listed: str) -> Likeness:
+    """A habit that changes a consonant: OTHMAN and OSMAN, RAMADAN and RAMAZAN."""
+    theirs = skeleton(listed)
+    if len(theirs) < SPELLING_CONSONANTS or theirs == skeleton(query):
+        return NONE
+    found = [
+        round(vowel_similarity(one.letters, listed) - one.cost, 4)
+        for one in readings(query) if one.needs in listed and skeleton(one.letters) == theirs
+    ]
+    return Likeness(max(found), "spelling") if found else NONE
 
 
 def _by_article(query: str, listed: str) -> Likeness:
@@ -169,10 +190,17 @@ def vowel_similarity(query: str, listed: str) -> float:
     return max(0.0, round(SKELETON_BEST - cost, 4))
 
 
+def _vowels_contradict(query: str, listed: str) -> bool:
+    """True if a vowel is another one for both: GINTA, JANETT. An initial one (alef, ain) may be any."""
+    (letters, gaps_a), (_, gaps_b) = shape(query), shape(listed)
+    pairs = list(zip(gaps_a, gaps_b, strict=False))[2 if letters.startswith("A") else 0 :]
+    return any(a and b and _contrast_cost(a, b) >= CONTRADICTING for a, b in pairs)
+
+
 def _unwritten_cost(gap: str, *, final: bool) -> float:
     """A vowel that only one side has: Arabic script and ICAO's letters leave the short ones out."""
     if final:  # a family name in -I or -U is not the given name it comes from; a final A or E is silent
-        return 0.02 if set(gap) <= {"a", "e"} else 0.06
+        return SILENT_E if gap == "e" else 0.02 if gap in {"a", "ae", "ea"} else 0.06
     return 0.025 if len(gap) == 1 else 0.04
 
 
@@ -185,7 +213,7 @@ def _contrast_cost(a: str, b: str) -> float:
     apart = mine ^ theirs
     if apart <= {"a", "e"} or apart <= {"e", "i"} or bool(mine & theirs and "i" not in apart):
         return 0.015 + longer
-    return (0.04 if mine & theirs else 0.06) + longer
+    return (0.04 if mine & theirs else CONTRADICTING) + longer
 
 
 def _vowel_classes(gap: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ Laws:
    BARZAN IBRAHIM; a name more behind or between is an ancestor more. A patronymic left over costs 0.1:
    ROMANOVICH, and what stands after BIN if the traveller has no other name in its place.
 5. Where both sides keep a token that weighs, the two contradict each other (brothers): all that is left over costs
-   half as much again. Not where the zone cut the name.
+   twice as much. Not where the zone cut the name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_UNITS = 24             # tokens of a traveller that are compared
 LEFT_QUERY = 0.40          # weight of a traveller's token without partner
 LEFT_LISTED = 0.25         # weight of a listed token without partner
 LEADING_EXTRA = 0.35       # what a distinctive listed token in front costs beyond that
-CONTRADICTS = 1.5          # both sides keep a token that weighs
+CONTRADICTS = 2.0          # both sides keep a token that weighs
 WEAK_WEIGHT = 0.10
 PATRONYMIC_SHARE = 0.4     # of its weight, what a patronymic costs that is left over
 SON_OF = frozenset({"BIN", "BEN", "BINT", "BINTI", "OULD", "WALAD"})

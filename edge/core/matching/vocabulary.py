@@ -44,7 +44,7 @@ from edge.core.matching.pairs import (
     without_article,
 )
 from edge.core.names.nicknames import other_forms
-from edge.core.names.sound import keys, skeleton
+from edge.core.names.sound import keys, readings, skeleton
 from edge.core.watch.layout import letter_mask, skeleton_hash
 
 SPLIT_BEST = SPLIT_EXACT     # most that a token taken apart is worth
@@ -170,6 +170,7 @@ class Vocabulary:
     def _sounds(self, token: str) -> set[int]:
         """Ids of the token, of its other forms, and of all that may agree by sound, with or without an article."""
         skeletons = set(keys(token)) | set(with_article_skeletons(token))
+        skeletons |= {skeleton(r.letters) for r in readings(token)}
         if (bare := without_article(token)) is not None:
             skeletons |= keys(bare)
         found = self._by_skeletons(skeletons)

@@ -87,11 +87,24 @@ def _letter(letter: str, plain: bool) -> str | None:
     return None
 
 
+def _glides(word: str, at: int) -> bool:
+    """True for a yeh behind an initial alef and before a long vowel: AYOUB, IYAD; not IMAN."""
+    return at == 1 and word[0] == "ا" and word[2:3] in {"ا", "و"}
+
+
+def _carries_a_vowel(word: str, at: int) -> bool:
+    """True for an ain inside a word with no long vowel beside it: SAAD, JAAFAR, MUSAAB; not SHABAN, MANI."""
+    beside = {word[at - 1], word[at + 1 : at + 2]}
+    return at < len(word) - 1 and not beside & {"ا", "ى", "ة"}
+
+
 def _arabic(word: str) -> str:
     """One word of Arabic script as a transcription without short vowels; the article set apart."""
     if not _ARABIC.search(word):
         return word
     prefix = ""
+    if word == tables.ALI:
+        return "ALI"
     if word.startswith("عبدال") and len(word) > 6:  # written together: Abd al-…
         return "ABD " + _arabic(word[3:])
     if word.startswith(tables.ARTICLE) and len(word) > 4 and word not in tables.NO_ARTICLE:
@@ -101,11 +114,11 @@ def _arabic(word: str) -> str:
         if letter == tables.WAW:
             out.append("W" if at == 0 or word[at + 1 : at + 2] in {"ا", "ى"} else "U")
         elif letter in tables.YEHS:
-            out.append("Y" if at == 0 or word[at + 1 : at + 2] in {"ا", "ى"} else "I")
+            out.append("Y" if at == 0 or _glides(word, at) or word[at + 1 : at + 2] in {"ا", "ى"} else "I")
         elif letter == tables.AIN:
-            out.append("A" if at == 0 else "")
+            out.append("A" if at == 0 or _carries_a_vowel(word, at) else "")
         elif letter == "ا" and at == 0 and word[1:2] in {"ي", "ی"}:
-            out.append("")  # alef before yeh at the start carries it: EI, I
+            out.append("A" if _glides(word, 1) else "")  # alef before yeh at the start carries it: EI, I; AY in AYOUB
         elif letter in _AITCHES and out and out[-1] in _DIGRAPH_STARTS:
             out.append("A" + "H")  # teh and heh are two sounds, TH would be one
         else:

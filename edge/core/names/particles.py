@@ -44,7 +44,8 @@ WEAK = frozenset({
     "PRESIDENTE", "GENERAL", "COLONEL", "MR", "MRS", "MS", "JR", "SR", "III",
 })
 
-_SWAPPED_ABD = re.compile(r"^ADB(?=[AEIOU]|$)")  # ADBUL, ADB AL-: two letters swapped; no name begins so
+# ADBUL, ADB AL-, BADUR: two letters swapped; no name begins with the first, and the others are none.
+_SWAPPED_ABD = re.compile(r"^ADB(?=[AEIOU]|$)|^BAD(?=[UE][LR]$)")
 _ALLAH = re.compile(r"^ABD(?:U|A|E|OU|I)?L+A*(?:H|HI|YE)?$")
 _ABD_ARTICLE = re.compile(r"^ABD(?:UL|EL|AL|OUL|IL|OL)([A-Z]{3,})$")
 _ABD_SUN = re.compile(r"^ABD[AEIOU]+(?:([RSNTZD])\1)([A-Z]{3,})$")

@@ -6,12 +6,16 @@ the same skeleton may be the same name; the vowels between the consonants (``gap
 
 The letter G is KEY class here (Q, K, G and GH are one), but Egypt and others write it for jeem
 (GAMAL, JAMAL): ``keys`` lists the other skeletons that a token must be looked up by.
+
+``readings`` respells a token by habits that change a consonant: TH is S or D (OTHMAN, OSMAN), D is Z (RAMADAN,
+RAMAZAN), W is V, and two letters that only look like one sound (FAT-HI, IS-HAQ).
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 
 from edge.core.names.tables import ESCAPES, SURE_ESCAPE
 
@@ -110,3 +114,41 @@ def jeem_variants(token: str) -> frozenset[str]:
 
 def _may_be_jeem(token: str, at: int) -> bool:
     return token[at + 1 : at + 2] != "H" and token[at - 1 : at] != "N"
+
+
+class Reading(NamedTuple):
+    """A token respelt by one habit: its letters, what that costs, and letters the other token must hold or ""."""
+
+    letters: str
+    cost: float
+    needs: str
+
+
+MAX_READINGS = 24  # of one token
+_HABITS: tuple[tuple[re.Pattern[str], str, float, str], ...] = tuple(
+    (re.compile(written), read, cost, needs)
+    for written, read, cost, needs in (
+        ("TH", "S", 0.04, ""), ("TH", "DH", 0.05, ""), ("TH", "Z", 0.06, ""),
+        ("S(?!H)", "TH", 0.04, "TH"), ("DH", "TH", 0.05, "TH"), ("Z(?!H)", "TH", 0.06, "TH"),
+        ("DH", "Z", 0.03, ""), ("D(?!H|J|Z)", "Z", 0.08, ""), ("(?<!D|T)Z(?!H)", "DH", 0.03, "DH"),
+        ("(?<!D|T)Z(?!H)", "D", 0.08, ""),
+        ("S$", "Z", 0.05, ""), ("Z$", "S", 0.05, ""),
+        ("V", "W", 0.04, ""), ("W", "V", 0.04, "V"),
+        # A stop and a heh that stand side by side: FATHI is written FTHI in Arabic, and read so from there as FTAHI.
+        ("TH", "TAH", 0.04, ""), ("SH", "SAH", 0.04, ""), ("DH", "DAH", 0.04, ""), ("KH", "KAH", 0.04, ""),
+        ("ZH", "ZAH", 0.04, ""), ("TAH", "TH", 0.04, "TH"), ("SAH", "SH", 0.04, "SH"), ("DAH", "DH", 0.04, "DH"),
+        ("KAH", "KH", 0.04, "KH"), ("ZAH", "ZH", 0.04, "ZH"),
+    )
+)  # fmt: skip
+
+
+@lru_cache(maxsize=16384)
+def readings(token: str) -> tuple[Reading, ...]:
+    """The token respelt by one habit at one place each: at most ``MAX_READINGS``, none for X-escapes."""
+    if unescape(token) != token:
+        return ()
+    found = [
+        Reading(token[: m.start()] + read + token[m.end() :], cost, needs)
+        for written, read, cost, needs in _HABITS for m in written.finditer(token)
+    ]
+    return tuple(found[:MAX_READINGS])

@@ -41,6 +41,7 @@ ARABIC: dict[str, str] = {
 WAW, AIN = "و", "ع"
 YEHS = frozenset("يیۍئ") - {"ئ"}
 ARTICLE = "ال"
+ALI = "على"  # Egypt writes its final yeh without dots
 # Names that begin with alef and lam without the article.
 NO_ARTICLE = frozenset({
     "الياس", "إلياس", "الهام", "إلهام", "البرت", "الكسندر", "اليكس", "الين", "السا", "اليزابيث",

@@ -22,6 +22,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.exact": "الكلمة نفسها",
     "rule.nickname": "صيغة أخرى للاسم نفسه",
     "rule.skeleton": "اللفظ نفسه بكتابة أخرى",
+    "rule.spelling": "كتابة أخرى للحرف نفسه",
     "rule.article": "الكلمة نفسها عدا أداة التعريف",
     "rule.edit": "عدد الحروف المختلفة: {n}",
     "rule.joined": "مكتوب في السجل كلمة واحدة",

@@ -23,6 +23,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.exact": "same word",
     "rule.nickname": "another form of the same given name",
     "rule.skeleton": "same sound, another spelling",
+    "rule.spelling": "another spelling of the same consonant",
     "rule.article": "same word but for the article",
     "rule.edit": "{n} letters differ",
     "rule.joined": "written as one word in the record",

@@ -28,6 +28,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.exact": "même mot",
     "rule.nickname": "autre forme du même prénom",
     "rule.skeleton": "même son, autre orthographe",
+    "rule.spelling": "autre graphie de la même consonne",
     "rule.article": "même mot, à l'article près",
     "rule.edit": "{n} lettre(s) différente(s)",
     "rule.joined": "écrit en un mot dans la fiche",

@@ -186,7 +186,8 @@ PARTS = st.sampled_from(
     """MOHAMED MUHAMMAD AHMED ALI OMAR ABDUL ABDALLAH RAHMAN RACHID RASHID SALIM SELIM SALEM KARIM TIKRITI ALTIKRITI
     ENNAJAR NAJAR BIN BEN ABU BAKR ABUBAKR SALAH DIN SALAHEDDINE KIM KYM MIN JUN MINJUN LEE LI GAMAL JAMAL JML A D
     LINDGREN LINDGERN ERIKSSON ERIKSON WERFALLI WERFALI WERF BENNELONG BENN X HAJI MHMD محمد خالد KHALED
-    KHALID""".split()  # noqa: SIM905
+    KHALID OTHMAN OSMAN OTMAN ISHAQ ISAHAQ RAMADAN RAMAZAN RAMADHAN BENJAMIN WOLODYMYR VOLODYMYR ZIN ZINE GINTA
+    JANETT HARITH HARIS""".split()  # noqa: SIM905
 )
 NAME = st.lists(PARTS, min_size=1, max_size=6).map(" ".join)
 
@@ -286,3 +287,55 @@ def test_a_swap_is_nearer_than_another_letter_and_an_initial_is_no_agreement() -
 @pytest.mark.parametrize(("written", "same"), [("ADB AL HAMID", "ABD AL HAMID"), ("ADBUL HAMID", "ABDUL HAMID")])
 def test_a_swapped_abd_is_abd(written: str, same: str) -> None:
     assert QueryName.of_text(written) == QueryName.of_text(same)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("OTHMAN", "OSMAN"), ("HARITH", "HARIS"), ("RAMADAN", "RAMAZAN"), ("FADHIL", "FAZIL"), ("JATHOB", "JADHUB"),
+     ("WOLODYMYR", "VOLODYMYR"), ("ISHAQ", "ISAHAQ"), ("MZAHR", "MIZHIR")],
+)  # fmt: skip
+def test_habits_that_change_a_consonant(a: str, b: str) -> None:
+    for one, other in ((a, b), (b, a)):
+        likeness = pair(one, other)
+        assert likeness.rule == "spelling"
+        assert likeness.similarity >= 0.85
+
+
+@pytest.mark.parametrize(("a", "b"), [("SAMIR", "TAMIR"), ("ZAID", "SAID"), ("GINTA", "JANETT"), ("ZAHIR", "SAHIR")])
+def test_habits_do_not_join_other_names(a: str, b: str) -> None:
+    assert pair(a, b).rule not in {"spelling", "skeleton"}
+    assert pair(b, a).rule not in {"spelling", "skeleton"}
+
+
+@pytest.mark.parametrize(("a", "b"), [("GAMIL", "JAMEEL"), ("NAGUIB", "NAJIB"), ("GOMAA", "JUMAA"), ("EGAB", "IJAB")])
+def test_g_is_jeem_where_the_vowels_allow_it(a: str, b: str) -> None:
+    assert pair(a, b).rule == "skeleton"
+    assert pair(b, a).rule == "skeleton"
+
+
+def test_a_silent_e_is_no_other_name() -> None:
+    assert pair("ZIN", "ZINE").rule == "skeleton"
+    assert not pair("LI", "LIA").similarity
+
+
+def test_ben_is_a_given_name_beside_benjamin() -> None:
+    assert points("BEN NETANYAHU", "BENJAMIN NETANYAHU") > 0.84
+
+
+def test_brothers_are_below_review() -> None:
+    assert points("TARIQ ANWAR SAYED MOHAMED", "TARIQ ANWAR SAYED AHMED") < 0.84
+
+
+@pytest.mark.parametrize(
+    ("script", "latin"),
+    [("سعيد الحفناوي", "Saeed Al-Hafnawi"), ("جعفر مصعب", "Jaafar Musab"), ("أيوب بشير", "Ayoub Bashir"),
+     ("اياد غالي", "Iyad Ghali"), ("على السيد", "Ali El Sayed"), ("مزهر مطني", "Mizhir Matni")],
+)  # fmt: skip
+def test_arabic_script_meets_the_latin_passport(script: str, latin: str) -> None:
+    assert points(script, latin) > 0.84
+    assert points(latin, script) > 0.84
+
+
+@pytest.mark.parametrize("written", ["BADUR REHMAN", "ADBUR REHMAN"])
+def test_a_swapped_abd_before_a_name(written: str) -> None:
+    assert points(written, "ABDUR REHMAN") == 1.0
