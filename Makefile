@@ -6,9 +6,10 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports lock bench fuzz clean
+.PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-distribution
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "borderpost needs Python 3.11 or newer (PYTHON=/path/to/python3.11 make …)" >&2; exit 1; }
@@ -37,6 +38,33 @@ imports: $(VENV)/.ready
 
 bench: $(VENV)/.ready ## from the last byte of a reader to the queue and to the officer's PC (ARGS="--documents 500")
 	@$(BIN)/python -m benchmarks.reader_latency $(ARGS)
+
+bench-documents: $(VENV)/.ready ## 140 million documents: build, look-ups, memory, SQLite beside; 12 GB of disk (ARGS="--records 5000000")
+	@$(BIN)/python -m benchmarks.document_store $(ARGS)
+
+bench-deltas: $(VENV)/.ready ## deltas and a compaction under 200 questions a second, kill -9 at 200 moments (ARGS="--kills 20")
+	@$(BIN)/python -m benchmarks.document_deltas $(ARGS)
+
+NAMES := .bench/names-million.jsonl
+bench-names: $(VENV)/.ready ## a million names: time of a question, memory, start, nothing lost (ARGS="--recall 2000 --peers 50")
+	@mkdir -p $(dir $(NAMES))
+	@test -s $(NAMES) || $(BIN)/python -m benchmarks.names_corpus --names 1000000 --out $(NAMES)
+	@$(BIN)/python -m benchmarks.names_million $(NAMES) $(ARGS)
+
+bench-quality: $(VENV)/.ready ## how well names are told apart, rapidfuzz beside (ARGS="--oracle PYTHON" with nomenklatura)
+	@$(BIN)/python -m benchmarks.name_quality $(ARGS)
+
+bench-false-alerts: $(VENV)/.ready ## false alerts per 100,000 travellers, per threshold
+	@$(BIN)/python -m benchmarks.false_alerts $(ARGS)
+
+bench-tampering: $(VENV)/.ready ## every tampering with metadata, chunks, deltas, and what a box says (ARGS="--records 8000")
+	@$(BIN)/python -m benchmarks.tampering $(ARGS)
+
+bench-at-rest: $(VENV)/.ready ## what it costs to keep lists sealed
+	@$(BIN)/python -m benchmarks.at_rest $(ARGS)
+
+bench-distribution: $(VENV)/.ready ## a base of 2 GiB and half a year of deltas into a box, tuf's own client beside (ARGS="--mebibytes 256")
+	@$(BIN)/python -m benchmarks.distribution $(ARGS)
 
 fuzz: $(VENV)/.ready ## coverage-guided fuzzing of every codec; atheris is fetched into .bench (ARGS="--seconds 60 --only rte")
 	@$(BIN)/python -m benchmarks.codec_fuzz $(ARGS)

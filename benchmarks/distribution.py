@@ -8,12 +8,10 @@ Beside us: tuf's own client, which fetches the same bytes as one target through 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import shutil
 import stat
@@ -27,11 +25,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def publish(root: Path, mebibytes: int) -> Mapping[str, Any]:
+def publish(root: Path, mebibytes: int, days: int) -> Mapping[str, Any]:
     """Make the repository; figures of publishing."""
     from distribution_kit import Headquarters, key
 
@@ -53,7 +53,7 @@ def publish(root: Path, mebibytes: int) -> Mapping[str, Any]:
     hq.stamp()
     took = time.perf_counter() - began
     known: list[Generation] = []
-    for number in range(1, 184):
+    for number in range(1, days + 1):
         hq.now = T0 + timedelta(days=number)
         known = history.joined(known, [Generation(number, hq.now)])
         metadata = Folder(hq.path).latest("list-un")
@@ -69,7 +69,7 @@ def publish(root: Path, mebibytes: int) -> Mapping[str, Any]:
     data = max((hq.path / "metadata").glob("*.list-un.json"), key=lambda p: int(p.name.split(".")[0])).read_bytes()
     return {
         "publish the base, s": round(took, 1),
-        "deltas of 183 days": data.count(b'"from":') - 1,
+        f"deltas of {days} days": data.count(b'"from":') - 1,
         "their metadata, kB": round(len(data) / 1000, 1), "zlib, kB": round(len(zlib.compress(data)) / 1000, 1),
         "now": hq.now.isoformat(),
     }
@@ -200,22 +200,28 @@ def _child(work: Callable[[Path, str], Mapping[str, Any]], root: Path, now: str,
     send.send({**found, "memory, MB": round(memory), "written, MB": round(written / 1e6)})
 
 
-def main() -> None:
-    """Print one table as JSON lines."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mebibytes", type=int, default=2048)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="distribution-") as place:
+def main() -> int:
+    """Print the figures of each."""
+    words = machine.parser(__doc__)
+    words.add_argument("--mebibytes", type=int, default=2048, help="size of the base")
+    words.add_argument("--days", type=int, default=183, help="of daily deltas")
+    words.add_argument("--folder", type=Path, help="where there is room for five times the base (a temporary folder)")
+    given = words.parse_args()
+    report = machine.Report("distribution", given)
+    with tempfile.TemporaryDirectory(prefix="distribution-", dir=given.folder) as place:
         root = Path(place)
-        made = dict(publish(root, asked.mebibytes))
+        made = dict(publish(root, given.mebibytes, given.days))
         now = made.pop("now")
-        machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-        print(json.dumps({"machine": machine}))
-        print(json.dumps({"headquarters": made, "base, MiB": asked.mebibytes}))
-        print(json.dumps({"borderpost": measured(ours, root, now)}))
+        report.figures["headquarters"] = made
+        report.say(f"headquarters      {json.dumps(made)}")
+        report.figures["borderpost"] = measured(ours, root, now)
+        report.say(f"borderpost        {json.dumps(report.figures['borderpost'])}")
         shutil.rmtree(root / "box")
-        print(json.dumps({"tuf's own client": measured(theirs, root, now)}))
+        report.figures["tuf_client"] = measured(theirs, root, now)
+        report.say(f"tuf's own client  {json.dumps(report.figures['tuf_client'])}")
+    report.end()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -54,7 +54,7 @@ def delta(header: Header, adds: Rows, tombs: Rows) -> bytes:
     ))
 
 
-def apply_while_asked(folder: Path, records: int, times: int, report: machine.Report) -> bool:
+def apply_while_asked(folder: Path, records: int, times: int, rest: float, report: machine.Report) -> bool:
     """Deltas one after the other, then the compaction; True if every answer was right."""
     here = KeyedList.open(folder, LIST_ID, RING.get)
     for _ in here.verify():
@@ -62,7 +62,7 @@ def apply_while_asked(folder: Path, records: int, times: int, report: machine.Re
     spans, wrote = [], []
     figures: dict[str, Any] = report.figures
     with Reader(here, records) as reader:
-        time.sleep(5)
+        time.sleep(rest)
         still = (0.0, time.perf_counter())
         change = b""
         for n in range(times):
@@ -94,7 +94,7 @@ def apply_while_asked(folder: Path, records: int, times: int, report: machine.Re
         here.refresh()
         if child.returncode or here.overlay_rows:
             raise SystemExit("the compaction failed")
-        time.sleep(5)
+        time.sleep(rest)
         after = (span[1], time.perf_counter())
         base = next(folder.glob("base-*.sdl"))
     figures["compaction"] = {
@@ -103,7 +103,7 @@ def apply_while_asked(folder: Path, records: int, times: int, report: machine.Re
     }
     report.say(f"compaction, own process  {span[1] - span[0]:.1f} s, {base.stat().st_size / 1e6:,.0f} MB written")
     report.say(f"  reader during          {told(figures['compaction']['reader_during'])}")
-    report.say(f"  reader 5 s after       {told(figures['compaction']['reader_after'])}")
+    report.say(f"  reader after           {told(figures['compaction']['reader_after'])}")
     figures["wrong"], figures["questions"] = reader.wrong, len(reader.answers)
     report.say(f"wrong answers meanwhile  {reader.wrong} of {len(reader.answers)}")
     return not reader.wrong
@@ -142,6 +142,7 @@ def main() -> int:
     words.add_argument("--base", type=Path, metavar="FILE", help="take this base instead; it is copied")
     words.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     words.add_argument("--deltas", type=int, default=20)
+    words.add_argument("--rest", type=float, default=5.0, help="seconds of questions before the first and after all")
     words.add_argument("--kills", type=int, default=200)
     words.add_argument("--folder", type=Path, help="where there is room (a temporary folder)")
     given = words.parse_args()
@@ -159,7 +160,7 @@ def main() -> int:
         document_base.install(base, work / LIST_ID)
         if given.base is None:
             base.unlink()
-        good = apply_while_asked(work / LIST_ID, records, given.deltas, report)
+        good = apply_while_asked(work / LIST_ID, records, given.deltas, given.rest, report)
         good = kills(work / LIST_ID, records, given.kills, report) and good
     finally:
         shutil.rmtree(work, ignore_errors=True)

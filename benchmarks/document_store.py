@@ -3,7 +3,8 @@
     python -m benchmarks.document_store                         # 140 million records: 12 GB of disk for a while
     python -m benchmarks.document_store --records 5000000       # a trial
     python -m benchmarks.document_store --skip-sqlite --folder /big/disk
-    python -m benchmarks.document_store --keep /big/disk/base.sdl   # for benchmarks.document_deltas --base
+    python -m benchmarks.document_store --keep /big/disk/base.sdl   # for document_deltas --base, or once more:
+    python -m benchmarks.document_store --base /big/disk/base.sdl
 
 "Cold" is after POSIX_FADV_DONTNEED on the disk of this machine; a box's eMMC is slower. The exit code is 1 if an answer
 was wrong, or if the store took 20 MB or more above bare Python.
@@ -78,6 +79,7 @@ def main() -> int:
     words = machine.parser(__doc__)
     words.add_argument("--records", type=int, default=140_000_000)
     words.add_argument("--asks", type=int, default=1_000_000, help="hits, and as many misses")
+    words.add_argument("--base", type=Path, metavar="FILE", help="ask this one; none is built")
     words.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     words.add_argument("--folder", type=Path, help="where there is room (a temporary folder)")
     words.add_argument("--skip-sqlite", action="store_true")
@@ -87,12 +89,17 @@ def main() -> int:
     figures = report.figures
     work = Path(tempfile.mkdtemp(prefix="bp-documents-", dir=given.folder))
     try:
-        base, figures["build"] = document_base.build(work, given.records, given.workers)
-        for line in document_base.told(figures["build"]):
-            report.say(line)
+        base = given.base
+        if base is None:
+            base, figures["build"] = document_base.build(work, given.records, given.workers)
+            for line in document_base.told(figures["build"]):
+                report.say(line)
+        with opened(base) as file:
+            figures["records"] = records = file.header.count
+        report.say(f"{records:,} records")
         folder = work / LIST_ID
         document_base.install(base, folder)
-        figures["keyed"] = asked("keyed", folder, given.records, given.asks)
+        figures["keyed"] = asked("keyed", folder, records, given.asks)
         for line in lines("keyed", figures["keyed"]):
             report.say(line)
         shutil.rmtree(folder)
@@ -100,10 +107,10 @@ def main() -> int:
             figures["sqlite_build"] = to_sqlite(base, work / "documents.sqlite")
             report.say(f"SQLite build             {figures['sqlite_build']['seconds']:.0f} s, sorted, no journal; "
                        f"{figures['sqlite_build']['bytes'] / 1e6:,.0f} MB")
-            figures["sqlite"] = asked("sqlite", work / "documents.sqlite", given.records, given.asks)
+            figures["sqlite"] = asked("sqlite", work / "documents.sqlite", records, given.asks)
             for line in lines("sqlite", figures["sqlite"]):
                 report.say(line)
-        if given.keep is not None:
+        if given.keep is not None and given.base is None:
             base.replace(given.keep)
     finally:
         shutil.rmtree(work, ignore_errors=True)

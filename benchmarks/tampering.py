@@ -101,6 +101,8 @@ def main() -> int:
     words = machine.parser(__doc__)
     words.add_argument("--records", type=int, default=200_000, help="of the base; a delta adds a quarter of it")
     words.add_argument("--part-kib", type=int, default=256, help="a part (chunk) of a published file; 65536 in earnest")
+    words.add_argument("--block", type=int, default=4096, help="bytes of a file in which one bit is flipped")
+    words.add_argument("--metadata-block", type=int, default=64, help="the same, of metadata")
     words.add_argument("--folder", type=Path, help="where there is room (a temporary folder)")
     given = words.parse_args()
     report = machine.Report("tampering", given)
@@ -108,6 +110,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bp-tampering-", dir=given.folder) as place:
         work = Path(place)
         hq = Headquarters(work / "hq", given.records, given.part_kib * 1024)
+        hq.blocks = (given.block, given.metadata_block)
         sizes = {p.name: p.stat().st_size for made in (hq.lists["sltd"],) for p in
                  (made.bases[1], *made.deltas.values(), made.card)}  # fmt: skip
         report.figures["files"] = sizes

@@ -25,8 +25,6 @@ from edge.updates import reference
 from hq.keyed_build import Edition, assemble, delta_between, spread
 
 ONE, OTHER = LISTS
-BLOCK: Final = 4096
-META: Final = 64  # bytes of metadata in which one bit is flipped
 ANY_FILE: Final = r".*(damaged|keyed list file|a base|a delta).*"  # the words of the files themselves
 
 
@@ -131,7 +129,7 @@ def flipped(hq: Headquarters, work: Path) -> Iterator[Case]:
     with boxes_of(hq, work) as boxes:
         for what, path, generation in read_by(hq):
             sound = path.read_bytes()
-            for at, bad in flips(sound, META if what == "metadata" else BLOCK, dice):
+            for at, bad in flips(sound, hq.blocks[what == "metadata"], dice):
                 right = "damaged|foreign" if "timestamp" in path.name or "root" in path.name else "damaged"
                 with instead(path, bad), boxes.at(generation) as box:
                     yield Case(what, f"{path.name} at {at}", box, lambda b=box: b.update(hq.path), right,
@@ -350,7 +348,7 @@ def past_the_signature(hq: Headquarters, work: Path) -> Iterator[Case]:
     base, delta = made.bases[1].read_bytes(), made.deltas[2].read_bytes()
 
     def variants(data: bytes) -> Iterator[tuple[str, bytes]]:
-        yield from ((f"bit at {at}", bad) for at, bad in flips(data, BLOCK, dice))
+        yield from ((f"bit at {at}", bad) for at, bad in flips(data, hq.blocks[0], dice))
         yield from ((f"cut to {n}", data[:n]) for n in (0, 1, 100, len(data) // 2, len(data) - 1))
         yield "longer", data + b"!"
 

@@ -55,6 +55,7 @@ class Headquarters:
     def __init__(self, root: Path, records: int, part_bytes: int) -> None:
         targets.PART_BYTES = part_bytes  # type: ignore[misc]  # 64 MiB: no run could flip a bit in every 4 KB of many
         self.part_bytes = part_bytes
+        self.blocks = (4096, 64)  # bytes of files, of metadata in which one bit is flipped
         self.path, self._keys, self.root, self.now = root / "repo", root / "keys", root, T0
         self.lists = {list_id: self._made(root / "made" / list_id, list_id, records) for list_id in LISTS}
         self.old: dict[int, Path] = {}

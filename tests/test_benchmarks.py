@@ -1,0 +1,124 @@
+"""Every benchmark that stands in the list is there, is run once in small, and says on which machine it ran."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import machine
+from benchmarks.__main__ import BENCHMARKS, listed
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAD = {"cpu", "architecture", "cores", "memory_gib", "system", "python", "load", "nice", "date"}
+
+
+def ran(tmp_path: Path, name: str, *words: str) -> dict[str, Any]:
+    """The report of a small run that ended well."""
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", f"benchmarks.{name}", *words, "--json", str(report)]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told: dict[str, Any] = json.loads(report.read_text("utf-8"))
+    assert told["benchmark"] == name
+    assert told["machine"].keys() == HEAD
+    assert told["machine"]["cpu"] in done.stdout
+    figures: dict[str, Any] = told["figures"]
+    return figures
+
+
+def test_the_list_names_every_command_and_its_make_target() -> None:
+    commands = {
+        path.stem for path in (ROOT / "benchmarks").glob("*.py")
+        if re.search(r"ArgumentParser\(|machine\.parser\(", path.read_text("utf-8")) and path.stem != "machine"
+    }
+    assert commands <= BENCHMARKS.keys()
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for name, target in BENCHMARKS.items():
+        assert not target or re.search(rf"^{target}:.*\n(\t.*\n)*\t.*benchmarks\.{name}\b.*\$\(ARGS\)", makefile, re.M)
+    assert all(len(line.split("  ")[-1]) > 20 for line in listed())
+    told = subprocess.run([sys.executable, "-m", "benchmarks"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert all(line in told.stdout for line in listed())
+
+
+def test_a_report_goes_to_standard_output_where_no_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    report = machine.Report("some", machine.parser("what it does").parse_args(["--json"]))
+    report.say("for people")
+    report.figures["p99"] = 5
+    report.end()
+    out, err = capsys.readouterr()
+    assert json.loads(out)["figures"] == {"p99": 5}
+    assert "for people" in err
+
+
+def test_documents(tmp_path: Path) -> None:
+    figures = ran(tmp_path, "document_store", "--records", "30000", "--asks", "500", "--workers", "1")
+    assert figures["good"]
+    assert figures["build"]["bytes_a_record"] < 16.5
+    for store in ("keyed", "sqlite"):
+        assert figures[store]["warm"]["wrong"] == 0
+        assert figures[store]["warm"]["asks"] == 1000
+        assert 0 < figures[store]["cold"]["p50"] <= figures[store]["cold"]["p99"]
+
+
+def test_deltas_compaction_and_kills(tmp_path: Path) -> None:
+    words = ("--records", "30000", "--deltas", "1", "--kills", "4", "--rest", "0.5", "--workers", "1")
+    figures = ran(tmp_path, "document_deltas", *words)
+    assert figures["good"]
+    assert figures["wrong"] == 0
+    assert figures["questions"] > 100
+    assert figures["delta"]["written"][0] > 100_000 * 16
+    assert figures["compaction"]["written"] > 129_000 * 16
+    kill = figures["kill"]
+    assert (kill["old"] + kill["new"], kill["neither"], kill["back"]) == (4, 0, 0)
+    assert sum(kill["on_disk"].values()) == 4
+
+
+def test_tampering(tmp_path: Path) -> None:
+    words = ("--records", "2000", "--part-kib", "16", "--block", "16384", "--metadata-block", "2048")
+    figures = ran(tmp_path, "tampering", *words)
+    assert figures["wrong"] == 0
+    assert figures["refused"] > 100
+    assert {(row["kind"], row["what"]) for row in figures["rows"]} >= {
+        (kind, what)
+        for kind in ("one flipped bit per block", "cut short, longer, missing", "files swapped", "an older generation",
+                     "a foreign key")
+        for what in ("metadata", "chunk", "delta")
+    } | {("clock in 1970 or 2151", "metadata")}
+    assert figures["messages"].keys() >= {
+        "damaged", "incomplete", "older", "foreign", "foreign_path", "expired", "clock_ahead", "clock_behind",
+    }
+
+
+def test_what_is_accepted_makes_the_command_fail() -> None:
+    from benchmarks.tampering import Row, tried
+    from benchmarks.tampering_cases import Case
+    from edge.updates import UpdateError
+
+    class Still:
+        def standing(self) -> dict[str, object]:
+            return {}
+
+        def generation(self) -> int:
+            return 1
+
+    def refuse() -> None:
+        raise UpdateError("older")
+
+    row = Row()
+    for act in (refuse, lambda: None):
+        tried(Case("metadata", "a case", Still(), act, "damaged"), row)  # type: ignore[arg-type]
+    assert row.wrong == ["a case: older", "a case: accepted"]
+
+
+def test_distribution(tmp_path: Path) -> None:
+    figures = ran(tmp_path, "distribution", "--mebibytes", "2", "--days", "9")
+    assert figures["headquarters"]["deltas of 9 days"] >= 8
+    assert figures["borderpost"]["written, MB"] < figures["tuf_client"]["written, MB"]
