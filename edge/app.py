@@ -39,6 +39,7 @@ from edge.list_keys import ListKeys
 from edge.lists_in_use import ListsInUse
 from edge.rules import screener
 from edge.state import State
+from edge.updating import Updater
 from edge.uplink import Box as Speaker
 from edge.uplink import Uplink
 from edge.watchlists import Watchlists
@@ -130,6 +131,9 @@ class Box:
         for name, counter in self.counters.items():
             counter.inbox = front.inboxes[name]
         self.health = Health(self._parts())
+        self.updater = Updater(
+            config, now=self.clock.now, mono=mono, jitter=random.random, alarm=self._alarm, signed_time=self._hear
+        )
         self.uplink = self._make_uplink(ack_keys)
         front.listen(self._announce, self._reader_alarm)
         self._forgotten = 0  # entries that the journal gave up, as told last
@@ -185,6 +189,8 @@ class Box:
             hire(f"counter-{counter.name}", counter.run)
         hire("lists", self.lists.run, OnDeath.RESTART)
         hire("retention", self._expire, OnDeath.RESTART)
+        if self.config.updates.root:
+            hire("updates", self.updater.run, OnDeath.RESTART)
         if self.uplink:
             uplink = self.uplink
             self.journal.add_listener(uplink.wake)

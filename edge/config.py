@@ -10,8 +10,6 @@ Laws:
 
 from __future__ import annotations
 
-import os.path
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +19,9 @@ import msgspec
 
 from common import settings
 from common.settings import ConfigError, Section, TlsConfig
+from edge.config_checks import SCHEME, check_names, check_ports, check_updates, check_ways_out, way_out
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|(?:socket|rfc2217|usb|usbip):", re.IGNORECASE)
-SOCKET_PATH = 107  # bytes: what a UNIX socket address holds
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
 ListId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{2,40}$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
@@ -85,8 +82,10 @@ class ScreeningConfig(Section, frozen=True):
     """Which lists must be there, how old they may be, and how evenly verdicts come."""
 
     required: tuple[ListId, ...] = ()                 # missing, damaged, stale: INCOMPLETE; empty: all there are
-    max_age_days: Days = 7.0                          # for every list that has no own limit below
+    max_age_days: Days = 7.0                          # for every list that has no own limit below; older: INCOMPLETE
     max_age_days_of: dict[ListId, Days] = msgspec.field(default_factory=dict)  # limits of single lists, by list id
+    warn_age_days: Days | None = None                 # older: officers are told; left out: half of what a list may have
+    warn_age_days_of: dict[ListId, Days] = msgspec.field(default_factory=dict)  # the same of single lists, by list id
     pace_ms: Annotated[int, msgspec.Meta(ge=0, le=500)] = 30  # verdicts leave on this grid after the last byte
     refresh_seconds: Seconds = 5.0                    # how often the lists folder is looked at
 
@@ -114,6 +113,23 @@ class UplinkConfig(Section, frozen=True):
     health_s: Seconds = 60.0                          # between two health reports
     in_flight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20        # messages awaiting PUBACK
     await_ack: Annotated[int, msgspec.Meta(ge=1, le=10000)] = 1000     # messages awaiting headquarters
+
+
+class UpdatesConfig(Section, frozen=True):
+    """Signed lists from headquarters (docs/distribution.md). Without ``root`` this box takes none."""
+
+    root: str = ""                                    # headquarters' 1.root.json, brought by a hand that you trust
+    folder: str = ""                                  # a copy of the repository: looked into when it is there
+    url: str = ""                                     # https://HOST[:PORT]/PATH of the repository
+    ca: str = ""                                      # PEM of the server's authority; empty: the system's own
+    cert: str = ""                                    # PEM of the box's certificate, where the server wants one
+    key: str = ""                                     # PEM of its private key
+    lists: tuple[ListId, ...] = ()                    # take these alone; empty: all that are offered
+    every_s: Annotated[float, msgspec.Meta(ge=10, le=604_800)] = 3600.0  # between two looks, a tenth more or less
+    backoff_min_s: Seconds = 30.0                     # pause after a look that found no source; doubles up to every_s
+    connect_s: Seconds = 30.0                         # longest wait for a connection
+    read_s: Seconds = 60.0                            # longest wait between two pieces of a file
+    run_s: Annotated[float, msgspec.Meta(ge=60, le=604_800)] = 86_400.0  # longest update; goes on there next time
 
 
 class ClockConfig(Section, frozen=True):
@@ -151,6 +167,7 @@ class Config(Section, frozen=True):
     assembly: AssemblyConfig = AssemblyConfig()
     screening: ScreeningConfig = ScreeningConfig()
     uplink: UplinkConfig | None = None
+    updates: UpdatesConfig = UpdatesConfig()
     clock: ClockConfig = ClockConfig()
     journal: JournalConfig = JournalConfig()
     log: LogConfig = LogConfig()
@@ -176,104 +193,16 @@ def named(path: Path | str) -> Iterator[None]:
 def parse(text: str, *, where: str, base: Path) -> Config:
     """The same from text; relative paths are taken from ``base``."""
     config = settings.convert(text, Config, where=where)
-    _check_names(config, where)
+    check_names(config, where)
     if config.uplink and config.uplink.backoff_max_s < config.uplink.backoff_min_s:
         raise ConfigError(
             f"{where}: uplink.backoff_max_s is below uplink.backoff_min_s", advice="make the maximum the larger one"
         )
+    check_updates(config.updates, where)
     config = _absolute(config, base)
-    _check_ports(config, where)
-    _check_ways_out(config, where)
+    check_ports(config, where)
+    check_ways_out(config, where)
     return config
-
-
-def _check_names(config: Config, where: str) -> None:
-    readers = [r.name for r in config.reader]
-    counters = [c.name for c in config.counter]
-    used = [name for c in config.counter for name in c.readers]
-    ends = [p.to for p in config.passthrough]
-    for what, names in (
-        ("reader", readers), ("counter", counters), ("counter.readers", used), ("passthrough.to", ends)
-    ):
-        doubles = sorted({n for n in names if names.count(n) > 1})
-        if doubles:
-            raise ConfigError(f"{where}: {what}: {doubles[0]!r} stands there twice", advice="give each its own name")
-    strangers = sorted(set(used) - set(readers))
-    if strangers:
-        raise ConfigError(
-            f"{where}: counter.readers: no [[reader]] is named {strangers[0]!r}", advice="add it or mend the name"
-        )
-    for reader in config.reader:
-        if bool(reader.driver) == bool(reader.profile):
-            raise ConfigError(
-                f"{where}: reader {reader.name!r}: give a driver or a profile, one of them",
-                advice="take the lines that `borderpost devices` prints",
-            )
-        if "port" in reader.settings:
-            raise ConfigError(
-                f"{where}: reader {reader.name!r}: settings.port: the port is no setting of the driver",
-                advice="write port = \"…\" under [[reader]], beside name",
-            )
-    unknown = sorted({name for p in config.passthrough for name in p.readers} - set(readers))
-    if unknown:
-        raise ConfigError(
-            f"{where}: passthrough.readers: no [[reader]] is named {unknown[0]!r}", advice="add it or mend the name"
-        )
-    idle = sorted(set(readers) - set(used))
-    if idle:
-        raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
-
-
-def _check_ports(config: Config, where: str) -> None:
-    """Law 4; ``config`` has absolute paths. Where links lead is not looked at, as with the ways out."""
-    taken: dict[str, str] = {}
-    for reader in config.reader:
-        port = reader.port if SCHEME.match(reader.port) else os.path.normpath(reader.port)
-        if port in taken:
-            raise ConfigError(
-                f"{where}: readers {taken[port]!r} and {reader.name!r} have the same port: {reader.port!r}",
-                advice="give each its own; `borderpost devices` shows them",
-            )
-        taken[port] = reader.name
-
-
-def _check_ways_out(config: Config, where: str) -> None:
-    """Law 3; ``config`` has absolute paths. Where links lead is not looked at: an open port is exclusive anyhow."""
-    readers = {os.path.normpath(r.port): r.name for r in config.reader}
-    own = {os.path.normpath(path): key for key, path in (
-        ("box.state_dir", config.box.state_dir), ("box.lists_dir", config.box.lists_dir),
-        ("box.profiles_dir", config.box.profiles_dir), ("box.socket", config.box.socket),
-    )}
-    taken: set[str] = set()
-    for to in (p.to for p in config.passthrough):
-        kind, path = _way_out(to)
-        file = os.path.normpath(path)
-        problem, advice = "", "give a path of its own, such as pty:/run/borderpost/pc"
-        if not kind:
-            problem, advice = "is no way to a PC", "give a serial port's path, pty:PATH or unix:PATH"
-        elif file in readers:
-            problem, advice = f"is the port of reader {readers[file]!r}", "the PC needs another port than the reader"
-        elif inside := [key for folder, key in own.items() if folder in (file, *map(str, Path(file).parents))]:
-            problem = f"is the box's own ({inside[0]})"
-        elif file in taken:
-            problem = "leads where another one leads"
-        elif kind != "port" and (file == "/dev" or file.startswith("/dev/")):
-            problem = "lies among the devices"
-        elif kind == "unix" and len(file.encode()) > SOCKET_PATH:
-            problem = f"is longer than a socket's path may be ({SOCKET_PATH} bytes)"
-        if problem:
-            raise ConfigError(f"{where}: passthrough.to: {to!r} {problem}", advice=advice)
-        taken.add(file)
-
-
-def _way_out(to: str) -> tuple[str, str]:
-    """(``pty``, ``unix`` or ``port``, path); ("", "") if it is neither."""
-    scheme, colon, path = to.partition(":")
-    if "\0" in to or to.endswith("/"):
-        return "", ""
-    if colon and scheme in ("pty", "unix"):
-        return (scheme, path) if path else ("", "")
-    return ("", "") if colon and "/" not in scheme else ("port", to)
 
 
 def _absolute(config: Config, base: Path) -> Config:
@@ -284,8 +213,8 @@ def _absolute(config: Config, base: Path) -> Config:
         """A file of this machine is made absolute; what has a scheme, known or not, is for the driver to judge."""
         return name if SCHEME.match(name) else at(name)
 
-    def way_out(to: str) -> str:
-        kind, path = _way_out(to)
+    def absolute_way(to: str) -> str:
+        kind, path = way_out(to)
         if not kind:
             return to
         return at(path) if kind == "port" else f"{kind}:{at(path)}"
@@ -298,6 +227,11 @@ def _absolute(config: Config, base: Path) -> Config:
     uplink = config.uplink
     if uplink and uplink.tls:
         uplink = msgspec.structs.replace(uplink, tls=uplink.tls.absolute(base))
+    updates = config.updates
+    files = {name: at(path) for name in ("root", "folder", "ca", "cert", "key") if (path := getattr(updates, name))}
+    updates = msgspec.structs.replace(updates, **files)
     readers = tuple(msgspec.structs.replace(r, port=port(r.port)) for r in config.reader)
-    passing = tuple(msgspec.structs.replace(p, to=way_out(p.to)) for p in config.passthrough)
-    return msgspec.structs.replace(config, box=box, uplink=uplink, reader=readers, passthrough=passing)
+    passing = tuple(msgspec.structs.replace(p, to=absolute_way(p.to)) for p in config.passthrough)
+    return msgspec.structs.replace(
+        config, box=box, uplink=uplink, updates=updates, reader=readers, passthrough=passing
+    )

@@ -11,7 +11,8 @@ from common.settings import ConfigError
 from drivers.api import BadSetting, DriverMisuse
 from drivers.named import PROFILE, NamedDevice, of_profile, parse_device
 from edge import config
-from edge.config import SCHEME, ReaderConfig
+from edge.config import ReaderConfig
+from edge.config_checks import SCHEME
 from edge.core.errors import BorderpostError
 
 DEFAULT_PROFILES = "/etc/borderpost/profiles"

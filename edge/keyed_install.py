@@ -116,7 +116,8 @@ def _pair_for(folder: Path, list_id: str, header: headers.Header) -> Pair | None
     if serving is None:
         return Pair(header.generation, header.generation)
     if header.generation == serving.base:
-        return None if _is_whole(folder / folders.base_name(serving.base)) else serving  # once more, for one that rotted
+        whole = _is_whole(folder / folders.base_name(serving.base))
+        return None if whole else serving  # the same base once more, for one that rotted
     if header.generation <= serving.newest:
         raise LayoutError(f"a base of generation {header.generation} is older than {serving.newest}, which serves")
     return Pair(header.generation, header.generation)

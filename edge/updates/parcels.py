@@ -7,18 +7,15 @@ stick, with the same marks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-import msgspec
 from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import Timestamp
 
+from edge.core.distribution.beacon import version_of
 from edge.core.distribution.parcel import ParcelError, unpack
 from edge.updates.errors import UpdateError
 from edge.updates.fetchers import Fetcher, checked
 from edge.updates.marks import Marks
-
-MAX_BEACON: Final = 16_384  # bytes of timestamp.json, as tuf allows
 
 
 class ParcelFetcher(Fetcher):
@@ -38,20 +35,7 @@ class ParcelFetcher(Fetcher):
         return iter((self._files[path][offset:],))
 
 
-class _Signed(msgspec.Struct):
-    version: int
-
-
-class _Beacon(msgspec.Struct):
-    signed: _Signed
-
-
 def is_news(beacon: bytes, marks: Marks) -> bool:
     """True if this timestamp.json names a higher version than the box has seen; not verified (it is a hint)."""
-    if len(beacon) > MAX_BEACON:
-        return False
-    try:
-        version = msgspec.json.decode(beacon, type=_Beacon).signed.version
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return version > marks.get(Timestamp.type).version
+    version = version_of(beacon)
+    return version is not None and version > marks.get(Timestamp.type).version

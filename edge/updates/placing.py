@@ -36,7 +36,7 @@ Files = Mapping[str, Path]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands on the box: generation (0: nothing), records and digest (hex) of the whole set, SHA-256 of the card."""
+    """What stands on the box: generation (0: nothing), records and digest (hex) of the whole set, and of the card."""
 
     generation: int = 0
     records: int = 0
@@ -62,7 +62,7 @@ class Place(abc.ABC):
     def _put(self, step: Step, files: Files, *, anew: bool) -> None:
         """Let them serve."""
 
-    def tidy(self, *, anew: bool) -> None:
+    def tidy(self, *, anew: bool) -> None:  # noqa: B027 - a keyed list tidies itself
         """Let go of generations that nobody goes back to; with ``anew`` of every higher one too."""
 
     def compact(self) -> bool:

@@ -14,6 +14,6 @@ from edge.core.distribution.targets import (
 )
 
 __all__ = [
-    "CARD", "MAX_FILES", "PART_BYTES", "SOFTWARE", "Described", "Offer", "OfferError", "OfferedFile", "Part", "Plan", "Step",
-    "Way", "list_of", "plan", "read_offer", "role_of", "target_path",
+    "CARD", "MAX_FILES", "PART_BYTES", "SOFTWARE", "Described", "Offer", "OfferError", "OfferedFile", "Part", "Plan",
+    "Step", "Way", "list_of", "plan", "read_offer", "role_of", "target_path",
 ]
