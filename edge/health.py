@@ -17,6 +17,7 @@ from edge.core.errors import BorderpostError
 from edge.core.screening import Screener, ScreenList
 from edge.core.shown import coverage
 from edge.core.trusted import Trusted
+from edge.core.verdicts import CoverageState, Freshness
 from edge.counter import Counter
 from edge.journal import Journal
 from edge.lifecycle import OPEN
@@ -64,7 +65,10 @@ class Health:
             "device": p.device,
             "site": p.site,
             "uptime_seconds": round(p.mono() - self._started),
-            "clock": {"state": str(now.state), "time": rfc3339(now.time) if now.time else None},
+            "clock": {
+                "state": str(now.state), "time": rfc3339(now.time) if now.time else None,
+                "records_expire": now.expiry is not None,
+            },
             "disk_free_mb": _free_mb(p.state_dir),
             "readers": [dict(r.health()) for r in p.readers],
             "passthrough": [dict(one) for one in p.passing()],
@@ -94,6 +98,7 @@ class Health:
             "disk_free": s["disk_free_mb"] * 1_000_000,
             "readers": {r["name"]: r["state"] for r in s["readers"]},
             "list_ages": {entry["list"]: entry["age_seconds"] for entry in s["lists"]},
+            "list_states": {entry["list"]: _standing(entry) for entry in s["lists"]},
             "audit_head": s["outbox"]["audit_head"],
         }
 
@@ -128,6 +133,12 @@ class Health:
             return {"state": "none"}
         status = asdict(uplink.status())
         return {**status, "state": str(status["state"]), "since": round(self._parts.mono() - status["since"], 1)}
+
+
+def _standing(entry: Mapping[str, Any]) -> str:
+    """One word for headquarters: how the list stands, or ``old`` for one that is asked and older than it should be."""
+    state = str(entry["state"])
+    return "old" if state == CoverageState.ASKED and entry["freshness"] == Freshness.OLD else state
 
 
 def _free_mb(path: Path) -> int:

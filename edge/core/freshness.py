@@ -43,11 +43,11 @@ def stricter(one: float | None, other: float | None) -> float | None:
     return min((limit for limit in (one, other) if limit is not None), default=None)
 
 
-def age_seconds(source_date: datetime, now: Trusted) -> int | None:
+def age_seconds(source_date: datetime, now: Trusted) -> float | None:
     """Seconds from the date of the sources (aware) to now, 0 or more; None where nobody can say (law 2)."""
     if now.time is None or source_date > now.time + FUTURE_TOLERANCE:
         return None
-    return max(0, int((now.time - source_date).total_seconds()))
+    return max(0.0, (now.time - source_date).total_seconds())
 
 
 def judge(age_s: float | None, limits: Limits) -> Freshness:

@@ -2,8 +2,8 @@
 
 Laws:
 1. A read repeats another if it puts the very same question (every field that is screened by, the doubts too) to
-   lists that stand as they stood: the same generations, none missing, damaged, too old or of unknown age that was
-   not so then, under the same clock and on the same day. Then the verdict would be the same, nothing goes unscreened.
+   lists that stand as they stood: the same generations, none missing, damaged, old, too old or of unknown age that
+   was not so then, under the same clock and on the same day. Then the verdict would be the same: nothing is unscreened.
 2. Only what was wholly read, recorded and answered is repeated: not UNREADABLE, not INCOMPLETE, not a part of a
    zone, not NOT RECORDED, not a lead that has been closed. There a fresh answer may be better, or is asked for.
 3. Whether something is a repeat depends on the text that was read and on what was shown, never on the truth behind
@@ -20,7 +20,7 @@ from typing import Any
 
 from edge.core.screening import Query
 from edge.core.trusted import ClockState, Trusted
-from edge.core.verdicts import Coverage, CoverageState, Outcome
+from edge.core.verdicts import Coverage, CoverageState, Freshness, Outcome
 
 LONGEST_S = 60.0   # from the first read, whatever is configured below it
 MAX_REMEMBERED = 8  # documents of one counter: a family presents its passports in turn
@@ -31,7 +31,7 @@ ANSWERED = frozenset({Outcome.CLEAR, Outcome.POSSIBLE, Outcome.HIT})
 class Asked:
     """All that an answer rests on but the question: what was asked, and what could be believed of it."""
 
-    lists: tuple[tuple[str, int | None, CoverageState], ...]  # id, generation, how it stood
+    lists: tuple[tuple[str, int | None, CoverageState, Freshness], ...]  # id, generation, how it and its age stood
     clock: ClockState
     expiry: date | None  # the day by which records end
     today: date          # the day by which dates of the document are read
@@ -39,7 +39,7 @@ class Asked:
     @classmethod
     def of(cls, coverage: Iterable[Coverage], now: Trusted, today: date) -> Asked:
         """``coverage`` of every list there is or should be (``Screener.coverage``)."""
-        lists = tuple((one.list_id, one.generation, one.state) for one in coverage)
+        lists = tuple((one.list_id, one.generation, one.state, one.freshness) for one in coverage)
         return cls(lists, now.state, now.expiry.date() if now.expiry else None, today)
 
 

@@ -35,6 +35,7 @@ def verdict_message(
         "findings": _findings(document.findings),
         "unreadable": list(shown.unreadable),
         "coverage": coverage(shown.coverage),
+        "records_expire": shown.records_expire,
     }
 
 
@@ -53,12 +54,13 @@ def summary(verdict: Verdict) -> list[dict[str, str | float]]:
 
 
 def coverage(asked: Sequence[Coverage]) -> list[dict[str, Any]]:
-    """Every list's part: id, generation, age in seconds, records, state."""
+    """Every list's part: id, generation, age in seconds, what is to be said of it, records, state."""
     return [
         {
             "list": c.list_id,
             "generation": c.generation,
             "age_seconds": c.age_seconds,
+            "freshness": str(c.freshness),
             "records": c.records,
             "state": str(c.state),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from edge.core.texts import DEFAULT, LANGUAGES, evidence_text, text
+from edge.core.verdicts import CoverageState, Freshness
 from edge.verbs.options import config_option
 
 # A word, a colour and a shape, so that nobody depends on one of them.
@@ -166,8 +167,24 @@ def _verdict(message: Mapping[str, Any], language: str) -> None:
         click.echo(f"   - {said}")
     ages = "  ".join(_coverage(c, language) for c in message["coverage"])
     click.secho(f"   {text(language, 'say.lists')}: {ages or text(language, 'say.none')}", dim=True)
+    for said in remarks(message["coverage"], language, records_expire=message["records_expire"]):
+        click.secho(f"   {said}", fg="yellow")
     if outcome in ("HIT", "POSSIBLE"):
         click.echo(f"   {text(language, 'say.when_decided')} borderpost close {message['passage']} --outcome CODE")
+
+
+def remarks(coverage: Iterable[Mapping[str, Any]], language: str, *, records_expire: bool) -> Iterator[str]:
+    """What is to be said of the age of the lists, in whole sentences, a line each; nothing if all is well."""
+    if not records_expire:
+        yield text(language, "say.time_unsure")
+    for one in coverage:
+        if one["freshness"] == Freshness.OLD:
+            days, hours = one["age_seconds"] / 86400, one["age_seconds"] / 3600
+            age = text(language, "say.days", n=f"{days:.1f}") if days >= 1 else text(
+                language, "say.hours", n=f"{hours:.1f}")
+            yield text(language, "say.list_old", list=one["list"], age=age)
+        elif one["state"] == CoverageState.ERASED:
+            yield text(language, "say.list_erased", list=one["list"])
 
 
 def _finding(finding: Mapping[str, Any], language: str) -> str:

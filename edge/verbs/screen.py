@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -148,7 +149,7 @@ def answer(id_: msgspec.Raw, verdict: Verdict) -> dict[str, Any]:
         ],
         "coverage": [
             {
-                "list": c.list_id, "generation": c.generation, "age_seconds": c.age_seconds,
+                "list": c.list_id, "generation": c.generation, "age_seconds": c.age_seconds, "freshness": c.freshness,
                 "records": c.records, "state": c.state, "required": c.required,
             }
             for c in verdict.coverage
@@ -170,24 +171,21 @@ def _lists_and_rules(
     from edge.watchlists import Watchlists
 
     state = Path()
-    required: frozenset[str] | None = None
-    limit = None if max_age_days is None else max_age_days * DAY_SECONDS
-    limits: dict[str, float] = {}
+    screener = Screener()
     if config_path is not None:
-        from edge import config
+        from edge import config, rules
 
         settings = config.load(config_path)
         folder, state = folder or Path(settings.box.lists_dir), Path(settings.box.state_dir)
-        required = frozenset(settings.screening.required)
-        if max_age_days is None:
-            limit = settings.screening.max_age_days * DAY_SECONDS
-            limits = {k: days * DAY_SECONDS for k, days in settings.screening.max_age_days_of.items()}
+        screener = rules.screener(settings.screening)
+    if max_age_days is not None:
+        screener = replace(screener, max_age_seconds=max_age_days * DAY_SECONDS, max_age_seconds_of={})
     if folder is None:
         raise ScreenUsageError("no lists to ask", advice="name their folder with --lists, or give --config")
     if folder.exists() and not folder.is_dir():
         raise ScreenUsageError(f"{folder} is no folder", advice="give the folder that `borderpost-hq lists build` made")
     keys = ListKeys(state).ring if config_path is not None else KeyRing
-    return Watchlists.open(folder, keys=keys).lists, Screener(required, limit, limits)
+    return Watchlists.open(folder, keys=keys).lists, screener
 
 
 def _warn(asked: Sequence[OpenList]) -> None:
@@ -281,5 +279,7 @@ def _show(verdict: Verdict, words: Mapping[str, str]) -> None:
     for part in verdict.coverage:
         age = "age unknown" if part.age_seconds is None else f"{part.age_seconds / DAY_SECONDS:.1f} days old"
         state = _STATES.get(part.state, str(part.state))
+        if part.freshness == "old":
+            age += ", more than it should be"
         number = "no generation" if part.generation is None else f"generation {part.generation}"
         click.echo(f"{part.list_id}: {state}, {number}, {part.records:,} records, {age}")

@@ -79,6 +79,8 @@ def lines(status: dict[str, Any]) -> list[str]:
         f"box      {status['device']}  {status['site']}  up {status['uptime_seconds']} s",
         f"clock    {clock['state']}  {clock['time'] or 'time unknown'}",
     ]
+    if not clock["records_expire"]:
+        text.append("         the age of lists cannot be judged, records do not expire, no list is erased")
     for r in status["readers"]:
         text += _reader(r)
     for one in status["passthrough"]:
@@ -94,7 +96,8 @@ def lines(status: dict[str, Any]) -> list[str]:
         )
     for entry in status["lists"]:
         problem = f"  {entry['problem']}" if entry["problem"] else ""
-        text.append(f"list     {entry['list']:12} {entry['state']:14} {_edition(entry)}{problem}")
+        state = "old" if entry["state"] == "asked" and entry["freshness"] == "old" else entry["state"]
+        text.append(f"list     {entry['list']:12} {state:14} {_edition(entry)}{problem}")
     waiting = "" if outbox["oldest_seconds"] is None else f", the oldest for {outbox['oldest_seconds']} s"
     text.append(
         f"outbox   {outbox['pending']} waiting{waiting}  acknowledged {outbox['acked']}  "

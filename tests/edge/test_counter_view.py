@@ -35,7 +35,9 @@ def test_a_reader_that_does_not_work_is_shown_with_what_to_do(capsys: pytest.Cap
 MESSAGE: dict[str, Any] = {
     "type": "verdict", "passage": "P1", "at": "2026-03-01T12:00:00+00:00", "counter": "lane-1", "direction": "entry",
     "outcome": "CLEAR", "recorded": True, "elapsed_ms": 12.0, "unreadable": [], "findings": [], "reasons": [],
-    "coverage": [{"list": "un", "generation": 1, "age_seconds": None, "records": 1, "state": "stale"}],
+    "coverage": [{"list": "un", "generation": 1, "age_seconds": None, "records": 1, "state": "stale",
+                  "freshness": "unknown"}],
+    "records_expire": True,
     "document": {"format": "TD3", "issuing_state": "UTO", "number": "X", "surname": "ERIKSSON", "given_names": "ANNA",
                  "birth_date": "1974-08-12", "sex": "F", "nationality": "UTO"},
     "rows": {"read": [1, 2], "of": 2, "text": []},

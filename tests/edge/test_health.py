@@ -72,7 +72,7 @@ def test_a_snapshot_holds_every_part_as_plain_json(journal: Journal, rig: Rig) -
     s = rig.health.snapshot()
     assert json.loads(json.dumps(s)) == s
     assert (s["device"], s["uptime_seconds"], s["restarts"]) == ("box-1", 61, {"lists": 1})
-    assert s["clock"] == {"state": "signed", "time": "2026-03-01T12:00:00Z"}
+    assert s["clock"] == {"state": "signed", "time": "2026-03-01T12:00:00Z", "records_expire": True}
     assert [(r["name"], r["state"]) for r in s["readers"]] == [("swipe-1", "absent")]
     assert {e["list"]: e["state"] for e in s["lists"]} == {"sltd": "asked", "un": "missing"}
     assert (s["outbox"]["pending"], s["outbox"]["oldest_seconds"]) == (3, 90)
@@ -105,7 +105,7 @@ def test_a_clock_set_back_gives_no_negative_age(journal: Journal, rig: Rig) -> N
 def test_untrusted_time_is_said_and_ages_are_unknown(rig: Rig) -> None:
     rig.now = memory_lists.UNTRUSTED
     s = rig.health.snapshot()
-    assert s["clock"] == {"state": "untrusted", "time": None}
+    assert s["clock"] == {"state": "untrusted", "time": None, "records_expire": False}
     assert {e["list"]: e["age_seconds"] for e in s["lists"]} == {"sltd": None, "un": None}
 
 
@@ -113,7 +113,7 @@ def test_the_report_to_headquarters_has_no_place_for_persons(journal: Journal, r
     journal_kit.record(journal, [1], Outcome.HIT)
     report = rig.health.report()
     assert set(report) == {
-        "at", "clock", "outbox", "oldest_seconds", "disk_free", "readers", "list_ages", "audit_head"
+        "at", "clock", "outbox", "oldest_seconds", "disk_free", "readers", "list_ages", "list_states", "audit_head"
     }
     assert report["readers"] == {"swipe-1": "absent"}
     assert report["outbox"] == 1

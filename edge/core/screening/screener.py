@@ -97,7 +97,8 @@ class Screener:
             return Coverage(one.list_id, None, None, 0, state, required)
         age = freshness.age_seconds(facts.source_date, now)
         said = freshness.judge(age, self._limits(one.list_id, facts.ages))
-        return Coverage(one.list_id, facts.generation, age, facts.records, state, required, said)
+        seconds = None if age is None else int(age)
+        return Coverage(one.list_id, facts.generation, seconds, facts.records, state, required, said)
 
     def _standing(self, one: ScreenList, now: Trusted) -> CoverageState:
         facts = facts_of(one)

@@ -65,6 +65,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.document type differs": "type de document différent (souvent mal codé)",
     "rule.reported as": "signalé comme",
     "rule.more records of this list agree": "autres fiches de cette liste qui concordent",
+    "rule.namesakes in this list": "autres personnes de cette liste portant un nom aussi proche",
     "rule.plate": "plaque d'immatriculation",
     "rule.State of the plate equal": "même État d'immatriculation",
     "rule.State of the plate not known on both sides": "État d'immatriculation inconnu d'un côté",
@@ -78,6 +79,7 @@ TEXTS: Final[dict[str, str]] = {
     "coverage.damaged": "endommagée",
     "coverage.stale": "trop ancienne",
     "coverage.time_untrusted": "son âge ne peut être établi",
+    "coverage.erased": "effacée",
     "category.stolen_blank": "document vierge volé",
     "category.stolen": "volé",
     "category.lost": "perdu",
@@ -165,6 +167,14 @@ TEXTS: Final[dict[str, str]] = {
     "say.born": "né(e)",
     "say.again": "le même document, lu {n} fois : pas de nouveau passage",
     "say.age_unknown": "âge inconnu",
+    "say.list_old":
+        "la liste {list} date de {age}, plus qu'elle ne devrait : prévenez le technicien ; le mot ci-dessus vaut",
+    "say.list_erased":
+        "la liste {list} a été effacée, comme son propriétaire l'exige à un certain âge : elle n'a pas été consultée",
+    "say.time_unsure":
+        "l'heure n'est pas sûre : l'âge des listes ne peut être établi, et aucune fiche n'expire",
+    "say.days": "{n} jours",
+    "say.hours": "{n} heures",
     "say.closed": "{passage} clos : {word}",
     "say.open": "ouvert",
     "say.reader": "lecteur {name} : {state}",

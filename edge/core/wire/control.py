@@ -80,6 +80,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     disk_free: _Count | None = None
     readers: dict[str, str] = {}
     list_ages: dict[str, int | None] = {}
+    list_states: dict[str, str] = {}
     audit_head: Annotated[str, Meta(max_length=64)] = ""
 
 

@@ -72,8 +72,8 @@ def test_findings_are_bounded_and_errors_come_first() -> None:
 def test_coverage_says_list_generation_age_and_state() -> None:
     absent = Coverage("national", None, None, 0, CoverageState.MISSING)
     assert coverage([*ASKED, absent]) == [
-        {"list": "un", "generation": 3, "age_seconds": 86400, "records": 730, "state": "asked"},
-        {"list": "national", "generation": None, "age_seconds": None, "records": 0, "state": "missing"},
+        {"list": "un", "generation": 3, "age_seconds": 86400, "freshness": "fresh", "records": 730, "state": "asked"},
+        {"list": "national", "generation": None, "age_seconds": None, "freshness": "fresh", "records": 0, "state": "missing"},
     ]
 
 
