@@ -119,6 +119,14 @@ def test_what_screening_would_not_take_scores_nothing_and_says_why() -> None:
     assert (rules(single)[-1], single["score"] > 0.8) == (ONE_TOKEN, True)
 
 
+def test_a_record_of_one_token_is_worth_less_to_a_traveller_with_other_names() -> None:
+    whole = explain_pair(Person.of_fields({"name": "Zubeyri"}), Person.of_fields({"name": "Zubeyri"}))
+    part = explain_pair(Person.of_fields({"name": "Zubeyri Haddad Omran"}), Person.of_fields({"name": "Zubeyri"}))
+    assert (whole.score, part.score) == (1.0, 0.8)
+    assert part.evidence[-1].rule == ONE_TOKEN
+    assert part.evidence[-1].points == -0.2
+
+
 def test_a_record_may_have_several_dates_and_states() -> None:
     found = pair({"name": "ERIKSSON ANNA", "birth_date": "1975-01-01", "nationality": "Germany"},
                  {"name": "Eriksson Anna", "birth_date": ["1974", "1975-01-01"], "nationality": ["UTO", "D"]})

@@ -46,6 +46,7 @@ from edge.core.watch.entries import QUALITIES
 ALERT = 0.92    # name score from which a person with an equal birth date is a HIT
 REVIEW = 0.84   # name score plus points from which a person is worth a look
 CONTAINED = 0.55  # name score from which a name with fewer ancestors counts, given the day of birth
+ONE_TOKEN_POINTS = -0.20  # a record of one token, and a traveller who has other names too: worth a look, no more
 FORGED_TWO = 0.97  # name score that two agreeing tokens need against a contradicting birth date
 _AGREES = frozenset({Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS})
 _LOW = QUALITIES.index("low")
@@ -146,7 +147,12 @@ def one_token_stands(name: NameScore, query: QueryName, birth: Birth) -> bool:
 
 def total(name: NameScore, points: float, *, low: bool) -> float:
     """Name score and points of the qualifiers, 0..1: what is compared with ``review`` and shown."""
-    return min(1.0, max(0.0, name.score + points + (LOW_ALIAS_POINTS if low else 0.0)))
+    return min(1.0, max(0.0, name.score + points + (LOW_ALIAS_POINTS if low else 0.0) + one_token_points(name)))
+
+
+def one_token_points(name: NameScore) -> float:
+    """What a record of one token loses if the traveller has other names, of which it says nothing."""
+    return ONE_TOKEN_POINTS if name.one_token and not name.contained else 0.0
 
 
 def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bool) -> Outcome | None:
@@ -221,7 +227,9 @@ def _reason(
     if listed.quality == "low":
         lines += (Evidence("", listed.text, "low-quality alias", points=LOW_ALIAS_POINTS),)
     if name is not None and name.one_token:
-        lines += (Evidence("", listed.text, "record of one name token: review only"),)
+        lines += (Evidence(
+            "", listed.text, "record of one name token: review only", points=one_token_points(name)
+        ),)
     return Reason(
         list_id=asked.list_id,
         record=record.reference,

@@ -18,7 +18,7 @@ from typing import Any, Final
 from edge.core import states
 from edge.core.documents import DateInterval
 from edge.core.matching import NameScore, QueryName, score_texts
-from edge.core.screening.by_person import one_token_stands, total
+from edge.core.screening.by_person import one_token_points, one_token_stands, total
 from edge.core.screening.qualifiers import qualify
 from edge.core.screening.query import MAX_FIELD
 from edge.core.verdicts import Evidence
@@ -116,7 +116,7 @@ def explain_pair(traveller: Person, record: Person) -> Explained:
     if not one_token_stands(found, name, qualified.birth):
         return Explained(0.0, (*lines, Evidence("", record.name, ONE_COMMON)))
     if found.one_token:
-        lines += (Evidence("", record.name, ONE_TOKEN),)
+        lines += (Evidence("", record.name, ONE_TOKEN, points=one_token_points(found)),)
     return Explained(_rounded(found, qualified.points), lines)
 
 
