@@ -21,7 +21,7 @@ VERBS = {
     "screen": "screen lines or fields against lists",
     "explain": "score one name against another, and say why",
     "mrz": "read a machine-readable zone and explain it",
-    "lists": "look into list generations",
+    "lists": "look into list generations, take newer ones",
     "audit": "verify the chain of the audit log",
 }
 

@@ -72,10 +72,11 @@ class WatchPlace(Place):
             size = os.fstat(file.fileno()).st_size
             if not size:
                 raise LayoutError(f"{path.name} is empty")
-            with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as mapped:
-                if not vault.is_sealed(mapped):
+            with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as mapped, \
+                    memoryview(mapped) as view:
+                if not vault.is_sealed(view):
                     return
-                header = vault.header_of(mapped)
+                header = vault.header_of(view)
         if (header.list_id, header.generation, header.kind) != (self.list_id, manifest.generation, kind):
             raise LayoutError(f"{path.name} was sealed as another file")
         self.need_key(header.key_id)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.verbs.lists_update import update
 from edge.verbs.options import config_option
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ _MIB = 256  # of a keyed list that are verified at a time
 
 @click.group("lists")
 def command() -> None:
-    """Look into the watchlists that this box screens by."""
+    """Look into the watchlists that this box screens by, and take newer ones."""
+
+
+command.add_command(update)
 
 
 @command.command("inspect")

@@ -18,6 +18,7 @@ from hq.distribution.folder import Folder, cannot, write
 from hq.distribution.retention import REACH, Generation, wanted
 
 KEPT: Final = timedelta(days=400)
+AHEAD: Final = 35  # days: a month of 28 and a week
 _NAME: Final = "history"
 
 
@@ -66,11 +67,29 @@ def missing(offer: Offer, generations: Sequence[Generation]) -> list[tuple[int, 
     """
     if whole(offer, generations):
         return []
+    return lacking(offer, generations)
+
+
+def lacking(offer: Offer, generations: Sequence[Generation]) -> list[tuple[int, int]]:
+    """The same for a list of which deltas are made, also while a base alone is there."""
     there = {(step.start, step.to) for step in offer.steps}
-    lacking = sorted(wanted(generations) - there)
+    steps = sorted(wanted(generations) - there)
     if generations and base_due(offer, generations):
-        lacking.insert(0, (0, max(g.number for g in generations)))
-    return lacking
+        steps.insert(0, (0, max(g.number for g in generations)))
+    return steps
+
+
+def wanted_later(generations: Sequence[Generation]) -> set[int]:
+    """The generations that a delta made in the next ``AHEAD`` days may start from or lead to: their bases are kept."""
+    if not generations:
+        return set()
+    newest = max(generations, key=lambda g: g.number)
+    found: set[int] = set()
+    now = wanted(generations)
+    for days in range(AHEAD + 1):
+        later = [*generations, Generation(newest.number + 1, newest.as_of + timedelta(days=days))]
+        found |= {number for step in wanted(later) - now for number in step}
+    return {g.number for g in generations} & found | {newest.number}
 
 
 def whole(offer: Offer, generations: Sequence[Generation]) -> bool:

@@ -33,8 +33,12 @@ class Edition:
     digest_after: str = ""
 
 
-def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[CryptoSigner] = ()) -> Signing:
+def add(
+    repository: Repository, editions: Iterable[Edition], signers: Iterable[CryptoSigner] = (), *, begins: bool = False
+) -> Signing:  # fmt: skip
     """Add editions of one list, and drop the steps that no box within reach needs any more.
+
+    ``begins``: the list starts anew with these (another list key): no older step stays, and no delta leads here.
 
     Nothing is dropped while a step that ought to be there is missing (``hq.distribution.history``).
     Raises PublishError; then nothing new is named in any metadata.
@@ -62,9 +66,8 @@ def add(repository: Repository, editions: Iterable[Edition], signers: Iterable[C
             for target in cut(repository.folder, path, _named(described, name)):
                 signed.targets[target.path] = target
     offer = offer_of(list_id, signed)  # refuses here what every box would refuse
-    known = history.joined(
-        history.read(repository.folder, list_id), [Generation(e.to, e.as_of) for e in editions]
-    )
+    before = [] if begins else history.read(repository.folder, list_id)
+    known = history.joined(before, [Generation(e.to, e.as_of) for e in editions])
     keep = history.kept(offer, known)
     for step in offer.steps:
         if keep is not None and (step.start, step.to) not in keep:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hq.verbs import options, publish_roles
+from hq.verbs import options, publish_list, publish_roles
 from hq.verbs.publish_common import (
     FILE,
     date_of,
@@ -172,6 +172,6 @@ def timestamp(
     say(as_json, {"until": until, "waiting": waiting}, f"posts take this until {until:%Y-%m-%d %H:%M} UTC", *notes)
 
 
-for _verb in (publish_roles.wanted, publish_roles.rotate, publish_roles.delegate, publish_roles.status,
-              publish_roles.sweep, publish_roles.parcel):  # fmt: skip
+for _verb in (publish_list.publish_list, publish_roles.wanted, publish_roles.rotate, publish_roles.delegate,
+              publish_roles.status, publish_roles.sweep, publish_roles.parcel):  # fmt: skip
     command.add_command(_verb)

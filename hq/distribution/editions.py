@@ -1,0 +1,171 @@
+"""Everything that a new generation of a list adds to the repository, from the folder that ``lists build`` keeps.
+
+Laws:
+1. A keyed list (``base-*.sdl`` and ``card.json``) adds the deltas that ``history.missing`` asks for, made between the
+   bases that are kept, and its base when one is due. A watch list adds its newest generation whole.
+2. ``records_after`` and ``digest_after`` come from the header of the base, or are those of ``manifest.json``: a box
+   refuses a list that turns out otherwise.
+3. A delta that cannot be made (its base is gone, or came under another list key, or it would be too long) is told; the
+   base is added then, so that every box has a way. Under another list key the list begins anew: no older step stays.
+4. Persons in clear leave the house only by somebody's word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from common.files import open_regular
+from edge.core import vault
+from edge.core.distribution import CARD, Offer
+from edge.core.errors import LayoutError
+from edge.core.keyed import card as cards
+from edge.core.keyed.header import Header
+from edge.core.watch import manifest as manifests
+from hq.distribution import history
+from hq.distribution.errors import PublishError
+from hq.distribution.publishing import Edition
+from hq.distribution.retention import Generation
+from hq.keyed_build import KeyedBuildError, delta_between, opened
+
+BASE: Final = "base.sdl"
+DELTA: Final = "delta.sdd"
+_BASE: Final = re.compile(r"base-([0-9]{10})\.sdl")
+_HEAD: Final = 4096  # bytes of a sealed file that hold its header
+_BLOCK: Final = 1 << 20  # bytes read at a time for a digest
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What to publish. ``begins``: no older step leads here; ``unmade``: (from, to, why) of deltas that are missing."""
+
+    generation: int
+    as_of: datetime
+    records: int
+    editions: tuple[Edition, ...] = ()
+    begins: bool = False
+    unmade: tuple[tuple[int, int, str], ...] = ()
+    kept: tuple[int, ...] = field(default=())  # bases that later deltas may want
+
+
+def prepare(
+    source: Path, list_id: str, offer: Offer, known: Sequence[Generation], work: Path, *,
+    in_clear: bool = False, progress: Progress | None = None,
+) -> Prepared:  # fmt: skip
+    """What the newest generation below ``source``/``list_id`` adds to ``offer``; deltas are written below ``work``.
+
+    No editions: there is nothing newer. Raises PublishError.
+    """
+    folder = source / list_id
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+        bases = {int(found[1]): folder / found[0] for name in names if (found := _BASE.fullmatch(name))}
+        if bases:
+            return _keyed(folder, list_id, bases, offer, known, work, progress)
+        generation = max((g for name in names if (g := manifests.generation_of(name))), default=0)
+        if generation:
+            return _watch(folder / manifests.folder_name(generation), list_id, offer, in_clear)
+    except OSError as error:
+        raise PublishError(f"{folder}: {error.strerror}", advice="give the folder that `lists build` wrote") from error
+    except LayoutError as error:
+        raise PublishError(f"{folder}: {error.message}", advice="build the list again") from error
+    raise PublishError(f"{folder} holds no generation", advice="make one with `borderpost-hq lists build`")
+
+
+def _keyed(
+    folder: Path, list_id: str, bases: dict[int, Path], offer: Offer, known: Sequence[Generation], work: Path,
+    progress: Progress | None,
+) -> Prepared:  # fmt: skip
+    newest = max(bases)
+    header = _header(bases[newest], list_id)
+    as_of = datetime.fromtimestamp(header.as_of, UTC)
+    done = Prepared(newest, as_of, header.count)
+    if newest <= offer.newest:
+        return done
+    card = folder / CARD
+    if cards.decode(_read(card, cards.MAX_BYTES)).list_id != list_id:
+        raise LayoutError(f"{CARD} is of another list")
+    begins = any(g.number in bases and _header(bases[g.number], list_id).key_id != header.key_id for g in known[-1:])
+    later = [Generation(newest, as_of)] if begins else history.joined(known, [Generation(newest, as_of)])
+    editions: list[Edition] = []
+    unmade: list[tuple[int, int, str]] = []
+    missing = [] if not known or begins else [step for step in history.lacking(offer, later) if step[0]]
+    for start, to in missing:
+        try:
+            editions.append(_delta(list_id, bases, start, to, card, work, progress))
+        except (PublishError, LayoutError, KeyedBuildError) as error:
+            unmade.append((start, to, error.message))
+    if begins or not known or unmade or history.base_due(offer, later):
+        editions.insert(0, _edition(list_id, 0, header, {BASE: bases[newest], CARD: card}))
+    kept = tuple(sorted(history.wanted_later(later) & set(bases)))
+    return Prepared(newest, as_of, header.count, tuple(editions), begins and bool(known), tuple(unmade), kept)
+
+
+def _delta(
+    list_id: str, bases: dict[int, Path], start: int, to: int, card: Path, work: Path, progress: Progress | None
+) -> Edition:  # fmt: skip
+    for generation in (start, to):
+        if generation not in bases:
+            raise PublishError(f"base {generation} is not kept", advice="keep the bases that `publish list` names")
+    if progress is not None:
+        progress(f"delta from {start} to {to}")
+    place = work / f"{start}-{to}.sdd"
+    place.write_bytes(delta_between(bases[start], bases[to]))
+    return _edition(list_id, start, _header(bases[to], list_id), {DELTA: place, CARD: card})
+
+
+def _edition(list_id: str, start: int, header: Header, files: dict[str, Path]) -> Edition:
+    as_of = datetime.fromtimestamp(header.as_of, UTC)
+    return Edition(list_id, start, header.generation, as_of, files, header.count, header.digest.hex())
+
+
+def _header(path: Path, list_id: str) -> Header:
+    with opened(path) as file:
+        if file.header.list_id != list_id:
+            raise LayoutError(f"{path.name} is of another list")
+        return file.header
+
+
+def _watch(place: Path, list_id: str, offer: Offer, in_clear: bool) -> Prepared:
+    data = _read(place / manifests.FILE_NAME, manifests.MAX_BYTES)
+    manifest = manifests.decode(data)
+    if (manifest.list_id, manifests.folder_name(manifest.generation)) != (list_id, place.name):
+        raise LayoutError("its manifest belongs to another list or generation")
+    records = manifest.records.documents + manifest.records.persons
+    as_of = manifest.source_date.astimezone(UTC)
+    if manifest.generation <= offer.newest:
+        return Prepared(manifest.generation, as_of, records)
+    with open_regular(place / manifests.PERSONS) as file:
+        sealed = vault.is_sealed(file.read(_HEAD))
+    if manifest.records.persons and not sealed and not in_clear:
+        raise PublishError(
+            f"{list_id} holds {manifest.records.persons} persons in clear",
+            advice="publish the sealed copy (`borderpost-hq keys seal-lists`), or say --in-clear",
+        )
+    for name, stated in manifest.files.items():
+        if _sha256(place / name) != stated.sha256:
+            raise LayoutError(f"{name} does not agree with its manifest")
+    files = {name: place / name for name in (manifests.FILE_NAME, manifests.DOCUMENTS, manifests.PERSONS)}
+    digest = hashlib.sha256(data).hexdigest()
+    edition = Edition(list_id, 0, manifest.generation, as_of, files, records, digest)
+    return Prepared(manifest.generation, as_of, records, (edition,))
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with open_regular(path) as file:
+        return file.read(limit + 1)

@@ -1,0 +1,86 @@
+"""``borderpost-hq publish list``: the newest generation of a list, with every delta that posts need."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from hq.verbs import options
+from hq.verbs.publish_common import (
+    json_option,
+    key_option,
+    lines_of,
+    passphrase_options,
+    repo_argument,
+    say,
+    signed_rows,
+    signers_of,
+)
+
+
+@click.command("list")
+@repo_argument
+@click.argument("list_id", metavar="LISTID")
+@click.option("--from", "source", required=True, type=click.Path(path_type=Path, file_okay=False),
+              help="The folder that `lists build` wrote (or `keys seal-lists`, for persons).")
+@key_option
+@click.option("--in-clear", is_flag=True, help="Publish persons that are not sealed.")
+@passphrase_options
+@json_option
+def publish_list(
+    *, repo: Path, list_id: str, source: Path, key_files: tuple[Path, ...], in_clear: bool, ask: bool,
+    passphrase_file: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Add the newest generation of LISTID below the folder, with every delta that a post of the last six months needs.
+
+    All is added with one signature; posts take it after `publish timestamp`. Of a keyed list (documents, vehicles,
+    firearms) keep the bases that are named as kept: later deltas are made from them.
+
+    \b
+    Try it:  borderpost-hq publish list repo sltd --from lists --key keys/list-sltd.pem
+    """
+    from edge.core.distribution import role_of
+    from hq.distribution import editions, history, publishing
+    from hq.distribution.errors import PublishError
+    from hq.distribution.folder import Folder
+    from hq.distribution.repository import Repository
+
+    signers = signers_of(key_files, ask, passphrase_file)
+    with Folder(repo) as folder:
+        repository = Repository(folder, options.now())
+        role = role_of(list_id)
+        offer = publishing.offer_of(list_id, repository.draft(role))
+        known = history.read(folder, list_id)
+        work = Path(tempfile.mkdtemp(prefix=".deltas-", dir=repo))
+        try:
+            made = editions.prepare(
+                source, list_id, offer, known, work, in_clear=in_clear,
+                progress=lambda text: click.echo(text, err=True),
+            )
+            done = publishing.add(repository, made.editions, signers, begins=made.begins) if made.editions else None
+        except OSError as error:
+            raise PublishError(f"{repo}: {error.strerror}", advice="check its rights and free space") from error
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    steps = [{"from": e.start, "to": e.to} for e in made.editions]
+    unmade = [{"from": start, "to": to, "why": why} for start, to, why in made.unmade]
+    value = {
+        "list": list_id, "generation": made.generation, "as_of": made.as_of, "records": made.records, "steps": steps,
+        "unmade": unmade, "kept_bases": list(made.kept), "signed": signed_rows([done] if done else []),
+    }
+    if done is None:
+        say(as_json, value, f"{list_id}: generation {made.generation} is published already")
+        return
+    deltas = sum(bool(e.start) for e in made.editions)
+    base = ", the whole list" if any(not e.start for e in made.editions) else ""
+    lines = [f"{list_id}: generation {made.generation} of {made.as_of:%Y-%m-%d}, {made.records:,} records: "
+             f"{deltas} delta(s){base}"]  # fmt: skip
+    lines += [f"no delta from {start} to {to}: {why}" for start, to, why in made.unmade]
+    if made.kept:
+        lines.append(f"keep the bases {', '.join(map(str, made.kept))}: later deltas are made from them")
+    after = f"publish timestamp {repo} --key snapshot.pem --key timestamp.pem" if done.published else \
+        f"publish sign {repo} {role} --key FILE"
+    say(as_json, value, *lines, *lines_of([done]), f"next: borderpost-hq {after}")
