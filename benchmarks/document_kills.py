@@ -15,7 +15,7 @@ from edge import keyed_folder as folders
 from edge.core.errors import BorderpostError
 from edge.core.keyed import delta as deltas
 from edge.core.keyed.header import Header
-from edge.keyed_files import KeyedList, KeyOf
+from edge.keyed_files import KeyedList, KeyOf, check_whole
 
 Change = Callable[[Header, bool], tuple[bytes, bool]]
 """``change(header, there)``: a delta over this header, and whether the asked-for documents are listed after it."""
@@ -76,8 +76,9 @@ def _opened(
     """The list as a start finds it, and which generation it is; ``wanted``: are the documents there, count, digest."""
     try:
         now = KeyedList.open(folder, list_id, key_of)
-        for _ in now.verify():
-            pass
+        overlay = folder / folders.overlay_name(now.generation)
+        if overlay.exists():
+            check_whole(overlay)  # every byte of what the change wrote
         answers = {len(now.find(what)) for what in probe}
     except BorderpostError:
         return None, "neither"

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from keyed_kit import KEY, LIST, RING, Told, base_bytes, changed, opened
 
 from edge import compact, keyed_folder, keyed_install
 from edge.core.errors import LayoutError
+from edge.core.keyed import header as headers
 from edge.core.keyed.delta import make_delta
 from edge.core.keyed.keys import ListKey, document_text
 from edge.core.keyed.record import Record
@@ -306,3 +308,29 @@ def test_the_files_are_the_owners_alone(folder: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0, path.name
     assert keyed_folder.read_current(folder, "sltd") == keyed_folder.Pair(1, 2)
     assert keyed_install.install_base.__doc__
+
+
+def test_a_large_file_is_put_on_the_disk_in_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, pieces = [0], [0]
+    pwrite, fdatasync = os.pwrite, os.fdatasync
+
+    def counted(target: int, data: bytes, at: int) -> int:
+        done = pwrite(target, data, at)
+        written[0] += done
+        pieces[-1] += done
+        return done
+
+    def synced(target: int) -> None:
+        pieces.append(0)
+        fdatasync(target)
+
+    def body(write: Callable[[bytes], None]) -> bytes:
+        for _ in range(30):
+            write(bytes(1 << 20))
+        return bytes(headers.SIZE)
+
+    monkeypatch.setattr(os, "pwrite", counted)
+    monkeypatch.setattr(os, "fdatasync", synced)
+    keyed_folder.write_file(tmp_path, "base-0000000009.sdl", body)
+    assert written == [(30 << 20) + headers.SIZE]
+    assert max(pieces) <= 9 << 20  # a look-up that needs the disk waits for no more than that
