@@ -33,8 +33,8 @@ CURRENT: Final = "CURRENT"
 LOCK: Final = "LOCK"
 MAX_FILES: Final = 1000     # names of a folder that are looked at
 _WRITE: Final = 1 << 20     # bytes handed to the kernel at a time
-# Bytes after which they are put on the disk. A look-up whose page is not in memory waits behind what is being put there:
-# with 64 MiB at a time such reads had p99 17-20 ms on a virtual disk and up to 134 ms, with 8 MiB p99 4-8 ms.
+# Bytes after which they are put on the disk. A look-up whose page is not in memory waits behind what is being put
+# there: with 64 MiB at a time such reads had p99 17-20 ms on a virtual disk and up to 134 ms, with 8 MiB p99 4-8 ms.
 _SYNC: Final = 8 << 20
 _MAX_CURRENT: Final = 256   # bytes
 _NAMES: Final = re.compile(r"(base|overlay)-([0-9]{10})\.(sdl|sdo)")
