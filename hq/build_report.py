@@ -89,8 +89,29 @@ class ListReport:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyedReport:
+    """One published generation of a keyed list, against the one before of the same key. ``since`` is that one's number;
+    None if there is none, as after a new list key. ``repeated`` rows said what another said already."""
+
+    list_id: str
+    thing: str
+    generation: int
+    since: int | None
+    source_date: datetime
+    records: int
+    added: int
+    removed: int
+    kept: int
+    repeated: int
+    bytes: int
+    key: str
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BuildReport:
-    """A whole build; ``lists`` is empty when it was stopped."""
+    """A whole build; ``lists`` and ``keyed`` are empty when it was stopped."""
 
     lists: tuple[ListReport, ...]
     sources: tuple[SourceReport, ...]
+    keyed: tuple[KeyedReport, ...] = ()

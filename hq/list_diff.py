@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from edge.core.errors import BorderpostError
 from edge.core.watch.layout import LayoutError
@@ -101,7 +101,24 @@ def compare(old: Path, new: Path, *, progress: Progress | None = None) -> Differ
     )
 
 
-def check_removed(found: Difference, max_removed: float, *, force: bool) -> None:
+class Judged(Protocol):
+    """A difference as far as it is judged here."""
+
+    @property
+    def list_id(self) -> str:
+        """The list."""
+    @property
+    def old(self) -> int:
+        """The older generation."""
+    @property
+    def new(self) -> int:
+        """The newer generation."""
+    @property
+    def removed_share(self) -> float:
+        """What it removes, 0..1."""
+
+
+def check_removed(found: Judged, max_removed: float, *, force: bool) -> None:
     """Refuse a difference that removes more than ``max_removed`` (0..1). Raises ``TooMuchRemovedError``."""
     if not (math.isfinite(max_removed) and 0 <= max_removed <= 1):
         raise TooMuchRemovedError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -16,6 +17,7 @@ from edge.core.watch import manifest as manifests
 
 _STAGED: Final = ".build-"
 _LOCK: Final = ".lock"
+_BASE: Final = re.compile(r"base-([0-9]{10})\.sdl")
 
 
 class ListFolderError(BorderpostError):
@@ -28,6 +30,7 @@ class ListFolder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._staged: list[tuple[Path, Path]] = []
+        self._workplaces: list[Path] = []
         self._lock = -1
 
     def __enter__(self) -> ListFolder:
@@ -51,7 +54,7 @@ class ListFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove what was not published, and unlock."""
-        for place, _ in self._staged:
+        for place in (*(place for place, _ in self._staged), *self._workplaces):
             shutil.rmtree(place, ignore_errors=True)
         os.close(self._lock)
 
@@ -59,7 +62,7 @@ class ListFolder:
         """The number of the next generation: ``wanted``, or one above the highest there."""
         folder = self._root / list_id
         names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-        highest = max((manifests.generation_of(name) or 0 for name in names), default=0)
+        highest = max((_generation_of(name) for name in names), default=0)
         number = highest + 1 if wanted is None else wanted
         if number <= highest or number > manifests.MAX_GENERATION:
             raise ListFolderError(
@@ -76,11 +79,30 @@ class ListFolder:
             place = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
             self._staged.append((place, folder / manifests.folder_name(generation)))
             for name, data in files.items():
-                _write_synced(place / name, data)
+                write_synced(place / name, data)
             place.chmod(0o755)
             _sync_folder(place)
         except OSError as error:
             raise _cannot(error) from error
+
+    def workplace(self, list_id: str) -> Path:
+        """A hidden folder beside a list's files, removed on leaving."""
+        folder = self._root / list_id
+        try:
+            folder.mkdir(exist_ok=True)
+            place = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
+        except OSError as error:
+            raise _cannot(error) from error
+        self._workplaces.append(place)
+        return place
+
+    def hand_over(self, list_id: str, files: Sequence[Path]) -> None:
+        """Stage files of a workplace, synced by whoever wrote them: they appear beside the list's others, in order."""
+        self._staged += [(file, self._root / list_id / file.name) for file in files]
+
+    def folder_of(self, list_id: str) -> Path:
+        """Where a list's files are."""
+        return self._root / list_id
 
     def publish(self) -> None:
         """Rename everything staged into its place; each generation appears whole or not at all."""
@@ -102,7 +124,14 @@ class ListFolder:
                     shutil.rmtree(left, ignore_errors=True)
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def _generation_of(name: str) -> int:
+    """The generation that a name in a list's folder stands for; 0 for none."""
+    base = _BASE.fullmatch(name)
+    return int(base[1]) if base else manifests.generation_of(name) or 0
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and put it on the disk. Raises ``OSError``."""
     with path.open("xb") as file:
         file.write(data)
         file.flush()

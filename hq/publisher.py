@@ -9,81 +9,44 @@ Laws:
 4. The list is as old as its oldest source.
 5. The same sources give the same bytes (but for the dates in the manifest), so that a build can be
    checked by repeating it.
+6. Keyed lists (``hq.keyed_lists``) are made in the same run, under the same rules.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-from edge.core.errors import BorderpostError
+import msgspec
+
 from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.documents_build import DocumentBuilder
-from edge.core.watch.entries import MAX_ACTION
 from edge.core.watch.layout import LayoutError
-from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest, Lost, Manifest, Records, Thresholds
+from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest, Lost, Manifest, Policy, Records, Thresholds
 from edge.core.watch.persons import PersonTable
 from edge.core.watch.persons_build import PersonBuilder
+from hq import keyed_lists
+from hq.build_options import (
+    BuildError,
+    BuildOptions,
+    SourceSpec,
+    check_losses,
+    check_options,
+    check_specs,
+    settle_date,
+)
 from hq.build_report import BuildReport, ListReport, SourceReport
 from hq.list_filler import Filler
 from hq.list_folder import ListFolder
 from hq.source_reading import Hear, Progress, read_source
 from hq.sources.catalog import KINDS
 
-MAX_LOST: Final = 0.01  # share of a source's rows, 0..1
-MAX_AHEAD: Final = timedelta(days=1)  # how far a source date may lie in the future (zones, clocks)
-
-
-class BuildError(BorderpostError):
-    """The build was stopped and published nothing. ``report`` says how far it came."""
-
-    def __init__(self, message: str, *, advice: str, report: BuildReport | None = None) -> None:
-        super().__init__(message, advice=advice)
-        self.report = report
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
-    """Which file to read, as what, into which list."""
-
-    kind: str
-    list_id: str
-    path: Path
-
-    @classmethod
-    def parse(cls, text: str) -> SourceSpec:
-        """``KIND:PATH`` or ``KIND@LISTID:PATH``. Raises ``BuildError``."""
-        what, colon, path = text.partition(":")
-        kind, at, list_id = what.partition("@")
-        if kind not in KINDS or not colon or not path:
-            raise BuildError(
-                "a source is not KIND:PATH or KIND@LISTID:PATH", advice=f"kinds are {', '.join(KINDS)}"
-            )
-        if at and not manifests.is_list_id(list_id):
-            raise BuildError(
-                "a list id is not 2 to 40 of a-z, 0-9 and hyphen",
-                advice="write for example sltd-csv@sltd:FILE",
-            )
-        return cls(kind, list_id or KINDS[kind].list_id, Path(path))
-
-
-@dataclass(frozen=True, slots=True)
-class BuildOptions:
-    """Everything that a build may be told; mappings go by list id."""
-
-    source_date: datetime | None = None
-    max_lost: float = MAX_LOST
-    generation: int | None = None
-    silent: Collection[str] = ()
-    actions: Mapping[str, str] = field(default_factory=dict)
-    thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
-    allow_empty: bool = False
+__all__ = ["BuildError", "BuildOptions", "SourceSpec", "build"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +58,7 @@ class _Built:
     action: str
     silent: bool
     thresholds: Thresholds
+    ages: Policy | None
     source_date: datetime
     records: Records
     lost: Lost
@@ -117,17 +81,24 @@ def build(
     """
     options = options or BuildOptions()
     ids = list(dict.fromkeys(spec.list_id for spec in specs))
-    _check_specs(specs)
-    _check_options(ids, options)
+    check_specs(specs, options.keyed)
+    check_options(ids, options)
     reports: list[SourceReport] = []
-    built = []
-    for list_id in ids:
-        mine = [spec for spec in specs if spec.list_id == list_id]
-        built.append(
-            _build_list(list_id, mine, options, now=now, reports=reports, progress=progress, hear=hear)
-        )
-    _check_losses(reports, options)
-    with ListFolder(out) as folder:
+    built, spread = [], []
+    with ExitStack() as stack:
+        folder = stack.enter_context(ListFolder(out)) if options.keyed else None
+        for list_id in ids:
+            mine = [spec for spec in specs if spec.list_id == list_id]
+            reading = keyed_lists.Reading(options, now, reports, progress, hear)
+            if folder is not None and list_id in options.keyed:
+                spread.append(keyed_lists.spread_list(folder, list_id, mine, reading))
+            else:
+                built.append(
+                    _build_list(list_id, mine, options, now=now, reports=reports, progress=progress, hear=hear)
+                )
+        check_losses(reports, options)
+        folder = folder or stack.enter_context(ListFolder(out))
+        keyed = tuple(keyed_lists.assemble_list(folder, one, now, progress) for one in spread)
         staged = []
         for made in built:
             generation = folder.next_generation(made.list_id, options.generation)
@@ -136,7 +107,7 @@ def build(
             folder.stage(made.list_id, generation, files)
             staged.append(manifest)
         folder.publish()
-    return BuildReport(tuple(_list_report(m) for m in staged), tuple(reports))
+    return BuildReport(tuple(_list_report(m) for m in staged), tuple(reports), keyed)
 
 
 def _build_list(
@@ -161,7 +132,7 @@ def _build_list(
         mine.append(report)
         take = Filler(spec.path.name, documents, persons, silent, action).take
         read_source(spec.path, report, take, today=now.date(), hear=hear, progress=progress)
-        _date(spec, report, options, now)
+        settle_date(spec, report, options, now)
     files = {DOCUMENTS: documents.finish(), PERSONS: persons.finish()}
     return _Built(
         list_id=list_id,
@@ -169,79 +140,12 @@ def _build_list(
         action=action,
         silent=silent,
         thresholds=options.thresholds.get(list_id, Thresholds()),
+        ages=options.ages.get(list_id),
         source_date=min(r.source_date for r in mine if r.source_date),
         records=_counted(files),
         lost=Lost(rows=sum(r.lost for r in mine), of=sum(r.rows for r in mine)),
         files=files,
     )
-
-
-def _no_room(spec: SourceSpec) -> BuildError:
-    return BuildError(
-        f"{spec.kind} gives objects, which a generation of documents and persons cannot hold",
-        advice="check the source with `borderpost-hq lists check`",
-    )
-
-
-def _date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: datetime) -> None:
-    """Settle how old the source is: what it says itself, else the option, else the file's time."""
-    if report.source_date is None:
-        report.source_date, report.source_date_from = options.source_date, "option"
-    if report.source_date is None:
-        report.source_date, report.source_date_from = report.file_date, "file time"
-    if report.source_date is None:
-        raise BuildError(
-            f"how old {spec.path.name} is cannot be told", advice="state the date with --source-date"
-        )
-    if report.source_date > now + MAX_AHEAD:
-        raise BuildError(
-            f"the date of {spec.path.name} lies in the future",
-            advice="set this computer's clock, or state the date with --source-date",
-        )
-
-
-def _check_specs(specs: Sequence[SourceSpec]) -> None:
-    seen = set()
-    for spec in specs:
-        if KINDS[spec.kind].objects:
-            raise _no_room(spec)
-        place = (spec.list_id, spec.path.resolve())
-        if place in seen:
-            raise BuildError(f"the source {spec.path} is given twice", advice="leave out one of the two")
-        seen.add(place)
-
-
-def _check_options(ids: Sequence[str], options: BuildOptions) -> None:
-    for named in (*options.silent, *options.actions, *options.thresholds):
-        if named not in ids:
-            raise BuildError(
-                "an option names a list that this build does not make", advice=f"lists are {', '.join(ids)}"
-            )
-    for text in options.actions.values():
-        if manifests.prejudges(text) or len(manifests.with_ncb(text)) > MAX_ACTION:
-            raise BuildError(
-                "an action text prejudges the person or is too long",
-                advice=f"a hit is a lead: say what to do next, in at most {MAX_ACTION} characters",
-            )
-    if not (math.isfinite(options.max_lost) and 0 <= options.max_lost <= 1):
-        raise BuildError("the share of lost rows is not between 0 and 1", advice="write for example 1%")
-
-
-def _check_losses(reports: Sequence[SourceReport], options: BuildOptions) -> None:
-    stopped = BuildReport((), tuple(reports))
-    for report in reports:
-        if report.lost_share > options.max_lost:
-            raise BuildError(
-                f"{report.file} lost {report.lost} of {report.rows} rows, more than {options.max_lost:.2%}",
-                advice="correct the rows named above, or allow more with --max-lost",
-                report=stopped,
-            )
-        if not report.rows and not options.allow_empty:
-            raise BuildError(
-                f"{report.file} holds no rows",
-                advice="check the file; --allow-empty publishes an empty list",
-                report=stopped,
-            )
 
 
 def _counted(files: Mapping[str, bytes]) -> Records:
@@ -268,6 +172,7 @@ def _manifest(made: _Built, generation: int, now: datetime) -> Manifest:
         silent=made.silent,
         action=made.action,
         thresholds=made.thresholds,
+        policy=made.ages or msgspec.UNSET,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -37,11 +37,19 @@ def read_source(
     progress: Progress | None = None,
 ) -> None:
     """Stream ``path`` as ``report.kind``; afterwards ``report`` says what was read. Raises ``SourceError``."""
+    for entry in entries_of(path, report, today=today, hear=hear, progress=progress):
+        take(entry)
+
+
+def entries_of(
+    path: Path, report: SourceReport, *, today: date, hear: Hear | None = None, progress: Progress | None = None
+) -> Iterator[Entry]:
+    """The entries of ``path`` as they are read; after the last one ``report`` is whole. Raises ``SourceError``."""
     source = KINDS[report.kind].reader(path)
     for item in source:
         report.count(item, today)
         if not isinstance(item, Complaint):
-            take(item)
+            yield item
         elif hear:
             hear(report, item)
         if progress:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from edge.core.keyed.card import Thing
 from hq.sources.base import Source
 from hq.sources.firearms_csv import FirearmsCsv
 from hq.sources.ftm import Ftm
@@ -23,14 +24,20 @@ from hq.sources.vehicles_csv import VehiclesCsv
 class SourceKind:
     """A format: its reader, and the defaults of a list that is built from it.
 
-    ``objects``: it gives vehicles or firearms, which no generation of documents and persons can hold.
+    ``thing`` is what a keyed list of it is of; None for what holds persons. ``objects``: vehicles or firearms, which no
+    generation of documents and persons can hold.
     """
 
     reader: Callable[[Path], Source]
     list_id: str
     title: str
     action: str
-    objects: bool = False
+    thing: Thing | None = None
+
+    @property
+    def objects(self) -> bool:
+        """True for what only a keyed list holds."""
+        return self.thing not in (None, "documents")
 
 
 KINDS: Final[dict[str, SourceKind]] = {
@@ -45,6 +52,7 @@ KINDS: Final[dict[str, SourceKind]] = {
         "sltd",
         "Stolen and lost travel documents",
         "Keep the document and refer to second line. Confirm with the NCB.",
+        thing="documents",
     ),
     "persons-csv": SourceKind(
         PersonsCsv,
@@ -75,19 +83,20 @@ KINDS: Final[dict[str, SourceKind]] = {
         "tdawn",
         "Travel documents associated with notices",
         "The document belongs to a person named in a notice. Refer to second line. Confirm with the NCB.",
+        thing="documents",
     ),
     "vehicles-csv": SourceKind(
         VehiclesCsv,
         "vehicles",
         "Stolen vehicles",
         "Hold the vehicle and refer to second line. Confirm with the NCB.",
-        objects=True,
+        thing="vehicles",
     ),
     "firearms-csv": SourceKind(
         FirearmsCsv,
         "firearms",
         "Lost, stolen and trafficked firearms",
         "Secure the firearm and refer to second line. Confirm with the NCB.",
-        objects=True,
+        thing="firearms",
     ),
 }

@@ -22,8 +22,8 @@ LISTED_GROUPS: Final = 10  # of categories and issuers, by size
 
 
 @click.command("diff")
-@click.argument("old", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.argument("new", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("old", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--max-removed", default="5%", show_default=True, metavar="SHARE", help="Share of OLD that NEW may leave out."
 )
@@ -32,19 +32,37 @@ LISTED_GROUPS: Final = 10  # of categories and issuers, by size
     "--references", type=click.IntRange(0, 1000), default=0, show_default=True, metavar="N",
     help="Show the references of N persons of each kind.",
 )  # fmt: skip
+@click.option(
+    "--delta", "delta_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Of keyed lists: write the delta there, if not too much is removed.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
-def diff(*, old: Path, new: Path, max_removed: str, force: bool, references: int, as_json: bool) -> None:
+def diff(
+    *, old: Path, new: Path, max_removed: str, force: bool, references: int, delta_path: Path | None, as_json: bool
+) -> None:  # fmt: skip
     """Say what changes from generation OLD to generation NEW of one list, in counts a person can judge.
 
     Exit code 1 if NEW leaves out more than --max-removed of OLD's persons or of its documents, unless
     --force is given.
 
+    Of a keyed list OLD and NEW are two bases, or two folders whose newest bases are compared: records added,
+    removed and changed. Both must be of one list key.
+
     \b
-    Try it:  borderpost-hq lists diff lists/un/0000000001 lists/un/0000000002
+    Try it:
+      borderpost-hq lists diff lists/un/0000000001 lists/un/0000000002
+      borderpost-hq lists diff lists/sltd/base-0000000001.sdl lists/sltd/base-0000000002.sdl --delta 1-2.sdd
     """
+    from hq import keyed_diff
     from hq.list_diff import check_removed, compare
 
     allowed = share(max_removed, "--max-removed")
+    before, after = keyed_diff.base_of(old), keyed_diff.base_of(new)
+    if before is not None and after is not None:
+        _diff_keyed(before, after, allowed, force, delta_path, as_json)
+        return
+    if delta_path is not None or old.is_file() or new.is_file():
+        raise click.UsageError("--delta and files are for two bases of a keyed list (base-*.sdl).")
     progress = Progress(sys.stderr, time.monotonic)
     try:
         found = compare(old, new, progress=progress.row)
@@ -55,6 +73,37 @@ def diff(*, old: Path, new: Path, max_removed: str, force: bool, references: int
     else:
         _print(found, references)
     check_removed(found, allowed, force=force)
+
+
+def _diff_keyed(
+    old: Path, new: Path, allowed: float, force: bool, delta_path: Path | None, as_json: bool
+) -> None:
+    import msgspec
+
+    from hq import keyed_diff
+    from hq.list_diff import check_removed
+
+    progress = Progress(sys.stderr, time.monotonic)
+    try:
+        found = keyed_diff.compare(old, new, progress=progress.row)
+    finally:
+        progress.end()
+    if as_json:
+        click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "removed_share": found.removed_share}))
+    else:
+        click.echo(
+            f"{found.list_id}: generation {found.old} ({found.old_source_date:%Y-%m-%d}) -> "
+            f"generation {found.new} ({found.new_source_date:%Y-%m-%d})\n"
+            f"records: {found.old_records:,} -> {found.new_records:,}: {found.added:,} new, {found.removed:,} gone, "
+            f"{found.changed:,} changed"
+        )
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}")
+        click.echo(f"removed: {found.removed_share:.2%}")
+    check_removed(found, allowed, force=force)
+    if delta_path is not None:
+        size = keyed_diff.write_delta(old, new, delta_path)
+        click.echo(f"wrote {delta_path}: {size:,} bytes", err=True)
 
 
 @click.command("check")

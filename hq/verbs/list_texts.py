@@ -73,3 +73,11 @@ def share(text: str, option: str) -> float:
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError as error:
         raise click.UsageError(f"{option} is a share like 1% or 0.01") from error
+
+
+def days(text: str, option: str) -> int | None:
+    """A number of days as seconds; None for an empty text."""
+    try:
+        return round(float(text) * 86_400) if text.strip() else None
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(f"{option} needs numbers of days") from error

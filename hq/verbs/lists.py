@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from hq.verbs import list_diff
-from hq.verbs.list_texts import Progress, print_source, share
+from hq.verbs.list_texts import Progress, days, print_source, share
+from hq.verbs.options import config_option
 
 if TYPE_CHECKING:
-    from edge.core.watch.manifest import Thresholds
+    from edge.core.vault import KeyRing
+    from edge.core.watch.manifest import Policy, Thresholds
     from hq.build_report import BuildReport
     from hq.publisher import BuildOptions
-
 
 
 @click.group("lists")
@@ -38,9 +39,15 @@ command.add_command(list_diff.check)
     required=True,
     multiple=True,
     metavar="KIND[@LISTID]:PATH",
-    help="KIND is un-xml, ofac-csv, ftm, interpol-json, sltd-csv, tdawn-csv or persons-csv. Repeatable; sources "
-    "of one list id become one list.",
+    help="KIND is un-xml, ofac-csv, ftm, interpol-json, sltd-csv, tdawn-csv, persons-csv, vehicles-csv or "
+    "firearms-csv. Repeatable; sources of one list id become one list.",
 )
+@click.option(
+    "--keyed", multiple=True, metavar="LISTID=RING",
+    help="Make a keyed list, by its key in that ring (`borderpost-hq keys list-key`): documents by the million, and "
+    "all lists of vehicles or firearms.",
+)  # fmt: skip
+@config_option
 @click.option(
     "--source-date",
     metavar="DATE",
@@ -65,6 +72,10 @@ command.add_command(list_diff.check)
     help="Name scores, 0 to 1, for HIT and POSSIBLE.",
 )
 @click.option(
+    "--ages", multiple=True, metavar="LISTID=WARN,INCOMPLETE,ERASE",
+    help="Days from the source date at which posts warn, give no CLEAR, erase the list; any may be empty.",
+)  # fmt: skip
+@click.option(
     "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write everything that was not understood there, one JSON object a line.",
 )  # fmt: skip
@@ -74,12 +85,15 @@ def build(
     *,
     out: Path,
     sources: tuple[str, ...],
+    keyed: tuple[str, ...],
+    config_path: Path,
     source_date: str | None,
     max_lost: str,
     generation: int | None,
     silent: tuple[str, ...],
     actions: tuple[str, ...],
     thresholds: tuple[str, ...],
+    ages: tuple[str, ...],
     report_path: Path | None,
     allow_empty: bool,
     as_json: bool,
@@ -89,8 +103,14 @@ def build(
     A row that cannot be read is reported with file, line and reason, and never stops the build; a
     source that lost more than --max-lost does, and then nothing is published.
 
+    A keyed list holds no number, only keyed hashes, and comes with a file for its deltas (plain-*.sdp) that
+    never leaves headquarters. Its key is in a ring that hq.toml's seal key opens.
+
     \b
-    Try it:  borderpost-hq lists build --out lists --source un-xml:consolidated.xml
+    Try it:
+      borderpost-hq lists build --out lists --source un-xml:consolidated.xml
+      borderpost-hq keys list-key --list sltd --generation 1
+      borderpost-hq lists build --out lists --source sltd-csv:sltd.csv --keyed sltd=keys/list-keys.ring
     """
     from hq.publisher import BuildError, BuildOptions, SourceSpec
     from hq.publisher import build as publish
@@ -104,6 +124,8 @@ def build(
         actions=dict(_pair(a, "--action") for a in actions),
         thresholds={k: _thresholds(v) for k, v in (_pair(t, "--thresholds") for t in thresholds)},
         allow_empty=allow_empty,
+        ages={k: _ages(v) for k, v in (_pair(t, "--ages") for t in ages)},
+        keyed=_rings(config_path, keyed),
     )
     progress = Progress(sys.stderr, time.monotonic)
     try:
@@ -136,6 +158,15 @@ def _print(report: BuildReport, options: BuildOptions, as_json: bool) -> None:
             f"({made.records.names:,} names), {made.records.documents:,} documents, "
             f"{made.bytes:,} bytes, dated {made.source_date:%Y-%m-%d}{silent}"
         )
+    for one in report.keyed:
+        silent = ", silent" if one.silent else ""
+        against = "a base without a predecessor" if one.since is None else (
+            f"since generation {one.since}: {one.added:,} added, {one.removed:,} removed, {one.kept:,} kept"
+        )
+        click.echo(
+            f"published {one.list_id} generation {one.generation}: {one.records:,} records of {one.thing} by key "
+            f"{one.key}, {one.bytes:,} bytes, dated {one.source_date:%Y-%m-%d}{silent}\n  {against}"
+        )
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
@@ -151,6 +182,28 @@ def _date(text: str) -> datetime:
     except ValueError as error:
         raise click.UsageError("--source-date is not YYYY-MM-DD or RFC 3339") from error
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _rings(config_path: Path, keyed: tuple[str, ...]) -> dict[str, KeyRing]:
+    """List id -> the ring that its key is in."""
+    from hq import config
+    from hq import keys as hq_keys
+    from hq.list_keys import RingFile
+
+    if not keyed:
+        return {}
+    settings = config.load(config_path).keys
+    private = hq_keys.load_seal([Path(p) for p in settings.seal], hq_keys.read_passphrase(settings))
+    return {list_id: RingFile(Path(path), private).read() for list_id, path in (_pair(k, "--keyed") for k in keyed)}
+
+
+def _ages(text: str) -> Policy:
+    from edge.core.watch.manifest import MAX_AGE, Policy
+
+    parts = [days(part, "--ages") for part in text.split(",")]
+    if len(parts) != 3 or any(p is not None and not 3600 <= p <= MAX_AGE for p in parts):
+        raise click.UsageError("--ages is written LISTID=WARN,INCOMPLETE,ERASE in days, for example sltd=2,7,30")
+    return Policy(*parts)
 
 
 def _thresholds(text: str) -> Thresholds:

@@ -193,7 +193,7 @@ def test_check_reads_and_publishes_nothing(tmp_path: Path) -> None:
 def test_objects_are_not_published_as_documents_and_persons(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     path.write_text("serial,make,calibre,category\n12345,Utopia Arms,9,stolen\n")
-    with pytest.raises(BuildError, match="firearms-csv gives objects"):
+    with pytest.raises(BuildError, match="firearms-csv gives firearms, which only a keyed list holds"):
         build(tmp_path / "lists", [SourceSpec.parse(f"firearms-csv:{path}")], now=datetime(2026, 2, 1, tzinfo=UTC))
     assert not (tmp_path / "lists").exists()
 
