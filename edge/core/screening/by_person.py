@@ -17,7 +17,8 @@ Laws:
    agrees only with a traveller who has no other name: every HASSAN would be a lead otherwise.
 2. A low-quality alias never gives more than POSSIBLE unless the birth date is equal to the day.
 3. A record past its review date does not match, by trusted time alone.
-4. One reason a person: the best of all its names. Every score is explained token by token.
+4. One reason a person: the best of all its names. Every score is explained token by token, and a short or very
+   common name says how many others bear as good a one (``namesakes``).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from edge.core.matching import (
     search_born,
 )
 from edge.core.screening.lists import Asked
+from edge.core.screening.namesakes import Namesakes, is_weak
 from edge.core.screening.qualifiers import LOW_ALIAS_POINTS, NATIONALITY_EQUAL, Birth, Qualified, qualify
 from edge.core.screening.query import Query
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
@@ -78,10 +80,12 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
     limits = asked.thresholds
     records: dict[int, tuple[PersonRecord, Qualified] | None] = {}
     best: dict[int, _Found] = {}
+    alike: dict[int, float] = {}  # the best name score of everybody found, whatever becomes of them
     for name_id, name, contradicts in search_born(query.name, query.birth, table, floors(query, limits)):
+        person = int(table.name_persons[name_id])
+        alike[person] = max(alike.get(person, 0.0), name.score)
         if contradicts and not same_in_spite_of_birth(name):
             continue
-        person = int(table.name_persons[name_id])
         if person not in records:
             records[person] = _qualified(query, table.person(person), today)
         known = records[person]
@@ -99,7 +103,7 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
         old = best.get(person)
         if old is None or (candidate.outcome.rank, candidate.total) > (old.outcome.rank, old.total):
             best[person] = candidate
-    return _reasons(query, asked, table, records, best)
+    return _reasons(query, asked, table, records, best, Namesakes(table, alike, today, silent=asked.silent))
 
 
 def _reasons(
@@ -108,6 +112,7 @@ def _reasons(
     table: PersonTable,
     records: Mapping[int, tuple[PersonRecord, Qualified] | None],
     best: Mapping[int, _Found],
+    namesakes: Namesakes,
 ) -> list[Reason]:
     """A reason a person. Of those beyond the bound only the number is ever told: they are not explained."""
     ranked = sorted(best.items(), key=lambda b: (-b[1].outcome.rank, -round(b[1].total, 4)))
@@ -124,7 +129,7 @@ def _reasons(
         if told[silent] == MAX_REASONS:
             worst[silent] = place
         explained = place >= worst.get(silent, 0.0)  # those that tie with the last one may be told in its place
-        reasons.append(_reason(query, asked, table, known, found, explained=explained))
+        reasons.append(_reason(query, asked, table, known, found, namesakes if explained else None))
     return reasons
 
 
@@ -218,10 +223,12 @@ def _compare(query: Query, record: PersonRecord) -> Qualified:
 
 def _reason(
     query: Query, asked: Asked, table: PersonTable, known: tuple[PersonRecord, Qualified], found: _Found,
-    *, explained: bool,
+    namesakes: Namesakes | None,
 ) -> Reason:
+    """The reason; explained where ``namesakes`` are given."""
     record, qualified = known
-    name = explain(query.name, table, found.name_id) if explained else None
+    silent = record.silent or asked.silent
+    name = explain(query.name, table, found.name_id) if namesakes else None
     listed = table.name(found.name_id)
     lines = (*(name.evidence if name else ()), *qualified.evidence)
     if listed.quality == "low":
@@ -230,6 +237,8 @@ def _reason(
         lines += (Evidence(
             "", listed.text, "record of one name token: review only", points=one_token_points(name)
         ),)
+    if name is not None and namesakes is not None and is_weak(name):
+        lines += (namesakes.evidence(found.name_id, name.score - _SLACK, silent=silent),)
     return Reason(
         list_id=asked.list_id,
         record=record.reference,
@@ -237,7 +246,7 @@ def _reason(
         outcome=found.outcome,
         score=round(found.total, 4),
         evidence=lines,
-        silent=record.silent or asked.silent,
+        silent=silent,
         category=record.notice,
         action=record.action or asked.action,
         name=listed.text,
