@@ -232,7 +232,7 @@ class Box:
             mono=mono,
             token=lambda: secrets.token_urlsafe(12),
             jitter=random.random,
-            on_signed_time=self._hear,
+            on_signed_time=self._hear, on_news=self.updater.news if self.config.updates.root else None,
         )
 
     def _alarm(self, code: str, **detail: str) -> None:

@@ -62,7 +62,7 @@ def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
     for name, checks in (
         ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said, where)),
         ("lists", _lists(config)), ("journal", _journal(config)), ("disk", _disk(config)),
-        ("running", _running(said)), ("link", _link(config)),
+        ("updates", _updates(config)), ("running", _running(said)), ("link", _link(config)),
     ):
         yield from _guarded(name, checks, where)
 
@@ -282,6 +282,12 @@ def _reader(reader: Mapping[str, Any], unproven: bool) -> Iterator[Check]:
                     f"{reader['garbled']} garbled frames against {reader['reads']} reads, switched off and on "
                     f"{reader['power_cycles']} times",
                     "clean its window, check its cable; compare its speed and framing with docs/readers.md")
+
+
+def _updates(config: Config) -> Iterator[Check]:
+    from edge.checks_updates import updates
+
+    yield from updates(config)
 
 
 def _link(config: Config) -> Iterator[Check]:

@@ -22,6 +22,7 @@ from edge.counter import Counter
 from edge.journal import Journal
 from edge.lifecycle import OPEN
 from edge.readers import ReaderKeeper
+from edge.update_report import last, told
 from edge.uplink import Uplink
 
 CACHE_S = 1.0  # seconds one snapshot serves everybody who asks
@@ -80,6 +81,7 @@ class Health:
                 for c in p.counters
             ],
             "lists": self._lists(now),
+            "updates": _updates(p.state_dir),
             "outbox": self._outbox(),
             "uplink": self._uplink(),
             "restarts": dict(p.restarts()),
@@ -139,6 +141,12 @@ def _standing(entry: Mapping[str, Any]) -> str:
     """One word for headquarters: how the list stands, or ``old`` for one that is asked and older than it should be."""
     state = str(entry["state"])
     return "old" if state == CoverageState.ASKED and entry["freshness"] == Freshness.OLD else state
+
+
+def _updates(state_dir: Path) -> dict[str, Any] | None:
+    """What the last update brought or refused, from a stick too; None before the first."""
+    report = last(state_dir)
+    return dict(told(report)) if report else None
 
 
 def _free_mb(path: Path) -> int:

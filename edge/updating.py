@@ -30,6 +30,7 @@ from edge.config import Config
 from edge.core.distribution.beacon import version_of
 from edge.core.distribution.parcel import MAX_PACKED as MAX_PARCEL
 from edge.core.trusted import Trusted
+from edge.core.wire import Topic
 from edge.crew import BEAT_S, Pulse
 from edge.update_report import ALARMING, FOLDER, PARCEL, TRANSIENT, Report, Task, last
 
@@ -77,6 +78,13 @@ class Updater:
         self.report: Report | None = before
 
     # -- for the uplink's thread -------------------------------------------------------------------------------------
+
+    def news(self, topic: Topic, payload: bytes) -> None:
+        """A message on one of the two topics of lists."""
+        if topic is Topic.BEACON:
+            self.beacon(payload)
+        elif topic is Topic.PARCEL:
+            self.parcel(payload)
 
     def beacon(self, payload: bytes) -> None:
         """Headquarters says which version is the newest."""

@@ -60,6 +60,13 @@ class CollectorConfig(Section, frozen=True):
     health_interval_s: Seconds = 60.0  # as the posts are configured; three without a word is silence
 
 
+class UpdatesConfig(Section, frozen=True):
+    """What the collector tells the posts of new lists."""
+
+    repo: str = ""  # the repository of `publish init`; its beacon and urgent.parcel are sent. Empty: nothing is
+    look_s: Seconds = 5.0  # between two looks at it
+
+
 class Config(Section, frozen=True):
     """The whole of hq.toml."""
 
@@ -67,6 +74,7 @@ class Config(Section, frozen=True):
     keys: KeysConfig = KeysConfig()
     broker: BrokerConfig = BrokerConfig()
     collector: CollectorConfig = CollectorConfig()
+    updates: UpdatesConfig = UpdatesConfig()
 
 
 def load(path: Path) -> Config:
@@ -106,4 +114,5 @@ def _absolute(config: Config, base: Path) -> Config:
             passphrase_file=str(base / keys.passphrase_file) if keys.passphrase_file else None,
         ),
         broker=broker,
+        updates=replace(config.updates, repo=str(base / config.updates.repo) if config.updates.repo else ""),
     )

@@ -84,11 +84,13 @@ class Uplink:
         token: Callable[[], str],
         jitter: Callable[[], float],
         on_signed_time: Callable[[datetime], None],
+        on_news: Callable[[Topic, bytes], None] | None = None,
     ) -> None:
         self._config, self._box, self._outbox = config, box, outbox
         self._keys = {key_id(key): key for key in ack_keys}
         self._mono, self._token, self._jitter = mono, token, jitter
-        self._ears = Ears(on_signed_time, self._alarm)
+        self._ears = Ears(on_signed_time, self._alarm, *([on_news] if on_news else []))
+        self._news = (topic(Topic.BEACON), topic(Topic.PARCEL)) if on_news else ()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
         self._events: deque[Notice] = deque(maxlen=MAX_EVENTS)
@@ -267,13 +269,16 @@ class Uplink:
                 advice="check its certificate and the broker's ACL",
             )
         self._move(Happening.ACCEPTED)
-        line.subscribe(topic(Topic.ACK, self._box.device), topic(Topic.HQ_STATE))
+        line.subscribe(topic(Topic.ACK, self._box.device), topic(Topic.HQ_STATE), *self._news)
 
     def _on_granted(self, event: Granted, line: Line, talk: Talk, now: float) -> None:
-        if any(code >= REFUSED for code in event.codes):
+        needed = len(event.codes) - len(self._news)
+        if any(code >= REFUSED for code in event.codes[:needed]):
             raise LineError(
                 "the broker refused a subscription", advice="let the box read its down/# and bp/v1/hq/state"
             )
+        if any(code >= REFUSED for code in event.codes[needed:]):  # lists come by polling and by stick all the same
+            log.warning("news_refused", advice="let the box read bp/v1/hq/lists and bp/v1/hq/parcel")
         self._move(Happening.GRANTED)
         self._problem, self._advice = "", ""
         self._tally.connections += 1

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from edge.core.acks import AckOutcome
-from edge.core.wire import AckPayload
+from edge.core.wire import AckPayload, Topic
 from edge.journal.model import Counts, OutboxItem
 
 
@@ -51,9 +51,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """Who is told: signed time (aware datetime), and alarms by code with figures, never with data."""
+    """Who is told: signed time (aware datetime), alarms by code with figures, never with data, and news of lists."""
 
     signed_time: Callable[[datetime], None]
     alarm: Callable[[str, Mapping[str, str | int]], None]
+    news: Callable[[Topic, bytes], None] = lambda _topic, _payload: None  # of lists: hints and parcels, not verified
 
 

@@ -211,13 +211,15 @@ class Talk:
             self._pause = min(self._pause * 2, MAX_WAIT_S)
 
     def on_message(self, where: str, payload: bytes, retained: bool, now: float) -> None:
-        """Something arrived on one of the two topics that the box hears."""
+        """Something arrived on one of the topics that the box hears."""
         try:
             if where == topic(Topic.ACK, self._device):
                 if self._session:  # else nothing was asked yet, and nothing can be an answer
                     self._on_signed(decode(payload, Signed), now)
             elif where == topic(Topic.HQ_STATE):
                 self._on_hq(decode(payload, HqState), retained, now)
+            elif where in (Topic.BEACON, Topic.PARCEL):
+                self._ears.news(Topic(where), payload)
         except WireError:
             self._disbelieve(AckOutcome.MALFORMED)
 

@@ -72,6 +72,18 @@ def _reader(r: dict[str, Any]) -> list[str]:
     return text
 
 
+def _updates(report: dict[str, Any] | None) -> list[str]:
+    """What the last update brought, and why what was refused was."""
+    if report is None:
+        return []
+    whole = [report["refused"]] if report["refused"] else []
+    refused = whole + [one["refused"] for one in report["lists"] if one["refused"]]
+    brought = ", ".join(f"{one['list']} {one['now']}" for one in report["lists"] if one["outcome"] == "updated")
+    said = brought or ("refused" if refused else "nothing newer")
+    text = [f"updates  {report['at'][:16].replace('T', ' ')} from {report['source']}: {said}"]
+    return text + [f"         {one['message']} [{one['code']}]; next: {one['advice']}" for one in refused]
+
+
 def lines(status: dict[str, Any]) -> list[str]:
     """The status for a person, one fact a line."""
     clock, outbox, link = status["clock"], status["outbox"], status["uplink"]
@@ -98,6 +110,7 @@ def lines(status: dict[str, Any]) -> list[str]:
         problem = f"  {entry['problem']}" if entry["problem"] else ""
         state = "old" if entry["state"] == "asked" and entry["freshness"] == "old" else entry["state"]
         text.append(f"list     {entry['list']:12} {state:14} {_edition(entry)}{problem}")
+    text += _updates(status.get("updates"))
     waiting = "" if outbox["oldest_seconds"] is None else f", the oldest for {outbox['oldest_seconds']} s"
     text.append(
         f"outbox   {outbox['pending']} waiting{waiting}  acknowledged {outbox['acked']}  "

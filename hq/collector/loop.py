@@ -16,6 +16,7 @@ from edge.core.errors import BorderpostError
 from edge.core.wire import UP_TOPICS, HqState, Topic, encode, subscription, topic
 from hq.collector.answers import Answer, Speaker
 from hq.collector.intake import Counts, Intake
+from hq.collector.news import News
 from hq.config import Config
 from hq.keys import Keys
 from hq.store import Store
@@ -63,6 +64,7 @@ class Collector:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
         self._holdings: dict[str, Iterator[Answer]] = {}
+        self._news = News(config.updates.repo, config.updates.look_s)
         self.counts = Counts()
         self.subscribed = False
 
@@ -146,6 +148,7 @@ class Collector:
         intake = Intake(store, self._keys.seal, speaker, self._config.collector, self._clock)
         intake.counts = self.counts
         self._holdings, self._out, self._muted = {}, {}, False
+        self._news.connected()
         opened = self._mono()
         size = self._config.collector.batch
         while not self._stopping:
@@ -159,6 +162,9 @@ class Collector:
                     self._publish(line, answer)
                 self._holdings.update(outcome.holdings)
             self._answer_syncs(line)
+            if self.subscribed:
+                for where, payload in self._news.due(self._mono()):
+                    self._out[line.publish(topic(where), payload, qos=1, retain=True)] = self._mono()
             if intake.unread and not line.events:
                 intake.look_into(size)
             self._look_for_silence(opened)
@@ -201,7 +207,7 @@ class Collector:
                         log.error(
                             "answer_refused",
                             reason=event.reason,
-                            advice="let headquarters write bp/v1/+/down/#",
+                            advice="let headquarters write bp/v1/+/down/# and bp/v1/hq/#",
                         )
                 case Closed():
                     raise self._lost(event.reason)

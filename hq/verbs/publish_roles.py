@@ -150,17 +150,25 @@ def sweep(repo: Path, as_json: bool) -> None:
 @list_option
 @click.option("--from", "start", required=True, type=click.IntRange(1), help="The generation that posts have.")
 @click.option("--generation", required=True, type=click.IntRange(1), help="The one that they get.")
-@click.option("--out", type=FILE, required=True, help="Where to write it.")
+@click.option("--out", type=FILE, help="Where to write it.")
+@click.option("--send", is_flag=True, help="Have the collector send it to every post (updates.repo in hq.toml).")
 @json_option
-def parcel(repo: Path, list_id: str, start: int, generation: int, out: Path, as_json: bool) -> None:
+def parcel(
+    *, repo: Path, list_id: str, start: int, generation: int, out: Path | None, send: bool, as_json: bool
+) -> None:  # fmt: skip
     """Write one published delta with its metadata as one message of at most 64,000 bytes (an urgent withdrawal).
 
+    It stays with the broker until the next one is sent: posts that are away get it when they are back.
+
     \b
-    Try it:  borderpost-hq publish parcel repo --list un --from 7 --generation 8 --out un.parcel
+    Try it:  borderpost-hq publish parcel repo --list sltd --from 7 --generation 8 --send
     """
-    from hq.distribution import parcels
+    from hq.distribution import URGENT, parcels
     from hq.distribution.folder import Folder, write
 
+    if (out is None) == (not send):
+        raise click.UsageError("give --out FILE or --send, one of them")
     data = parcels.make(Folder(repo), list_id, start, generation)
-    write(out, data)
-    say(as_json, {"file": str(out), "bytes": len(data)}, f"{out}: {len(data):,} bytes")
+    place = repo / URGENT if out is None else out
+    write(place, data)
+    say(as_json, {"file": str(place), "bytes": len(data)}, f"{place}: {len(data):,} bytes")

@@ -162,7 +162,9 @@ def test_the_unit_keeps_as_much_as_the_pass_through_may_store() -> None:
 def test_the_unit_lets_a_pty_be_given_to_the_service_s_group() -> None:
     unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
     filters = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("SystemCallFilter=")]
-    assert filters == ["@system-service", "~@privileged @resources", "@chown"]  # @privileged takes @chown away
+    assert filters == [  # @privileged takes @chown away, @resources what a process needs to put itself behind others
+        "@system-service", "~@privileged @resources", "@chown", "setpriority sched_setscheduler ioprio_set",
+    ]
 
 
 def test_the_unit_may_open_every_port_that_is_offered() -> None:

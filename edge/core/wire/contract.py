@@ -25,7 +25,10 @@ MESSAGES: Mapping[str, Any] = {
     "signed": control.Signed,
     "ack-payload": control.AckPayload,
     "hq-state": control.HqState,
+    "beacon": control.Beacon,
 }
+PARCEL = "parcel"  # the one message that is no JSON
+
 
 # Topic -> (message, who publishes, QoS, retained, what it is for)
 CHANNELS: Mapping[Topic, tuple[str, str, int, bool, str]] = {
@@ -36,6 +39,8 @@ CHANNELS: Mapping[Topic, tuple[str, str, int, bool, str]] = {
     Topic.HEALTH: ("health", "box", 0, False, "How the box is."),
     Topic.ACK: ("signed", "headquarters", 1, False, "Signed AckPayload: what is committed."),
     Topic.HQ_STATE: ("hq-state", "headquarters", 1, True, "Whether the collector runs; also its last will."),
+    Topic.BEACON: ("beacon", "headquarters", 1, True, "Which version of the repository of lists is the newest."),
+    Topic.PARCEL: (PARCEL, "headquarters", 1, True, "An urgent withdrawal: one delta with the metadata that prove it."),
 }
 
 
@@ -58,7 +63,7 @@ def asyncapi() -> dict[str, Any]:
         "operations": {_key(topic): _operation(topic) for topic in CHANNELS},
         "components": {
             "messages": {
-                name: {"name": name, "payload": {"$ref": f"schemas/{name}.json"}} for name in _published()
+                name: _message(name) for name in _published()
             }
         },
     }
@@ -81,6 +86,13 @@ def _clean(schema: Any) -> Any:
             for key, value in schema.items()
         }
     return [_clean(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _message(name: str) -> dict[str, Any]:
+    if name == PARCEL:
+        payload = {"type": "string", "format": "binary", "maxLength": 64_000}
+        return {"name": name, "contentType": "application/octet-stream", "payload": payload}
+    return {"name": name, "payload": {"$ref": f"schemas/{name}.json"}}
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -44,6 +44,21 @@ class HqState(msgspec.Struct, frozen=True, kw_only=True):
     session: Token
 
 
+class BeaconSigned(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of the beacon that a box looks at before it asks; whatever else stands there is TUF's."""
+
+    version: _Count
+
+
+class Beacon(msgspec.Struct, frozen=True, kw_only=True):
+    """``hq/lists``, retained: ``timestamp.json`` of the repository of lists, byte for byte (docs/distribution.md).
+
+    A hint: nothing of it is believed before the repository itself has been verified.
+    """
+
+    signed: BeaconSigned
+
+
 class SyncRequest(msgspec.Struct, frozen=True, kw_only=True):
     """``up/sync`` on every connect: what the box has on its shelf (oldest..newest; 0 when empty).
 

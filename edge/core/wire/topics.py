@@ -27,6 +27,8 @@ class Topic(enum.StrEnum):
     HEALTH = "bp/v1/{d}/up/health"  # Health
     ACK = "bp/v1/{d}/down/ack"  # Signed AckPayload
     HQ_STATE = "bp/v1/hq/state"  # HqState (retained) and last will
+    BEACON = "bp/v1/hq/lists"  # timestamp.json of the repository (retained): which version is the newest
+    PARCEL = "bp/v1/hq/parcel"  # an urgent withdrawal (retained), as edge.core.distribution.parcel packs it
 
 
 UP_TOPICS = (Topic.STATE, Topic.PASSAGE, Topic.EVENT, Topic.SYNC, Topic.HEALTH)
