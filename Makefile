@@ -48,7 +48,8 @@ bench-deltas: $(VENV)/.ready ## deltas and a compaction under 200 questions a se
 NAMES := .bench/names-million.jsonl
 bench-names: $(VENV)/.ready ## a million names: time of a question, memory, start, nothing lost (ARGS="--recall 2000 --peers 50")
 	@mkdir -p $(dir $(NAMES))
-	@test -s $(NAMES) || $(BIN)/python -m benchmarks.names_corpus --names 1000000 --out $(NAMES)
+	@test -s $(NAMES) || { $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .bench/faker faker==40.54.0 \
+	  && PYTHONPATH=.bench/faker $(BIN)/python -m benchmarks.names_corpus --names 1000000 --out $(NAMES); }
 	@$(BIN)/python -m benchmarks.names_million $(NAMES) $(ARGS)
 
 bench-quality: $(VENV)/.ready ## how well names are told apart, rapidfuzz beside (ARGS="--oracle PYTHON" with nomenklatura)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,6 +29,7 @@ from typing import Any
 from rapidfuzz import fuzz, utils
 from rapidfuzz.distance import JaroWinkler
 
+from benchmarks import machine
 from edge.core.matching import NEAR_EXACT
 from edge.core.screening.explain import Person, explain_pair
 
@@ -222,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     default = Path(__file__).resolve().parents[1].parent / "shared/data"
     parser.add_argument("--data", type=Path, default=default, help="the shared data folder")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    machine.json_option(parser)
     parser.add_argument("--half", choices=(EACH, BOTH, TUNE, HELD), default=EACH, help="which pairs; each: two tables")
     parser.add_argument("--oracle", type=Path, help="python of an environment with nomenklatura")
     parser.add_argument("--pairs-only", action="store_true", help="no questions to the UN list")
@@ -230,23 +230,24 @@ def main() -> None:
     pairs = given.data / "name_pairs_dev.jsonl"
     if not pairs.exists():
         sys.exit(f"{pairs.name} is not there: give the shared data folder with --data")
+    head = machine.Report("name_quality", given)
     rows = [json.loads(line) for line in pairs.read_text(encoding="utf-8").splitlines()]
     halves = (TUNE, HELD) if given.half == EACH else (given.half,)
     report: dict[str, Any] = {
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}",
         "pairs": {half: quality([r for r in rows if in_half(r, half)], given.oracle) for half in halves},
         "screening": {} if given.pairs_only else latency(given.data),
     }
-    if given.json:
-        print(json.dumps(report))
+    head.figures.update(report)
+    if given.json == machine.STDOUT:
+        head.end()
         return
-    print(report["machine"])
     for half in halves:
         show(half, report["pairs"][half])
     if report["screening"]:
         print("\nscreening on the UN list, CPU milliseconds a question, share of verdicts other than CLEAR")
     for group, row in report["screening"].items():
         print(f"  {group}: {row}")
+    head.end()
 
 
 if __name__ == "__main__":

@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
 from edge.core.documents import DateInterval
 from edge.core.matching import index_of, search
 from edge.core.screening import Query, Screener
@@ -185,16 +184,15 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=2000)
     parser.add_argument("--recall", type=int, default=0, help="questions also asked of every name of the list")
     parser.add_argument("--peers", type=int, default=0, help="questions also put to rapidfuzz")
+    machine.json_option(parser)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         print(json.dumps(measured(given.corpus, given.questions)))
         return
+    head = machine.Report("names_million", given)
     _, seconds = build(given.corpus)
-    report: dict[str, Any] = {
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}",
-        "build_cpu_s": round(seconds, 1),
-    }
+    report: dict[str, Any] = {"build_cpu_s": round(seconds, 1)}
     args = [sys.executable, __file__, str(given.corpus), "--questions", str(given.questions), "--child"]
     report |= json.loads(subprocess.run(args, capture_output=True, check=True, text=True).stdout)
     if given.recall:
@@ -202,7 +200,9 @@ def main() -> None:
         report["recall"] = recall(table, questions(given.corpus, given.recall), 0.84)
     if given.peers:
         report["rapidfuzz"] = peers(given.corpus, questions(given.corpus, given.peers))
-    print(json.dumps(report, indent=1, ensure_ascii=False))
+    head.say(json.dumps(report, indent=1, ensure_ascii=False))
+    head.figures.update(report)
+    head.end()
 
 
 if __name__ == "__main__":
