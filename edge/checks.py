@@ -62,7 +62,7 @@ def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
     for name, checks in (
         ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said, where)),
         ("lists", _lists(config)), ("journal", _journal(config)), ("disk", _disk(config)),
-        ("updates", _updates(config)), ("running", _running(said)), ("link", _link(config)),
+        ("updates", _updates(config)), ("running", _running(config, said)), ("link", _link(config)),
     ):
         yield from _guarded(name, checks, where)
 
@@ -239,15 +239,16 @@ def _disk(config: Config) -> Iterator[Check]:
     yield Check("disk", grade, f"{free:.0f} MB free", "" if grade is Grade.OK else "free space below the state folder")
 
 
-def _running(status: Mapping[str, Any] | Check) -> Iterator[Check]:
+def _running(config: Config, status: Mapping[str, Any] | Check) -> Iterator[Check]:
+    from edge import checks_lists
+
     if isinstance(status, Check):
         yield status
         return
     yield Check("box", Grade.OK, f"runs for {status['uptime_seconds']} s")
-    clock = status["clock"]["state"]
-    trusted = clock != "untrusted"
-    yield Check("clock", Grade.OK if trusted else Grade.ERROR, f"time is {clock}",
-                "" if trusted else "bring the link up once: headquarters' signed word sets the time")
+    state = status["clock"]["state"]
+    yield checks_lists.clock(state, records_expire=state != "untrusted")
+    yield from checks_lists.ages(status, frozenset(config.screening.required))
     link = status["uplink"]
     if link["state"] not in ("none", "sending"):
         problem = f": {link['problem']}" if link["problem"] else ""

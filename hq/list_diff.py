@@ -145,6 +145,8 @@ def _warnings(before: OpenGeneration, after: OpenGeneration, unsilenced: int) ->
         found.append("officers are told to do something else")
     if new.thresholds != old.thresholds:
         found.append("the thresholds of name scores are others")
+    if new.ages != old.ages:
+        found.append("the ages at which posts warn, give no CLEAR or erase the list are others")
     if _share(new) > _share(old) and new.lost.rows:
         found.append(f"{new.lost.rows:,} of {new.lost.of:,} rows were lost, more than before")
     if len(before.persons) and not len(after.persons):

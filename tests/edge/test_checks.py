@@ -192,6 +192,33 @@ def test_while_the_box_runs_its_word_on_a_reader_is_the_only_one(
     assert checked["box"][0].grade is Grade.OK
 
 
+@pytest.mark.parametrize(
+    ("clock", "entry", "said"),
+    [
+        ("signed", {"state": "asked", "freshness": "fresh"}, {"clock": (Grade.OK, "time is signed")}),
+        ("signed", {"state": "asked", "freshness": "old"},
+         {"age of list national": (Grade.WARNING, "3.0 days, more than it should be: officers are told")}),
+        ("signed", {"state": "stale", "freshness": "too_old"},
+         {"age of list national": (Grade.ERROR, "3.0 days, more than it may be: no verdict is CLEAR by it")}),
+        ("untrusted", {"state": "time_untrusted", "freshness": "unknown", "age_seconds": None},
+         {"clock": (Grade.ERROR, "time is untrusted: the age of lists cannot be judged, records do not expire, "
+                                 "no list is erased")}),
+    ],
+)
+def test_the_age_of_lists_is_the_running_boxs_word(
+    world: BoxWorld, monkeypatch: pytest.MonkeyPatch, clock: str, entry: dict[str, object],
+    said: dict[str, tuple[Grade, str]],
+) -> None:
+    status = {
+        "uptime_seconds": 1, "clock": {"state": clock}, "uplink": {"state": "none"}, "passthrough": [],
+        "readers": [WELL], "lists": [{"list": "national", "age_seconds": 3 * 86_400, **entry}],
+    }
+    monkeypatch.setattr(checks, "_ask", lambda _config: status)
+    checked = found(load(world))
+    assert {name: (c.grade, c.found) for name in said for c in checked[name]} == said
+    assert ("age of list national" in checked) is ("age of list national" in said)
+
+
 def test_a_state_folder_that_is_a_file_is_an_error(world: BoxWorld) -> None:
     world.state.write_text("")
     (check,) = found(load(world))["state"]

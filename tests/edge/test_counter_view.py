@@ -61,6 +61,38 @@ def test_rows_that_were_seen_are_shown_with_what_to_do(capsys: pytest.CaptureFix
     assert "present the document again" not in text
 
 
+OLD = {"list": "sltd", "generation": 3, "age_seconds": 302_400, "freshness": "old", "records": 5, "state": "asked"}
+GONE = {"list": "un", "generation": None, "age_seconds": None, "freshness": "fresh", "records": 0, "state": "erased"}
+BLIND = {**OLD, "age_seconds": None, "freshness": "unknown", "state": "time_untrusted"}
+
+
+@pytest.mark.parametrize(
+    ("language", "old", "gone", "unsure"),
+    [
+        ("en", "list sltd is 3.5 days old, more than it should be", "list un was erased", "records do not expire"),
+        ("fr", "la liste sltd date de 3.5 jours", "la liste un a été effacée", "aucune fiche n'expire"),
+        ("ar", "3.5 يوم", "مُحيت القائمة un", "ولا تنتهي صلاحية أي سجل"),
+    ],
+)
+def test_the_age_of_lists_is_told_in_words_and_the_word_above_stands(
+    language: str, old: str, gone: str, unsure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(coverage: list[dict[str, Any]], *, expire: bool = True) -> str:
+        counter_verb.show({**MESSAGE, "coverage": coverage, "records_expire": expire}, language)
+        return capsys.readouterr().out
+
+    fresh = told([{**OLD, "freshness": "fresh"}])
+    assert not any(said in fresh for said in (old, gone, unsure))
+    assert old in told([OLD])
+    assert " ● CLEAR " in told([OLD])
+    assert gone in told([OLD, GONE])
+    blind = told([BLIND], expire=False)
+    assert unsure in blind
+    assert old not in blind
+    hours = told([{**OLD, "age_seconds": 9_000}])
+    assert "2.5" in hours
+
+
 @pytest.mark.parametrize("outcome", ["CLEAR", "HIT"])
 def test_the_same_document_again_shows_the_word_and_says_so(outcome: str, capsys: pytest.CaptureFixture[str]) -> None:
     kept = {key: MESSAGE[key] for key in ("passage", "at", "counter", "direction", "document", "elapsed_ms")}

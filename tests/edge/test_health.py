@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from edge.core.watch import DocumentEntry
 from edge.health import CACHE_S, Health, Parts
 from edge.journal import Journal
 from edge.readers import ReaderKeeper
+from edge.verbs.status import lines
 
 
 class Unplugged:
@@ -107,6 +109,14 @@ def test_untrusted_time_is_said_and_ages_are_unknown(rig: Rig) -> None:
     s = rig.health.snapshot()
     assert s["clock"] == {"state": "untrusted", "time": None, "records_expire": False}
     assert {e["list"]: e["age_seconds"] for e in s["lists"]} == {"sltd": None, "un": None}
+    assert "         the age of lists cannot be judged, records do not expire, no list is erased" in lines(s)
+
+
+def test_a_list_older_than_it_should_be_is_said_in_the_status_and_to_headquarters(rig: Rig) -> None:
+    rig.health = Health(replace(rig.parts, screener=Screener(warn_age_seconds=60.0)))
+    (told,) = [line for line in lines(rig.health.snapshot()) if line.startswith("list     sltd")]
+    assert told.split()[2] == "old"
+    assert rig.health.report()["list_states"]["sltd"] == "old"
 
 
 def test_the_report_to_headquarters_has_no_place_for_persons(journal: Journal, rig: Rig) -> None:
@@ -116,6 +126,7 @@ def test_the_report_to_headquarters_has_no_place_for_persons(journal: Journal, r
         "at", "clock", "outbox", "oldest_seconds", "disk_free", "readers", "list_ages", "list_states", "audit_head"
     }
     assert report["readers"] == {"swipe-1": "absent"}
+    assert report["list_states"] == {"sltd": "asked", "un": "missing"}
     assert report["outbox"] == 1
     assert not [word for word in ("ERIKSSON", "L898902C3") if word in repr(report)]
 

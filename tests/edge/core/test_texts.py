@@ -72,6 +72,16 @@ def test_the_rules_are_found_in_the_source() -> None:
             "nationality equal", "low-quality alias", "number look-alike", "issuing State equal"} <= found
 
 
+def said_by_the_views() -> set[str]:
+    """Every ``say.`` text that a program of the box names."""
+    paths = [path for path in sorted(CORE.parent.rglob("*.py")) if "texts" not in path.parts]
+    return {key for path in paths for key in re.findall(r"[\"'](say\.[a-z_]+)[\"']", path.read_text(encoding="utf-8"))}
+
+
+def test_the_texts_of_the_views_are_found_in_the_source() -> None:
+    assert {"say.list_old", "say.list_erased", "say.time_unsure", "say.days", "say.age_unknown"} <= said_by_the_views()
+
+
 def missing(words: set[str], language: str) -> list[str]:
     return sorted(word for word in words if word not in CATALOGUES[language])
 
@@ -83,6 +93,7 @@ def test_no_key_is_missing(language: str) -> None:
     wanted |= {f"kind.{kind}" for kind in ReasonKind} | {f"coverage.{state}" for state in CoverageState}
     wanted |= {f"category.{word}" for word in (*CATEGORIES, *NOTICES)} | {f"code.{code}" for code in OUTCOME_CODES}
     wanted |= {f"finding.{code}" for code in findings.TABLE}
+    wanted |= said_by_the_views()
     for catalogue in CATALOGUES.values():
         wanted |= set(catalogue)
     assert missing(wanted, language) == []
