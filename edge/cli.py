@@ -19,6 +19,8 @@ VERBS = {
     "record": "record what passes between a reader and the box",
     "replay": "play a recording through a real box",
     "screen": "screen lines or fields against lists",
+    "vehicle": "ask the lists about a plate or a VIN",
+    "firearm": "ask the lists about a serial number",
     "explain": "score one name against another, and say why",
     "mrz": "read a machine-readable zone and explain it",
     "lists": "look into list generations, take newer ones",

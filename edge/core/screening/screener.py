@@ -65,7 +65,7 @@ class Screener:
         keyed: tuple[KeyedQuestion, ...] | None = None  # made once, for whichever lists want them
         for one in lists:
             state = self._standing(one, now)
-            if state is CoverageState.ASKED and not _applies(query, one):
+            if (state is CoverageState.ASKED and not _applies(query, one)) or _of_others(query, one):
                 state = CoverageState.NOT_APPLICABLE
             part = self._part(one, state, now)
             if one.keyed is not None and one.card is not None:
@@ -153,6 +153,13 @@ def _ask_keyed(
     except BorderpostError:
         part = replace(part, state=CoverageState.DAMAGED)
     return bounded(found), part
+
+
+def _of_others(query: Question, one: ScreenList) -> bool:
+    """True for a list of vehicles where a traveller is asked about, and the like: however old, it has no say."""
+    if one.card is not None:
+        return not _is_of(query, one.card.thing)
+    return one.manifest is not None and not isinstance(query, Query)
 
 
 def _is_of(query: Question, thing: str) -> bool:
