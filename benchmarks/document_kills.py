@@ -31,34 +31,47 @@ def killed(
     is tried again.
     """
     dice, reached, seen = random.Random(10), Counter[str](), Counter[str]()
-    moments = [(n + dice.random()) / points for n in range(points)]  # every part of the change is met as often
-    dice.shuffle(moments)
+    # half of the moments are spread over the whole of a change; the other half over its end, after the new file has its
+    # name: that is a hundredth of the time, and where a generation could be lost
+    moments = [(n // 2 + dice.random()) / points * 2 for n in range(points)]
+    late = [bool(n % 2) for n in range(points)]
+    turns = list(zip(moments, late, strict=True))
+    dice.shuffle(turns)
     here = KeyedList.open(folder, list_id, key_of)
-    took: dict[bool, float] = {}  # seconds of a whole change, by whether the documents were there before it
+    took: dict[tuple[bool, bool], float] = {}  # seconds of a whole change and of its end, by whether it removes
+    end = 0.0
     there, generation, data, then = bool(here.find(probe[0])), -1, b"", False
-    while moments and not reached["neither"] and not reached["back"]:
+    while turns and not reached["neither"] and not reached["back"]:
         if here.generation != generation:
             generation = here.generation
             data, then = change(here.header, there)
         after = deltas.decode(data)
-        child = _apply(folder, list_id, key_of, data)
+        moment, at_the_end = turns[-1]
+        named = folder / folders.overlay_name(after.to)
         begin = time.perf_counter()
+        child = _apply(folder, list_id, key_of, data)
+        known = (there, True) in took
+        if at_the_end or not known:
+            while not named.exists() and not _ended(child):
+                time.sleep(0.0001)
+            end = time.perf_counter()
         ended = True
-        if there in took:
-            time.sleep(max(0.0, begin + moments[-1] * took[there] - time.perf_counter()))
+        if known:
+            since = end if at_the_end else begin
+            time.sleep(max(0.0, since + moment * took[there, at_the_end] - time.perf_counter()))
             os.kill(child, signal.SIGKILL)
             ended = not os.WIFSIGNALED(os.waitpid(child, 0)[1])
-            took[there] *= 0.95 if ended else 1.005  # follows the load of the machine
+            took[there, at_the_end] *= 0.95 if ended else 1.01  # follows the load of the machine
         else:
             os.waitpid(child, 0)
-            took[there] = time.perf_counter() - begin
+            took[there, False], took[there, True] = time.perf_counter() - begin, time.perf_counter() - end
         place = _on_disk(folder, list_id, generation)
         now, what = _opened(folder, list_id, key_of, probe, {
             generation: (there, here.header.count, here.header.digest),
             after.to: (then, after.count_after, after.digest_after),
         })
         if not ended or what in ("neither", "back"):
-            moments.pop()
+            turns.pop()
             seen[place] += 1
             reached[what] += 1
         if now is not None and what == "new":
@@ -66,7 +79,7 @@ def killed(
         here = now or here
     return {
         "points": points, **{what: reached[what] for what in ("old", "new", "neither", "back")},
-        "on_disk": dict(seen.most_common()), "whole_change_s": round(sum(took.values()) / max(1, len(took)), 3),
+        "on_disk": dict(seen.most_common()), "whole_change_s": round(max(took.values(), default=0.0), 3),
     }
 
 
@@ -100,6 +113,11 @@ def _apply(folder: Path, list_id: str, key_of: KeyOf, data: bytes) -> int:
         finally:
             os._exit(code)
     return child
+
+
+def _ended(child: int) -> bool:
+    """True for a child that ended and was not waited for yet."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _on_disk(folder: Path, list_id: str, generation: int) -> str:

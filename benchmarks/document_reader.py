@@ -2,7 +2,8 @@
 
 The kernel tells a thread's time on a core, its time in the queue for one (schedstat), and the bytes that it read from
 the disk. What is left of an answer's time was spent blocked: on the disk if it read from there, or else on
-the interpreter's lock, which the thread that applies a delta holds in turn.
+the interpreter's lock, which the thread that applies a delta holds in turn. Bytes from the disk are pages of the list
+and, where the kernel had thrown them out, of the program.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ class _Account:
         self._handles = [os.open(here / name, os.O_RDONLY) for name in ("schedstat", "io")]
 
     def read(self) -> tuple[int, int, int]:
-        """Nanoseconds on a core, nanoseconds queued, bytes from the disk."""
-        core, queued, _ = os.pread(self._handles[0], 100, 0).split()
+        """Nanoseconds on a core (schedstat's own are as old as the last tick), queued, bytes from the disk."""
+        core, queued = time.thread_time_ns(), os.pread(self._handles[0], 100, 0).split()[1]
         fetched = next(line for line in os.pread(self._handles[1], 1000, 0).splitlines()
                        if line.startswith(b"read_bytes"))
-        return int(core), int(queued), int(fetched.split()[1])
+        return core, int(queued), int(fetched.split()[1])
 
     def close(self) -> None:
         for handle in self._handles:
