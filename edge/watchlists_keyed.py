@@ -67,7 +67,9 @@ def open_keyed(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
 
 
 def _serves(old: OpenList, mark: int) -> bool:
-    return old.keyed is not None and old.problem is None and old.keyed.generation >= mark
+    if old.keyed is None or old.problem or old.keyed.problem:
+        return False
+    return old.keyed.generation >= mark
 
 
 def _card(folder: Path, list_id: str) -> Card:
