@@ -53,13 +53,17 @@ class Plan:
         return sum(step.bytes for step in self.steps)
 
     def without_cards(self, have_sha256: str) -> Plan:
-        """The same without the cards that need not be fetched; ``have_sha256``: the box's own card, in hex."""
+        """The same without the cards that need not be fetched; ``have_sha256``: the box's own card, in hex.
+
+        The newest is fetched if it is another one; a box without any also takes the first, since no list stands
+        without its card, not even between two steps.
+        """
         steps = []
         for step in self.steps:
-            last = step is self.steps[-1]
+            wanted = step is self.steps[-1] or (not have_sha256 and step is self.steps[0])
             files = tuple(
                 file for file in step.files
-                if file.name != CARD or (last and [part.sha256 for part in file.parts] != [have_sha256])
+                if file.name != CARD or (wanted and [part.sha256 for part in file.parts] != [have_sha256])
             )
             steps.append(replace(step, files=files))
         return replace(self, steps=tuple(steps))
