@@ -17,9 +17,10 @@ from typing import Any, Final
 from tuf.api.metadata import Metadata
 
 from benchmarks.document_corpus import entries
-from benchmarks.tampering_world import LISTS, T0, Box, Headquarters
+from benchmarks.tampering_world import LISTS, T0, Box, Headquarters, header_of
 from edge.clock import ClockPolicy, TrustedClock
 from edge.core.distribution import role_of
+from edge.core.keyed import delta as deltas
 from edge.core.keyed.keys import ListKey
 from edge.updates import reference
 from hq.keyed_build import Edition, assemble, delta_between, spread
@@ -301,7 +302,7 @@ def _forgeries(hq: Headquarters) -> Iterator[tuple[str, Callable[[Path], None], 
 
 def _with_another_key(work: Path) -> tuple[Path, bytes]:
     """Base and delta as headquarters would make them with a list key that no box has."""
-    out, key, bases = work / "another-key", ListKey(b"\xff" * 32), []
+    out, key, bases = work / f"another-key-{len(list(work.iterdir()))}", ListKey(b"\xff" * 32), []
     for generation in (1, 2):
         spread(out / "spread", entries(0, 2000 * generation), key, generation)
         edition = Edition(ONE, generation, generation, int(T0.timestamp()), int(T0.timestamp()))
@@ -318,6 +319,47 @@ def _installed(box: Box, base: Path) -> None:
         beside.open()
     finally:
         beside.state.close()
+
+
+def signed_wrong(hq: Headquarters, work: Path) -> Iterator[Case]:
+    """Whoever holds the list's own key signs what is not the list: the last word has what the files themselves say."""
+    ours, theirs = hq.lists[ONE], hq.lists[OTHER]
+    base, delta = _with_another_key(work)
+    unknown, bad = work / "unknown.sdd", work / "bad.sdd"
+    unknown.write_bytes(delta)
+    bad.write_bytes(next(data for _, data in flips(ours.deltas[2].read_bytes(), 1 << 20, random.Random(6))))
+    after = {g: header_of(ours.bases[g], ONE) for g in (1, 2)}
+    other = header_of(theirs.bases[1], OTHER)
+    decoded = deltas.decode(delta)
+    made = (decoded.count_after, decoded.digest_after)
+    cases: list[tuple[str, str, int, int, Path, Path, tuple[int, bytes], str]] = [
+        ("chunk", "a base of another list", 0, 1, theirs.bases[1], ours.card, other, "not_usable"),
+        ("chunk", "a base of a key that the box lacks", 0, 1, base, ours.card, header_of(base, ONE), "no_key"),
+        ("chunk", "a base of another digest", 0, 1, ours.bases[1], ours.card, (after[1][0], bytes(32)), "mismatch"),
+        ("chunk", "a base of other records", 0, 1, ours.bases[1], ours.card, (7, after[1][1]), "mismatch"),
+        ("chunk", "an older base as the next", 0, 2, ours.bases[1], ours.card, after[1], "mismatch"),
+        ("chunk", "a base with another list's card", 0, 1, ours.bases[1], theirs.card, after[1], "mismatch"),
+        ("delta", "a delta of another list", 1, 2, theirs.deltas[2], ours.card, after[2], "mismatch"),
+        ("delta", "a delta of a key that the box lacks", 1, 2, unknown, ours.card, made, "no_key"),
+        ("delta", "a delta of another digest", 1, 2, ours.deltas[2], ours.card, (after[2][0], bytes(32)), "mismatch"),
+        ("delta", "the delta after the next", 1, 2, ours.deltas[3], ours.card, after[2], "mismatch"),
+        ("delta", "a delta with a flipped bit", 1, 2, bad, ours.card, after[2], "not_usable"),
+        ("delta", "a delta with another list's card", 1, 2, ours.deltas[2], theirs.card, after[2], "mismatch"),
+    ]
+    with boxes_of(hq, work) as boxes:
+        for what, name, start, to, file, card, told, right in cases:
+            place = shutil.copytree(hq.old[1], hq.root / "signed-wrong")
+            if not start:  # a list that begins: nothing of it was published before
+                with hq.opened(place) as repository:
+                    draft = repository.draft(role_of(ONE))
+                    draft.targets.clear()
+                    repository.submit(role_of(ONE), draft, [hq.key(role_of(ONE))])
+            files = {"delta.sdd" if start else "base.sdl": file, "card.json": card}
+            hq.publish(place, ONE, start, to, files, told)
+            hq.stamp(place)
+            with boxes.at(start) as box:
+                yield Case(what, name, box, lambda b=box, p=place: b.update(p), right)
+            shutil.rmtree(place)
 
 
 def clocks(hq: Headquarters, work: Path) -> Iterator[Case]:
@@ -370,6 +412,6 @@ def _fresh_install(box: Box, base: Path) -> None:
 
 KINDS: Final[dict[str, Callable[[Headquarters, Path], Iterator[Case]]]] = {
     "one flipped bit per block": flipped, "cut short, longer, missing": cut, "files swapped": exchanged,
-    "an older generation": older, "a foreign key": foreign, "clock in 1970 or 2151": clocks,
-    "past the signature: bits, cuts": past_the_signature,
+    "an older generation": older, "a foreign key": foreign, "signed, but not the list": signed_wrong,
+    "clock in 1970 or 2151": clocks, "past the signature: bits, cuts": past_the_signature,
 }

@@ -1,8 +1,8 @@
 """A headquarters with two keyed lists in a signed repository, and the boxes that ``benchmarks.tampering`` updates.
 
 Bases and deltas are built by ``hq.keyed_build``, keys made and roles signed by ``hq.distribution.service``, files
-published by ``hq.distribution.publishing``; a box verifies with ``edge.updates`` and takes into use with
-``edge.keyed_install`` and ``KeyedList.apply``. Nothing here stands in for any of them.
+published by ``hq.distribution.publishing``; a box verifies with ``edge.updates`` and takes into use with its
+``KeyedPlace``. Nothing here stands in for any of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from edge.core.keyed.keys import ListKey
 from edge.keyed_files import KeyedList
 from edge.keyed_install import install_base
 from edge.state import State
-from edge.updates import DirFetcher, Reference, StateMarks, UpdateError, Updates
+from edge.updates import DirFetcher, Reference, StateMarks, Updates
+from edge.updates.keyed_place import KeyedPlace
 from hq.distribution import keys, publishing, service
 from hq.distribution.folder import Folder
 from hq.distribution.repository import Repository
@@ -97,11 +98,15 @@ class Headquarters:
         made = self.lists[list_id]
         start = generation - 1
         files = {"delta.sdd": made.deltas[generation]} if start else {"base.sdl": made.bases[generation]}
-        header = header_of(made.bases[generation], list_id)
-        edition = publishing.Edition(
-            list_id, start, generation, self.now, {**files, cards.FILE_NAME: made.card}, header[0], header[1].hex()
-        )
-        with self.opened() as repository:
+        self.publish(self.path, list_id, start, generation, {**files, cards.FILE_NAME: made.card},
+                     header_of(made.bases[generation], list_id))  # fmt: skip
+
+    def publish(
+        self, path: Path, list_id: str, start: int, to: int, files: dict[str, Path], after: tuple[int, bytes],
+    ) -> None:
+        """Sign files as a step of a list, whatever they are; ``after`` are records and digest of the whole set."""
+        edition = publishing.Edition(list_id, start, to, self.now, files, after[0], after[1].hex())
+        with self.opened(path) as repository:
             publishing.add(repository, [edition], [self.key(role_of(list_id))])
 
     def current(self, list_id: str = LISTS[0]) -> list[Path]:
@@ -165,34 +170,28 @@ class Box:
 
     def generation(self) -> int:
         """What serves; 0 if nothing."""
-        return self.open().generation if self.lists.exists() else 0
+        return self.open().generation if (self.lists / "CURRENT").exists() else 0
 
     def open(self) -> KeyedList:
         """The list as a start finds it."""
         return KeyedList.open(self.lists, self.list_id, RING.get)
 
     def update(self, source: Path) -> int:
-        """Verify, fetch, take into use; gives what serves then. Raises UpdateError, LayoutError, KeyedError."""
-        have = self.generation()
+        """Verify, fetch, take into use; gives what serves then. Raises UpdateError."""
         with Updates(
             self.folder / "updates", self.anchor, DirFetcher(source), marks=StateMarks(self.state), at=self.at
         ) as updates:
             offered = updates.check()
             if self.list_id in offered.refused:
                 raise offered.refused[self.list_id]
-            plan = updates.plan(offered.lists[self.list_id], have)
-            taken = updates.take(plan)
+            place = KeyedPlace(self.folder / "lists", self.list_id, RING.get)
+            stands = place.standing()
+            plan = updates.plan(offered.lists[self.list_id], stands.generation, have_digest=stands.digest)
+            taken = updates.take(plan.without_cards(stands.card))
             for step, files in zip(plan.steps, taken.files, strict=True):
-                cards.decode(files[cards.FILE_NAME].read_bytes())
-                if step.start:
-                    self.open().apply(files["delta.sdd"].read_bytes())
-                else:
-                    self.install(files["base.sdl"])
-                header = self.open().header
-                if (header.count, header.digest.hex()) != (step.records_after, step.digest_after):
-                    raise UpdateError("bad_offer", list_id=self.list_id)
+                place.put(step, files)
             if plan.steps:
-                updates.accepted(self.list_id, self.generation())
+                updates.accepted(self.list_id, plan.to)
         return self.generation()
 
     def install(self, base: Path) -> None:
@@ -209,7 +208,7 @@ class Box:
     def answers(self, generation: int, records: int) -> bool:
         """True if the list answers as that generation does."""
         if not generation:
-            return not self.lists.exists()
+            return not (self.lists / "CURRENT").exists()
         here = self.open()
         gone, stays, last = REMOVED * (generation - 1), REMOVED * 2 + 1, records * (generation + 3) // 4
         return (here.generation == generation and here.problem is None and bool(here.find(text(stays)))
