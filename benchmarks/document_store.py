@@ -68,6 +68,8 @@ def lines(name: str, told: dict[str, Any]) -> Iterator[str]:
         t = told[which]
         yield (f"{name:6} {which:4}              p50 {t['p50']:7.1f}  p99 {t['p99']:8.1f}  p99.9 {t['p999']:8.1f}  "
                f"max {t['max']:9.1f} us")
+    core = told["warm"]["core"]
+    yield f"  warm, on a core alone  p50 {core['p50']:7.1f}  p99 {core['p99']:8.1f}  p99.9 {core['p999']:8.1f} us"
     yield f"  wrong answers          {told['warm']['wrong']} of {told['warm']['asks']:,} (half hits, half misses)"
     yield f"  memory                 {told['memory_kib'] * 1.024 / 1000:.1f} MB above bare Python"
     if "open_s" in told:
