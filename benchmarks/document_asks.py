@@ -2,7 +2,8 @@
 
     python -m benchmarks.document_asks keyed|sqlite PLACE RECORDS ASKS
 
-Standard output: one JSON object. Times are of the whole way from key text to record, the two HMACs included; ``core`` are those on a core alone, which other work on the machine does not lengthen.
+Standard output: one JSON object. Times are of the whole way from key text to record, the two HMACs included; ``core``
+are those on a core alone, which other work on the machine does not lengthen. What took 5 ms or more counts as 5 ms.
 """
 
 from __future__ import annotations
