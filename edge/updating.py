@@ -131,6 +131,7 @@ class Updater:
         """Look into what came as a message; True if there was something."""
         with self._lock:
             data, self._parcel = self._parcel, None
+            self._done = data or self._done
         if data is None:
             return False
         place = self._folder / PARCEL
@@ -140,8 +141,8 @@ class Updater:
         except OSError as error:
             log.warning("update_not_kept", reason=error.strerror, advice="free space below the state folder")
             return False
-        self._one(task_of(self._config, str(place), self._now(), is_parcel=True), pulse)
-        self._done = data
+        if not self._one(task_of(self._config, str(place), self._now(), is_parcel=True), pulse):
+            self._done = None  # it may come again
         with contextlib.suppress(OSError):
             place.unlink()
         return True

@@ -112,8 +112,8 @@ root = "{self.repo / 'metadata' / '1.root.json'}"
 
     def build_watch(self, names: Iterable[str], *, as_of: datetime = NOW, list_id: str = "un") -> None:
         source = self.root / "persons.csv"
-        rows = "".join(f"{number},{name},,,,\n" for number, name in enumerate(names, 1))
-        source.write_text("id,name,birth_date,sex,nationality,remarks\n" + rows, encoding="utf-8")
+        rows = "".join(f"UT-{number},{name.replace(' ', ',', 1)},1979\n" for number, name in enumerate(names, 1))
+        source.write_text("reference,surname,given_names,birth_date\n" + rows, encoding="utf-8")
         build_watch(self.out, [SourceSpec.parse(f"persons-csv@{list_id}:{source}")], now=as_of + timedelta(hours=1))
 
     def publish(self, list_id: str, *words: str, code: int = 0) -> dict[str, Any]:

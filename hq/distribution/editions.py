@@ -102,7 +102,7 @@ def _keyed(
             editions.append(_delta(list_id, bases, start, to, card, work, progress))
         except (PublishError, LayoutError, KeyedBuildError) as error:
             unmade.append((start, to, error.message))
-    if begins or not known or unmade or history.base_due(offer, later):
+    if begins or not known or not editions or unmade or history.base_due(offer, later):
         editions.insert(0, _edition(list_id, 0, header, {BASE: bases[newest], CARD: card}))
     kept = tuple(sorted(history.wanted_later(later) & set(bases)))
     return Prepared(newest, as_of, header.count, tuple(editions), begins and bool(known), tuple(unmade), kept)

@@ -18,7 +18,7 @@ from hq.distribution.folder import Folder, cannot, write
 from hq.distribution.retention import REACH, Generation, wanted
 
 KEPT: Final = timedelta(days=400)
-AHEAD: Final = 35  # days: a month of 28 and a week
+AHEAD: Final = (0, 1, 7, 28)  # days: the next generation may come on the same day, or in the next day, week, month
 _NAME: Final = "history"
 
 
@@ -80,13 +80,13 @@ def lacking(offer: Offer, generations: Sequence[Generation]) -> list[tuple[int, 
 
 
 def wanted_later(generations: Sequence[Generation]) -> set[int]:
-    """The generations that a delta made in the next ``AHEAD`` days may start from or lead to: their bases are kept."""
+    """The generations that deltas made with the next generation may start from or lead to: their bases are kept."""
     if not generations:
         return set()
     newest = max(generations, key=lambda g: g.number)
     found: set[int] = set()
     now = wanted(generations)
-    for days in range(AHEAD + 1):
+    for days in AHEAD:
         later = [*generations, Generation(newest.number + 1, newest.as_of + timedelta(days=days))]
         found |= {number for step in wanted(later) - now for number in step}
     return {g.number for g in generations} & found | {newest.number}

@@ -1,0 +1,401 @@
+"""One update of a box in this process: put in place or refused, with keys that change, cut at every step."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from distribution_kit import T0, Headquarters, days, key
+from keyed_kit import KEY, RING, Told, base_bytes, changed, some
+
+from edge import keyed_files
+from edge.core import sealing
+from edge.core.keyed import card as cards
+from edge.core.keyed.header import SIZE
+from edge.core.keyed.header import decode as header_of
+from edge.core.keyed.header import encode as encoded
+from edge.core.keyed.keys import document_text
+from edge.core.keyed.record import Record
+from edge.core.vault import KeyRing, RingEntry, seal_ring
+from edge.core.watch import manifest as manifests
+from edge.keyed_files import KeyedList
+from edge.list_keys import SEALED, ListKeys
+from edge.state import State, accepted
+from edge.tombstones import Tombstone
+from edge.tombstones import write as write_stone
+from edge.update_report import ListOutcome, Report, Task, last
+from edge.updates.run import update
+from hq.distribution import editions, history
+from hq.distribution.publishing import Edition, add, offer_of
+from hq.publisher import SourceSpec, build
+
+CARD = cards.Card(list_id="sltd", title="Documents", thing="documents", silent=False, action="Confirm with the NCB.")
+ONE = some(300)
+TWO = changed(ONE, 2, [(document_text("UTO", f"N{i}"), Record("P", "lost")) for i in range(40)], list(ONE)[:20])
+
+
+class World:
+    """Headquarters with a folder of built lists, and one box."""
+
+    def __init__(self, root: Path) -> None:
+        self.hq, self.out = Headquarters(root / "hq"), root / "out"
+        self.state, self.lists = root / "state", root / "lists"
+        self.state.mkdir(mode=0o700)
+        (self.out / "sltd").mkdir(parents=True)
+        self.root = root / "root.json"
+        self.root.write_bytes(self.hq.root())
+        line = ListKeys(self.state).public_line()
+        ring = seal_ring(KeyRing.of([RingEntry("sltd", 1, KEY)]), sealing.seal_public_from_text(line))
+        (self.state / SEALED).write_bytes(ring)
+
+    def keyed(self, told: Told, generation: int, as_of: datetime = T0) -> None:
+        (self.out / "sltd" / "card.json").write_bytes(cards.encode(CARD))
+        data = base_bytes(told, generation, last_layer=max(told.values()))
+        header = dataclasses.replace(header_of(data), as_of=int(as_of.timestamp()))
+        data = encoded(header) + data[SIZE:]
+        (self.out / "sltd" / f"base-{generation:010d}.sdl").write_bytes(data)
+
+    def watch(self, *names: str) -> None:
+        source = self.out.parent / "persons.csv"
+        rows = "".join(f"UT-{n},{name},Tamur,1979\n" for n, name in enumerate(names))
+        source.write_text("reference,surname,given_names,birth_date\n" + rows, encoding="utf-8")
+        build(self.out, [SourceSpec.parse(f"persons-csv@un:{source}")], now=datetime.now(T0.tzinfo))
+
+    def publish(self, list_id: str = "sltd") -> editions.Prepared:
+        with self.hq.open() as repository:
+            offer = offer_of(list_id, repository.draft(f"list-{list_id}"))
+            known = history.read(repository.folder, list_id)
+            work = self.out.parent / "work"
+            work.mkdir(exist_ok=True)
+            made = editions.prepare(self.out, list_id, offer, known, work, in_clear=True)
+            add(repository, made.editions, [key(list_id)], begins=made.begins)
+        self.hq.stamp()
+        return made
+
+    def update(self, at: datetime = T0) -> Report:
+        return update(Task(
+            state_dir=str(self.state), lists_dir=str(self.lists), root=str(self.root), source=str(self.hq.path),
+            clock="held", time=at, expiry=at,
+        ), now=at)  # fmt: skip
+
+    def one(self, list_id: str = "sltd") -> ListOutcome:
+        return next(row for row in self.update().lists if row.list == list_id)
+
+    def marks(self) -> Mapping[str, int]:
+        return accepted(self.state / "state.sqlite")
+
+    def box(self) -> KeyedList:
+        return KeyedList.open(self.lists / "sltd", "sltd", RING.get)
+
+    def standing(self) -> tuple[int, str]:
+        return self.box().generation, self.box().header.digest.hex()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_marks_are_raised_after_the_list_is_in_place(world: World) -> None:
+    world.keyed(ONE, 1)
+    world.watch("Zarqelli")
+    world.publish()
+    world.publish("un")
+    assert {row.outcome for row in world.update().lists} == {"updated"}
+    assert world.marks() == {"sltd": 1, "un": 1}
+    assert {row.outcome for row in world.update().lists} == {"current"}
+    base = world.lists / "sltd" / "base-0000000001.sdl"
+    assert base.stat().st_nlink == 1  # linked from where it was fetched, and that is gone
+    assert not list((world.state / "updates" / "staging").rglob("*.sdl"))
+    assert last(world.state) is not None
+
+
+def test_the_copy_where_the_disk_has_no_links(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    world.keyed(ONE, 1)
+    world.watch("Zarqelli")
+    world.publish()
+    world.publish("un")
+    assert {row.outcome for row in world.update().lists} == {"updated"}
+    list(world.box().verify())
+
+
+@pytest.mark.parametrize(("records", "digest"), [(1, ""), (0, "0" * 64)])
+def test_a_base_that_is_not_what_headquarters_says_is_refused(world: World, records: int, digest: str) -> None:
+    world.keyed(ONE, 1)
+    world.publish()
+    world.update()
+    before = world.standing()
+    world.keyed(TWO, 2)
+    header = header_of((world.out / "sltd" / "base-0000000002.sdl").read_bytes())
+    files = {"base.sdl": world.out / "sltd" / "base-0000000002.sdl", "card.json": world.out / "sltd" / "card.json"}
+    said = Edition("sltd", 0, 2, T0, files, header.count + records, digest or header.digest.hex())
+    with world.hq.open() as repository:
+        add(repository, [said], [key("sltd")])
+    world.hq.stamp()
+    outcome = world.one()
+    assert outcome.refused is not None
+    assert (outcome.refused.code, outcome.before, outcome.now) == ("mismatch", 1, 1)
+    assert world.standing() == before
+    assert world.marks()["sltd"] == 1
+
+
+def test_a_watch_generation_that_is_not_what_it_says_is_refused(world: World) -> None:
+    world.watch("Zarqelli")
+    world.publish("un")
+    world.update()
+    world.watch("Marwazeh")
+    place = world.out / "un" / "0000000002"
+    persons = bytearray((place / "persons.bin").read_bytes())
+    persons[100] ^= 1
+    (place / "persons.bin").write_bytes(persons)
+    data = (place / "manifest.json").read_bytes()
+    files = {name: place / name for name in ("manifest.json", "documents.bin", "persons.bin")}
+    with world.hq.open() as repository:
+        add(repository, [Edition("un", 0, 2, T0, files, 1, hashlib.sha256(data).hexdigest())], [key("un")])
+    world.hq.stamp()
+    outcome = world.one("un")
+    assert outcome.refused is not None
+    assert outcome.refused.code == "not_usable"
+    assert [p.name for p in (world.lists / "un").iterdir()] == ["0000000001"]
+
+
+def test_files_of_no_known_kind_and_steps_without_a_digest(world: World) -> None:
+    world.hq.add("un", 0, 1, b"the list")
+    world.keyed(ONE, 1)
+    files = {"base.sdl": world.out / "sltd" / "base-0000000001.sdl", "card.json": world.out / "sltd" / "card.json"}
+    with world.hq.open() as repository:
+        add(repository, [Edition("sltd", 0, 1, T0, files, 300, "")], [key("sltd")])
+    world.hq.stamp()
+    assert {row.refused.code for row in world.update().lists if row.refused} == {"bad_offer"}
+    assert not world.lists.exists()
+
+
+def test_a_watch_list_that_rotted_is_brought_again(world: World) -> None:
+    world.watch("Zarqelli")
+    world.publish("un")
+    world.update()
+    place = world.lists / "un" / "0000000001" / "persons.bin"
+    place.write_bytes(place.read_bytes()[:-1])
+    assert world.one("un").outcome == "updated"
+    assert world.one("un").outcome == "current"
+
+
+def test_three_watch_generations_stay(world: World) -> None:
+    for name in ("Alpha", "Bravo", "Charlie", "Delta", "Echo"):
+        world.watch(name)
+        world.publish("un")
+        assert world.one("un").outcome == "updated"
+    there = sorted(p.name for p in (world.lists / "un").iterdir())
+    assert there == [manifests.folder_name(generation) for generation in (3, 4, 5)]
+
+
+def test_an_erased_list_comes_back_only_in_a_newer_generation(world: World) -> None:
+    world.watch("Zarqelli")
+    world.publish("un")
+    world.update()
+    shutil.rmtree(world.lists / "un" / "0000000001")
+    write_stone(world.lists / "un", Tombstone(
+        list_id="un", generation=1, source_date=T0, erased_at=T0, erase_after_s=60,
+    ))  # fmt: skip
+    assert (world.one("un").outcome, world.one("un").now) == ("current", 0)
+    world.watch("Marwazeh")
+    world.publish("un")
+    outcome = world.one("un")
+    assert (outcome.outcome, outcome.before, outcome.now) == ("updated", 0, 2)
+
+
+def test_a_stolen_key_and_the_way_back(world: World) -> None:
+    world.keyed(ONE, 1)
+    world.watch("Zarqelli")
+    world.publish()
+    world.publish("un")
+    world.update()
+    # a thief of both lists' keys publishes generations far ahead
+    world.keyed(changed(ONE, 900, [], list(ONE)[:290]), 900)
+    world.publish()
+    thieves = world.out / "un" / "0000000900"
+    shutil.copytree(world.out / "un" / "0000000001", thieves)
+    manifest = manifests.decode((thieves / "manifest.json").read_bytes())
+    (thieves / "manifest.json").write_bytes(manifests.encode(msgspec.structs.replace(manifest, generation=900)))
+    world.publish("un")
+    world.update()
+    assert world.marks() == {"sltd": 900, "un": 900}
+    # headquarters takes their keys away and publishes what is true, under lower numbers
+    shutil.rmtree(thieves)
+    (world.out / "sltd" / "base-0000000900.sdl").unlink()
+    for list_id in ("sltd", "un"):
+        world.hq.redelegate(list_id, f"new {list_id}")
+        with world.hq.open() as repository:
+            signed = repository.draft(f"list-{list_id}")
+            for path in [p for p in signed.targets if "0000000900" in p]:
+                del signed.targets[path]
+            repository.submit(f"list-{list_id}", signed, [key(f"new {list_id}")])
+            history.remember(repository.folder, list_id, history.read(repository.folder, list_id)[:1])
+    with world.hq.open() as repository:
+        offer = offer_of("un", repository.draft("list-un"))
+        first = editions.prepare(world.out, "un", offer, [], world.out, in_clear=True)
+        add(repository, first.editions, [key("new un")])
+    world.hq.stamp()
+    report = world.update()
+    assert {(row.list, row.now, row.refused) for row in report.lists} == {("sltd", 1, None), ("un", 1, None)}
+    assert world.marks() == {"sltd": 1, "un": 1}
+    assert world.standing()[0] == 1
+    assert [p.name for p in (world.lists / "un").iterdir()] == ["0000000001"]
+    assert {row.outcome for row in world.update().lists} == {"current"}  # and no further fall
+    with State(world.state / "state.sqlite")._read() as db:
+        assert db.execute("select count(*) from marks").fetchone() == (2,)
+
+
+def test_a_large_overlay_is_compacted_in_a_process_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyed_files, "COMPACT_AT", 10)
+    world.keyed(ONE, 1)
+    world.publish()
+    world.update()
+    world.keyed(TWO, 2)
+    assert [(e.start, e.to) for e in world.publish().editions] == [(1, 2)]
+    assert world.one().compacting
+    for _ in range(600):
+        if not (world.lists / "sltd" / "overlay-0000000002.sdo").exists():
+            break
+        time.sleep(0.05)
+    assert world.standing()[0] == 2
+    assert world.box().overlay_rows == 0
+    assert world.one().outcome == "current"
+
+
+def test_a_list_key_that_changes_begins_the_list_anew(world: World) -> None:
+    from edge.core.keyed.keys import ListKey
+
+    world.keyed(ONE, 1)
+    world.publish()
+    other = ListKey(bytes(32))
+    (world.out / "sltd" / "base-0000000002.sdl").write_bytes(base_bytes(ONE, 2, key=other))
+    made = world.publish()
+    assert made.begins
+    assert [(e.start, e.to) for e in made.editions] == [(0, 2)]
+
+
+def test_a_base_that_was_thrown_away_is_told_and_the_whole_list_is_published(world: World) -> None:
+    world.keyed(ONE, 1)
+    world.publish()
+    (world.out / "sltd" / "base-0000000001.sdl").unlink()
+    world.keyed(TWO, 2)
+    made = world.publish()
+    assert [(start, to) for start, to, _ in made.unmade] == [(1, 2)]
+    assert [(e.start, e.to) for e in made.editions] == [(0, 2)]
+    assert world.one().now == 2
+
+
+def test_six_months_behind_takes_at_most_fifteen_files(world: World) -> None:
+    dice = random.Random(4)
+    told, first = dict(ONE), T0 - days(183)
+    boxes = {}
+    for generation in range(1, 184):
+        if generation > 1:
+            gone = dice.sample(sorted(told, key=str), 2)
+            told = changed(told, generation, [(document_text("UTO", f"D{generation}-{i}"), Record("P", "lost"))
+                                              for i in range(3)], gone)  # fmt: skip
+        world.keyed(told, generation, first + timedelta(days=generation))
+        made = world.publish()
+        assert made.unmade == ()
+        for path in (world.out / "sltd").glob("base-*.sdl"):  # what it says may go may go
+            if int(path.name[5:15]) not in made.kept:
+                path.unlink()
+        if generation in (1, 5, 40, 180):
+            assert world.one().now == generation
+            boxes[generation] = world.state.with_name(f"state-{generation}"), world.lists.with_name(f"l-{generation}")
+            for here, there in zip((world.state, world.lists), boxes[generation], strict=True):
+                shutil.copytree(here, there)
+    digest = header_of((world.out / "sltd" / "base-0000000183.sdl").read_bytes()).digest.hex()
+    for state, lists in boxes.values():
+        world.state, world.lists = state, lists
+        outcome = world.one()
+        assert outcome.now == 183
+        assert outcome.files <= 15
+        assert world.standing() == (183, digest)
+        assert world.box().header.count == len(told)
+
+
+# -- kill -9 -----------------------------------------------------------------------------------------------------------
+
+CALLS = ("open", "write", "pwrite", "fsync", "fdatasync", "rename", "replace", "link", "unlink", "mkdir", "rmdir")
+
+
+def killed_at(work: Callable[[], object], step: int) -> bool:
+    """Run ``work`` in a child that kills itself before its call number ``step``; True if it got to its end."""
+    child = os.fork()
+    if child == 0:
+        seen = 0
+
+        def wrapped(name: str) -> Callable[..., object]:
+            real = getattr(os, name)
+
+            def call(*args: object, **named: object) -> object:
+                nonlocal seen
+                seen += 1
+                if seen == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*args, **named)
+
+            return call
+
+        for name in CALLS:
+            setattr(os, name, wrapped(name))
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_killed_at_any_step_there_is_the_old_generation_or_the_new_one(world: World, tmp_path: Path) -> None:
+    world.keyed(ONE, 1)
+    world.watch("Zarqelli")
+    world.publish()
+    world.publish("un")
+    world.update()
+    old = world.standing()
+    world.keyed(TWO, 2)
+    world.watch("Marwazeh")
+    world.publish()
+    world.publish("un")
+    start = (world.state, world.lists)
+    seen: set[tuple[int, int]] = set()
+    for step in range(1, 2000, 3):
+        world.state, world.lists = tmp_path / f"s{step}", tmp_path / f"l{step}"
+        for here, there in zip(start, (world.state, world.lists), strict=True):
+            shutil.copytree(here, there)
+        ended = killed_at(world.update, step)
+        generation, digest = world.standing()
+        assert world.box().problem is None
+        list(world.box().verify())
+        assert (generation, digest == old[1]) in ((1, True), (2, False))
+        watch = [int(p.name) for p in (world.lists / "un").iterdir() if p.name.isdigit()]
+        assert max(watch) in (1, 2)
+        assert world.marks()["sltd"] <= generation
+        assert world.marks()["un"] <= max(watch)
+        seen.add((generation, max(watch)))
+        if step % 30 == 1 or ended:  # the next run goes on from there
+            assert {row.now for row in world.update().lists} == {2}
+            assert not [p for p in (world.lists / "un").iterdir() if not p.name.isdigit()]
+        shutil.rmtree(world.state)
+        shutil.rmtree(world.lists)
+        if ended:
+            break
+    else:
+        pytest.fail("never came to its end")
+    assert seen == {(1, 1), (2, 1), (2, 2)}
