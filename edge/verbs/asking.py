@@ -118,7 +118,8 @@ def warn(asked: Sequence[OpenList]) -> None:
         )
     for entry in asked:
         if entry.problem:
-            click.echo(f"{entry.list_id}: {entry.problem} (copy the list again from headquarters)", err=True)
+            advice = "bring a newer generation" if entry.erased else "copy the list again from headquarters"
+            click.echo(f"{entry.list_id}: {entry.problem} ({advice})", err=True)
 
 
 def now() -> Trusted:

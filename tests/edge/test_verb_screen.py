@@ -155,6 +155,24 @@ def test_an_age_limit_applies_only_when_given(folder: Path) -> None:
     assert ask(folder, request, extra=("--max-age", "0"))[0]["outcome"] == "INCOMPLETE"
 
 
+def test_the_lists_own_ages_hold_and_what_is_old_is_said(folder: Path, tmp_path: Path) -> None:
+    source = f"persons-csv:{tmp_path / 'national.csv'}"
+    built = CliRunner().invoke(hq_lists, [
+        "build", "--out", str(folder), "--source", source, "--source-date", "2020-01-01", "--ages", "national=1,,",
+    ])  # fmt: skip
+    assert built.exit_code == 0, built.output
+    asked = ("--lists", str(folder), "--surname", "LINDGREN", "--given-names", "SVEN")
+    old = run(*asked)
+    assert (old.exit_code, old.stdout.split()[0]) == (0, "CLEAR")
+    assert "days old, more than it should be" in old.stdout
+    (part,) = [c for c in json.loads(run(*asked, "--json").stdout)["coverage"] if c["list"] == "national"]
+    assert (part["state"], part["freshness"]) == ("asked", "old")
+    CliRunner().invoke(hq_lists, [
+        "build", "--out", str(folder), "--source", source, "--source-date", "2020-01-01", "--ages", "national=1,2,",
+    ])  # fmt: skip
+    assert run(*asked).stdout.split()[0] == "INCOMPLETE"
+
+
 def test_no_list_or_a_damaged_one_is_incomplete_and_says_what_to_do(folder: Path, tmp_path: Path) -> None:
     nothing = run("--lists", str(tmp_path / "none"), "--surname", "LINDGREN", "--given-names", "SVEN")
     assert (nothing.exit_code, nothing.stdout.split()[0]) == (1, "INCOMPLETE")

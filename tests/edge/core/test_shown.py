@@ -73,7 +73,8 @@ def test_coverage_says_list_generation_age_and_state() -> None:
     absent = Coverage("national", None, None, 0, CoverageState.MISSING)
     assert coverage([*ASKED, absent]) == [
         {"list": "un", "generation": 3, "age_seconds": 86400, "freshness": "fresh", "records": 730, "state": "asked"},
-        {"list": "national", "generation": None, "age_seconds": None, "freshness": "fresh", "records": 0, "state": "missing"},
+        {"list": "national", "generation": None, "age_seconds": None, "freshness": "fresh", "records": 0,
+         "state": "missing"},
     ]
 
 
