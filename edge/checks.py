@@ -27,7 +27,7 @@ from edge.core.screening import facts_of
 from edge.desk import DeskClient, DeskError
 from edge.journal import JournalLimits, read_only
 from edge.lifecycle import OPEN
-from edge.list_keys import ListKeys
+from edge.list_keys import ListKeys, beside_the_unit
 from edge.state import accepted
 from edge.watchlists import Watchlists
 
@@ -177,14 +177,13 @@ def _fine(name: str, found: str, unproven: bool) -> Check:
 
 
 def _lists(config: Config) -> Iterator[Check]:
+    from edge import checks_keys
+
     marks = accepted(Path(config.box.state_dir) / "state.sqlite")
-    keys = ListKeys(Path(config.box.state_dir))
+    keys = ListKeys(Path(config.box.state_dir), beside_the_unit())
     lists = Watchlists.open(Path(config.box.lists_dir), high_water=marks, keys=keys.ring).lists
     opened = {entry.list_id: entry for entry in lists}
-    keys.ring()
-    if keys.problem:
-        yield Check("list keys", Grade.ERROR, keys.problem,
-                    "have headquarters seal the ring for this box again: borderpost-hq keys seal-ring")
+    yield from checks_keys.ring(keys)
     for list_id in sorted({*opened, *config.screening.required}):
         entry = opened.get(list_id)
         required = list_id in config.screening.required
@@ -193,7 +192,8 @@ def _lists(config: Config) -> Iterator[Check]:
             yield Check(f"list {list_id}", bad, f"no generation in {config.box.lists_dir}",
                         "bring the list; until then verdicts are INCOMPLETE")
         elif entry.problem or (facts := facts_of(entry)) is None:
-            yield Check(f"list {list_id}", bad, entry.problem or "no sound generation", "bring a fresh generation")
+            yield Check(f"list {list_id}", bad, entry.problem or "no sound generation",
+                        checks_keys.SEAL_AGAIN if checks_keys.lacks_key(entry.problem) else "bring a fresh generation")
         elif entry.card is not None:
             yield Check(f"list {list_id}", Grade.OK,
                         f"generation {facts.generation}, {facts.records} {entry.card.thing}, "

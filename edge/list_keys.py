@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,9 +26,26 @@ from edge.keys import make_file
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # the environment variable that systemd sets
 RING, SEALED = "list-keys", "list-keys.sealed"
 SEAL_KEY, SEAL_FILE = "box-seal-key", "box-seal.pem"
+UNIT_CREDENTIALS: Final = Path("/run/credentials/borderpost.service")  # the same folder, for who looks from outside
 MAX_BYTES: Final = 1 << 20  # of a credential, as systemd bounds it
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where something lies: a ring and a seal key in credentials, a sealed ring and a seal key on the disk."""
+
+    ring: bool
+    key: bool
+    sealed: bool
+    key_on_disk: bool
+
+
+def beside_the_unit() -> dict[str, str]:
+    """The environment for ``ListKeys`` in a program that runs beside the service, as its user or as root."""
+    found = {CREDENTIALS: os.environ[CREDENTIALS]} if os.environ.get(CREDENTIALS) else {}
+    return found or ({CREDENTIALS: str(UNIT_CREDENTIALS)} if os.access(UNIT_CREDENTIALS, os.R_OK | os.X_OK) else {})
 
 
 class ListKeys:
@@ -52,6 +70,14 @@ class ListKeys:
             self._stamp, self._ring, self.problem = stamp, KeyRing(), None
             self._ring = self._read()
         return self._ring
+
+    def places(self) -> Places:
+        """Which of the four files are there."""
+        on_disk = self._state_dir / SEAL_FILE
+        ring, key, sealed, private = (
+            place is not None and place.exists() for place in (self._credential, self._private, self._sealed, on_disk)
+        )
+        return Places(ring, key, sealed, private)
 
     def public_line(self) -> str:
         """The line that headquarters seals this box's ring to; makes the key if there is none.

@@ -70,9 +70,11 @@ def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
 def _keys(config_path: Path | None) -> Callable[[], KeyRing]:
     from edge import config
     from edge.core.vault import KeyRing
-    from edge.list_keys import ListKeys
+    from edge.list_keys import ListKeys, beside_the_unit
 
-    return KeyRing if config_path is None else ListKeys(Path(config.load(config_path).box.state_dir)).ring
+    if config_path is None:
+        return KeyRing
+    return ListKeys(Path(config.load(config_path).box.state_dir), beside_the_unit()).ring
 
 
 @command.command("box-key")
@@ -104,9 +106,9 @@ def keys(config_path: Path, plain: bool) -> None:
 
     from edge import config
     from edge.errors import EXIT_NO
-    from edge.list_keys import ListKeys
+    from edge.list_keys import ListKeys, beside_the_unit
 
-    found = ListKeys(Path(config.load(config_path).box.state_dir))
+    found = ListKeys(Path(config.load(config_path).box.state_dir), beside_the_unit())
     ring = found.ring()
     if plain:
         if sys.stdout.isatty():
