@@ -20,6 +20,7 @@ from edge.core.watch.entries import QUALITIES
 from edge.core.watch.layout import skeleton_hash
 
 MAX_KEPT = 4_000_000   # postings that are kept together for the travellers' tokens asked last: 16 MB
+COMMON_SHARE = 10 ** (-3 * COMMON_WEIGHT)  # of all names, that hold a common token
 PRIMARY = QUALITIES.index("primary")
 
 
@@ -132,6 +133,19 @@ class NameIndex:
         starts = np.cumsum(sizes) - sizes
         tokens = self.table.name_tokens[np.arange(sizes.sum()) + np.repeat(first - starts, sizes)]
         return tokens.astype(np.int64), starts
+
+    def namesakes_expected(self, name_id: int) -> float:
+        """How many names of this list would hold the same tokens by chance alone, if tokens came together at random.
+
+        A token is as frequent as on this list; a common one (``common``) at least as its weight says.
+        """
+        total, share = max(self.table.n_names, FLOOR_NAMES), 1.0
+        for token in set(self.tokens(name_id)):
+            weight = float(self.weights[token])
+            if weight > WEAK_WEIGHT:
+                often = max(1, int(self.table.token_counts[token])) / total
+                share *= max(often, COMMON_SHARE) if weight <= COMMON_WEIGHT else often
+        return total * share
 
     def query_weights(self, query: QueryName) -> list[float]:
         """What the traveller's tokens weigh on this list."""

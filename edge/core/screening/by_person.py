@@ -8,7 +8,8 @@
 |                                 | more agree, one of them not common, name >= contained        |          |
 | not contradicting, or unknown   | name + points >= review                                      | POSSIBLE |
 | contradicts                     | the whole name near exact; three tokens agree, or two of     | POSSIBLE |
-|                                 | which one is not a common name (forged birth dates)          |          |
+|                                 | which one is not a common name (forged birth dates); a name  |          |
+|                                 | that a list of this size need not hold twice by chance       |          |
 
 Laws:
 1. A record whose own name has one token: exact or skeleton equality with any token of the traveller,
@@ -50,6 +51,7 @@ REVIEW = 0.84   # name score plus points from which a person is worth a look
 CONTAINED = 0.55  # name score from which a name with fewer ancestors counts, given the day of birth
 ONE_TOKEN_POINTS = -0.20  # a record of one token, and a traveller who has other names too: worth a look, no more
 FORGED_TWO = 0.97  # name score that two agreeing tokens need against a contradicting birth date
+FORGED_NAMESAKES = 1.0  # bearers of the name that the list holds by chance, from which a birth date is not overlooked
 _AGREES = frozenset({Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS})
 _LOW = QUALITIES.index("low")
 MAX_REASONS = 10  # shown reasons a list, and as many silent ones, that are explained
@@ -84,12 +86,14 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
     for name_id, name, contradicts in search_born(query.name, query.birth, table, floors(query, limits)):
         person = int(table.name_persons[name_id])
         alike[person] = max(alike.get(person, 0.0), name.score)
-        if contradicts and not same_in_spite_of_birth(name):
+        if contradicts and not (same_in_spite_of_birth(name) and rare_enough(table, name_id)):
             continue
         if person not in records:
             records[person] = _qualified(query, table.person(person), today)
         known = records[person]
         if known is None:
+            continue
+        if known[1].birth is Birth.CONTRADICTS and not (contradicts or rare_enough(table, name_id)):
             continue
         low = int(table.name_qualities[name_id]) == _LOW
         if not one_token_stands(name, query.name, known[1].birth):
@@ -179,6 +183,12 @@ def decide(name: NameScore, qualified: Qualified, limits: Thresholds, *, low: bo
     if qualified.birth is Birth.OVERLAPS and qualified.narrow and whole and not low:
         return Outcome.HIT
     return Outcome.POSSIBLE
+
+
+def rare_enough(table: PersonTable, name_id: int) -> bool:
+    """True if a list of this size would hold less than one other bearer of the name by chance: else who is born on
+    another day is a namesake, and no forger."""
+    return index_of(table).namesakes_expected(name_id) < FORGED_NAMESAKES
 
 
 def same_in_spite_of_birth(name: NameScore) -> bool:
