@@ -104,8 +104,8 @@ def apply_while_asked(folder: Path, records: int, times: int, rest: float, repor
     report.say(f"compaction, own process  {span[1] - span[0]:.1f} s, {base.stat().st_size / 1e6:,.0f} MB written")
     report.say(f"  reader during          {told(figures['compaction']['reader_during'])}")
     report.say(f"  reader after           {told(figures['compaction']['reader_after'])}")
-    figures["wrong"], figures["questions"] = reader.wrong, len(reader.answers)
-    report.say(f"wrong answers meanwhile  {reader.wrong} of {len(reader.answers)}")
+    figures["wrong"], figures["questions"] = reader.wrong, len(reader)
+    report.say(f"wrong answers meanwhile  {reader.wrong} of {len(reader)}")
     return not reader.wrong
 
 

@@ -68,8 +68,9 @@ class Reader:
 
     here: KeyedList
     records: int
-    answers: list[Answer] = field(default_factory=list)
     wrong: int = 0
+    # tuples of numbers, which the garbage collector does not walk through: its milliseconds would be ours
+    _raw: list[tuple[float, float, float, float, int]] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Reader:
@@ -92,14 +93,18 @@ class Reader:
             found = [f.record for f in self.here.find(text(i))]
             took = (time.perf_counter() - begin) * 1e6
             core, queued, fetched = (b - a for a, b in zip(before, account.read(), strict=True))
-            self.answers.append(Answer(begin, took, core / 1000, queued / 1000, fetched))
+            self._raw.append((begin, took, core / 1000, queued / 1000, fetched))
             if found != ([record(i)] if i < self.records else []):
                 self.wrong += 1
         account.close()
 
     def between(self, spans: Sequence[tuple[float, float]]) -> list[Answer]:
         """Answers to questions that were put in one of these spans of time."""
-        return [answer for answer in self.answers if any(a <= answer.at <= b for a, b in spans)]
+        return [Answer(*raw) for raw in self._raw if any(a <= raw[0] <= b for a, b in spans)]
+
+    def __len__(self) -> int:
+        """Questions so far."""
+        return len(self._raw)
 
 
 def centiles(answers: Sequence[Answer]) -> dict[str, Any]:
