@@ -27,7 +27,7 @@ def full_scan(query: QueryName, table: PersonTable, minimum: float) -> dict[int,
     starts = table.name_offsets[:-1].astype(np.int64)
     sizes = np.diff(table.name_offsets).astype(np.int64)
     with Units(query, index) as units:
-        held = np.add.reduceat(units.any[table.name_tokens], starts, dtype=np.int64)
+        held = np.add.reduceat(units.numbers(table.name_tokens) > 0, starts, dtype=np.int64)
         names = np.flatnonzero((held >= 2) | (index.single & (held > 0)))
         for at in range(0, len(names), ROWS):
             some, last = names[at : at + ROWS], 0
@@ -36,7 +36,9 @@ def full_scan(query: QueryName, table: PersonTable, minimum: float) -> dict[int,
                 inside = np.arange(width) < sizes[rows, None]
                 places = np.where(inside, starts[rows, None] + np.arange(width), 0)
                 tokens = np.where(inside, table.name_tokens[places].astype(np.int64), table.n_tokens)
-                found |= {n: s.score for n, s in (score_rows(units, rows, tokens, minimum) if len(rows) else ())}
+                floors = np.full(len(rows), minimum)
+                scored_rows = score_rows(units, rows, tokens, floors) if len(rows) else ()
+                found |= {int(rows[at]): s.score for at, s in scored_rows}
                 last = width
             for name in some[sizes[some] > last].tolist():
                 scored = score(query, index.tokens(name), units.known, explain=False)

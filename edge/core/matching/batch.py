@@ -3,7 +3,7 @@
 Laws:
 1. Same score, same facts as ``scoring.score``, to the last bit: pairs are taken in the same order and sums run in
    the same order. Names of very many tokens are left to ``scoring.score`` itself.
-2. A name is dropped before it is scored only if no joining of tokens could reach the floor: each traveller's
+2. A name is dropped before it is scored only if no joining of tokens could reach its floor: each traveller's
    token is given its best listed partner, each listed token its best traveller's, and the smaller of the two
    sums is compared.
 """
@@ -16,16 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.matching.columns import score_rows
-from edge.core.matching.scoring import PATRONYMIC_SHARE, NameScore, score
+from edge.core.matching.scoring import DISTINCTIVE, PATRONYMIC_SHARE, NameScore, score
 from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import Ids
 
 ROWS = 16384               # names looked at in one go
+FEW = 256                  # names that are scored in one go whatever their widths
 WIDTHS = (3, 4, 6, 12)     # tokens of a name: columns are cut to these; longer names are scored one by one
 ROUNDING = 1e-3            # more than all rounding together
+AGREEING = 3               # tokens of a name held to more that must agree, unless one of two is distinctive
 
 Bools = npt.NDArray[np.bool_]
-Column = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 
 
 class Hit(NamedTuple):
@@ -36,91 +38,105 @@ class Hit(NamedTuple):
     contradicts: bool = False
 
 
-def score_names(units: Units, names: Ids, floor: float) -> list[Hit]:
-    """Those of ``names`` that score at least ``floor``, in no order."""
-    if not len(names):
-        return []
-    gains = units.gains(floor)
-    joined = [
-        units.index.columns.lay(
-            f"joined gain {u}", np.float32, units.joined[u].ids,
-            units.joined_gain(u, floor, units.listed_loss) + np.float32(ROUNDING),
-        )
-        for u, _ in units.joins
-    ]  # fmt: skip
+class Asked(NamedTuple):
+    """Names, the floor of each, and whether its birth date contradicts: then three tokens must agree, or two of which
+    one is distinctive."""
+
+    names: Ids
+    floors: Floats
+    apart: Bools
+
+    def of(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64] | slice) -> Asked:
+        """Some of them."""
+        return Asked(self.names[rows], self.floors[rows], self.apart[rows])
+
+
+def asked(names: Ids, floor: float, *, apart: bool = False) -> Asked:
+    """All of them at one floor."""
+    return Asked(names, np.full(len(names), floor), np.full(len(names), apart))
+
+
+def score_names(units: Units, every: Asked) -> list[Hit]:
+    """Those that score at least their floor, in no order."""
     hits: list[Hit] = []
-    for at in range(0, len(names), ROWS):
-        some = _held(units, names[at : at + ROWS])
-        if not len(some):
-            continue
-        kept = some[_can_reach(units, gains, joined, some, floor)]
-        if len(kept):
-            hits += _scored(units, kept, floor)
+    for at in range(0, len(every.names), ROWS):
+        kept = _reaching(units, every.of(slice(at, at + ROWS)))
+        if len(kept.names):
+            hits += _scored(units, kept)
     return hits
 
 
-def _scored(units: Units, names: Ids, floor: float) -> list[Hit]:
+def _scored(units: Units, some: Asked) -> list[Hit]:
     table = units.index.table
-    starts = table.name_offsets[names].astype(np.int64)
-    sizes = table.name_offsets[names + 1].astype(np.int64) - starts
+    starts = table.name_offsets[some.names].astype(np.int64)
+    sizes = table.name_offsets[some.names + 1] - starts
     hits: list[Hit] = []
-    last = 0
-    for width in WIDTHS:
+    last, most = 0, int(sizes.max())
+    for width in (min(most, WIDTHS[-1]),) if len(sizes) <= FEW else WIDTHS:
         rows = np.flatnonzero((sizes > last) & (sizes <= width))
         if len(rows):
-            places = starts[rows, None] + np.arange(width)
             inside = np.arange(width) < sizes[rows, None]
-            tokens = table.name_tokens[np.where(inside, places, 0)].astype(np.int64)
-            tokens = np.where(inside, tokens, table.n_tokens)
-            hits += [Hit(*found) for found in score_rows(units, names[rows], tokens, floor)]
+            places = np.where(inside, starts[rows, None] + np.arange(width), 0)
+            tokens = np.where(inside, table.name_tokens[places], table.n_tokens).astype(np.int64)
+            held = some.of(rows)
+            for at, found in score_rows(units, held.names, tokens, held.floors):
+                hits.append(Hit(int(held.names[at]), found, bool(held.apart[at])))
         last = width
     for at in np.flatnonzero(sizes > last).tolist():
-        found = score(units.query, units.index.tokens(int(names[at])), units.known, explain=False)
-        if found is not None and found.score >= floor:
-            hits.append(Hit(int(names[at]), found))
+        found_one = score(units.query, units.index.tokens(int(some.names[at])), units.known, explain=False)
+        if found_one is not None and found_one.score >= some.floors[at]:
+            hits.append(Hit(int(some.names[at]), found_one, bool(some.apart[at])))
     return hits
 
 
-def _held(units: Units, names: Ids) -> Ids:
-    """Those that hold two tokens like any of the traveller's, and records of one token that hold one."""
-    tokens, starts = units.index.flat(names)
-    held = np.add.reduceat(units.any.take(tokens), starts)
-    found: Ids = names[(held >= 2) | (units.index.single[names] & (held > 0))]
-    return found
-
-
-def _can_reach(units: Units, gains: list[Column], joined: list[Column], names: Ids, floor: float) -> Bools:
-    """False for a name that no joining of tokens brings to the floor (law 2)."""
+def _reaching(units: Units, some: Asked) -> Asked:
+    """Those that hold two tokens like any of the traveller's (records of one token: one) and that some joining of
+    tokens could bring to their floor (law 2)."""
     index = units.index
-    tokens, starts = index.flat(names)
-    by_unit = np.zeros(len(names), dtype=np.float32)
-    best = np.zeros(len(tokens), dtype=np.float32)
-    for column in gains:
-        gain = column.take(tokens)
-        by_unit += np.maximum.reduceat(gain, starts)
-        np.maximum(best, gain, out=best)
-    reach = np.minimum(by_unit, np.add.reduceat(best, starts))
-    bonus = np.zeros(len(names), dtype=np.float32)
-    for column in joined:
-        bonus += np.maximum.reduceat(column.take(tokens), starts)
+    tokens, starts = index.flat(some.names)
+    numbers = units.numbers(tokens)
+    like = numbers > 0
+    held = np.add.reduceat(like, starts, dtype=np.int64)
+    single = index.single[some.names]
+    keep = (held >= 2) | (single & (held > 0))
+    if some.apart.any():
+        distinctive = np.logical_or.reduceat(like & (index.weights.take(tokens) >= DISTINCTIVE), starts)
+        keep &= ~some.apart | (held >= AGREEING) | distinctive
+    if not keep.all():
+        some, single = some.of(keep), single[keep]
+        if not len(some.names):
+            return some
+        inside = np.repeat(keep, np.diff(starts, append=len(tokens)))
+        tokens, numbers = tokens[inside], numbers[inside]
+        sizes = np.diff(starts, append=len(inside))[keep]
+        starts = np.cumsum(sizes) - sizes
+    return some.of(_can_reach(units, some.floors, tokens, numbers, starts, single))
+
+
+def _can_reach(
+    units: Units, floors: Floats, tokens: Ids, numbers: npt.NDArray[np.int32], starts: Ids, single: Bools
+) -> Bools:
+    index = units.index
+    sizes = np.diff(starts, append=len(tokens))
+    gain = units.worth.take(numbers, axis=1) - units.price.take(numbers, axis=1) * np.repeat(floors, sizes)
+    np.maximum(gain, 0.0, out=gain)
+    by_unit = np.maximum.reduceat(gain, starts, axis=1)
+    best = np.add.reduceat(gain[: units.size].max(axis=0), starts)
+    reach = np.minimum(by_unit[: units.size].sum(axis=0), best) + by_unit[units.size :].sum(axis=0)
     for unit, left, right in units.apart:
         met = np.zeros(len(tokens), dtype=bool)
-        met[:-1] = (left.take(tokens[:-1]) & right.take(tokens[1:])) != 0
+        met[:-1] = (left.take(numbers[:-1]) & right.take(numbers[1:])) != 0
         met[starts[1:] - 1] = False
-        bonus += np.logical_or.reduceat(met, starts) * (
-            units.split_gain(unit, floor, units.listed_loss) + ROUNDING
-        )
-    left_over = np.full(len(names), floor * sum(units.loss), dtype=np.float32)
+        reach += np.logical_or.reduceat(met, starts) * units.split_gain(unit, floors, units.listed_loss)
+    lost = np.full(len(floors), sum(units.loss))
     if units.listed_loss:
-        left = index.left_column.take(tokens)
-        left[1:][index.son_of.take(tokens[:-1])] *= np.float32(PATRONYMIC_SHARE)
-        left_over += floor * units.listed_loss * np.add.reduceat(left, starts)
-        front = tokens[starts]  # it is left over for sure only if nothing of the traveller's is like it
-        left_over += np.where(units.any.take(front) == 0, floor * index.leading[front], 0.0)
-    single = index.single[names]
-    found: Bools = reach + bonus >= left_over - ROUNDING
+        left_over = index.left_weights.take(tokens)
+        left_over[1:][index.son_of.take(tokens[:-1])] *= PATRONYMIC_SHARE
+        lost += units.listed_loss * np.add.reduceat(left_over, starts)
+        front = starts  # it is left over for sure only if nothing of the traveller's is like it
+        lost += np.where(numbers[front] == 0, index.leading.take(tokens[front]), 0.0)
+    found: Bools = reach >= floors * lost - ROUNDING
     # A record of one token is scored without the traveller's other tokens: it needs a partner for each of its own.
     if single.any():
-        every = np.logical_and.reduceat(units.any.take(tokens) > 0, starts)
-        found = np.where(single, every, found)
+        found = np.where(single, np.logical_and.reduceat(numbers > 0, starts), found)
     return found

@@ -1,108 +1,99 @@
 """Who of a list was born when, so that names are compared as strictly as the birth date allows.
 
+A person file keeps its names in the order of their persons' birth dates (``watch.birth_order``): all that is asked
+here is answered by ranges of name ids, and by few single names of persons who have several dates.
+
 Laws:
-1. ``equal``, ``near`` and ``slipped`` leave out nobody whose birth date is the same day, has day and month swapped
-   or overlaps, or is one digit off.
-2. ``contradicting`` tells the bands that contradict a birth date, but for the names of law 1: the days of other
-   years, and all intervals (one that does not overlap contradicts). Persons without a date and with several are in
-   a band of their own that never contradicts.
+1. ``near`` and ``slipped`` leave out nobody whose birth date is the same day, has day and month swapped or overlaps,
+   or is one digit off.
+2. Everybody whose date may be meant is in one of the ranges of ``Meant``: whoever is in none contradicts. Persons
+   without a date and with several never contradict here.
 """
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.core.documents import DateInterval
+from edge.core.matching.bits import Ids, Range, merged, spread
 from edge.core.matching.likes import NameTable
+from edge.core.watch.birth_order import DAY, SPAN, birth_keys, first_days, last_days
 
-Ids = npt.NDArray[np.int64]
 
+class Meant(NamedTuple):
+    """Whom a traveller's birth date may mean; ranges are disjoint and rise, names may be told more than once."""
 
-NO_BAND, WIDE = 0, 255      # no date or several; one interval
-EPOCH = date(1970, 1, 1).toordinal()
-FIRST_YEAR = 1850           # the band of a year is the years since, at least 1 and at most 254
+    equal: Ids            # names of the persons born on this very day
+    near: list[Range]     # of those whose date overlaps or has day and month swapped
+    near_too: Ids         # and those of them who have other dates besides
+    unsure: list[Range]   # of those with no date or several, of the same year, or one digit off
+    every: list[Range]    # all of these
 
 
 class Births:
-    """The birth dates of one list: days in order, intervals, and a band (year) for every name."""
+    """The birth dates of one list."""
 
     def __init__(self, table: NameTable) -> None:
-        self._table = table
-        rows = np.diff(table.birth_offsets)
-        owners = np.repeat(np.arange(len(rows), dtype=np.uint32), rows)
-        is_day = table.birth_first == table.birth_last
-        exact = np.flatnonzero(is_day)
-        order = exact[np.argsort(table.birth_first[exact], kind="stable")]
-        self._days, self._day_owners = table.birth_first[order], owners[order]
-        wide = np.flatnonzero(~is_day)
-        spans = (table.birth_first[wide].astype(np.uint64) << np.uint64(32)) | table.birth_last[wide]
-        by_span = np.argsort(spans, kind="stable")
-        distinct, starts = np.unique(spans[by_span], return_index=True)
-        self._span_first, self._span_last = distinct >> np.uint64(32), distinct & np.uint64(0xFFFF_FFFF)
-        self._span_offsets, self._span_owners = np.append(starts, len(wide)), owners[wide[by_span]]
-        bands = np.zeros(len(rows), dtype=np.uint8)
-        one = exact[rows[owners[exact]] == 1]
-        bands[owners[one]] = _bands(table.birth_first[one])
-        bands[owners[wide[rows[owners[wide]] == 1]]] = WIDE
-        self.bands = bands[table.name_persons]
+        self.names = table.n_names
+        begins = np.flatnonzero(np.diff(table.name_persons.view(np.int32), prepend=-1))
+        keys = birth_keys(table.birth_offsets, table.birth_first, table.birth_last)[table.name_persons[begins]]
+        changes = np.flatnonzero(np.append(np.ones(min(len(keys), 1), np.bool_), keys[1:] != keys[:-1]))
+        keys, begins = keys[changes], np.append(begins[changes], table.n_names)
+        day, span = np.searchsorted(keys, np.array([DAY, SPAN], dtype=np.uint64)).tolist()
+        self._open = int(begins[day])  # names before it may be anybody's
+        self._days = first_days(keys[day:span])
+        self._day_begins = begins[day : span + 1].astype(np.uint32)
+        self._span_first, self._span_last = first_days(keys[span:]), last_days(keys[span:])
+        self._span_begins = begins[span:].astype(np.uint32)
+        self._rows(table)
 
-    def equal(self, birth: DateInterval) -> Ids:
-        """Names of the persons born on this very day."""
-        if not birth.is_exact:
-            return np.empty(0, dtype=np.int64)
-        return self._names([self._of_days(birth.earliest.toordinal(), birth.earliest.toordinal())])
+    def _rows(self, table: NameTable) -> None:
+        """The dates of persons who have several, by first day."""
+        held = np.diff(table.birth_offsets)
+        rows = np.flatnonzero(np.repeat(held, held) > 1)
+        rows = rows[np.argsort(table.birth_first[rows], kind="stable")]
+        owners = np.repeat(np.arange(len(held), dtype=np.uint32), held)[rows]
+        self._row_first, self._row_last = table.birth_first[rows], table.birth_last[rows]
+        self._row_names, self._row_counts = table.person_first_names[owners], table.person_name_counts[owners]
 
-    def near(self, birth: DateInterval) -> Ids:
-        """Names of the persons whose dates overlap, or are the day with day and month swapped."""
-        persons = []
+    def meant(self, birth: DateInterval) -> Meant:
+        """Whom the date may mean (law 2)."""
+        near: list[Range] = []
+        days, rows = list(_spans(birth)), []
         for first, last in _spans(birth):
-            persons.append(self._of_days(first, last))
-            for at in np.flatnonzero((self._span_first <= last) & (self._span_last >= first)).tolist():
-                persons.append(self._span_owners[self._span_offsets[at] : self._span_offsets[at + 1]])
-        return self._names(persons)
+            overlap = np.flatnonzero((self._span_first <= last) & (self._span_last >= first)).tolist()
+            near += [(int(self._span_begins[at]), int(self._span_begins[at + 1])) for at in overlap]
+            rows.append(np.flatnonzero((self._row_first <= last) & (self._row_last >= first)))
+        more = len(days)
+        same = np.empty(0, dtype=np.int64)
+        if birth.is_exact:
+            day, year = birth.earliest.toordinal(), birth.earliest.year
+            days.append((date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()))
+            days += [(other, other) for other in one_digit_apart(birth.earliest)]
+            same = np.flatnonzero((self._row_first == day) & (self._row_last == day))
+        ranges = self._of_days(days)
+        near, unsure = merged([*near, *ranges[:more]]), merged([(0, self._open), *ranges[more:]])
+        return Meant(
+            np.concatenate([spread(ranges[:1] if birth.is_exact else []), self._of_rows(same)]),
+            near, self._of_rows(np.concatenate(rows)), unsure, merged([*near, *unsure]),
+        )  # fmt: skip
 
-    def slipped(self, birth: DateInterval) -> Ids:
-        """Names of the persons born on a day that is written with one other digit."""
-        days = np.array(one_digit_apart(birth.earliest) if birth.is_exact else [], dtype=np.uint32)
-        begins, ends = np.searchsorted(self._days, days), np.searchsorted(self._days, days, "right")
-        return self._names([self._day_owners[a:b] for a, b in zip(begins.tolist(), ends.tolist(), strict=True)])
-
-    def _of_days(self, first: int, last: int) -> npt.NDArray[np.uint32]:
-        begin = np.searchsorted(self._days, np.uint32(first))  # another type would copy the whole column
-        end = np.searchsorted(self._days, np.uint32(last), "right")
-        found: npt.NDArray[np.uint32] = self._day_owners[begin:end]
+    def _of_days(self, spans: list[Range]) -> list[Range]:
+        """For each first and last day: the names of those born then."""
+        at = np.searchsorted(self._days, np.array(spans) + np.array([0, 1]))
+        found: list[Range] = list(map(tuple, self._day_begins[at].tolist()))
         return found
 
-    def _names(self, persons: list[npt.NDArray[np.uint32]]) -> Ids:
-        if not persons:
-            return np.empty(0, dtype=np.int64)
-        found, offsets = np.concatenate(persons), self._table.person_names_offsets
-        starts = offsets[found].astype(np.int64)
-        sizes = offsets[found + 1].astype(np.int64) - starts
-        names: Ids = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-        return names
-
-    def contradicting(self, birth: DateInterval) -> npt.NDArray[np.bool_]:
-        """For each band: does law 2 hold for its names? Index it with ``bands``."""
-        apart = np.ones(256, dtype=bool)
-        for band in _bands(np.array([d for span in _spans(birth) for d in span])).reshape(-1, 2):
-            apart[int(band[0]) : int(band[1]) + 1] = False
-        apart[NO_BAND], apart[WIDE] = False, True
-        return apart
+    def _of_rows(self, rows: npt.NDArray[np.int64]) -> Ids:
+        begins, counts = self._row_names[rows].tolist(), self._row_counts[rows].tolist()
+        return spread([(a, a + n) for a, n in zip(begins, counts, strict=True)])
 
 
-def _bands(ordinals: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    days = np.clip(ordinals.astype(np.int64), 1, date.max.toordinal()) - EPOCH
-    years = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
-    bands: npt.NDArray[np.uint8] = np.clip(years - FIRST_YEAR + 1, 1, 254).astype(np.uint8)
-    return bands
-
-
-def _spans(birth: DateInterval) -> list[tuple[int, int]]:
+def _spans(birth: DateInterval) -> list[Range]:
     """The interval, and its day with day and month swapped, in ordinals."""
     spans = [(birth.earliest.toordinal(), birth.latest.toordinal())]
     day = birth.earliest
@@ -114,12 +105,19 @@ def _spans(birth: DateInterval) -> list[tuple[int, int]]:
 
 def one_digit_apart(day: date) -> list[int]:
     """Ordinals of all days that are written with one other digit."""
-    text, found = day.isoformat(), []
-    for at, old in enumerate(text):
-        for new in "0123456789" if old.isdigit() else "":
-            if new != old:
-                try:
-                    found.append(date.fromisoformat(text[:at] + new + text[at + 1 :]).toordinal())
-                except ValueError:
-                    continue
+    written = [(y, day.month, day.day) for y in _other_digit(day.year, 4)]
+    written += [(day.year, m, day.day) for m in _other_digit(day.month, 2) if 1 <= m <= 12]
+    written += [(day.year, day.month, d) for d in _other_digit(day.day, 2) if 1 <= d <= 31]
+    found = []
+    for year, month, number in written:
+        try:
+            found.append(date(year, month, number).toordinal())
+        except ValueError:
+            continue
     return found
+
+
+def _other_digit(number: int, digits: int) -> list[int]:
+    """All numbers of so many digits that have one other one."""
+    places = [10**at for at in range(digits)]
+    return [number + (new - number // at % 10) * at for at in places for new in range(10) if new != number // at % 10]

@@ -23,14 +23,15 @@ from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import COUNTS, SAME, SIMILARITY, UNIT, Ids
 
 EXACT_CUTS = np.uint64(0xAAAA_AAAA_AAAA_AAAA)  # the odd bits of ``vocabulary.Side.cuts``
+EARLIER = np.tri(32, k=-1, dtype=np.bool_)      # [place, place before it]
 HALF = 5e-5                                     # scores are rounded to four decimals
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
-def score_rows(units: Units, names: Ids, tokens: Ids, floor: float) -> Iterator[tuple[int, NameScore]]:
-    """(name id, score) of those that reach the floor; ``tokens`` is a row of token ids a name, filled up
+def score_rows(units: Units, names: Ids, tokens: Ids, floors: Floats) -> Iterator[tuple[int, NameScore]]:
+    """(number of the row, score) of those that reach their floor; ``tokens`` is a row of token ids a name, filled up
     with the vocabulary's size."""
     rows = _Rows(units, names, tokens)
     rows.pairs()
@@ -38,7 +39,7 @@ def score_rows(units: Units, names: Ids, tokens: Ids, floor: float) -> Iterator[
         rows.join()
     if units.apart:
         rows.split()
-    return rows.scores(floor)
+    return rows.scores(floors)
 
 
 class _Rows:
@@ -48,14 +49,14 @@ class _Rows:
         index = units.index
         self.units, self.names, self.tokens = units, names, tokens
         self.single = index.single[names]
-        self.inside = tokens < index.table.n_tokens
-        self.weights = np.where(self.inside, index.weights[np.where(self.inside, tokens, 0)], 0.0)
+        self.numbers = units.numbers(tokens)
+        self.weights = index.weights.take(tokens)
         self.strong = self.weights > WEAK_WEIGHT
         self.weighs = self.strong.any(axis=1)
         count, width = tokens.shape
         self.joined, self.gained = np.zeros(count), np.zeros(count)
         self.used_query = np.zeros((count, units.size), dtype=bool)
-        self.used_listed = ~self.inside
+        self.used_listed = tokens >= index.table.n_tokens
         self.agreed = np.zeros((count, width), dtype=bool)
         self.stands = np.ones(count, dtype=bool)  # records of one token: what weighs is the same token
 
@@ -65,7 +66,7 @@ class _Rows:
 
     def pairs(self) -> None:
         """The best pair first, then the best of what is free."""
-        codes = np.stack([column[self.tokens] for column in self.units.codes], axis=1)
+        codes = np.ascontiguousarray(self.units.codes.take(self.numbers, axis=1).transpose(1, 0, 2))
         count, size, width = codes.shape
         every = np.arange(count)
         similarities = (codes & SIMILARITY) / UNIT
@@ -91,7 +92,7 @@ class _Rows:
     def join(self) -> None:
         """Two free tokens of the traveller written together, in the order ``scoring`` tries them."""
         for unit, column in self.units.joins:
-            codes = column[self.tokens]
+            codes = column.take(self.numbers)
             for place in range(codes.shape[1]):
                 code = codes[:, place]
                 live = (code > 0) & ~self.used_listed[:, place]
@@ -107,7 +108,7 @@ class _Rows:
         """A free token of the traveller that is two free listed ones."""
         for place in range(self.tokens.shape[1] - 1):
             for unit, left, right in self.units.apart:
-                meet = left[self.tokens[:, place]] & right[self.tokens[:, place + 1]]
+                meet = left.take(self.numbers[:, place]) & right.take(self.numbers[:, place + 1])
                 live = (meet > 0) & ~self.used_query[:, unit]
                 live &= ~self.used_listed[:, place] & ~self.used_listed[:, place + 1]
                 if live.any():
@@ -124,7 +125,7 @@ class _Rows:
             heavy = heavy | self.strong[:, place]
         self.stands &= ~(live & heavy & (similarity < ONE_TOKEN_MIN))
 
-    def scores(self, floor: float) -> Iterator[tuple[int, NameScore]]:
+    def scores(self, floors: Floats) -> Iterator[tuple[int, NameScore]]:
         """What came of it."""
         units = self.units
         losses, heavy_left = np.zeros(len(self.names)), np.zeros(len(self.names), dtype=bool)
@@ -135,7 +136,7 @@ class _Rows:
                 heavy_left |= free & (weight > WEAK_WEIGHT)
         losses = np.where(self.single, 0.0, LEFT_QUERY * losses)
         if not units.query.cut:
-            left = np.where(self.inside, units.index.left_weights[np.where(self.inside, self.tokens, 0)], 0.0)
+            left = units.index.left_weights.take(self.tokens)
             after = units.index.son_of[self.tokens[:, :-1]] & ~heavy_left[:, None]
             left[:, 1:] = np.where(after, left[:, 1:] * PATRONYMIC_SHARE, left[:, 1:])
             listed = np.zeros(len(self.names))
@@ -152,24 +153,23 @@ class _Rows:
         complete: Bools = np.logical_not((self.strong & ~self.used_listed).any(axis=1))
         if units.query.cut:
             complete[:] = True
-        reached = np.flatnonzero(enough & (raw >= floor - 2 * HALF))
+        reached = np.flatnonzero(enough & (raw >= floors - 2 * HALF))
         distinctive = _distinct(self.agreed & (self.weights >= DISTINCTIVE), self.tokens)
-        for i in reached.tolist():
-            value = round(min(1.0, float(raw[i])), 4)
+        facts = zip(
+            reached.tolist(), raw[reached].tolist(), floors[reached].tolist(), agreeing[reached].tolist(),
+            distinctive[reached].tolist(), self.single[reached].tolist(), complete[reached].tolist(),
+            heavy_left[reached].tolist(), strict=True,
+        )  # fmt: skip
+        for row, found, floor, agree, heavy, single, whole, left_heavy in facts:
+            value = round(min(1.0, found), 4)
             if value >= floor:
-                yield int(self.names[i]), NameScore(
-                    value, int(agreeing[i]), int(distinctive[i]), bool(self.single[i]), bool(complete[i]),
-                    not heavy_left[i], (),
-                )  # fmt: skip
+                yield row, NameScore(value, agree, heavy, single, whole, not left_heavy, ())
 
 
 def _distinct(flags: Bools, tokens: Ids) -> Ids:
     """How many different tokens are flagged, row by row."""
-    once = flags
-    for later in range(1, flags.shape[1]):
-        for earlier in range(later):
-            twice = flags[:, later] & flags[:, earlier] & (tokens[:, later] == tokens[:, earlier])
-            if twice.any():
-                once = once & ~(np.arange(flags.shape[1]) == later) | once & ~twice[:, None]
-    found: Ids = once.sum(axis=1)
+    same = tokens[:, :, None] == tokens[:, None, :]
+    same &= EARLIER[: tokens.shape[1], : tokens.shape[1]]
+    same &= flags[:, None, :]
+    found: Ids = (flags & ~same.any(axis=2)).sum(axis=1)
     return found

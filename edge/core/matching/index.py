@@ -10,16 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.matching.births import Births
+from edge.core.matching.bits import WORD, Words, gathered, packed, words_of
 from edge.core.matching.common import common_names, common_skeletons
 from edge.core.matching.likes import COMMON_WEIGHT, FLOOR_NAMES, Known, NameTable, left_share, token_weight
 from edge.core.matching.scoring import DISTINCTIVE, LEADING_EXTRA, SON_OF, WEAK_WEIGHT, QueryName
-from edge.core.matching.scratch import Columns, Seen
 from edge.core.matching.vocabulary import Ids, Vocabulary
 from edge.core.names import WEAK
 from edge.core.watch.entries import QUALITIES
 from edge.core.watch.layout import skeleton_hash
 
-MAX_KEPT = 4_000_000   # postings that are kept together for the travellers' tokens asked last: 16 MB
+MAX_KEPT = 12 << 20    # bytes of sets that are kept for the travellers' tokens asked last
+KEPT_FROM = 2048       # postings from which a set is worth keeping, and is made by way of flags
+BLOCK = 1 << 16        # names looked at in one go while opening
 COMMON_SHARE = 10 ** (-3 * COMMON_WEIGHT)  # of all names, that hold a common token
 PRIMARY = QUALITIES.index("primary")
 
@@ -27,32 +29,38 @@ PRIMARY = QUALITIES.index("primary")
 class NameIndex:
     """Everything that is derived from a list's table once, when it is opened.
 
-    ``weights`` and ``left_weights`` (f8, by token id), ``leading`` (f8, what a token in front costs more);
-    ``single`` (bool, by name id): at most one distinct token weighs; ``alone``
-    (bool, by name id): so it is with every name that the person is listed under.
+    By token id, and once more for "no token here": ``weights``, ``left_weights``, ``leading`` (f8, what a token in
+    front costs more), ``son_of`` (bool); ``slot`` (i32) is the scratch of ``Units``, all zero between questions. By
+    name id: ``single`` (bool): at most one distinct token weighs; ``alone`` (bool): so it is with every name that the person is
+    listed under. Sets of names: ``several`` are not ``single``, ``again`` hold a token twice.
     """
 
     def __init__(self, table: NameTable) -> None:
         self.table = table
         self.vocabulary = Vocabulary(table)
-        self.weights = self._weights()
-        shares = np.array([left_share(w) for w in self.vocabulary.words])
+        self.weights = np.append(self._weights(), 0.0)
+        shares = np.array([left_share(w) for w in self.vocabulary.words] + [0.0])
         self.left_weights = self.weights * shares
-        leading = np.where(self.weights >= DISTINCTIVE, LEADING_EXTRA * self.left_weights, 0.0)
-        self.son_of = np.append(np.isin(self.vocabulary.words, sorted(SON_OF)), False)
-        self.left_column = np.append(self.left_weights, 0.0).astype(np.float32)
-        self.leading = np.append(leading, 0.0)
+        self.leading = np.where(self.weights >= DISTINCTIVE, LEADING_EXTRA * self.left_weights, 0.0)
+        self.son_of = np.zeros(table.n_tokens + 1, dtype=np.bool_)
+        self.son_of[[i for i in map(table.token_id, SON_OF) if i is not None]] = True
         self.births = Births(table)
-        self.single = self._single()
+        self.words = words_of(table.n_names)
+        self._flags = np.zeros(self.words * WORD, dtype=np.bool_)  # all False between questions
+        self.single, keys = self._single()
+        self._flags[: table.n_names] = ~self.single
+        self.several = packed(self._flags)
+        self._flags.fill(False)
+        self.again = gathered(self._again(), self.words)
         self.alone = self._alone()
-        self._single_names, self._single_offsets = self._single_postings()
-        self.single_counts = np.diff(self._single_offsets)
-        self.weights_column = np.append(self.weights, 0.0).astype(np.float32)
-        self.columns = Columns(table.n_tokens)
-        self._kept: OrderedDict[str, npt.NDArray[np.uint32]] = OrderedDict()
-        self._kept_size = 0
-        self.seen = Seen(table.n_names)
-        self.marks = np.zeros(table.n_names, dtype=np.uint8)  # scratch of ``candidates``, all zero between questions
+        self._single_names, self._single_offsets = self._single_postings(keys)
+        self.slot = np.zeros(table.n_tokens + 1, dtype=np.int32)
+        self._kept: OrderedDict[tuple[str, ...], Words] = OrderedDict()
+
+    @property
+    def clean(self) -> bool:
+        """True if all scratch is zero, as it is between questions."""
+        return not self.slot.any() and not self._flags.any()
 
     def _weights(self) -> npt.NDArray[np.float64]:
         table = self.table
@@ -68,71 +76,95 @@ class NameIndex:
                 weights[found] = WEAK_WEIGHT
         return weights
 
-    def _single(self) -> npt.NDArray[np.bool_]:
-        """Names whose tokens that weigh are one and the same, or none."""
+    def _single(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint32]]:
+        """Names whose tokens that weigh are one and the same, or none; of each that token, or its first."""
         table = self.table
-        if not table.n_names:
-            return np.zeros(0, dtype=np.bool_)
-        strong = self.weights[table.name_tokens] > WEAK_WEIGHT
-        starts = table.name_offsets[:-1].astype(np.int64)
+        single, keys = np.zeros(table.n_names, dtype=np.bool_), []
         none = np.iinfo(np.uint32).max
-        lowest = np.minimum.reduceat(np.where(strong, table.name_tokens, none).astype(np.uint32), starts)
-        highest = np.maximum.reduceat(np.where(strong, table.name_tokens, 0).astype(np.uint32), starts)
-        one: npt.NDArray[np.bool_] = (lowest == none) | (lowest == highest)
-        return one
+        for at in range(0, table.n_names, BLOCK):
+            offsets = table.name_offsets[at : at + BLOCK + 1].astype(np.int64)
+            tokens, starts = table.name_tokens[offsets[0] : offsets[-1]], offsets[:-1] - offsets[0]
+            strong = self.weights.take(tokens) > WEAK_WEIGHT
+            lowest = np.minimum.reduceat(np.where(strong, tokens, np.uint32(none)), starts)
+            highest = np.maximum.reduceat(np.where(strong, tokens, np.uint32(0)), starts)
+            one = (lowest == none) | (lowest == highest)
+            single[at : at + BLOCK] = one
+            keys.append(np.where(lowest == none, tokens[starts], lowest)[one])
+        return single, np.concatenate(keys) if keys else np.empty(0, dtype=np.uint32)
+
+    def _again(self) -> Ids:
+        """Names that hold a token twice."""
+        table, found = self.table, []
+        for at in range(0, table.n_names, BLOCK):
+            offsets = table.name_offsets[at : at + BLOCK + 1].astype(np.int64)
+            owners = np.repeat(np.arange(at, at + len(offsets) - 1, dtype=np.uint64), np.diff(offsets))
+            held = np.sort(owners << np.uint64(32) | table.name_tokens[offsets[0] : offsets[-1]])
+            found.append(held[1:][held[1:] == held[:-1]] >> np.uint64(32))
+        return np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
 
     def _alone(self) -> npt.NDArray[np.bool_]:
         """Names whose person is listed under one token: by every primary name, or by every name if none is."""
         table = self.table
         if not table.n_names:
             return np.zeros(0, dtype=np.bool_)
-        starts = table.person_names_offsets[:-1].astype(np.int64)
-        starts = starts[np.diff(table.person_names_offsets) > 0]  # none has no name, unless the file is damaged
+        starts = np.flatnonzero(np.diff(table.name_persons.view(np.int32), prepend=-1))
         primary = table.name_qualities == PRIMARY
-        any_primary = np.logical_or.reduceat(primary, starts)
         of_primary = np.logical_and.reduceat(self.single | ~primary, starts)
-        alone = np.where(any_primary, of_primary, np.logical_and.reduceat(self.single, starts))
-        found: npt.NDArray[np.bool_] = np.repeat(alone, np.diff(np.append(starts, table.n_names)))
-        return found
+        found = np.where(
+            np.logical_or.reduceat(primary, starts), of_primary, np.logical_and.reduceat(self.single, starts)
+        )
+        alone: npt.NDArray[np.bool_] = np.repeat(found, np.diff(starts, append=table.n_names))
+        return alone
 
-    def _single_postings(self) -> tuple[Ids, Ids]:
-        """Names of ``single`` by token: names, and offsets by token id."""
-        table, names = self.table, np.flatnonzero(self.single)
-        starts = table.name_offsets[names].astype(np.int64)
-        sizes = table.name_offsets[names + 1].astype(np.int64) - starts
-        owners = np.repeat(names, sizes)
-        places = np.arange(sizes.sum()) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-        tokens = table.name_tokens[places].astype(np.int64)
-        order = np.argsort(tokens, kind="stable")
-        held = np.bincount(tokens, minlength=table.n_tokens)
-        return owners[order], np.append(0, np.cumsum(held))
+    def _single_postings(self, keys: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """Names of ``single`` by their key, and offsets by token id."""
+        names = np.flatnonzero(self.single).astype(np.uint32)
+        held = np.bincount(keys, minlength=self.table.n_tokens)
+        return names[np.argsort(keys, kind="stable")], np.append(0, np.cumsum(held)).astype(np.uint32)
 
-    def single_names(self, token_id: int) -> Ids:
-        """Ids of the names of one token that hold this one."""
-        first, last = self._single_offsets[token_id], self._single_offsets[token_id + 1]
-        return self._single_names[first:last]
+    def single_names(self, token_ids: Ids) -> npt.NDArray[np.uint32]:
+        """The names of one token whose token that weighs (their first, if none does) is one of these."""
+        first, last = self._single_offsets[token_ids], self._single_offsets[token_ids + 1]
+        some = np.flatnonzero(first < last)
+        held = [self._single_names[a:b] for a, b in zip(first[some].tolist(), last[some].tolist(), strict=True)]
+        return np.concatenate(held) if held else self._single_names[:0]
 
-    def postings(self, key: str, ids: Ids) -> npt.NDArray[np.uint32]:
-        """The names that hold one of these tokens, some told twice; kept under ``key`` for the next traveller."""
+    def holders(self, key: tuple[str, ...], ids: Ids) -> Words:
+        """The set of the names that hold one of these tokens; kept under ``key``, unless that is empty."""
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        found = np.concatenate([self.table.postings(i) for i in ids.tolist()])
+        held = self.table.holders(ids)
+        if len(held) < KEPT_FROM:
+            return gathered(held, self.words)
+        self._flags[held] = True
+        found = packed(self._flags)
+        self._flags.fill(False)
+        return self._keep(key, found)
+
+    def twice(self, key: tuple[str, ...], ids: Ids) -> Words:
+        """The set of the names that hold two of these tokens, or one of them twice, or any other token twice."""
+        found = self._kept.get(key)
+        if found is None:
+            held = np.sort(self.table.holders(ids))
+            found = self._keep(key, self.again | gathered(held[1:][held[1:] == held[:-1]], self.words))
+        return found
+
+    def _keep(self, key: tuple[str, ...], found: Words) -> Words:
         if key:
             self._kept[key] = found
-            self._kept_size += len(found)
-            while self._kept_size > MAX_KEPT:
-                self._kept_size -= len(self._kept.popitem(last=False)[1])
+            while len(self._kept) * found.nbytes > MAX_KEPT:
+                self._kept.popitem(last=False)
         return found
 
     def flat(self, names: Ids) -> tuple[Ids, Ids]:
         """The token ids of these names in one row, and where each name begins in it."""
         first = self.table.name_offsets[names].astype(np.int64)
-        sizes = self.table.name_offsets[names + 1].astype(np.int64) - first
+        sizes = self.table.name_offsets[names + 1] - first
         starts = np.cumsum(sizes) - sizes
-        tokens = self.table.name_tokens[np.arange(sizes.sum()) + np.repeat(first - starts, sizes)]
-        return tokens.astype(np.int64), starts
+        places = np.arange(sizes.sum()) + np.repeat(first - starts, sizes)
+        return self.table.name_tokens[places].astype(np.int64), starts
 
     def namesakes_expected(self, name_id: int) -> float:
         """How many names of this list would hold the same tokens by chance alone, if tokens came together at random.

@@ -39,7 +39,8 @@ class NameTable(Protocol):
     name_tokens: npt.NDArray[Any]
     name_persons: npt.NDArray[Any]
     name_qualities: npt.NDArray[Any]
-    person_names_offsets: npt.NDArray[Any]
+    person_first_names: npt.NDArray[Any]
+    person_name_counts: npt.NDArray[Any]
     birth_offsets: npt.NDArray[Any]
     birth_first: npt.NDArray[Any]
     birth_last: npt.NDArray[Any]
@@ -52,6 +53,7 @@ class NameTable(Protocol):
     def token_id(self, token: str) -> int | None: ...  # noqa: D102
     def tokens_by_skeleton(self, skeleton_hash: int) -> npt.NDArray[Any]: ...  # noqa: D102
     def postings(self, token_id: int) -> npt.NDArray[Any]: ...  # noqa: D102
+    def holders(self, token_ids: npt.NDArray[Any]) -> npt.NDArray[Any]: ...  # noqa: D102
 
 
 class Single(NamedTuple):

@@ -13,15 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.core.documents import DateInterval
-from edge.core.matching.batch import Hit, score_names
-from edge.core.matching.candidates import (
-    APART,
-    Groups,
-    candidates,
-    candidates_born,
-    single_candidates,
-    union,
-)
+from edge.core.matching.batch import Asked, Hit, asked, score_names
+from edge.core.matching.bits import Ids, Window, inside
+from edge.core.matching.candidates import Search, candidates, single_candidates
 from edge.core.matching.index import index_of
 from edge.core.matching.likes import NameTable
 from edge.core.matching.scoring import NameScore, QueryName, score
@@ -46,8 +40,8 @@ def search(query: QueryName, table: NameTable, minimum: float) -> list[Hit]:
     if not query.tokens or not table.n_names:
         return []
     with Units(query, index_of(table)) as units:
-        names = union([candidates(units, minimum), single_candidates(units)], None)
-        return _by_id(score_names(units, names, minimum))
+        names = _once([candidates(units, minimum), single_candidates(units)])
+        return _by_id(score_names(units, asked(names, minimum)))
 
 
 def search_born(query: QueryName, birth: DateInterval | None, table: NameTable, floors: Floors) -> list[Hit]:
@@ -62,18 +56,34 @@ def search_born(query: QueryName, birth: DateInterval | None, table: NameTable, 
         if query.strong > 1:
             single = single[index.alone[single]]
         if birth is None:
-            several = candidates(units, floors.unsure)
-            return _by_id(score_names(units, several, floors.unsure) + score_names(units, single, floors.equal))
-        groups, hits = Groups(index, birth), list[Hit]()
-        equal = index.seen.new(np.concatenate([index.births.equal(birth), single[groups.of(single) != APART]]))
-        born = candidates_born(units, groups, (floors.near, floors.unsure, floors.contradicting))
-        hits += score_names(units, equal, floors.equal)
-        hits += score_names(units, index.seen.new(born.near), floors.near)
-        hits += score_names(units, index.seen.new(born.unsure), floors.unsure)
-        apart = score_names(units, index.seen.new(born.apart), floors.contradicting)
-        hits += [h._replace(contradicts=True) for h in apart]
-        index.seen.clear()
-    return _by_id(hits)
+            groups = [asked(_once([single]), floors.equal), asked(candidates(units, floors.unsure), floors.unsure)]
+            return _by_id(score_names(units, _all(groups)))
+        meant = index.births.meant(birth)
+        find = Search(units, (floors.near, floors.unsure, floors.contradicting))
+        single = single[inside(meant.every, single)]
+        apart = find.all(2)
+        groups = [
+            asked(np.concatenate([meant.equal, single]), floors.equal),
+            asked(np.concatenate([meant.near_too, find.within(Window(meant.near), 0)]), floors.near),
+            asked(find.within(Window(meant.unsure), 1), floors.unsure),
+            asked(apart[~inside(meant.every, apart)], floors.contradicting, apart=True),
+        ]
+        return _by_id(score_names(units, _first(_all(groups))))
+
+
+def _once(parts: list[Ids]) -> Ids:
+    return np.unique(np.concatenate(parts))
+
+
+def _all(groups: list[Asked]) -> Asked:
+    return Asked(*(np.concatenate(parts) for parts in zip(*groups, strict=True)))
+
+
+def _first(every: Asked) -> Asked:
+    """Each name once, as it is asked for first."""
+    order = np.argsort(every.names, kind="stable")
+    some = every.of(order)
+    return some.of(np.append(np.ones(min(len(order), 1), np.bool_), some.names[1:] != some.names[:-1]))
 
 
 def _by_id(hits: list[Hit]) -> list[Hit]:

@@ -119,28 +119,24 @@ def _reasons(
     namesakes: Namesakes,
 ) -> list[Reason]:
     """A reason a person. Of those beyond the bound only the number is ever told: they are not explained."""
-    ranked = sorted(best.items(), key=lambda b: (-b[1].outcome.rank, -round(b[1].total, 4)))
-    worst: dict[bool, float] = {}
+    standing = [(person, known, best[person]) for person in best if (known := records[person]) is not None]
+    standing.sort(key=lambda s: (-s[2].outcome.rank, -round(s[2].total, 4), s[1][0].reference))  # as ``bounded`` does
     told: dict[bool, int] = {}
     reasons = []
-    for person, found in ranked:
-        known = records[person]
-        if known is None:
-            continue
+    for _, known, found in standing:
         silent = known[0].silent or asked.silent
         told[silent] = told.get(silent, 0) + 1
-        place = found.outcome.rank * 10 + round(found.total, 4)
-        if told[silent] == MAX_REASONS:
-            worst[silent] = place
-        explained = place >= worst.get(silent, 0.0)  # those that tie with the last one may be told in its place
+        explained = told[silent] <= MAX_REASONS
         reasons.append(_reason(query, asked, table, known, found, namesakes if explained else None))
     return reasons
 
 
 def floors(query: Query, limits: Thresholds) -> Floors:
     """Name scores below which ``decide`` gives nothing, whatever sex and nationality say."""
+    nation = NATIONALITY_EQUAL if query.nationality else 0.0
+
     def least(best: Birth) -> float:
-        return max(0.0, limits.review - best.points - NATIONALITY_EQUAL - _SLACK)
+        return max(0.0, limits.review - best.points - nation - _SLACK)
 
     if query.birth is None:
         return Floors(least(Birth.EXACT), least(Birth.EXACT), least(Birth.UNKNOWN), 1.0)

@@ -26,10 +26,10 @@ from edge.core.normal import normal_number as normal_number  # noqa: PLC0414
 Buffer = bytes | bytearray | memoryview
 
 MAGIC: Final = b"BPWATCH\0"
-VERSION: Final = 1
 MAX_SECTIONS: Final = 64
 KIND_DOCUMENTS: Final = b"DOCS"
 KIND_PERSONS: Final = b"PERS"
+VERSIONS: Final = {KIND_DOCUMENTS: 1, KIND_PERSONS: 2}  # of the layout
 
 _HEADER: Final = struct.Struct("<8s4sIIIQ")
 _SECTION: Final = struct.Struct("<8sQQII")
@@ -54,7 +54,7 @@ def pack(kind: bytes, sections: Mapping[str, Array | bytes]) -> bytes:
         padding = -len(data) % 8
         body += [data, bytes(padding)]
         offset += len(data) + padding
-    header = _HEADER.pack(MAGIC, kind, VERSION, len(sections), 0, offset)
+    header = _HEADER.pack(MAGIC, kind, VERSIONS[kind], len(sections), 0, offset)
     return b"".join([header, *table, *body])
 
 
@@ -68,8 +68,8 @@ class Sections:
         magic, found, version, count, zero, total = _HEADER.unpack_from(view)
         if magic != MAGIC or found != kind:
             raise LayoutError("a list file does not start with the mark of its kind")
-        if version != VERSION:
-            raise LayoutError(f"a list file has layout version {version}, this program reads {VERSION}")
+        if version != VERSIONS[kind]:
+            raise LayoutError(f"a list file has layout version {version}, this program reads {VERSIONS[kind]}")
         if count > MAX_SECTIONS or zero or total != len(view):
             raise LayoutError("a list file is not as long as its header says")
         start = _HEADER.size + _SECTION.size * count

@@ -6,7 +6,7 @@ Laws:
    file; what a record's own bytes say is checked when it is decoded. Damage raises ``LayoutError``.
 3. The vocabulary is sorted (A-Z code points), tokens are distinct; ``skeletons[i]`` is
    ``skeleton_hash`` of token i's skeleton, and ``tokens_by_skeleton`` finds all tokens of one hash.
-4. The names of one person stand together: ``person_names(i)`` is a range.
+4. The names of one person stand together: ``person_names(i)`` is a range. Persons' names stand in ``birth_order``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from edge.core.documents import DateInterval
+from edge.core.watch.birth_order import birth_keys
 from edge.core.watch.documents import day
 from edge.core.watch.entries import MAX_TOKEN_LETTERS, QUALITIES, Quality
 from edge.core.watch.layout import (
@@ -38,6 +39,7 @@ from edge.core.watch.layout import (
 from edge.core.watch.strings import open_strings, string_at
 
 SILENT: Final = 1
+_BLOCK: Final = 1 << 16  # names checked at a time, so that opening needs little room beside the file
 
 
 class StoredPerson(msgspec.Struct, array_like=True):
@@ -103,7 +105,7 @@ class PersonTable:
     ``token_offsets`` (u32, V+1, into ``token_blob``), ``skeletons`` (u64); ``skeleton_order`` (u32)
     are the token ids sorted by skeleton. By name id: ``name_persons`` (u32), ``name_offsets``
     (u32, N+1, into ``name_tokens``, u32 token ids), ``name_qualities`` (u8, index of ``QUALITIES``).
-    By person: ``person_names_offsets`` (u32, P+1, name ids), ``birth_offsets`` (u32, P+1) into
+    By person: ``person_first_names`` (u32, name ids), ``person_name_counts`` (u16), ``birth_offsets`` (u32, P+1) into
     ``birth_first`` and ``birth_last`` (u32, days as ``date.toordinal`` counts them): the record's birth
     dates once more, so that no record is opened of which they say that it cannot be meant.
     """
@@ -136,7 +138,8 @@ class PersonTable:
         self._record_offsets: Array = sections.array("rec_off", U64)
         self._records: memoryview = sections.bytes("rec_blob")
         persons = max(0, len(self._record_offsets) - 1)
-        self.person_names_offsets: Array = sections.array("per_nam", U32, items=persons + 1)
+        self.person_first_names: Array = sections.array("per_nam", U32, items=persons)
+        self.person_name_counts: Array = sections.array("per_cnt", U16, items=persons)
         self.birth_offsets: Array = sections.array("bir_off", U32, items=persons + 1)
         self.birth_first: Array = sections.array("bir_lo", U32)
         self.birth_last: Array = sections.array("bir_hi", U32, items=len(self.birth_first))
@@ -150,8 +153,9 @@ class PersonTable:
         check_offsets(self.token_offsets, len(self.token_blob), "the vocabulary")
         check_offsets(self._posting_offsets, len(self._postings), "the postings")
         check_offsets(self.name_offsets, len(self.name_tokens), "the names")
+        if bool((self.name_offsets[1:] == self.name_offsets[:-1]).any()):
+            raise LayoutError("a name of a person file has no token")
         check_offsets(self._record_offsets, len(self._records), "the records")
-        check_offsets(self.person_names_offsets, names, "the persons' names")
         check_offsets(self.birth_offsets, len(self.birth_first), "the birth dates")
         check_below(self.skeleton_order, vocabulary, "the skeleton index")
         check_below(self._postings, names, "a posting")
@@ -161,13 +165,25 @@ class PersonTable:
         if not bool((np.diff(self.token_offsets) == self.token_lengths).all()):
             raise LayoutError("the lengths of the vocabulary do not fit its offsets")
         check_below(self.token_lengths, MAX_TOKEN_LETTERS + 1, "a token's length")
-        ends = self._text_starts.astype(np.uint64) + self._text_lengths
-        check_below(ends, len(self._texts) + 1, "a name's text")
-        owners = np.repeat(np.arange(persons, dtype=np.uint32), np.diff(self.person_names_offsets))
-        if not np.array_equal(owners, self.name_persons):
-            raise LayoutError("the names of a person file do not stand with their persons")
+        for at in range(0, names, _BLOCK):
+            ends = self._text_starts[at : at + _BLOCK].astype(np.uint64) + self._text_lengths[at : at + _BLOCK]
+            check_below(ends, len(self._texts) + 1, "a name's text")
+        self._check_order(names)
         if vocabulary and (np.frombuffer(self.token_blob, U8) > 127).any():
             raise LayoutError("the vocabulary of a person file is not ASCII")
+
+    def _check_order(self, names: int) -> None:
+        changes = self.name_persons[1:] != self.name_persons[:-1]
+        begins = np.flatnonzero(np.append(np.ones(min(names, 1), np.bool_), changes))
+        owners = self.name_persons[begins]
+        together = np.array_equal(self.person_first_names[owners], begins) and np.array_equal(
+            self.person_name_counts[owners], np.diff(begins, append=names)
+        )
+        if not together or int(self.person_name_counts.sum(dtype=np.int64)) != names:
+            raise LayoutError("the names of a person file do not stand with their persons")
+        keys = birth_keys(self.birth_offsets, self.birth_first, self.birth_last)[owners]
+        if bool((keys[1:] < keys[:-1]).any()):
+            raise LayoutError("the names of a person file are not in the order of birth dates")
 
     def __len__(self) -> int:
         return len(self._record_offsets) - 1
@@ -211,6 +227,12 @@ class PersonTable:
         """The ids (u32, rising, distinct) of all names that hold the token."""
         return self._postings[int(self._posting_offsets[token_id]) : int(self._posting_offsets[token_id + 1])]
 
+    def holders(self, token_ids: Array) -> Array:
+        """The ids (u32) of all names that hold one of these tokens; a name that holds several is told so often."""
+        first, last = self._posting_offsets[token_ids].tolist(), self._posting_offsets[token_ids + 1].tolist()
+        held = [self._postings[a:b] for a, b in zip(first, last, strict=True)]
+        return np.concatenate(held) if held else self._postings[:0]
+
     def name(self, name_id: int) -> ListedName:
         """One rendering (0 <= name_id < n_names). Raises ``LayoutError`` if its text is damaged."""
         first, last = int(self.name_offsets[name_id]), int(self.name_offsets[name_id + 1])
@@ -223,7 +245,8 @@ class PersonTable:
 
     def person_names(self, person: int) -> range:
         """The name ids of one person."""
-        return range(int(self.person_names_offsets[person]), int(self.person_names_offsets[person + 1]))
+        first = int(self.person_first_names[person])
+        return range(first, first + int(self.person_name_counts[person]))
 
     def person(self, person: int) -> PersonRecord:
         """One record (0 <= person < len). Raises ``LayoutError`` if its bytes are damaged."""

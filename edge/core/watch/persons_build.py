@@ -1,7 +1,8 @@
 """From person entries to the bytes of ``persons.bin``.
 
 A name is stored once for each rendering that ``names.renderings`` gives (an Arabic-script name has
-several Latin ones), every rendering with the text the list wrote.
+several Latin ones), every rendering with the text the list wrote. Names stand in ``birth_order``; persons in the
+order given.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 
 from edge.core import names
+from edge.core.watch.birth_order import birth_keys
 from edge.core.watch.entries import (
     MAX_ACTION,
     MAX_BIRTHS,
@@ -80,12 +82,12 @@ class PersonBuilder:
         self._pool = StringPool()
         self._records = bytearray()
         self._record_offsets = [0]
-        self._person_names = [0]
+        self._name_counts: list[int] = []
         self._birth_offsets = [0]
         self._births: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
-        return len(self._person_names) - 1
+        return len(self._name_counts)
 
     def add(self, entry: PersonEntry) -> None:
         """Raises ``ValueError`` for an entry beyond the limits or without a name to compare."""
@@ -97,7 +99,7 @@ class PersonBuilder:
         for name, forms in found:
             self._table.add(person, name.text, QUALITIES.index(name.quality), forms[:room])
             room -= len(forms[:room])
-        self._person_names.append(len(self._table.persons))
+        self._name_counts.append(MAX_NAMES - room)
         self._births += [(b.earliest.toordinal(), b.latest.toordinal()) for b in entry.births]
         self._birth_offsets.append(len(self._births))
         self._records += msgspec.msgpack.encode(_stored(entry, self._pool))
@@ -106,36 +108,49 @@ class PersonBuilder:
     def finish(self) -> bytes:
         """The file of all entries added."""
         table = self._table
+        births = {
+            "bir_off": np.array(self._birth_offsets, dtype=U32),
+            "bir_lo": np.array([first for first, _ in self._births], dtype=U32),
+            "bir_hi": np.array([last for _, last in self._births], dtype=U32),
+        }
+        persons = np.array(table.persons, dtype=U32)
+        order = np.argsort(birth_keys(*births.values())[persons], kind="stable")
+        first = np.zeros(len(self), dtype=U32)
+        persons = persons[order]
+        begins = np.flatnonzero(np.diff(persons, prepend=-1))
+        first[persons[begins]] = begins
+        sizes = np.diff(np.array(table.offsets, dtype=np.int64))[order]
+        offsets = np.append(0, np.cumsum(sizes))
+        places = np.arange(offsets[-1]) + np.repeat(np.array(table.offsets)[order] - offsets[:-1], sizes)
         return pack(
             KIND_PERSONS,
             {
-                **_token_sections(table),
-                "nam_pers": np.array(table.persons, dtype=U32),
-                "nam_off": np.array(table.offsets, dtype=U32),
-                "nam_qual": np.array(table.qualities, dtype=U8),
-                "txt_off": np.array(table.text_starts, dtype=U32),
-                "txt_len": np.array(table.text_lengths, dtype=U16),
+                **_token_sections(table.vocabulary, np.array(table.tokens, dtype=np.int64)[places], offsets),
+                "nam_pers": persons,
+                "nam_off": offsets.astype(U32),
+                "nam_qual": np.array(table.qualities, dtype=U8)[order],
+                "txt_off": np.array(table.text_starts, dtype=U32)[order],
+                "txt_len": np.array(table.text_lengths, dtype=U16)[order],
                 "txt_blob": bytes(table.texts),
                 "rec_off": np.array(self._record_offsets, dtype=U64),
                 "rec_blob": bytes(self._records),
-                "per_nam": np.array(self._person_names, dtype=U32),
-                "bir_off": np.array(self._birth_offsets, dtype=U32),
-                "bir_lo": np.array([first for first, _ in self._births], dtype=U32),
-                "bir_hi": np.array([last for _, last in self._births], dtype=U32),
+                "per_nam": first,
+                "per_cnt": np.array(self._name_counts, dtype=U16),
+                **births,
                 "strings": self._pool.encode(),
             },
         )
 
 
-def _token_sections(table: _Names) -> dict[str, Array | bytes]:
+def _token_sections(vocabulary: dict[str, int], tokens: Array, offsets: Array) -> dict[str, Array | bytes]:
     """Sort the vocabulary, renumber the names' tokens, and index them both ways."""
-    words = sorted(table.vocabulary)
+    words = sorted(vocabulary)
     count = len(words)
     renumber = np.zeros(count, dtype=U32)
     for new, word in enumerate(words):
-        renumber[table.vocabulary[word]] = new
-    tokens = renumber[np.array(table.tokens, dtype=np.int64)]
-    owners = np.repeat(np.arange(len(table.persons), dtype=np.uint64), np.diff(np.array(table.offsets)))
+        renumber[vocabulary[word]] = new
+    tokens = renumber[tokens]
+    owners = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint64), np.diff(offsets).astype(np.int64))
     pairs = np.unique((tokens.astype(np.uint64) << np.uint64(32)) | owners)
     held = np.bincount((pairs >> np.uint64(32)).astype(np.int64), minlength=count)
     lengths = np.array([len(w) for w in words], dtype=U8)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,8 @@ from memory_lists import memory_list
 
 from edge.core.documents import DateInterval
 from edge.core.matching import Floors, QueryName, index_of
-from edge.core.matching.births import Births, one_digit_apart
+from edge.core.matching.births import Births, Meant, one_digit_apart
+from edge.core.matching.bits import spread
 from edge.core.screening import by_person as module
 from edge.core.screening.by_person import Thresholds, by_person
 from edge.core.screening.lists import Asked
@@ -37,6 +37,11 @@ NAME = st.lists(
 PERSON = st.tuples(st.lists(NAME, min_size=1, max_size=3), st.lists(BIRTH, max_size=2), st.sampled_from(["M", "F", ""]))
 
 
+def everybody(births: Births) -> Meant:
+    every = [(0, births.names)] if births.names else []
+    return Meant(spread(every), [], spread([]), [], every)
+
+
 def listed(people: list[tuple[list[str], list[DateInterval], str]]) -> list[PersonEntry]:
     return [
         PersonEntry(
@@ -58,7 +63,7 @@ def test_reasons_are_those_of_a_look_at_every_name(
     quick = by_person(query, on, None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "floors", lambda *_: Floors(0.0, 0.0, 0.0, 0.0))
-        patch.setattr(Births, "contradicting", lambda *_: np.zeros(256, dtype=bool))
+        patch.setattr(Births, "meant", lambda births, _: everybody(births))
         slow = by_person(query, on, None)
     assert sorted(map(bare, quick), key=lambda r: r.record) == sorted(map(bare, slow), key=lambda r: r.record)
 
@@ -74,13 +79,15 @@ def test_who_is_near_and_who_contradicts(births: list[list[DateInterval]], mine:
     entries = [PersonEntry(f"T{i}", names, births=tuple(b)) for i, b in enumerate(births)]
     table = PersonTable(build_persons(entries))
     index = index_of(table)
-    near = {n for find in (index.births.equal, index.births.near, index.births.slipped) for n in find(mine).tolist()}
-    apart = index.births.contradicting(mine)[index.births.bands]
+    meant = index.births.meant(mine)
+    near = {*spread(meant.near).tolist(), *meant.near_too.tolist()}
     for person, listed_births in enumerate(births):
         rule, _ = compare_births(mine, listed_births)
         own = set(table.person_names(person))
-        assert own <= near or rule not in {Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS, Birth.ONE_DIGIT}
-        assert own <= near or rule is Birth.CONTRADICTS or not apart[sorted(own)].any()
+        assert own <= set(meant.equal.tolist()) or rule is not Birth.EXACT
+        assert own <= near or rule not in {Birth.EXACT, Birth.SWAPPED, Birth.OVERLAPS}
+        assert own <= {*spread(meant.unsure).tolist(), *near} or rule is Birth.CONTRADICTS
+        assert own <= set(spread(meant.every).tolist()) or rule is Birth.CONTRADICTS
 
 
 def test_one_digit_apart() -> None:

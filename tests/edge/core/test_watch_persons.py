@@ -22,6 +22,7 @@ from edge.core.watch import (
     letter_mask,
     skeleton_hash,
 )
+from edge.core.watch.layout import KIND_PERSONS, Sections, pack
 
 ANNA = PersonEntry(
     reference="UTO.1",
@@ -167,3 +168,42 @@ def test_any_names_survive_the_round_trip(people: list[list[str]]) -> None:
         expected = [t for n in entry.names for t in names.renderings(n.text)]
         assert [tuple(map(table.token, table.name(n).tokens)) for n in table.person_names(i)] == expected
         assert table.person(i).reference == entry.reference
+
+
+def test_names_stand_in_the_order_of_birth_dates_and_persons_as_they_were_given() -> None:
+    def born(text: str) -> tuple[DateInterval, ...]:
+        found = DateInterval.parse(text)
+        return (found,) if found else ()
+
+    given_births = [("1974"), ("1975-08-12"), (""), ("1961-01-02"), ("1970/1974")]
+    entries = [PersonEntry(f"T{i}", (EntryName("ANNA"), EntryName("B C")), births=born(b))
+               for i, b in enumerate(given_births)]  # fmt: skip
+    table = PersonTable(build_persons([*entries, ANNA]))
+    assert [table.person(i).reference for i in range(len(table))] == ["T0", "T1", "T2", "T3", "T4", "UTO.1"]
+    assert list(dict.fromkeys(table.name_persons.tolist())) == [2, 5, 3, 1, 4, 0]
+    for person in range(len(table)):
+        assert {table.name(n).person for n in table.person_names(person)} == {person}
+    assert sum(len(table.person_names(p)) for p in range(len(table))) == table.n_names
+
+
+@pytest.mark.parametrize("tag", ["bir_lo", "per_nam", "per_cnt", "nam_pers", "nam_off"])
+def test_names_in_another_order_are_refused(tag: str) -> None:
+    entries = [PersonEntry(f"T{i}", (EntryName("ANNA B"), EntryName("C D")), births=(DateInterval.of_year(1970 + i),))
+               for i in range(3)]  # fmt: skip
+    sections = Sections(build_persons(entries), KIND_PERSONS)
+    sizes = {t: sections.item_size(t) for t in sections.tags()}
+    content: dict[str, np.ndarray | bytes] = {
+        t: bytes(sections.bytes(t)) if size == 1 else sections.array(t, np.dtype(f"<u{size}"))
+        for t, size in sizes.items()
+    }
+    array = np.array(content[tag])
+    content[tag] = np.concatenate([array[:1], array[:0:-1]]) if tag == "nam_off" else array[::-1] + (tag == "per_cnt")
+    with pytest.raises(LayoutError):
+        PersonTable(pack(KIND_PERSONS, content))
+
+
+def test_a_file_of_an_older_layout_is_refused_and_says_so() -> None:
+    old = bytearray(SOUND)
+    old[12:16] = (1).to_bytes(4, "little")
+    with pytest.raises(LayoutError, match="has layout version 1, this program reads 2"):
+        PersonTable(bytes(old))
