@@ -1,8 +1,8 @@
 """Small durable values: the clock's floor and the high-water marks of the lists.
 
 Laws: every change is on disk when the call returns (synchronous=FULL); the floor and the marks only
-rise, whatever order calls come in; a mark falls by ``reset_high_water`` alone. The store id that the journal trusts stands in the journal itself,
-because it changes together with rows there.
+rise, whatever order calls come in; a mark falls by ``reset_high_water`` alone. The store id that the
+journal trusts stands in the journal itself, because it changes together with rows there.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class State:
             )
 
     def reset_high_water(self, list_id: str, generation: int) -> None:
-        """Let the mark of a list fall: only where a newer root replaced the keys of that list (docs/distribution.md)."""
+        """Let the mark of a list fall: only where a newer root replaced that list's keys (docs/distribution.md)."""
         with self._write() as db:
             db.execute("insert or replace into marks values (?, ?)", (list_id, generation))
 

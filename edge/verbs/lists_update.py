@@ -83,10 +83,13 @@ def _tasks(settings: Config, source: str | None) -> list[Task]:
     return [task_of(settings, one, now) for one in sources]
 
 
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
 def _now(settings: Config) -> Trusted:
     """Trusted time, as far as the state file tells it. Raises ConfigError for another user than the box's."""
     from common.settings import ConfigError
-    from edge.app import mono, wall
     from edge.clock import ClockPolicy, TrustedClock
     from edge.keys import own_folder
     from edge.state import State
@@ -100,17 +103,16 @@ def _now(settings: Config) -> Trusted:
     with contextlib.closing(State(folder / "state.sqlite")) as state:
         disciplined, hold = settings.clock.source == "system", timedelta(days=settings.clock.held_days)
         policy = ClockPolicy(disciplined=disciplined, hold=hold)
-        return TrustedClock(wall=wall, mono=mono, state=state, policy=policy).now()
+        return TrustedClock(wall=_wall, mono=time.monotonic, state=state, policy=policy).now()
 
 
 def _hear(settings: Config, issued: datetime) -> None:
     """Headquarters' signed time, for the box's clock."""
-    from edge.app import mono, wall
     from edge.clock import TrustedClock, Word
     from edge.state import State
 
     with contextlib.closing(State(Path(settings.box.state_dir) / "state.sqlite")) as state:
-        if TrustedClock(wall=wall, mono=mono, state=state).signed_word(issued) is Word.TOO_FAR:
+        if TrustedClock(wall=_wall, mono=time.monotonic, state=state).signed_word(issued) is Word.TOO_FAR:
             click.echo("the update's signed time leaps too far ahead of this box's clock: compare both", err=True)
 
 

@@ -1,104 +1,34 @@
-"""One update of a box in this process: put in place or refused, with keys that change, cut at every step."""
+"""One update of a box in this process: put in place or refused, with keys that change."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import random
 import shutil
-import signal
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from distribution_kit import T0, Headquarters, days, key
-from keyed_kit import KEY, RING, Told, base_bytes, changed, some
+from distribution_kit import T0, days, key
+from keyed_kit import base_bytes, changed
+from updated_box import ONE, TWO, World
 
 from edge import keyed_files
-from edge.core import sealing
-from edge.core.keyed import card as cards
-from edge.core.keyed.header import SIZE
 from edge.core.keyed.header import decode as header_of
-from edge.core.keyed.header import encode as encoded
 from edge.core.keyed.keys import document_text
 from edge.core.keyed.record import Record
-from edge.core.vault import KeyRing, RingEntry, seal_ring
 from edge.core.watch import manifest as manifests
-from edge.keyed_files import KeyedList
-from edge.list_keys import SEALED, ListKeys
-from edge.state import State, accepted
+from edge.keyed_install import install_base
+from edge.state import State
 from edge.tombstones import Tombstone
 from edge.tombstones import write as write_stone
-from edge.update_report import ListOutcome, Report, Task, last
-from edge.updates.run import update
+from edge.update_report import last
 from hq.distribution import editions, history
 from hq.distribution.publishing import Edition, add, offer_of
-from hq.publisher import SourceSpec, build
-
-CARD = cards.Card(list_id="sltd", title="Documents", thing="documents", silent=False, action="Confirm with the NCB.")
-ONE = some(300)
-TWO = changed(ONE, 2, [(document_text("UTO", f"N{i}"), Record("P", "lost")) for i in range(40)], list(ONE)[:20])
-
-
-class World:
-    """Headquarters with a folder of built lists, and one box."""
-
-    def __init__(self, root: Path) -> None:
-        self.hq, self.out = Headquarters(root / "hq"), root / "out"
-        self.state, self.lists = root / "state", root / "lists"
-        self.state.mkdir(mode=0o700)
-        (self.out / "sltd").mkdir(parents=True)
-        self.root = root / "root.json"
-        self.root.write_bytes(self.hq.root())
-        line = ListKeys(self.state).public_line()
-        ring = seal_ring(KeyRing.of([RingEntry("sltd", 1, KEY)]), sealing.seal_public_from_text(line))
-        (self.state / SEALED).write_bytes(ring)
-
-    def keyed(self, told: Told, generation: int, as_of: datetime = T0) -> None:
-        (self.out / "sltd" / "card.json").write_bytes(cards.encode(CARD))
-        data = base_bytes(told, generation, last_layer=max(told.values()))
-        header = dataclasses.replace(header_of(data), as_of=int(as_of.timestamp()))
-        data = encoded(header) + data[SIZE:]
-        (self.out / "sltd" / f"base-{generation:010d}.sdl").write_bytes(data)
-
-    def watch(self, *names: str) -> None:
-        source = self.out.parent / "persons.csv"
-        rows = "".join(f"UT-{n},{name},Tamur,1979\n" for n, name in enumerate(names))
-        source.write_text("reference,surname,given_names,birth_date\n" + rows, encoding="utf-8")
-        build(self.out, [SourceSpec.parse(f"persons-csv@un:{source}")], now=datetime.now(T0.tzinfo))
-
-    def publish(self, list_id: str = "sltd") -> editions.Prepared:
-        with self.hq.open() as repository:
-            offer = offer_of(list_id, repository.draft(f"list-{list_id}"))
-            known = history.read(repository.folder, list_id)
-            work = self.out.parent / "work"
-            work.mkdir(exist_ok=True)
-            made = editions.prepare(self.out, list_id, offer, known, work, in_clear=True)
-            add(repository, made.editions, [key(list_id)], begins=made.begins)
-        self.hq.stamp()
-        return made
-
-    def update(self, at: datetime = T0) -> Report:
-        return update(Task(
-            state_dir=str(self.state), lists_dir=str(self.lists), root=str(self.root), source=str(self.hq.path),
-            clock="held", time=at, expiry=at,
-        ), now=at)  # fmt: skip
-
-    def one(self, list_id: str = "sltd") -> ListOutcome:
-        return next(row for row in self.update().lists if row.list == list_id)
-
-    def marks(self) -> Mapping[str, int]:
-        return accepted(self.state / "state.sqlite")
-
-    def box(self) -> KeyedList:
-        return KeyedList.open(self.lists / "sltd", "sltd", RING.get)
-
-    def standing(self) -> tuple[int, str]:
-        return self.box().generation, self.box().header.digest.hex()
+from hq.distribution.retention import Generation, wanted
 
 
 @pytest.fixture
@@ -302,100 +232,42 @@ def test_a_base_that_was_thrown_away_is_told_and_the_whole_list_is_published(wor
 
 def test_six_months_behind_takes_at_most_fifteen_files(world: World) -> None:
     dice = random.Random(4)
-    told, first = dict(ONE), T0 - days(183)
-    boxes = {}
+    told, first, known = dict(ONE), T0 - days(183), []
     for generation in range(1, 184):
         if generation > 1:
-            gone = dice.sample(sorted(told, key=str), 2)
-            told = changed(told, generation, [(document_text("UTO", f"D{generation}-{i}"), Record("P", "lost"))
-                                              for i in range(3)], gone)  # fmt: skip
+            come = [(document_text("UTO", f"D{generation}-{i}"), Record("P", "lost")) for i in range(3)]
+            told = changed(told, generation, come, dice.sample(list(told), 2))
         world.keyed(told, generation, first + timedelta(days=generation))
-        made = world.publish()
-        assert made.unmade == ()
-        for path in (world.out / "sltd").glob("base-*.sdl"):  # what it says may go may go
-            if int(path.name[5:15]) not in made.kept:
-                path.unlink()
-        if generation in (1, 5, 40, 180):
-            assert world.one().now == generation
-            boxes[generation] = world.state.with_name(f"state-{generation}"), world.lists.with_name(f"l-{generation}")
-            for here, there in zip((world.state, world.lists), boxes[generation], strict=True):
-                shutil.copytree(here, there)
-    digest = header_of((world.out / "sltd" / "base-0000000183.sdl").read_bytes()).digest.hex()
-    for state, lists in boxes.values():
-        world.state, world.lists = state, lists
+        known.append(Generation(generation, first + timedelta(days=generation)))
+    with world.hq.open() as repository:  # as if each had been published on its day
+        history.remember(repository.folder, "sltd", known[:-1])
+    made = world.publish()
+    assert made.unmade == ()
+    assert {(e.start, e.to) for e in made.editions} == {(0, 183), *wanted(known)}
+    newest = header_of((world.out / "sltd" / "base-0000000183.sdl").read_bytes())
+    root = world.state.parent
+    for start in (1, 5, 40, 171, 182):
+        world.lists, state = root / f"lists-{start}", root / f"state-{start}"
+        shutil.copytree(world.state, state)
+        install_base(world.lists / "sltd", "sltd", [(world.out / "sltd" / f"base-{start:010d}.sdl").read_bytes()])
+        shutil.copy(world.out / "sltd" / "card.json", world.lists / "sltd" / "card.json")
         outcome = world.one()
-        assert outcome.now == 183
+        assert (outcome.before, outcome.now) == (start, 183)
         assert outcome.files <= 15
-        assert world.standing() == (183, digest)
+        assert world.standing() == (183, newest.digest.hex())
         assert world.box().header.count == len(told)
+        (world.state / "state.sqlite").unlink()
 
 
-# -- kill -9 -----------------------------------------------------------------------------------------------------------
-
-CALLS = ("open", "write", "pwrite", "fsync", "fdatasync", "rename", "replace", "link", "unlink", "mkdir", "rmdir")
-
-
-def killed_at(work: Callable[[], object], step: int) -> bool:
-    """Run ``work`` in a child that kills itself before its call number ``step``; True if it got to its end."""
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def wrapped(name: str) -> Callable[..., object]:
-            real = getattr(os, name)
-
-            def call(*args: object, **named: object) -> object:
-                nonlocal seen
-                seen += 1
-                if seen == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return real(*args, **named)
-
-            return call
-
-        for name in CALLS:
-            setattr(os, name, wrapped(name))
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def test_killed_at_any_step_there_is_the_old_generation_or_the_new_one(world: World, tmp_path: Path) -> None:
-    world.keyed(ONE, 1)
-    world.watch("Zarqelli")
-    world.publish()
-    world.publish("un")
-    world.update()
-    old = world.standing()
-    world.keyed(TWO, 2)
-    world.watch("Marwazeh")
-    world.publish()
-    world.publish("un")
-    start = (world.state, world.lists)
-    seen: set[tuple[int, int]] = set()
-    for step in range(1, 2000, 3):
-        world.state, world.lists = tmp_path / f"s{step}", tmp_path / f"l{step}"
-        for here, there in zip(start, (world.state, world.lists), strict=True):
-            shutil.copytree(here, there)
-        ended = killed_at(world.update, step)
-        generation, digest = world.standing()
-        assert world.box().problem is None
-        list(world.box().verify())
-        assert (generation, digest == old[1]) in ((1, True), (2, False))
-        watch = [int(p.name) for p in (world.lists / "un").iterdir() if p.name.isdigit()]
-        assert max(watch) in (1, 2)
-        assert world.marks()["sltd"] <= generation
-        assert world.marks()["un"] <= max(watch)
-        seen.add((generation, max(watch)))
-        if step % 30 == 1 or ended:  # the next run goes on from there
-            assert {row.now for row in world.update().lists} == {2}
-            assert not [p for p in (world.lists / "un").iterdir() if not p.name.isdigit()]
-        shutil.rmtree(world.state)
-        shutil.rmtree(world.lists)
-        if ended:
-            break
-    else:
-        pytest.fail("never came to its end")
-    assert seen == {(1, 1), (2, 1), (2, 2)}
+def test_what_is_said_to_be_kept_is_all_that_later_deltas_want() -> None:
+    known: list[Generation] = []
+    kept: set[int] = set()
+    dice = random.Random(7)
+    at, before = T0, frozenset[tuple[int, int]]()
+    for number in range(1, 220):
+        at += timedelta(days=dice.choice((0, 0, 1, 1, 1, 2, 8, 30)))
+        known.append(Generation(number, at))
+        now = wanted(known)
+        assert {generation for step in now - before for generation in step} <= kept | {number}
+        kept, before = history.wanted_later(known), now
+        assert len(kept) <= 12  # more only where a day has many generations
