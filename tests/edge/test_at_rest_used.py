@@ -170,15 +170,7 @@ def test_of_a_used_box_that_is_switched_off_no_listed_name_or_number_can_be_read
     files = [p for d in disk[:2] for p in d.rglob("*") if p.is_file()]
     assert sum(p.stat().st_size for p in files) > 1_000_000
     assert any("updates" in p.parts for p in files)
-    found = Search(listed | travellers).on(disk)
-    common = texts_of_the_lists()
-    assert {p: told for p, all_told in found.items() if (told := all_told - common)} == {}
-
-
-def texts_of_the_lists() -> set[str]:
-    """Words of titles and action texts, which stand in manifests and cards: a name that holds one is no leak."""
-    texts = " ".join(f"{k.title} {k.action}" for k in KINDS.values())
-    return {w for word in texts.split() for w in (word.strip(".,").upper(), word.strip(".,"))}
+    assert Search(listed | travellers).on(disk) == {}
 
 
 def test_the_same_search_on_a_box_with_lists_in_clear_does_find(world: BoxWorld) -> None:
