@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def test_one_ring_opens_both_kinds_and_its_key_beside_it_is_a_warning(world: Box
     assert (check.grade, "same disk" in check.found, "TPM" in check.advice) == (Grade.WARNING, True, True)
     assert "2 key(s) for national, sltd" in check.found
     assert not any(e.key.hex() in str(checked) for e in KEYS.entries)
+    code, told, _ = world.ask("lists", "keys")
+    assert code == 0
+    assert [line.split()[0] for line in told.splitlines()] == ["national", "sltd"]
+    assert all(e.key_id.hex() in told and e.key.hex() not in told for e in KEYS.entries)
+    code, told, _ = world.ask("lists", "inspect", str(world.lists), "--json")
+    assert code == 0
+    assert [row["list"] for row in json.loads(told)["lists"] if row["sound"]] == ["national", "sltd"]
 
 
 def test_a_key_from_a_credential_is_well_and_one_left_on_the_disk_is_not(
