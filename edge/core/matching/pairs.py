@@ -12,6 +12,7 @@ Similarities are 0..1; 0 means "not the same token".
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
@@ -29,7 +30,6 @@ SHORT_SOUND_MIN = 0.965    # what "equal sound" needs there: LI ~ LEE, not SE ~ 
 ARTICLE_FACTOR = 0.97      # ALTIKRITI ~ TIKRITI
 INITIAL_VOWEL_COST = 0.02  # OMAR, UMAR
 JEEM_COST = 0.01           # GAMAL, JAMAL
-SPELLING_CONSONANTS = 3    # a token is respelt by a habit only if so many carry it
 NICKNAME = 0.90            # BILL for WILLIAM, VOLODYMYR for VLADIMIR
 SILENT_E = 0.015           # ZINE, ZIN
 CONTRADICTING = 0.06       # what two vowels cost that have nothing in common
@@ -64,6 +64,7 @@ def max_edits(letters: int) -> int:
     return int(letters * EDIT_SHARE + 1e-9)
 
 
+@lru_cache(maxsize=65536)
 def without_article(token: str) -> str | None:
     """The token without a written-on Arabic article (ALTIKRITI, ENNAJAR, LAKHDAR), None if it has none."""
     if len(token) < 6 or token.startswith(_NO_ARTICLE):
@@ -77,6 +78,7 @@ def without_article(token: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=16384)
 def with_article_skeletons(token: str) -> frozenset[str]:
     """Skeletons of the token with an article written on."""
     forms = [skeleton("AL" + token), skeleton("A" + token[0] + token)]
@@ -87,10 +89,11 @@ def pair(query: str, listed: str) -> Likeness:
     """The best rule between a traveller's token and a listed one (both canonical, A-Z)."""
     if query == listed:
         return Likeness(1.0, "exact")
-    best = max(
-        _by_sound(query, listed), _by_article(query, listed), _by_edits(query, listed), _by_nickname(query, listed),
-        _by_spelling(query, listed),
-    )
+    best = max(_by_sound(query, listed), _by_article(query, listed), _by_nickname(query, listed))
+    if skeleton(listed) in readings(query):
+        best = max(best, _by_spelling(query, listed))
+    if best.similarity <= 1.0 - SWAP / max(len(query), len(listed)):  # no edit is worth more
+        best = max(best, _by_edits(query, listed))
     return best if best.similarity >= MIN_SIMILARITY else NONE
 
 
@@ -125,12 +128,9 @@ def _by_sound(query: str, listed: str) -> Likeness:
 
 def _by_spelling(query: str, listed: str) -> Likeness:
     """A habit that changes a consonant: OTHMAN and OSMAN, RAMADAN and RAMAZAN."""
-    theirs = skeleton(listed)
-    if len(theirs) < SPELLING_CONSONANTS or theirs == skeleton(query):
-        return NONE
     found = [
         round(vowel_similarity(one.letters, listed) - one.cost, 4)
-        for one in readings(query) if one.needs in listed and skeleton(one.letters) == theirs
+        for one in readings(query).get(skeleton(listed), ()) if one.needs in listed
     ]
     return Likeness(max(found), "spelling") if found else NONE
 

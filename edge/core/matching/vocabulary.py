@@ -170,10 +170,13 @@ class Vocabulary:
     def _sounds(self, token: str) -> set[int]:
         """Ids of the token, of its other forms, and of all that may agree by sound, with or without an article."""
         skeletons = set(keys(token)) | set(with_article_skeletons(token))
-        skeletons |= {skeleton(r.letters) for r in readings(token)}
         if (bare := without_article(token)) is not None:
             skeletons |= keys(bare)
         found = self._by_skeletons(skeletons)
+        for letters, respelt in readings(token).items():
+            if letters not in skeletons:
+                needs = {one.needs for one in respelt}
+                found.update(i for i in self._by_skeletons((letters,)) if any(n in self.words[i] for n in needs))
         same = (self._table.token_id(form) for form in {token, *other_forms(token)})
         return found | {i for i in same if i is not None}
 

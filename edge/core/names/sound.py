@@ -124,7 +124,8 @@ class Reading(NamedTuple):
     needs: str
 
 
-MAX_READINGS = 24  # of one token
+MAX_READINGS = 24       # of one token
+READING_CONSONANTS = 3  # a token is respelt only if so many carry it
 _HABITS: tuple[tuple[re.Pattern[str], str, float, str], ...] = tuple(
     (re.compile(written), read, cost, needs)
     for written, read, cost, needs in (
@@ -143,12 +144,18 @@ _HABITS: tuple[tuple[re.Pattern[str], str, float, str], ...] = tuple(
 
 
 @lru_cache(maxsize=16384)
-def readings(token: str) -> tuple[Reading, ...]:
-    """The token respelt by one habit at one place each: at most ``MAX_READINGS``, none for X-escapes."""
+def readings(token: str) -> dict[str, tuple[Reading, ...]]:
+    """The token respelt by one habit at one place each, by skeleton: those that differ from the token's own and have
+    ``READING_CONSONANTS`` and more. ``MAX_READINGS`` at most, none for X-escapes."""
     if unescape(token) != token:
-        return ()
-    found = [
+        return {}
+    every = [
         Reading(token[: m.start()] + read + token[m.end() :], cost, needs)
         for written, read, cost, needs in _HABITS for m in written.finditer(token)
     ]
-    return tuple(found[:MAX_READINGS])
+    found: dict[str, tuple[Reading, ...]] = {}
+    for one in every[:MAX_READINGS]:
+        letters = skeleton(one.letters)
+        if len(letters) >= READING_CONSONANTS and letters != skeleton(token):
+            found[letters] = (*found.get(letters, ()), one)
+    return found
