@@ -35,7 +35,7 @@ _DOUBTS: Final = {  # about typed fields; a zone's doubts have the parser's own 
     "name": "no letter of the name can be compared",
     "birth_date": "the birth date is no date YYYY[-MM[-DD]]",
     "sex": "the sex is none of M, F and X",
-    "document_number": "the document number has no letter or digit, or more than 24",
+    "document_number": "the document number is not 1 to 24 Latin letters and digits",
 }
 
 

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Final
 
 from edge.core import states
-from edge.core.normal import normal_number
+from edge.core.normal import latin, normal_number
 
 KEY_SIZE: Final = 32        # bytes of a list key
 KEY_ID_SIZE: Final = 8      # bytes that name a list key
@@ -28,8 +28,9 @@ MAX_WORD: Final = 24        # characters of an issuer, make or calibre, normalis
 VIN_LENGTHS: Final = range(5, 18)   # ISO 3779 has 17; vehicles before 1981 have fewer
 
 _VIN: Final = str.maketrans("IOQ", "100")   # ISO 3779: the letters I, O and Q do not occur
-# the twelve letters that plates of Cyrillic States share in form with Latin ones (Vienna Convention on Road Traffic)
-_PLATE: Final = str.maketrans("АВЕКМНОРСТУХІ", "ABEKMHOPCTYXI")
+# what Arabic and Persian keyboards give for one letter of a plate; a tatweel only stretches the line
+_PLATE: Final = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ـ": ""})
+_DIGITS: Final = frozenset("0123456789")
 _STATED: Final = "*"  # in a firearm's text: the record states it, and the question does not
 _CALIBRE_WORDS: Final = ("CALIBRE", "CALIBER", "CAL", "MM")
 
@@ -111,15 +112,9 @@ def _families(code: str) -> tuple[str, ...]:
 
 
 def normal_plate(plate: str) -> str:
-    """A number plate: letters and digits of any script, digits as 0-9, upper case, Cyrillic twins as Latin."""
-    found = []
-    for c in unicodedata.normalize("NFKC", plate[: 4 * MAX_NUMBER]).upper():
-        digit = unicodedata.digit(c, None)
-        if digit is not None:
-            found.append(str(digit))
-        elif c.isalpha():
-            found.append(c)
-    return "".join(found).translate(_PLATE)
+    """A number plate: letters and digits of any script, digits as 0-9, upper case, Cyrillic and Greek twins as Latin."""
+    text = latin(plate[: 4 * MAX_NUMBER])
+    return "".join(c for c in text if c.isalpha() or c in _DIGITS).translate(_PLATE)
 
 
 def normal_vin(vin: str) -> str:
@@ -155,7 +150,7 @@ def plate_questions(state: str, plate: str) -> tuple[str, ...]:
 
 def normal_calibre(calibre: str) -> str:
     """``9 x 19 mm``, ``Cal. 9x19`` -> ``9X19``; a decimal point stays a point (``7,62`` -> ``7.62``)."""
-    text = unicodedata.normalize("NFKC", calibre[: 4 * MAX_WORD]).upper().replace(",", ".").replace("×", "X")
+    text = latin(calibre[: 4 * MAX_WORD]).replace(",", ".").replace("٫", ".").replace("×", "X")
     text = "".join(c for c in text if c.isascii() and (c.isalnum() or c == "."))
     for word in _CALIBRE_WORDS:
         text = text.replace(word, "")
@@ -193,5 +188,8 @@ def _firearms(serial: str, words: list[list[str]]) -> tuple[str, ...]:
 
 
 def _folded(word: str) -> str:
+    """A make in Latin letters; empty, as if it was not stated, for one in another script, which agrees with none."""
     plain = unicodedata.normalize("NFKD", word[: 4 * MAX_WORD])
+    if any(c.isalpha() and not unicodedata.name(c, "").startswith("LATIN") for c in plain):
+        return ""
     return normal_number("".join(c for c in plain if not unicodedata.combining(c)))[:MAX_WORD]

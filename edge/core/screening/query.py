@@ -9,7 +9,7 @@ from typing import Any
 from edge.core.documents import DateInterval, Finding, NumberReading, NumberSource, Severity, TravelDocument
 from edge.core.matching import QueryName
 from edge.core.mrz import look_alikes
-from edge.core.watch.layout import normal_number
+from edge.core.normal import is_comparable, normal_number
 
 MAX_FIELD = 300              # characters of a typed field
 PRINCIPAL = 9                # Doc 9303-5 section 4.2.2 note j: characters of a long number in its own field
@@ -79,8 +79,9 @@ class Query:
         sex = text.get("sex", "").upper()
         if sex not in {"M", "F", "", "X", "<", "U"}:
             doubts.append("sex")
-        number = normal_number(text.get("document_number", ""))
-        if (text.get("document_number") and not number) or len(number) > MAX_NUMBER:
+        typed = text.get("document_number", "")
+        number = normal_number(typed)
+        if (typed and not number) or len(number) > MAX_NUMBER or not is_comparable(typed):
             doubts.append("document_number")
         found = cls(
             name=QueryName.of([text.get("surname", "")], [text.get("given_names", "")]),

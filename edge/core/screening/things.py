@@ -23,7 +23,7 @@ from typing import Any, Final
 from edge.core import states
 from edge.core.keyed import card as cards
 from edge.core.keyed import keys
-from edge.core.normal import normal_number
+from edge.core.normal import is_comparable, normal_number
 from edge.core.screening.by_keyed import KeyedQuestion, best
 from edge.core.screening.query import MAX_FIELD
 from edge.core.verdicts import Evidence, Outcome
@@ -52,7 +52,7 @@ class ThingQuery:
         found = [*_of_plate(state, text["plate"]), *_of_vin(text["vin"])]
         if text["plate"] and not keys.plate_text("", text["plate"]):
             doubts.append("plate")
-        if text["vin"] and not keys.vin_text(text["vin"]):
+        if text["vin"] and not (keys.vin_text(text["vin"]) and is_comparable(text["vin"])):
             doubts.append("vin")
         return cls(cards.VEHICLES, best(found), tuple(doubts if found or doubts else ("empty",)))
 
@@ -61,7 +61,7 @@ class ThingQuery:
         """Any of ``FIREARM_FIELDS``; without a serial number nothing is asked."""
         text, doubts = _texts(fields, FIREARM_FIELDS)
         found = list(_of_serial(text["make"], text["calibre"], text["serial"]))
-        if text["serial"] and not found:
+        if text["serial"] and not (found and is_comparable(text["serial"])):
             doubts.append("serial")
         return cls(cards.FIREARMS, best(found), tuple(doubts if found or doubts else ("empty",)))
 
