@@ -1,6 +1,6 @@
 """False alerts among ordinary travellers, by thresholds and by cause, on real lists and on a large national one.
 
-    python benchmarks/false_alerts.py [--data ../shared/data] [--travellers 20000] [--national 300000] [--json]
+    python -m benchmarks.false_alerts [--data ../shared/data] [--travellers 20000] [--national 300000] [--json]
 
 Travellers are invented (``travellers.py``); nobody of them is listed, so that every HIT and POSSIBLE is a false
 alert, by a namesake. Lists: the UN's and OFAC's together, and a national list of invented persons drawn from the same
@@ -16,13 +16,11 @@ is checked against ``Screener``'s verdicts on the first travellers.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,8 +28,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from memory_lists import TRUSTED, MemoryList, memory_list  # type: ignore[import-not-found]
-from travellers import People
 
+from benchmarks import machine
+from benchmarks.travellers import People
 from edge.core.documents import DateInterval
 from edge.core.matching import index_of, search_born
 from edge.core.screening import Query, Screener
@@ -187,26 +186,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default, help="the shared data folder")
     parser.add_argument("--travellers", type=int, default=20_000)
     parser.add_argument("--national", type=int, default=300_000, help="persons of the invented list")
-    parser.add_argument("--json", action="store_true", help="one JSON object")
+    machine.json_option(parser)
     given = parser.parse_args()
     cells = [(a, r) for a in ALERTS for r in REVIEWS if r <= a]
-    report: dict[str, Any] = {
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
-    }
+    report = machine.Report("false_alerts", given)
+    figures = report.figures
     if (given.data / "lists/un").exists():
         people = real_persons(given.data)
-        report["UN and OFAC"] = {"persons": len(people)}
-        report["UN and OFAC"] |= measure(memory_list("real", persons=people), ordinary(given.travellers), cells)
+        figures["UN and OFAC"] = {"persons": len(people)}
+        figures["UN and OFAC"] |= measure(memory_list("real", persons=people), ordinary(given.travellers), cells)
     people = list(national_persons(given.national))
     national = memory_list("national", persons=people)
-    report["national"] = {"persons": len(people)} | measure(national, ordinary(given.travellers), cells)
-    report["national"]["found"] = found_share(national, people)
-    print(json.dumps(report) if given.json else _table(report))
+    figures["national"] = {"persons": len(people)} | measure(national, ordinary(given.travellers), cells)
+    figures["national"]["found"] = found_share(national, people)
+    report.say(_table(figures))
+    report.end()
 
 
-def _table(report: dict[str, Any]) -> str:
-    lines = [report["machine"]]
-    for which, row in report.items():
+def _table(figures: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for which, row in figures.items():
         if not isinstance(row, dict):
             continue
         lines += ["", f"{which}: {row['persons']} persons, {row['travellers']} travellers, "
