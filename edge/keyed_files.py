@@ -24,7 +24,7 @@ from edge.core.errors import LayoutError
 from edge.core.keyed import header as headers
 from edge.core.keyed.base import BaseFile
 from edge.core.keyed.keys import ListKey
-from edge.core.keyed.store import Found, Store
+from edge.core.keyed.store import Found, PartlyReadError, Store
 from edge.keyed_folder import BusyError, KeyedError, Pair
 
 __all__ = ["Applied", "BusyError", "KeyOf", "KeyedError", "KeyedList"]
@@ -95,16 +95,29 @@ class KeyedList:
 
     @property
     def damaged(self) -> bool:
-        """True once ``look_over`` found damage: what a question does not find may have stood there."""
+        """True once ``look_over`` or a question found damage: what is not found may have stood there."""
         return self._rot is not None
 
     def find(self, text: str) -> tuple[Found, ...]:
-        """The records of a key text (``edge.core.keyed.keys``). Raises ``LayoutError``, ``KeyedError``."""
+        """The records of a key text (``edge.core.keyed.keys``). Raises ``LayoutError``, ``KeyedError``.
+
+        Where a part is damaged, what the others hold is given, and the list is ``damaged`` from then on.
+        """
         opened = self._open
         try:
             return opened.store.find(opened.key, text)
+        except PartlyReadError as error:
+            self._rotten(opened, error)
+            return error.found
+        except LayoutError as error:
+            self._rotten(opened, error)
+            raise
         except OSError as error:
             raise _unreadable(self.folder, error) from error
+
+    def _rotten(self, opened: _Open, error: LayoutError) -> None:
+        if self._open is opened:
+            self._rot = error.message
 
     def verify(self) -> Iterator[int]:
         """Go over what is not verified yet, a MiB a step; the caller paces. Raises ``LayoutError``, ``KeyedError``."""

@@ -3,7 +3,7 @@
 Laws:
 1. Every byte is verified before the file gets its name, and CURRENT names it only then.
 2. Never back: a base that is older than what serves is refused, whatever is damaged; only a list whose signing keys
-   headquarters replaced may begin anew.
+   headquarters replaced may begin anew. One of the very generation that serves is taken if the files rotted.
 """
 
 from __future__ import annotations
@@ -118,7 +118,10 @@ def _pair_for(folder: Path, list_id: str, header: headers.Header) -> Pair | None
     if header.generation == serving.base:
         whole = _is_whole(folder / folders.base_name(serving.base))
         return None if whole else serving  # the same base once more, for one that rotted
-    if header.generation <= serving.newest:
+    if header.generation == serving.newest:
+        places = (folder / folders.base_name(serving.base), folder / folders.overlay_name(serving.newest))
+        return None if all(map(_is_whole, places)) else Pair(header.generation, header.generation)
+    if header.generation < serving.newest:
         raise LayoutError(f"a base of generation {header.generation} is older than {serving.newest}, which serves")
     return Pair(header.generation, header.generation)
 

@@ -6,7 +6,7 @@ Laws:
 3. What changed is logged once; a disk that keeps no mark keeps nobody from screening.
 4. Keyed lists are read through, a part at each look for newer ones, until every byte was verified; a damaged one is
    still asked, and nothing is CLEAR by it.
-4. What its own policy says must go by now is erased here (``edge.erasure``), and is out of use at the same look.
+5. What its own policy says must go by now is erased here (``edge.erasure``), and is out of use at the same look.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ class OpenList:
     """One list as it stands: its newest sound generation, and what is wrong if anything is.
 
     ``manifest``, ``documents`` and ``persons`` are of a list in generations, ``keyed`` and ``card`` of a keyed one;
-    each group is None together, and all are None when nothing can be used. ``keyed`` serves one generation as long as
+    each group is None together, and all are None when nothing can be used, but for a ``card`` that could be read.
+    ``keyed`` serves one generation as long as
     this value lives: a question sees one pair of files, whatever happens on disk. ``erased`` is there if the list was
     erased at the age that its policy demands, and nothing newer came since.
     """

@@ -42,6 +42,7 @@ def open_keyed(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
     if old is not None and old.stamps == stamps and _serves(old, mark):
         return old
     same_base = old is not None and old.keyed is not None and _base_stamp(old, stamps)
+    card = None
     try:
         card = _card(folder, list_id)
         if old is not None and old.keyed is not None and same_base:
@@ -52,7 +53,7 @@ def open_keyed(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
         if old is not None and same_base:
             kept = replace(old, problem=error.message, stamps=stamps)
             return old if kept == old else kept
-        return OpenList(list_id, None, None, None, error.message, stamps=stamps)
+        return OpenList(list_id, None, None, None, error.message, stamps=stamps, card=card)
     stone = tombstones.read(folder)
     if stone is not None and keyed.generation <= stone.generation:
         return OpenList(list_id, None, None, None, stone.said, stamps=stamps, erased=stone)

@@ -26,6 +26,7 @@ from edge.core.keyed import keys
 from edge.core.keyed.card import Card
 from edge.core.keyed.keys import ListKey
 from edge.core.keyed.record import CATEGORIES, KINDS, Record
+from edge.core.states import is_known
 from edge.core.vault import RingEntry
 from edge.core.watch import manifest as manifests
 from edge.core.watch.entries import LISTED_PERSON, DocumentEntry
@@ -188,7 +189,8 @@ def rows_of(entry: Entry) -> Iterator[tuple[str, int]]:
         yield keys.document_text(entry.issuing_state, entry.number), _record(entry.document_type, category, entry)
     elif isinstance(entry, VehicleEntry):
         if entry.plate:
-            yield keys.plate_text(entry.plate_state, entry.plate), _record("plate", entry.category, entry)
+            state = entry.plate_state if is_known(entry.plate_state) else ""  # nobody would ask under it
+            yield keys.plate_text(state, entry.plate), _record("plate", entry.category, entry)
         if entry.vin:
             yield keys.vin_text(entry.vin), _record("vin", entry.category, entry)
     elif isinstance(entry, FirearmEntry):

@@ -7,7 +7,7 @@ from typing import Final
 
 # letters of plates and numbers that share their form with Latin ones (Vienna Convention on Road Traffic, annex 2):
 # whoever types them on a keyboard of that script means the Latin ones, or nobody can tell which was meant
-_TWINS: Final = str.maketrans("АВЕКМНОРСТУХІЅЈ" "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXISJ" "ABEZHIKMNOPTYX")  # noqa: RUF001
+_TWINS: Final = str.maketrans("АВЕКМНОРСТУХІЅЈ" "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXISJ" "ABEZHIKMNOPTYX")
 
 
 def normal_number(text: str) -> str:
@@ -21,7 +21,7 @@ def normal_number(text: str) -> str:
 
 
 def latin(text: str) -> str:
-    """Upper case, compatibility forms undone, digits of any script as 0-9, twins as Latin letters; the rest as it is."""
+    """Upper case, NFKC, digits of any script as 0-9, twins as Latin letters; the rest as it is."""
     upper = unicodedata.normalize("NFKC", text).upper()
     return "".join(c if c.isascii() else str(unicodedata.digit(c, c)) for c in upper).translate(_TWINS)
 

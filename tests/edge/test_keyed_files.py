@@ -19,7 +19,7 @@ from edge.core.keyed import header as headers
 from edge.core.keyed.delta import make_delta
 from edge.core.keyed.keys import ListKey, document_text
 from edge.core.keyed.record import Record
-from edge.keyed_files import BusyError, KeyedError, KeyedList
+from edge.keyed_files import Applied, BusyError, KeyedError, KeyedList
 from edge.keyed_install import install_base
 
 TEXTS = [document_text("UTO", f"A{i:05d}") for i in range(3000)]
@@ -239,9 +239,10 @@ def test_a_rotten_base_is_found_before_a_record_is_believed_and_the_same_base_me
 def test_a_base_goes_forward_alone(folder: Path) -> None:
     open_list(folder).apply(TO_2)
     assert install_base(folder, "sltd", [BASES[1]]).generation == 2  # sound already: nothing to do
-    with pytest.raises(LayoutError, match="older than 2"):
-        install_base(folder, "sltd", [BASES[2]])
+    assert install_base(folder, "sltd", [BASES[2]]) == Applied(2, 0)
     assert install_base(folder, "sltd", [BASES[3]]).generation == 3
+    with pytest.raises(LayoutError, match="2 is older than 3"):
+        install_base(folder, "sltd", [BASES[2]])
     agrees(open_list(folder), THREE)
     with pytest.raises(LayoutError, match="older"):
         install_base(folder, "sltd", [BASES[1]])

@@ -17,7 +17,7 @@ from edge.core.keyed.card import Card
 from edge.core.keyed.delta import make_delta
 from edge.core.keyed.keys import document_text
 from edge.core.keyed.record import Record
-from edge.core.screening import Query, Screener
+from edge.core.screening import Query, Screener, ThingQuery
 from edge.core.vault import KeyRing, RingEntry
 from edge.core.verdicts import CoverageState
 from edge.crew import Pulse
@@ -74,6 +74,18 @@ def test_a_list_without_its_key_says_so_until_the_ring_comes(tmp_path: Path) -> 
         lists = lists.refresh()
     assert lists.lists[0].problem is None
     assert lists.generations() == {"sltd": 1}
+
+
+def test_a_list_of_vehicles_that_does_not_open_is_still_none_for_travellers(tmp_path: Path) -> None:
+    put(tmp_path)
+    put(tmp_path, card=msgspec.structs.replace(CARD, list_id="vehicles", thing="vehicles"))
+    lists = Watchlists.open(tmp_path, keys=lambda: RING).lists  # whose ring has no key for it
+    calm = Query.of_fields({"document_number": "X1", "issuing_state": "UTO"})
+    verdict = Screener().screen(calm, lists, TRUSTED)
+    assert [c.state for c in verdict.coverage] == [CoverageState.ASKED, CoverageState.NOT_APPLICABLE]
+    assert verdict.outcome == "CLEAR"
+    asked = Screener().screen(ThingQuery.of_vehicle({"plate": "AB123CD"}), lists, TRUSTED)
+    assert (asked.outcome, asked.coverage[1].state) == ("INCOMPLETE", CoverageState.DAMAGED)
 
 
 @pytest.mark.parametrize("name", ["base-0000000001.sdl", "CURRENT", "card.json"])

@@ -112,7 +112,7 @@ def _families(code: str) -> tuple[str, ...]:
 
 
 def normal_plate(plate: str) -> str:
-    """A number plate: letters and digits of any script, digits as 0-9, upper case, Cyrillic and Greek twins as Latin."""
+    """A number plate: letters and digits of any script, digits as 0-9, upper case, twins as Latin letters."""
     text = latin(plate[: 4 * MAX_NUMBER])
     return "".join(c for c in text if c.isalpha() or c in _DIGITS).translate(_PLATE)
 

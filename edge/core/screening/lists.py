@@ -62,7 +62,7 @@ class ScreenList(Protocol):
         """What answers for a keyed list."""
     @property
     def card(self) -> Card | None:
-        """What a keyed list's header does not say."""
+        """What a keyed list's header does not say; it may be there without ``keyed``, where the files do not open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from edge.core.verdicts import Coverage, CoverageState, Evidence, Freshness, Rea
 from edge.core.watch import LayoutError, Manifest, PersonRecord, Policy
 
 MAX_REASONS = 10  # shown reasons a list, and as many silent ones; the rest is counted
+MAX_FAILED = 4    # questions that a keyed list may fail to answer before no more are put: a bad disk takes seconds each
 _KINDS = {
     cards.DOCUMENTS: ReasonKind.DOCUMENT, cards.VEHICLES: ReasonKind.VEHICLE, cards.FIREARMS: ReasonKind.FIREARM,
 }  # fmt: skip
@@ -132,7 +133,10 @@ def _ask(query: Query, one: ScreenList, part: Coverage, today: date | None) -> t
     found: list[Reason] = []
     try:
         found += by_document(query, asked, today, agrees)
-        found += by_person(query, asked, today)
+    except LayoutError:
+        part = replace(part, state=CoverageState.DAMAGED)
+    try:
+        found += by_person(query, asked, today)  # damage in one table hides nothing of the other
     except LayoutError:
         part = replace(part, state=CoverageState.DAMAGED)
     return bounded(found), part
@@ -147,17 +151,22 @@ def _ask_keyed(
     asked = AskedKeyed(one.list_id, store, card.silent, card.action, _KINDS[card.thing])
     document_type = query.document_type if isinstance(query, Query) else ""
     found: list[Reason] = []
-    try:
-        for question in questions:  # one by one: what was found before the damage is still a lead
+    failed = 0
+    for question in questions:  # one by one: what lies beside the damage is still a lead
+        try:
             found += by_keyed((question,), asked, today, document_type)
-    except BorderpostError:
+        except BorderpostError:
+            failed += 1
+            if failed == MAX_FAILED:
+                break
+    if failed or store.damaged:
         part = replace(part, state=CoverageState.DAMAGED)
     return bounded(found), part
 
 
 def _of_others(query: Question, one: ScreenList) -> bool:
     """True for a list of vehicles where a traveller is asked about, and the like: however old, it has no say."""
-    if one.card is not None:
+    if one.card is not None:  # read, though the files beside it may not open
         return not _is_of(query, one.card.thing)
     return one.manifest is not None and not isinstance(query, Query)
 

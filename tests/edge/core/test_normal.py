@@ -1,4 +1,4 @@
-"""What is typed on the keyboard of another script is asked as it was meant, or said to be in doubt; never half of it."""
+"""What is typed in another script is asked as it was meant, or said to be in doubt; never half of it."""
 
 from __future__ import annotations
 

@@ -28,8 +28,10 @@ from edge.core.keyed.record import Record, unpack
 from edge.core.keyed.store import Found, Store
 from edge.core.mrz import compose, parse
 from edge.core.screening import Query, Screener, ThingQuery, screen
+from edge.core.screening.screener import MAX_FAILED
 from edge.core.verdicts import CoverageState, Outcome, ReasonKind
 from edge.core.watch import DocumentEntry
+from edge.core.watch.objects import VehicleEntry
 from hq.keyed_lists import rows_of
 
 ACTION = "Ask the second line. Confirm with the NCB."
@@ -43,6 +45,7 @@ class Asked:
     damaged: bool = False
     fails: int | None = None
     asked: int = 0
+    rotten: frozenset[str] = frozenset()
 
     @property
     def header(self) -> Header:
@@ -50,7 +53,7 @@ class Asked:
 
     def find(self, text: str) -> tuple[Found, ...]:
         self.asked += 1
-        if self.fails is not None and self.asked > self.fails:
+        if text in self.rotten or (self.fails is not None and self.asked > self.fails):
             raise LayoutError("a chunk is damaged")
         return self.store.find(LIST, text)
 
@@ -182,6 +185,18 @@ def test_a_list_that_cannot_be_read_counts_as_damaged_and_keeps_its_leads() -> N
     assert (verdict.outcome, verdict.coverage[0].state) == ("HIT", CoverageState.DAMAGED)
 
 
+def test_damage_under_one_question_keeps_the_others_and_a_dead_disk_is_not_asked_250_times() -> None:
+    one = keyed({keys.document_text("D", "L898902C3"): LOST})
+    assert isinstance(one.keyed, Asked)
+    query = zone(issuer="QQQ")
+    one.keyed.rotten = frozenset(keys.document_questions("QQQ", "L898902C3")[:3])
+    verdict = screen(query, [one], now=TRUSTED)
+    assert (verdict.outcome, verdict.coverage[0].state) == ("POSSIBLE", CoverageState.DAMAGED)
+    one.keyed.asked, one.keyed.fails = 0, 0
+    assert screen(query, [one], now=TRUSTED).coverage[0].state is CoverageState.DAMAGED
+    assert one.keyed.asked == MAX_FAILED
+
+
 def test_what_is_known_to_be_damaged_is_asked_and_nothing_is_clear() -> None:
     one = keyed({keys.document_text("UTO", "L898902C3"): LOST})
     assert isinstance(one.keyed, Asked)
@@ -238,6 +253,13 @@ def test_firearms_agree_where_nothing_stated_differs(listed: list[tuple[str, str
     expected = "HIT" if exact else "POSSIBLE" if any(near) else "CLEAR"
     query = ThingQuery.of_firearm({"serial": "a-1234", "make": asked[0].title(), "calibre": asked[1].upper()})
     assert outcome(query, one) == expected
+
+
+def test_a_plate_under_a_sign_that_is_no_code_is_found_whatever_state_is_asked() -> None:
+    listed = VehicleEntry(plate="AB123CD", plate_state="F")
+    one = keyed([(text, unpack(payload)) for text, payload in rows_of(listed)], thing="vehicles")
+    for state in ("", "FRA", "F"):
+        assert outcome(ThingQuery.of_vehicle({"plate": "AB123CD", "state": state}), one) == "POSSIBLE"
 
 
 def test_a_list_of_things_is_not_for_travellers_nor_theirs_for_things() -> None:
