@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from common.command import guarded
+from edge.cli import borderpost
 from edge.core.keyed import card as cards
 from edge.core.keyed import delta as deltas
 from edge.core.keyed.header import decode
 from edge.keyed_files import KeyedList
 from edge.keyed_install import install_base
 from hq import keys
+from hq.cli import headquarters
 from hq.list_keys import RingFile
 
 EDGE = """\
@@ -46,16 +53,28 @@ ZZ 9,,,embezzled
 FIREARMS = "serial,make,calibre,category\nA 123456,Utopia Arms,9x19,stolen\nB77777,,,trafficked\n"
 
 
-def run(program: str, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    main = {"hq": "from hq.cli import main; main()", "box": "from edge.cli import main; main()"}[program]
-    command = [sys.executable, "-c", main, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+PROGRAMS: dict[str, click.Command] = {"hq": headquarters, "box": borderpost}
 
 
-def done(program: str, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(program: str, *arguments: str | Path, cwd: Path) -> Said:
+    """A whole command as the console script runs it, in this process: one that is started takes a second."""
+    with contextlib.chdir(cwd), CliRunner().isolation() as (out, err, _):
+        code = guarded(lambda: PROGRAMS[program].main([*map(str, arguments)], program, standalone_mode=False))
+        sys.stderr.flush()
+    return Said(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+def done(program: str, *arguments: str | Path, cwd: Path) -> Said:
     result = run(program, *arguments, cwd=cwd)
     assert result.returncode == 0, result.stdout + result.stderr
     return result
+
+
+@dataclass(frozen=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class House:
@@ -73,7 +92,7 @@ class House:
     def key(self, list_id: str, generation: int = 1) -> None:
         done("hq", "keys", "list-key", "--list", list_id, "--generation", str(generation), cwd=self.place)
 
-    def build(self, source: str, text: str, *more: str, list_id: str = "sltd") -> subprocess.CompletedProcess[str]:
+    def build(self, source: str, text: str, *more: str, list_id: str = "sltd") -> Said:
         (self.place / "source.csv").write_text(text)
         return run(
             "hq", "lists", "build", "--out", "lists", "--source", f"{source}@{list_id}:source.csv",
@@ -111,7 +130,7 @@ def sltd(numbers: range) -> str:
     return SLTD + "".join(f"C{n:07d},UTO,stolen,P,2040-01-01\n" for n in numbers)
 
 
-def report(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def report(result: Said) -> dict[str, Any]:
     assert result.returncode == 0, result.stdout + result.stderr
     found = json.loads(result.stdout)["keyed"][0]
     assert isinstance(found, dict)
