@@ -7,6 +7,7 @@ Laws:
    finished at the next look, whatever the clock says then, because the decision was made by a trusted one.
 4. Generations up to the erased one go, with their files in all layouts. High-water marks are not touched. What is newer
    stays, and the older generations of a list that is itself young enough go one by one, each by its own date.
+   A list that cannot be asked (its key is gone, a file rotted) goes by what its card or manifest still says.
 5. Erased once, said once. What cannot be erased is said once and tried again.
 
 An erased file is unlinked: what a flash disk keeps of it for a while is unreadable only if the list was sealed and its
@@ -32,6 +33,9 @@ from edge import keyed_folder, tombstones
 from edge.core import vault
 from edge.core.freshness import past_erasure
 from edge.core.keyed import card as cards
+from edge.core.keyed import header as headers
+from edge.core.keyed.card import Card
+from edge.core.keyed.header import Header
 from edge.core.trusted import Trusted
 from edge.core.watch import LayoutError
 from edge.core.watch import manifest as manifests
@@ -40,6 +44,7 @@ from edge.opened_list import OpenList
 from edge.tombstones import MAX_KEYS, Tombstone
 
 MAX_NAMES: Final = 4000  # entries of a list's folder that are looked at
+MAX_TOLD: Final = 20     # manifests or headers of a list that are read to learn its age
 _KEYED: Final = re.compile(r"(?:base|overlay)-[0-9]{10}\.(?:sdl|sdo)")
 
 log = structlog.get_logger("erasure")
@@ -47,22 +52,51 @@ log = structlog.get_logger("erasure")
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """What decides over one list: its newest usable generation, how old its sources are, what its policy says."""
+    """What decides over one list: its newest usable generation, how old its sources are, what its policy says.
+
+    ``key`` names the list key (hex) of a keyed list.
+    """
 
     generation: int
     source_date: datetime
     erase_after_s: int | None
+    key: str = ""
 
 
-def age_of(entry: OpenList) -> Age | None:
-    """The age of the list as it is asked; None if no generation of it can be asked."""
+def age_of(entry: OpenList, folder: Path) -> Age | None:
+    """The age of the list as it is asked, or as its files tell it where it cannot be asked; None if they do not."""
     if entry.manifest is not None:
         one = entry.manifest
         return Age(one.generation, one.source_date, one.ages.erase_after_s)
     if entry.keyed is not None and entry.card is not None:
-        head = entry.keyed.header
-        return Age(head.generation, datetime.fromtimestamp(head.as_of, UTC), entry.card.erase_after_s)
+        return _of_keyed(entry.keyed.header, entry.card)
+    stone = tombstones.read(folder)
+    buried = stone.generation if stone is not None else 0
+    if entry.card is not None:
+        return next((_of_keyed(head, entry.card) for head in _headers(folder) if head.generation > buried), None)
+    for number in (n for n in entry.seen[:MAX_TOLD] if n > buried):
+        try:
+            with open_regular(folder / manifests.folder_name(number) / manifests.FILE_NAME) as file:
+                one = manifests.decode(file.read(manifests.MAX_BYTES + 1))
+        except (OSError, LayoutError):
+            continue
+        if (one.list_id, one.generation) == (entry.list_id, number):
+            return Age(number, one.source_date, one.ages.erase_after_s)
     return None
+
+
+def _of_keyed(head: Header, card: Card) -> Age:
+    return Age(head.generation, datetime.fromtimestamp(head.as_of, UTC), card.erase_after_s, head.key_id.hex())
+
+
+def _headers(folder: Path) -> Iterator[Header]:
+    """The headers of a keyed list's files that can be read, the newest generation first."""
+    for pair in keyed_folder.candidates(folder)[:MAX_TOLD]:
+        name = keyed_folder.overlay_name(pair.overlay) if pair.overlay else keyed_folder.base_name(pair.base)
+        with contextlib.suppress(OSError, LayoutError), open_regular(folder / name) as file:
+            head = headers.decode(file.read(headers.SIZE))
+            if (head.list_id, head.generation) == (folder.name, pair.newest):
+                yield head
 
 
 class Eraser:
@@ -78,14 +112,14 @@ class Eraser:
 
     def _look(self, entry: OpenList, now: Trusted) -> bool:
         folder = self._root / entry.list_id
-        age = age_of(entry)
+        age = age_of(entry, folder)
         stone = tombstones.read(folder)
         try:
             if age is not None and past_erasure(age.source_date, age.erase_after_s, now):
                 return self._erase(folder, _stone(folder, entry, age, now))
             if stone is not None and any(_doomed(folder, stone.generation)):
                 return self._erase(folder, stone)
-            if age is not None and age.erase_after_s is not None and entry.manifest is not None:
+            if age is not None and age.erase_after_s is not None and not age.key:
                 return _thin(folder, age, entry.seen, now)
         except (OSError, KeyedError) as error:
             generation = age.generation if age is not None else stone.generation if stone is not None else 0
@@ -124,7 +158,7 @@ class Eraser:
 def _stone(folder: Path, entry: OpenList, age: Age, now: Trusted) -> Tombstone:
     assert now.expiry is not None
     assert age.erase_after_s is not None
-    keys = {entry.keyed.header.key_id.hex()} if entry.keyed is not None else set(_keys(folder, age.generation))
+    keys = {age.key} if age.key else set(_keys(folder, age.generation))
     return Tombstone(
         list_id=entry.list_id, generation=age.generation, source_date=age.source_date, erased_at=now.expiry,
         erase_after_s=age.erase_after_s, keys=tuple(sorted(keys)[:MAX_KEYS]),

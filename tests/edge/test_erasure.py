@@ -285,6 +285,37 @@ def test_a_keyed_list_that_is_being_changed_is_left_for_the_next_look(tmp_path: 
     assert names(tmp_path, "sltd") == [tombstones.FILE_NAME, "LOCK"]
 
 
+@pytest.mark.parametrize("spoilt", ["no key", "a rotten base"])
+def test_a_keyed_list_that_cannot_be_asked_goes_by_its_card(tmp_path: Path, spoilt: str) -> None:
+    put_keyed(tmp_path, 4)
+    if spoilt == "a rotten base":
+        with (tmp_path / "sltd" / "base-0000000004.sdl").open("r+b") as file:
+            file.seek(4100)
+            file.write(b"rotten")
+    keys = [] if spoilt == "no key" else [KEYED_KEY]
+    for now in (later(DAYS - 1), Trusted(ClockState.UNTRUSTED, None, None)):
+        (entry,) = look(tmp_path, now, keys).lists
+        assert (entry.keyed, entry.erased) == (None, None)
+    assert "base-0000000004.sdl" in names(tmp_path, "sltd")
+    (entry,) = look(tmp_path, later(DAYS + 1), keys).lists
+    assert names(tmp_path, "sltd") == [tombstones.FILE_NAME, "LOCK"]
+    assert entry.erased is not None
+    assert entry.erased.keys == (keyed_kit.LIST.ident.hex(),)
+
+
+@pytest.mark.parametrize("spoilt", ["no key", "a rotten file"])
+def test_a_list_that_cannot_be_asked_goes_by_its_manifest(tmp_path: Path, spoilt: str) -> None:
+    place = put(tmp_path, 4, key=KEY if spoilt == "no key" else None)
+    put(tmp_path, 3)
+    (tmp_path / "national" / "0000000003" / "documents.bin").unlink()
+    if spoilt == "a rotten file":
+        (place / "persons.bin").write_bytes(b"rotten")
+    assert look(tmp_path, at(DAYS - 1)).lists[0].erased is None
+    assert place.exists()
+    assert look(tmp_path, at(DAYS + 1)).lists[0].erased is not None
+    assert names(tmp_path) == [tombstones.FILE_NAME]
+
+
 # -- in the daemon -------------------------------------------------------------------------------------------
 
 
