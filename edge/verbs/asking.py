@@ -118,8 +118,15 @@ def warn(asked: Sequence[OpenList]) -> None:
         )
     for entry in asked:
         if entry.problem:
-            advice = "bring a newer generation" if entry.erased else "copy the list again from headquarters"
-            click.echo(f"{entry.list_id}: {entry.problem} ({advice})", err=True)
+            click.echo(f"{entry.list_id}: {entry.problem} ({_next(entry)})", err=True)
+
+
+def _next(entry: OpenList) -> str:
+    from edge.checks_keys import SEAL_AGAIN, lacks_key
+
+    if lacks_key(entry.problem):
+        return f"give --config, by which this box's keys are found, or {SEAL_AGAIN}"
+    return "bring a newer generation" if entry.erased else "copy the list again from headquarters"
 
 
 def now() -> Trusted:

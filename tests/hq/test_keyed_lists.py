@@ -286,6 +286,10 @@ def test_vehicles_are_built_and_asked(house: House) -> None:
     made = report(house.build("vehicles-csv", VEHICLES, list_id="vehicles"))
     assert (made["thing"], made["records"]) == ("vehicles", 3)  # a plate and a VIN are two ways to one vehicle
     house.to_box("vehicles")
+    keyless = run("box", "vehicle", "--plate", "AB123CD", "--lists", "box", cwd=house.place)
+    assert keyless.stdout.startswith("INCOMPLETE\n")
+    assert "give --config" in keyless.stderr
+    assert "copy the list" not in keyless.stderr
     found = house.ask("vehicle", "--state", "UTO", "--plate", "ab-123-cd", "--vin", "1M8GDM9AXKP042788")
     assert [(r["kind"], r["outcome"]) for r in found["reasons"]] == [("vehicle", "HIT")] * 2
     assert found["coverage"][0]["state"] == "asked"

@@ -7,7 +7,7 @@ is put once for every State whose record the document may stand in:
 |----------------------------------|-------------------------------------------------------------------|
 | any, issuing State known         | that State and those it stands for (as known), no State (unknown) |
 | printed, long, no known State    | every State, and none (unknown)                                   |
-| others, no known State           | the code as printed, and none (unknown)                           |
+| others, no known State           | the code as printed, the nationality's State, and none (unknown)  |
 | printed, long, of a passport     | the nationality's State as well (POSSIBLE)                        |
 
 Laws:
@@ -90,7 +90,8 @@ def _of_reading(query: Query, reading: NumberReading, widely: bool) -> Iterator[
     if known or widely:
         texts = document_questions(issuer, number)
     else:
-        texts = tuple(dict.fromkeys((document_text(issuer, number), document_text("", number))))
+        near = document_questions(query.nationality, number) if is_known(query.nationality) else ()
+        texts = tuple(dict.fromkeys((document_text(issuer, number), *near, document_text("", number))))
     for text in texts:
         listed = _issuer(text)
         if known and listed:

@@ -1,8 +1,8 @@
 """Keyed lists at the counter: what they answer, and that it is what a list in generations answers.
 
 Differences that are meant, and left out of the comparison:
-- A reading that is not the printed one, of a State that nobody knows, is asked under its own code alone: a look-alike
-  under 250 States would be a lead for every tenth traveller with a soiled document.
+- A reading that is not the printed one, of a State that nobody knows, is asked under its own code and the State of the
+  nationality alone: a look-alike under 250 States would be a lead for every tenth traveller with a soiled document.
 - A record of a code that no State has meets only a document of that very code: a keyed list cannot be asked by number.
 - A record keeps the family of its issuer (GBR for GBD), so that a successor of one of the family counts as the
   successor of each.
@@ -171,6 +171,14 @@ def test_tdawn_answers_as_a_person_in_both_kinds_of_list() -> None:
     ):  # fmt: skip
         reason = screen(zone(), [one], now=TRUSTED).reasons[0]
         assert (reason.kind, reason.outcome, reason.record, reason.category) == ("person", "HIT", record, category)
+
+
+def test_a_misread_number_of_a_misread_issuer_is_found_by_nationality() -> None:
+    read = (("L8989O2C3", NumberSource.PRINTED), ("L898902C3", NumberSource.CORRECTED))
+    misread = replace(zone(issuer="QQQ"), readings=tuple(NumberReading(n, "QQQ", source) for n, source in read))
+    listed = keyed({keys.document_text("UTO", "L898902C3"): LOST})
+    assert outcome(misread, listed) == "POSSIBLE"
+    assert outcome(replace(misread, nationality="FRA"), listed) == "CLEAR"
 
 
 def test_a_list_that_cannot_be_read_counts_as_damaged_and_keeps_its_leads() -> None:
