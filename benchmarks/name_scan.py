@@ -1,20 +1,24 @@
 """The full scan that candidate search is held to: every name of the list, no postings, no bound on the score.
 
 ``full_scan`` scores every name that holds two tokens like the traveller's (one, for records of one token): with
-fewer there is no score. ``wrong_tokens`` compares a token with every token of the vocabulary by the rule itself.
+fewer there is no score. ``wrong_born`` holds the search by birth date to it. ``wrong_tokens`` compares a token with
+every token of the vocabulary by the rule itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from edge.core.matching import QueryName, index_of
+from edge.core.matching import QueryName, explain, index_of, search_born
 from edge.core.matching.batch import WIDTHS
 from edge.core.matching.columns import score_rows
 from edge.core.matching.likes import alike
 from edge.core.matching.scoring import score
 from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import code_of
+from edge.core.screening import Query
+from edge.core.screening.by_person import Thresholds, floors, rare_enough
+from edge.core.screening.qualifiers import Birth, compare_births
 from edge.core.watch import PersonTable
 
 ROWS = 20_000
@@ -45,6 +49,32 @@ def full_scan(query: QueryName, table: PersonTable, minimum: float) -> dict[int,
                 if scored is not None and scored.score >= minimum:
                     found[name] = scored.score
     return found
+
+
+def wrong_born(query: Query, table: PersonTable) -> int:
+    """Names that ``search_born`` leaves out, scores otherwise or tells below their floor, by every name's own dates."""
+    if query.birth is None:
+        raise ValueError("a question without a birth date")
+    limits, index = floors(query, Thresholds()), index_of(table)
+    quick = {h.name_id: h.score.score for h in search_born(query.name, query.birth, table, limits)}
+    least = {
+        Birth.EXACT: limits.equal, Birth.SWAPPED: limits.near, Birth.OVERLAPS: limits.near,
+        Birth.CONTRADICTS: limits.contradicting,
+    }  # fmt: skip
+    wrong = 0
+    scanned = full_scan(query.name, table, limits.equal)
+    for name, scored in scanned.items():
+        rule, _ = compare_births(query.birth, table.person(int(table.name_persons[name])).births)
+        if index.single[name]:
+            due = rule is not Birth.CONTRADICTS and (query.name.strong <= 1 or bool(index.alone[name]))
+        else:
+            due = scored >= least.get(rule, limits.unsure)
+        if due and rule is Birth.CONTRADICTS:
+            explained = explain(query.name, table, name)
+            enough = explained and (explained.agreeing >= 3 or (explained.agreeing == 2 and explained.distinctive))
+            due = bool(enough) and rare_enough(table, name)
+        wrong += quick.get(name) != scored if due else quick.get(name, scored) != scored
+    return wrong + len(quick.keys() - scanned.keys())
 
 
 def wrong_tokens(token: str, table: PersonTable) -> int:

@@ -130,21 +130,24 @@ def latency(one: Any, asked: list[dict[str, Any]], *, known: bool) -> dict[str, 
 
 
 def recall(table: PersonTable, asked: list[dict[str, Any]], minimum: float) -> dict[str, Any]:
-    """``search`` against every name of the list scored, same score."""
-    from name_scan import full_scan, wrong_tokens
+    """``search``, and ``search_born`` where the birth date is known, against every name of the list scored."""
+    from name_scan import full_scan, wrong_born, wrong_tokens
 
-    wrong, found, began = 0, 0, time.process_time()
+    wrong, born, found, began = 0, 0, 0, time.process_time()
     for question in asked:
         query = Query.of_fields({"surname": question["name"]}).name
         ours = {h.name_id: h.score.score for h in search(query, table, minimum)}
         scanned = full_scan(query, table, minimum)
         found += len(scanned)
         wrong += len(ours.items() ^ scanned.items())
+        if question["birth"]:
+            fields = {"surname": question["name"], "sex": question["sex"], "birth_date": question["birth"]}
+            born += wrong_born(Query.of_fields(fields), table)
     seconds = time.process_time() - began
     tokens = list(dict.fromkeys(t for q in asked for t in Query.of_fields({"surname": q["name"]}).name.tokens))[:TOKENS]
     return {"questions": len(asked), "minimum": minimum, "scanned_hits": found, "differences": wrong,
-            "cpu_s": round(seconds, 1), "tokens_compared_with_every_token": len(tokens),
-            "token_differences": sum(wrong_tokens(t, table) for t in tokens)}  # fmt: skip
+            "differences_by_birth_date": born, "cpu_s": round(seconds, 1),
+            "tokens_compared_with_every_token": len(tokens), "token_differences": sum(wrong_tokens(t, table) for t in tokens)}  # fmt: skip
 
 
 def peers(corpus: Path, asked: list[dict[str, Any]]) -> dict[str, Any]:

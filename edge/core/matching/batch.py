@@ -16,15 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.core.matching.columns import score_rows
-from edge.core.matching.scoring import DISTINCTIVE, PATRONYMIC_SHARE, NameScore, score
+from edge.core.matching.scoring import PATRONYMIC_SHARE, NameScore, score
 from edge.core.matching.units import Units
 from edge.core.matching.vocabulary import Ids
 
 ROWS = 16384               # names looked at in one go
-FEW = 256                  # names that are scored in one go whatever their widths
+FEW = 512                  # names that are scored in one go whatever their widths
 WIDTHS = (3, 4, 6, 12)     # tokens of a name: columns are cut to these; longer names are scored one by one
 ROUNDING = 1e-3            # more than all rounding together
-AGREEING = 3               # tokens of a name held to more that must agree, unless one of two is distinctive
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -39,8 +38,7 @@ class Hit(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Names, the floor of each, and whether its birth date contradicts: then three tokens must agree, or two of which
-    one is distinctive."""
+    """Names, the floor of each, and whether its birth date contradicts."""
 
     names: Ids
     floors: Floats
@@ -99,9 +97,6 @@ def _reaching(units: Units, some: Asked) -> Asked:
     held = np.add.reduceat(like, starts, dtype=np.int64)
     single = index.single[some.names]
     keep = (held >= 2) | (single & (held > 0))
-    if some.apart.any():
-        distinctive = np.logical_or.reduceat(like & (index.weights.take(tokens) >= DISTINCTIVE), starts)
-        keep &= ~some.apart | (held >= AGREEING) | distinctive
     if not keep.all():
         some, single = some.of(keep), single[keep]
         if not len(some.names):

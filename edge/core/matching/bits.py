@@ -33,6 +33,12 @@ def gathered(ids: npt.NDArray[Any], size: int) -> Words:
     return found
 
 
+def contain(words: Words, names: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """For each name: is it in the set?"""
+    found: npt.NDArray[np.bool_] = words.view(np.uint8).take(names >> 3) >> (names & 7).astype(np.uint8) & 1 != 0
+    return found
+
+
 class Window:
     """Some ranges of names: the words of a set that they touch, and back from such words to names."""
 

@@ -27,7 +27,8 @@ class Floors:
     """The score a name must reach, 0..1: its person was born on the same day (``equal``; also all records of one
     token that do not contradict), overlaps or has day and month swapped (``near``), may be meant or has no known
     date (``unsure``), or contradicts it
-    (then three tokens must agree, or two of which one is no common name)."""
+    (then three tokens must agree, or two of which one is no common name, and the list must not hold the name more than
+    once by chance alone: ``NameIndex.namesakes_expected``)."""
 
     equal: float
     near: float
@@ -61,7 +62,7 @@ def search_born(query: QueryName, birth: DateInterval | None, table: NameTable, 
         meant = index.births.meant(birth)
         find = Search(units, (floors.near, floors.unsure, floors.contradicting))
         single = single[inside(meant.every, single)]
-        apart = find.all(2)
+        apart = find.apart(2, index.several & index.rare)
         groups = [
             asked(np.concatenate([meant.equal, single]), floors.equal),
             asked(np.concatenate([meant.near_too, find.within(Window(meant.near), 0)]), floors.near),

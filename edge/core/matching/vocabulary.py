@@ -13,6 +13,7 @@ Laws:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -109,6 +110,11 @@ class Vocabulary:
         self._cache: OrderedDict[tuple[str, str], Alike] = OrderedDict()
         self._splits: OrderedDict[str, Splits | None] = OrderedDict()
 
+    def id(self, token: str) -> int | None:
+        """The id of exactly this token, or None."""
+        at = bisect_left(self.words, token)
+        return at if at < len(self.words) and self.words[at] == token else None
+
     def alike(self, token: str) -> Alike:
         """Every listed token that ``likes.alike`` accepts."""
         return self._kept(token, "")
@@ -135,7 +141,7 @@ class Vocabulary:
 
     def prefix(self, token: str) -> tuple[int, int]:
         """The range of token ids that begin with ``token``."""
-        return self._bisect(token), self._bisect(token + "~")
+        return bisect_left(self.words, token), bisect_left(self.words, token + "~")
 
     def _kept(self, token: str, second: str) -> Alike:
         found = self._cache.get((token, second))
@@ -149,7 +155,7 @@ class Vocabulary:
     def _alike(self, token: str) -> Alike:
         codes = self._edits(token)
         near = self._sounds(token)
-        if len(token) > 1 and (initial := self._table.token_id(token[0])) is not None:
+        if len(token) > 1 and (initial := self.id(token[0])) is not None:
             near.add(initial)
         if len(token) == 1:
             near.update(range(*self.prefix(token)))
@@ -177,7 +183,7 @@ class Vocabulary:
             if letters not in skeletons:
                 needs = {one.needs for one in respelt}
                 found.update(i for i in self._by_skeletons((letters,)) if any(n in self.words[i] for n in needs))
-        same = (self._table.token_id(form) for form in {token, *other_forms(token)})
+        same = (self.id(form) for form in {token, *other_forms(token)})
         return found | {i for i in same if i is not None}
 
     def _by_skeletons(self, skeletons: Iterable[str]) -> set[int]:
@@ -215,19 +221,9 @@ class Vocabulary:
 
     def _halves(self, half: str) -> set[int]:
         if len(skeleton(half)) < SOUND_CONSONANTS:
-            exact = self._table.token_id(half)
+            exact = self.id(half)
             return set() if exact is None else {exact}
         return {i for i in self._by_skeletons(keys(half)) if is_half(half, self.words[i])}
-
-    def _bisect(self, text: str) -> int:
-        low, high = 0, len(self.words)
-        while low < high:
-            middle = (low + high) // 2
-            if self.words[middle] < text:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
 
 @lru_cache(maxsize=LONGEST)

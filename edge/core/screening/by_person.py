@@ -89,7 +89,7 @@ def by_person(query: Query, asked: Asked, today: date | None) -> list[Reason]:
         if contradicts and not (same_in_spite_of_birth(name) and rare_enough(table, name_id)):
             continue
         if person not in records:
-            records[person] = _qualified(query, table.person(person), today)
+            records[person] = _qualified(query, table.person(person, names=False), today)
         known = records[person]
         if known is None:
             continue

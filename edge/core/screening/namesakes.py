@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from edge.core.matching import NameScore
+from edge.core.matching import NameScore, index_of
 from edge.core.verdicts import Evidence
 from edge.core.watch import PersonTable
 
@@ -72,9 +72,9 @@ class Namesakes:
 
     def _stands(self, person: int) -> bool | None:
         if person not in self._standing:
-            record = self._table.person(person)
-            past = self._today is not None and record.review_date is not None and record.review_date < self._today
-            self._standing[person] = None if past else record.silent or self._all_silent
+            silent, review = self._table.standing(person)
+            past = self._today is not None and review is not None and review < self._today
+            self._standing[person] = None if past else silent or self._all_silent
         return self._standing[person]
 
 
@@ -82,11 +82,5 @@ def same_tokens(table: PersonTable, tokens: tuple[int, ...]) -> tuple[int, ...]:
     """The persons, by rising number, who have a name of exactly these tokens (ids, sorted, with repeats)."""
     if not tokens:
         return ()
-    rarest = min(set(tokens), key=lambda token: len(table.postings(token)))
-    names = table.postings(rarest)[:MAX_POSTINGS].astype(np.int64)
-    starts = table.name_offsets[names].astype(np.int64)
-    fitting = table.name_offsets[names + 1].astype(np.int64) - starts == len(tokens)
-    names, starts = names[fitting], starts[fitting]
-    rows = np.sort(table.name_tokens[starts[:, None] + np.arange(len(tokens))], axis=1)
-    equal = (rows == np.array(tokens, dtype=rows.dtype)).all(axis=1)
-    return tuple(int(person) for person in np.unique(table.name_persons[names[equal]]))
+    names = index_of(table).same_tokens(tokens, MAX_POSTINGS)
+    return tuple(np.unique(table.name_persons[names]).tolist())

@@ -248,25 +248,22 @@ class PersonTable:
         first = int(self.person_first_names[person])
         return range(first, first + int(self.person_name_counts[person]))
 
-    def person(self, person: int) -> PersonRecord:
-        """One record (0 <= person < len). Raises ``LayoutError`` if its bytes are damaged."""
-        if not 0 <= person < len(self):
-            raise LayoutError("a document or name leads to a person that is not there")
-        first, last = int(self._record_offsets[person]), int(self._record_offsets[person + 1])
-        try:
-            record: Buffer = self._records[first:last]
-            stored = _decoder.decode(record if self._open_record is None else self._open_record(person, record))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise LayoutError("a person's record cannot be read") from error
-        written = dict.fromkeys(
-            PersonName(self._text(n), QUALITIES[int(self.name_qualities[n])])
-            for n in self.person_names(person)
-        )
+    def standing(self, person: int) -> tuple[bool, date | None]:
+        """Whether a person is silent, and its review date. Raises ``LayoutError`` as ``person`` does."""
+        stored = self._stored(person)
+        return bool(stored.flags & SILENT), day(stored.review)
+
+    def person(self, person: int, *, names: bool = True) -> PersonRecord:
+        """One record (0 <= person < len), on request without its names. Raises ``LayoutError`` if its bytes are
+        damaged."""
+        stored = self._stored(person)
+        listed = self.person_names(person) if names else ()
+        written = dict.fromkeys(PersonName(self._text(n), QUALITIES[int(self.name_qualities[n])]) for n in listed)
         return PersonRecord(
             reference=stored.reference,
             names=tuple(n for n in written if n.quality != "original"),
             original_script=tuple(n.text for n in written if n.quality == "original"),
-            births=tuple(_interval(*b) for b in stored.births),
+            births=tuple([_interval(*b) for b in stored.births]),
             sex=stored.sex,
             nationalities=tuple(stored.nationalities),
             notice=string_at(self._strings, stored.notice),
@@ -275,6 +272,16 @@ class PersonTable:
             review_date=day(stored.review),
             documents=stored.documents,
         )
+
+    def _stored(self, person: int) -> StoredPerson:
+        if not 0 <= person < len(self):
+            raise LayoutError("a document or name leads to a person that is not there")
+        first, last = int(self._record_offsets[person]), int(self._record_offsets[person + 1])
+        try:
+            record: Buffer = self._records[first:last]
+            return _decoder.decode(record if self._open_record is None else self._open_record(person, record))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise LayoutError("a person's record cannot be read") from error
 
     def _text(self, name_id: int) -> str:
         start, length = int(self._text_starts[name_id]), int(self._text_lengths[name_id])

@@ -119,8 +119,8 @@ class PersonBuilder:
         persons = persons[order]
         begins = np.flatnonzero(np.diff(persons, prepend=-1))
         first[persons[begins]] = begins
-        sizes = np.diff(np.array(table.offsets, dtype=np.int64))[order]
-        offsets = np.append(0, np.cumsum(sizes))
+        sizes: Array = np.diff(np.array(table.offsets, dtype=np.int64))[order]
+        offsets: Array = np.append(0, np.cumsum(sizes))
         places = np.arange(offsets[-1]) + np.repeat(np.array(table.offsets)[order] - offsets[:-1], sizes)
         return pack(
             KIND_PERSONS,
@@ -150,7 +150,8 @@ def _token_sections(vocabulary: dict[str, int], tokens: Array, offsets: Array) -
     for new, word in enumerate(words):
         renumber[vocabulary[word]] = new
     tokens = renumber[tokens]
-    owners = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint64), np.diff(offsets).astype(np.int64))
+    sizes: Array = np.diff(offsets)
+    owners = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint64), sizes)
     pairs = np.unique((tokens.astype(np.uint64) << np.uint64(32)) | owners)
     held = np.bincount((pairs >> np.uint64(32)).astype(np.int64), minlength=count)
     lengths = np.array([len(w) for w in words], dtype=U8)

@@ -13,7 +13,8 @@ from memory_lists import memory_list
 from edge.core.documents import DateInterval
 from edge.core.matching import Floors, QueryName, index_of
 from edge.core.matching.births import Births, Meant, one_digit_apart
-from edge.core.matching.bits import spread
+from edge.core.matching.bits import members, spread
+from edge.core.matching.index import MANY
 from edge.core.screening import by_person as module
 from edge.core.screening.by_person import Thresholds, by_person
 from edge.core.screening.lists import Asked
@@ -109,3 +110,15 @@ def test_a_forged_birth_date_is_looked_through_only_for_a_name_that_need_not_be_
             query = Query(name=QueryName.of_text(asked), birth=DateInterval.parse("1981-11-30"))
             found |= {r.record for r in by_person(query, on, None)}
         assert found == expected
+
+
+def test_the_search_leaves_out_no_name_that_is_rare_enough() -> None:
+    names = ["Mohamed Ahmed Ali", "Mohamed Ahmed", "Lindgren Arvid", "Ali Ali Ali", "Bin Ali", "Mohamed"]
+    crowd = [PersonEntry(f"X{i}", (EntryName("Other Crowd", "primary"),)) for i in range(13_000)]
+    entries = [PersonEntry(f"T{i}", (EntryName(n, "primary"),)) for i, n in enumerate(names)]
+    index = index_of(PersonTable(build_persons([*entries, *crowd])))
+    rare = set(members(index.rare).tolist())
+    assert module.FORGED_NAMESAKES <= MANY
+    assert 0 < len(rare) < 13_000
+    for name in range(len(names)):
+        assert name in rare or not module.rare_enough(index.table, name)
