@@ -98,6 +98,11 @@ class KeyedList:
         """True once ``look_over`` or a question found damage: what is not found may have stood there."""
         return self._rot is not None
 
+    @property
+    def stamp(self) -> str:
+        """What tells the files in use from others of the same names (``keyed_folder.stamp``)."""
+        return folders.stamp(self.folder, self._open.pair)
+
     def find(self, text: str) -> tuple[Found, ...]:
         """The records of a key text (``edge.core.keyed.keys``). Raises ``LayoutError``, ``KeyedError``.
 
@@ -173,14 +178,16 @@ class KeyedList:
         with self._lock:
             return self._refresh()
 
-    def renewed(self) -> KeyedList:
+    def renewed(self, mark: int = 0) -> KeyedList:
         """The list as it stands on disk, as a value of its own; this one goes on with the files that it has.
 
         The base is shared, with all that was verified of it. This object if nothing else would answer. Raises as
-        ``open``, and ``KeyedError`` for what is older than what this one asks.
+        ``open``, and ``KeyedError`` for what is older than what this one asks; ``mark``, the highest generation
+        accepted, allows what is older where it fell that far itself (0: it is not known).
         """
         fresh = _opened(self.folder, self.list_id, self._key_of, self._open)
-        if fresh.store.newest.generation < self.generation:
+        generation = fresh.store.newest.generation
+        if generation < self.generation and not 0 < mark <= generation:
             raise self._older()
         if fresh.pair == self._open.pair and fresh.problem == self._open.problem:
             return self

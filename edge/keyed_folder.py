@@ -104,6 +104,16 @@ def candidates(folder: Path) -> list[Pair]:
     return sorted(pairs, key=lambda p: (p.newest, p.base), reverse=True)
 
 
+def stamp(folder: Path, pair: Pair) -> str:
+    """What tells the files of a pair from others of the same names, without reading them."""
+    found = []
+    for name in (base_name(pair.base), overlay_name(pair.overlay) if pair.overlay else ""):
+        with contextlib.suppress(OSError):
+            stat = (folder / name).lstat() if name else None
+            found.append(f"{name}:{stat.st_ino}:{stat.st_mtime_ns}" if stat else "")
+    return " ".join(found)
+
+
 @contextlib.contextmanager
 def writing(folder: Path, list_id: str) -> Iterator[None]:
     """Hold the folder for writing, and remove what killed writers left. Raises ``BusyError``, ``KeyedError``."""

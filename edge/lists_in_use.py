@@ -5,7 +5,7 @@ Laws:
 2. No traveller pays for first use: indexes are made, and nobody is asked for, before a list is called in use.
 3. What changed is logged once; a disk that keeps no mark keeps nobody from screening.
 4. Keyed lists are read through, a part at each look for newer ones, until every byte was verified; a damaged one is
-   still asked, and nothing is CLEAR by it.
+   still asked, and nothing is CLEAR by it. The next update is told, and takes it anew (``damage_note``).
 5. What its own policy says must go by now is erased here (``edge.erasure``), and is out of use at the same look.
 """
 
@@ -19,7 +19,7 @@ from edge.core.screening import Query, Screener, prepare
 from edge.core.trusted import Trusted
 from edge.crew import Pulse
 from edge.erasure import Eraser
-from edge.state import State, StateError
+from edge.state import State, StateError, damage_note
 from edge.watchlists import Watchlists
 
 log = structlog.get_logger("lists")
@@ -65,6 +65,15 @@ class ListsInUse:
         for opened in self.current.lists:
             if left and opened.keyed is not None and not opened.keyed.damaged and opened.keyed.look_over(left):
                 left = 0
+            if opened.keyed is not None and opened.keyed.damaged:
+                self._tell_updates(opened.list_id, opened.keyed.stamp)
+
+    def _tell_updates(self, list_id: str, stamp: str) -> None:
+        try:
+            if self._state.get(damage_note(list_id)) != stamp:
+                self._state.put(damage_note(list_id), stamp)
+        except StateError as error:  # law 3: an update by hand looks at every byte anyway
+            log.error("damage_not_noted", list=list_id, advice=error.advice)
 
     def _warm(self) -> None:
         prepare(self.current.lists)

@@ -130,6 +130,11 @@ class State:
             yield db
 
 
+def damage_note(list_id: str) -> str:
+    """The name of the value in which a running box tells an update which files of a list it found damaged."""
+    return f"lists.damaged.{list_id}"
+
+
 def accepted(path: Path) -> dict[str, int]:
     """The high-water marks in a state file, read from outside the box; none where there is no such file."""
     try:

@@ -27,8 +27,8 @@ TRANSIENT: Final = frozenset({"source_unreachable", "source_slow", "busy", "list
 # What a person must hear of; the rest mends itself, or means that this source has nothing for the box.
 ALARMING: Final = frozenset({
     "foreign", "root_gap", "older", "expired", "root_expired", "clock_ahead", "clock_behind", "foreign_path",
-    "bad_offer", "mismatch", "not_usable", "no_key", "no_way", "no_space", "disk", "damaged", "damaged_root", "library",
-    "certificate", "unsafe_path",
+    "bad_offer", "mismatch", "not_usable", "no_key", "no_way", "no_whole", "no_space", "disk", "damaged",
+    "damaged_root", "library", "certificate", "unsafe_path",
 })
 
 
@@ -43,6 +43,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     source: str
     is_parcel: bool = False
+    thorough: bool = False       # go over every byte of what is here: a damaged list is taken anew
     lists: tuple[str, ...] = ()
     ca: str = ""
     cert: str = ""

@@ -5,7 +5,7 @@ Laws:
 2. Nothing is opened while the files are what they were. A new overlay shares the open base, with all that was verified.
 3. An opened list is a new value: whoever holds the old one goes on asking the old pair of files.
 4. Never back: below the high-water mark a list is asked, and ``behind``. What is in memory stays while its base is on
-   disk unchanged, whatever happens to the files beside it.
+   disk unchanged, whatever happens to the files beside it; unless the mark itself fell to what is there.
 5. What was erased (``edge.tombstones``) is never opened again.
 
 Layout: ``ROOT/<list_id>/{CURRENT, card.json, base-*.sdl, overlay-*.sdo}``.
@@ -46,7 +46,7 @@ def open_keyed(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
     try:
         card = _card(folder, list_id)
         if old is not None and old.keyed is not None and same_base:
-            keyed = old.keyed.renewed()
+            keyed = old.keyed.renewed(mark)
         else:
             keyed = KeyedList.open(folder, list_id, _key_of(list_id, keys))
     except (KeyedError, LayoutError) as error:

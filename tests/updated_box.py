@@ -42,9 +42,11 @@ class World:
         (self.out / "sltd").mkdir(parents=True)
         self.root = root / "root.json"
         self.root.write_bytes(self.hq.root())
+        self.bring_ring(KeyRing.of([RingEntry("sltd", 1, KEY)]))
+
+    def bring_ring(self, ring: KeyRing) -> None:
         line = ListKeys(self.state).public_line()
-        ring = seal_ring(KeyRing.of([RingEntry("sltd", 1, KEY)]), sealing.seal_public_from_text(line))
-        (self.state / SEALED).write_bytes(ring)
+        (self.state / SEALED).write_bytes(seal_ring(ring, sealing.seal_public_from_text(line)))
 
     def keyed(self, told: Told, generation: int, as_of: datetime = T0) -> None:
         (self.out / "sltd" / "card.json").write_bytes(cards.encode(CARD))
@@ -59,14 +61,15 @@ class World:
         source.write_text("reference,surname,given_names,birth_date\n" + rows, encoding="utf-8")
         build(self.out, [SourceSpec.parse(f"persons-csv@un:{source}")], now=datetime.now(T0.tzinfo))
 
-    def publish(self, list_id: str = "sltd") -> editions.Prepared:
+    def publish(self, list_id: str = "sltd", *, whole: bool = False) -> editions.Prepared:
         with self.hq.open() as repository:
             offer = offer_of(list_id, repository.draft(f"list-{list_id}"))
             known = history.read(repository.folder, list_id)
             work = self.out.parent / "work"
             work.mkdir(exist_ok=True)
-            made = editions.prepare(self.out, list_id, offer, known, work, in_clear=True)
-            add(repository, made.editions, [key(list_id)], begins=made.begins)
+            made = editions.prepare(self.out, list_id, offer, known, work, in_clear=True, whole=whole)
+            if made.editions:
+                add(repository, made.editions, [key(list_id)], begins=made.begins)
         self.hq.stamp()
         return made
 

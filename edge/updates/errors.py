@@ -87,6 +87,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "nothing here leads from this box's generation of the list to the newest",
         "ask headquarters for a stick with the whole list",
     ),
+    "no_whole": (
+        "this box's copy of the list is damaged or is not headquarters', and no whole list is here to take its place",
+        "have headquarters publish it whole (`borderpost-hq publish list … --whole`), and take that update",
+    ),
     "mismatch": (
         "the list would not hold what headquarters says it holds",
         "tell headquarters at once; the box goes on with the list that it has",

@@ -13,9 +13,9 @@ from edge.core.keyed import delta as deltas
 from edge.core.keyed import header as headers
 from edge.core.keyed.store import Store
 from edge.keyed_files import KeyedList
-from edge.keyed_folder import KeyedError
+from edge.keyed_folder import BusyError, KeyedError
 from edge.keyed_install import adopt_base
-from edge.updates.placing import Files, Place, Standing, read_limited, sha256_of
+from edge.updates.placing import DivergedError, Files, Place, Standing, Told, read_limited, sha256_of
 from edge.updates.store import replace, sync_folder
 
 BASE: Final = "base.sdl"
@@ -32,7 +32,30 @@ class KeyedPlace(Place):
         if store is None:
             return Standing()
         newest = store.newest
-        return Standing(newest.generation, newest.count, newest.digest.hex(), self._card())
+        return Standing(newest.generation, newest.count, newest.digest.hex(), self._card(), newest.key_id.hex())
+
+    def stamp(self) -> str:
+        """Of the pair that CURRENT names; empty if it names none."""
+        try:
+            pair = keyed_folder.read_current(self.folder, self.list_id)
+        except KeyedError:
+            return ""
+        return keyed_folder.stamp(self.folder, pair) if pair else ""
+
+    def sound(self, *, thorough: bool, told: Told) -> bool:
+        """False if CURRENT, or a file that it names, is damaged; the records are read if ``thorough``."""
+        try:
+            pair = keyed_folder.read_current(self.folder, self.list_id)
+            if pair is None:
+                return True  # what may be there serves by itself, or nothing is there
+            store = keyed_files.open_store(self.folder, self.list_id, pair)
+            for part in (store.base, store.overlay) if thorough else ():
+                if part is not None:
+                    for done, _ in enumerate(part.verify(), 1):
+                        told("(checking what is here)", min(done << 20, part.header.size), part.header.size)
+        except (KeyedError, LayoutError, OSError):
+            return False
+        return True
 
     def _store(self) -> Store | None:
         try:
@@ -52,15 +75,15 @@ class KeyedPlace(Place):
         except OSError:
             return ""
 
-    def _check(self, step: Step, files: Files) -> None:
+    def _check(self, step: Step, files: Files, before: Standing) -> None:
         if CARD in files:
             card = cards.decode(read_limited(files[CARD], cards.MAX_BYTES))
             if card.list_id != self.list_id:
                 raise self.mismatch("its card is of another list")
-        elif not self._card():
+        elif not (before.card or self._card()):
             raise self.mismatch("it has no card")
         if step.start:
-            self._check_delta(step, files[DELTA])
+            self._check_delta(step, files[DELTA], before)
         else:
             self._check_base(step, files[BASE])
 
@@ -71,22 +94,35 @@ class KeyedPlace(Place):
         self.agree(step, header.generation, header.count, header.digest.hex())
         self.need_key(header.key_id)
 
-    def _check_delta(self, step: Step, path: Path) -> None:
+    def _check_delta(self, step: Step, path: Path, before: Standing) -> None:
         change = deltas.decode(read_limited(path, MAX_DELTA))
         if change.list_id != self.list_id or change.since != step.start:
             raise self.mismatch("it is a delta of another list or generation")
         self.agree(step, change.to, change.count_after, change.digest_after.hex())
+        made_for = (change.count_before, change.digest_before.hex(), before.key and change.key_id.hex())
+        if made_for != (before.records, before.digest, before.key):
+            raise DivergedError(f"generation {step.start} is another one here", list_id=self.list_id)
         self.need_key(change.key_id)
 
-    def _put(self, step: Step, files: Files, *, anew: bool) -> None:
+    def _put(self, step: Step, files: Files, *, anew: bool) -> None:  # noqa: ARG002 - law 4 of placing
         if CARD in files and sha256_of(files[CARD]) != self._card():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace(self.folder / CARD, read_limited(files[CARD], cards.MAX_BYTES))
             sync_folder(self.folder)
         if step.start:
-            KeyedList.open(self.folder, self.list_id, self.key_of).apply(read_limited(files[DELTA], MAX_DELTA))
+            self._lay_over(read_limited(files[DELTA], MAX_DELTA))
         else:
-            adopt_base(self.folder, self.list_id, files[BASE], anew=anew)
+            adopt_base(self.folder, self.list_id, files[BASE], anew=True)
+
+    def _lay_over(self, delta: bytes) -> None:
+        try:
+            KeyedList.open(self.folder, self.list_id, self.key_of).apply(delta)
+        except BusyError:
+            raise
+        except (LayoutError, KeyedError) as error:
+            if self.sound(thorough=True, told=lambda *_: None):
+                raise
+            raise DivergedError(error.message, list_id=self.list_id) from error
 
     def compact(self) -> bool:
         """Begin a compaction in a process of its own once the overlay is large."""

@@ -5,7 +5,9 @@ Laws:
    records, and the digest of the whole set. A step that does not agree is refused, and the list stays what it was.
 2. What is in place is looked at once more, and must be what was described, before anybody raises a mark.
 3. A step changes what serves by one rename; killed at any moment it leaves the old generation or the new one.
-4. A list that begins anew (its keys were replaced) may stand lower afterwards, by a step from nothing alone.
+4. A whole list takes the place of whatever serves, damaged, not headquarters' or from keys that were replaced; that it
+   leads no lower than the box stood was seen to by the plan. All steps of such a way are checked before its first.
+5. A delta that was made for another set than the one here is told from a bad one (``DivergedError``).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import abc
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +35,29 @@ KeyOf = Callable[[bytes], bytes | None]
 
 Files = Mapping[str, Path]
 
+Told = Callable[[str, int, int], None]
+"""``told(file name, bytes that were looked at, bytes of the whole)``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What stands on the box: generation (0: nothing), records and digest (hex) of the whole set, and of the card."""
+    """What stands on the box: generation (0: nothing), records and digest (hex) of the whole set, and of the card.
+
+    ``key``: id (hex) of the list key, where there is one.
+    """
 
     generation: int = 0
     records: int = 0
     digest: str = ""
     card: str = ""
+    key: str = ""
+
+
+class DivergedError(UpdateError):
+    """What the box has of the list is damaged, or is not headquarters': only a whole list helps."""
+
+    def __init__(self, detail: str, *, list_id: str) -> None:
+        super().__init__("no_whole", detail, list_id=list_id)
 
 
 class Place(abc.ABC):
@@ -55,12 +71,20 @@ class Place(abc.ABC):
         """What is there, as far as it is sound."""
 
     @abc.abstractmethod
-    def _check(self, step: Step, files: Files) -> None:
-        """Raise unless the files are what the step says (law 1)."""
+    def _check(self, step: Step, files: Files, before: Standing) -> None:
+        """Raise unless the files are what the step says, and lead on from what stands ``before`` (law 1)."""
 
     @abc.abstractmethod
     def _put(self, step: Step, files: Files, *, anew: bool) -> None:
         """Let them serve."""
+
+    def sound(self, *, thorough: bool, told: Told) -> bool:  # noqa: ARG002 - `standing` of other lists reads it all
+        """False if what is there of the list cannot be built upon; ``thorough``: after a look at every byte."""
+        return True
+
+    def stamp(self) -> str:
+        """What tells the files that serve from others of the same names, without reading them."""
+        return ""
 
     def tidy(self, *, anew: bool) -> None:  # noqa: B027 - a keyed list tidies itself
         """Let go of generations that nobody goes back to; with ``anew`` of every higher one too."""
@@ -72,14 +96,26 @@ class Place(abc.ABC):
     def put(self, step: Step, files: Files, *, anew: bool = False) -> Standing:
         """Check, put in place, look again. Raises UpdateError; then the list stands as it did."""
         with self._translated():
-            if not step.digest_after:
-                raise UpdateError("bad_offer", "it names no digest", list_id=self.list_id)
-            self._check(step, files)
+            self._need_digest(step)
+            self._check(step, files, self.standing())
             self._put(step, files, anew=anew)
             now = self.standing()
         if (now.generation, now.records, now.digest) != (step.to, step.records_after, step.digest_after):
             raise self.mismatch(f"generation {step.to} is not there as it was put")
         return now
+
+    def check(self, steps: Sequence[Step], files: Sequence[Files]) -> None:
+        """Check a way that begins with a whole list, before its first step is put. Raises UpdateError."""
+        before = Standing()
+        with self._translated():
+            for step, them in zip(steps, files, strict=True):
+                self._need_digest(step)
+                self._check(step, them, before)
+                before = Standing(step.to, step.records_after, step.digest_after, "-")
+
+    def _need_digest(self, step: Step) -> None:
+        if not step.digest_after:
+            raise UpdateError("bad_offer", "it names no digest", list_id=self.list_id)
 
     def agree(self, step: Step, generation: int, records: int, digest: str) -> None:
         """Raise ``mismatch`` unless these are the step's."""

@@ -6,12 +6,14 @@ Laws:
    both marks. A kill between any two leaves the old generation or the new one, and the next run goes on from there.
 3. A mark falls only for a list whose keys a newer root replaced (``anew``), and only to what was taken since.
 4. A list that its own policy erased is taken again only in a newer generation.
-5. Of a parcel only what it holds is told: the metadata of other lists are not in it.
+5. A list whose copy here is damaged, or is not headquarters', is taken whole; never to a lower generation than it had.
+6. Of a parcel only what it holds is told: the metadata of other lists are not in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +28,7 @@ from edge.core.distribution.offers import Offer
 from edge.core.errors import BorderpostError
 from edge.core.trusted import ClockState, Trusted
 from edge.list_keys import ListKeys
-from edge.state import State, StateError
+from edge.state import State, StateError, damage_note
 from edge.update_report import FOLDER, MAX_PROBLEMS, ListOutcome, Refusal, Report, Task, keep
 from edge.updates.errors import UpdateError
 from edge.updates.fetchers import DirFetcher, Fetcher
@@ -34,7 +36,7 @@ from edge.updates.https import HttpsFetcher, Tls
 from edge.updates.keyed_place import BASE, DELTA, KeyedPlace
 from edge.updates.marks import StateMarks
 from edge.updates.parcels import ParcelFetcher
-from edge.updates.placing import KeyOf, Place, Standing, read_limited
+from edge.updates.placing import DivergedError, KeyOf, Place, Standing, read_limited
 from edge.updates.reference import reference
 from edge.updates.updater import ListOffer, Updates
 from edge.updates.watch_place import NAMES, WatchPlace
@@ -64,9 +66,9 @@ def _updated(task: Task, now: datetime, progress: Progress | None) -> Report:
         at = reference(Trusted(ClockState(task.clock), task.time, task.expiry), state.floor())
         keys = ListKeys(Path(task.state_dir))
 
-        def key_of(ident: bytes) -> bytes | None:
+        def key_of(list_id: str, ident: bytes) -> bytes | None:
             entry = keys.ring().find(ident)
-            return entry.key if entry is not None else None
+            return entry.key if entry is not None and entry.list_id == list_id else None
 
         root = _root(Path(task.root))
         folder = Path(task.state_dir) / FOLDER
@@ -77,7 +79,8 @@ def _updated(task: Task, now: datetime, progress: Progress | None) -> Report:
             for list_id in sorted({*offered.lists, *offered.refused} - {SOFTWARE}):
                 if wanted and list_id not in wanted:
                     continue
-                one = _OneList(updates, state, Path(task.lists_dir), list_id, key_of, progress)
+                own_key = functools.partial(key_of, list_id)
+                one = _OneList(updates, state, Path(task.lists_dir), list_id, own_key, progress, task.thorough)
                 refused = offered.refused.get(list_id)
                 outcome = one.refused(refused) if refused else one.bring(offered.lists[list_id])
                 if not (task.is_parcel and outcome.refused and outcome.refused.code in ("incomplete", "no_way")):
@@ -93,10 +96,11 @@ class _OneList:
     """One list of one update."""
 
     def __init__(
-        self, updates: Updates, state: State, lists: Path, list_id: str, key_of: KeyOf, progress: Progress | None
-    ) -> None:
+        self, updates: Updates, state: State, lists: Path, list_id: str, key_of: KeyOf, progress: Progress | None,
+        thorough: bool,
+    ) -> None:  # fmt: skip
         self._updates, self._state, self._lists, self._list_id = updates, state, lists, list_id
-        self._key_of, self._progress = key_of, progress
+        self._key_of, self._progress, self._thorough = key_of, progress, thorough
         self._before = self._now = Standing()
         self._fetched = (0, 0)
         self._compacting = False
@@ -111,9 +115,14 @@ class _OneList:
             self._before = self._now = place.standing()
             if self._erased(offered):
                 return self._outcome("current", offer)
-            plan = self._updates.plan(offered, self._before.generation, have_digest=self._before.digest)
-            if plan.way is Way.FORWARD:
-                self._take(place, plan, offered)
+            thorough = self._thorough or self._state.get(damage_note(self._list_id)) == (place.stamp() or None)
+            whole = not place.sound(thorough=thorough, told=self._told)
+            try:
+                self._go(place, offered, whole=whole)
+            except DivergedError:
+                if whole:
+                    raise
+                self._go(place, offered, whole=True)
             if self._now.generation:
                 self._accept(place, offered)
             self._compacting = place.compact()
@@ -123,7 +132,7 @@ class _OneList:
         except (StateError, OSError) as error:
             detail = error.message if isinstance(error, StateError) else error.strerror or ""
             return self.refused(UpdateError("disk", detail, list_id=self._list_id))
-        return self._outcome("updated" if self._now != self._before else "current", offer)
+        return self._outcome("updated" if self._now != self._before or self._fetched[0] else "current", offer)
 
     def refused(self, error: UpdateError) -> ListOutcome:
         """The outcome of a list that was not taken, or not to its end."""
@@ -162,16 +171,22 @@ class _OneList:
         stone = tombstones.read(self._lists / self._list_id)
         return stone is not None and not offered.anew and offered.offer.newest <= stone.generation
 
+    def _go(self, place: Place, offered: ListOffer, *, whole: bool) -> None:
+        plan = self._updates.plan(offered, self._now.generation, have_digest=self._now.digest, whole=whole)
+        if plan.way is Way.FORWARD:
+            self._take(place, plan, offered)
+
+    def _told(self, name: str, there: int, whole: int) -> None:
+        if self._progress is not None:
+            self._progress(self._list_id, name, there, whole)
+
     def _take(self, place: Place, plan: Plan, offered: ListOffer) -> None:
-        thin = plan.without_cards(self._before.card)
-
-        def told(name: str, there: int, whole: int) -> None:
-            if self._progress is not None:
-                self._progress(self._list_id, name, there, whole)
-
-        taken = self._updates.take(thin, told)
-        self._fetched = (thin.files, thin.bytes)
-        begun = self._before.generation
+        thin = plan.without_cards(self._now.card)
+        taken = self._updates.take(thin, self._told)
+        self._fetched = (self._fetched[0] + thin.files, self._fetched[1] + thin.bytes)
+        begun = self._now.generation
+        if not plan.steps[0].start:
+            place.check(plan.steps, taken.files)
         try:
             for step, files in zip(plan.steps, taken.files, strict=True):
                 self._now = place.put(step, files, anew=offered.anew and not step.start)

@@ -128,14 +128,21 @@ class Updates:
         client.keep()
         return Offered(client.issued, lists, refused)
 
-    def plan(self, offered: ListOffer, have: int, *, have_digest: str = "") -> Plan:
-        """The way from generation ``have`` (0: none). Raises UpdateError ``older`` or ``no_way``."""
+    def plan(self, offered: ListOffer, have: int, *, have_digest: str = "", whole: bool = False) -> Plan:
+        """The way from generation ``have`` (0: none). Raises UpdateError ``older`` or ``no_way``.
+
+        ``whole``: what the box has is damaged, or is not headquarters'; then ``no_whole`` instead of ``no_way``.
+        """
         newest = offered.offer.newest
         if not offered.anew and newest < offered.mark:
             raise UpdateError("older", f"{newest}, this box has taken {offered.mark}", list_id=offered.list_id)
-        found = plan(offered.offer, have, reset=offered.anew, have_digest=have_digest)
+        found = plan(
+            offered.offer, have, reset=offered.anew, have_digest=have_digest, whole=whole, floor=offered.mark
+        )
         if found.way is Way.OLDER:
             raise UpdateError("older", f"{newest}, this box has {have}", list_id=offered.list_id)
+        if found.way is Way.NO_WAY and (whole or newest == have):
+            raise UpdateError("no_whole", f"generation {have}", list_id=offered.list_id)
         if found.way is Way.NO_WAY:
             raise UpdateError("no_way", f"from {have} to {newest}", list_id=offered.list_id)
         return found

@@ -57,7 +57,7 @@ class WatchPlace(Place):
             return []
         return sorted(found, reverse=True)
 
-    def _check(self, step: Step, files: Files) -> None:
+    def _check(self, step: Step, files: Files, before: Standing) -> None:  # noqa: ARG002 - always whole
         data = read_limited(files[manifests.FILE_NAME], manifests.MAX_BYTES)
         manifest = manifests.decode(data)
         if manifest.list_id != self.list_id:

@@ -64,6 +64,8 @@ def update(config_path: Path, source: str | None, as_json: bool) -> None:
 
 def _tasks(settings: Config, source: str | None) -> list[Task]:
     """One for each source. Raises ConfigError where none is named, or this user is not the box's."""
+    import msgspec
+
     from common.settings import ConfigError
     from edge.updating import task_of
 
@@ -80,7 +82,7 @@ def _tasks(settings: Config, source: str | None) -> list[Task]:
             "updates: neither folder nor url is named", advice="give --from DIR, or add one of them to [updates]"
         )
     now = _now(settings)
-    return [task_of(settings, one, now) for one in sources]
+    return [msgspec.structs.replace(task_of(settings, one, now), thorough=True) for one in sources]
 
 
 def _wall() -> datetime:

@@ -5,9 +5,10 @@ Laws:
    bases that are kept, and its base when one is due. A watch list adds its newest generation whole.
 2. ``records_after`` and ``digest_after`` come from the header of the base, or are those of ``manifest.json``: a box
    refuses a list that turns out otherwise.
-3. A delta that cannot be made (its base is gone, or came under another list key, or it would be too long) is told; the
+3. ``whole`` adds the newest base also where deltas lead to it, for posts whose copy is damaged.
+4. A delta that cannot be made (its base is gone, or came under another list key, or it would be too long) is told; the
    base is added then, so that every box has a way. Under another list key the list begins anew: no older step stays.
-4. Persons in clear leave the house only by somebody's word.
+5. Persons in clear leave the house only by somebody's word.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -57,7 +58,7 @@ class Prepared:
 
 def prepare(
     source: Path, list_id: str, offer: Offer, known: Sequence[Generation], work: Path, *,
-    in_clear: bool = False, progress: Progress | None = None,
+    in_clear: bool = False, whole: bool = False, progress: Progress | None = None,
 ) -> Prepared:  # fmt: skip
     """What the newest generation below ``source``/``list_id`` adds to ``offer``; deltas are written below ``work``.
 
@@ -68,7 +69,7 @@ def prepare(
         names = sorted(path.name for path in folder.iterdir())
         bases = {int(found[1]): folder / found[0] for name in names if (found := _BASE.fullmatch(name))}
         if bases:
-            return _keyed(folder, list_id, bases, offer, known, work, progress)
+            return _keyed(folder, list_id, bases, offer, known, work, whole, progress)
         generation = max((g for name in names if (g := manifests.generation_of(name))), default=0)
         if generation:
             return _watch(folder / manifests.folder_name(generation), list_id, offer, in_clear)
@@ -81,17 +82,19 @@ def prepare(
 
 def _keyed(
     folder: Path, list_id: str, bases: dict[int, Path], offer: Offer, known: Sequence[Generation], work: Path,
-    progress: Progress | None,
+    whole: bool, progress: Progress | None,
 ) -> Prepared:  # fmt: skip
     newest = max(bases)
     header = _header(bases[newest], list_id)
     as_of = datetime.fromtimestamp(header.as_of, UTC)
     done = Prepared(newest, as_of, header.count)
-    if newest <= offer.newest:
+    if newest < offer.newest or (newest == offer.newest and (not whole or _base_is_there(offer, newest, header))):
         return done
     card = folder / CARD
     if cards.decode(_read(card, cards.MAX_BYTES)).list_id != list_id:
         raise LayoutError(f"{CARD} is of another list")
+    if newest == offer.newest:
+        return replace(done, editions=(_edition(list_id, 0, header, {BASE: bases[newest], CARD: card}),))
     begins = any(g.number in bases and _header(bases[g.number], list_id).key_id != header.key_id for g in known[-1:])
     later = [Generation(newest, as_of)] if begins else history.joined(known, [Generation(newest, as_of)])
     editions: list[Edition] = []
@@ -102,10 +105,18 @@ def _keyed(
             editions.append(_delta(list_id, bases, start, to, card, work, progress))
         except (PublishError, LayoutError, KeyedBuildError) as error:
             unmade.append((start, to, error.message))
-    if begins or not known or not editions or unmade or history.base_due(offer, later):
+    if whole or begins or not known or not editions or unmade or history.base_due(offer, later):
         editions.insert(0, _edition(list_id, 0, header, {BASE: bases[newest], CARD: card}))
     kept = tuple(sorted(history.wanted_later(later) & set(bases)))
     return Prepared(newest, as_of, header.count, tuple(editions), begins and bool(known), tuple(unmade), kept)
+
+
+def _base_is_there(offer: Offer, newest: int, header: Header) -> bool:
+    """Raises LayoutError where what is published under this number is another set."""
+    told = {step.digest_after for step in offer.steps if step.to == newest}
+    if told != {header.digest.hex()}:
+        raise LayoutError(f"base {newest} is not the set that is published as generation {newest}")
+    return any(not step.start and step.to == newest for step in offer.steps)
 
 
 def _delta(

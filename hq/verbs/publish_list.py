@@ -28,11 +28,12 @@ from hq.verbs.publish_common import (
               help="The folder that `lists build` wrote (or `keys seal-lists`, for persons).")
 @key_option
 @click.option("--in-clear", is_flag=True, help="Publish persons that are not sealed.")
+@click.option("--whole", is_flag=True, help="Add the whole list too, for posts whose copy is damaged or another.")
 @passphrase_options
 @json_option
 def publish_list(
-    *, repo: Path, list_id: str, source: Path, key_files: tuple[Path, ...], in_clear: bool, ask: bool,
-    passphrase_file: Path | None, as_json: bool,
+    *, repo: Path, list_id: str, source: Path, key_files: tuple[Path, ...], in_clear: bool, whole: bool,
+    ask: bool, passphrase_file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Add the newest generation of LISTID below the folder, with every delta that a post of the last six months needs.
 
@@ -57,7 +58,7 @@ def publish_list(
         work = Path(tempfile.mkdtemp(prefix=".deltas-", dir=repo))
         try:
             made = editions.prepare(
-                source, list_id, offer, known, work, in_clear=in_clear,
+                source, list_id, offer, known, work, in_clear=in_clear, whole=whole,
                 progress=lambda text: click.echo(text, err=True),
             )
             done = publishing.add(repository, made.editions, signers, begins=made.begins) if made.editions else None

@@ -3,11 +3,13 @@
 Laws:
 1. Forward only: what is offered and older than what the box has is never taken, unless the list's keys were replaced
    since (``reset``): then the newest is taken whole, because what the box has may come from a stolen key.
-2. Deltas where there is a way of at most ``MAX_FILES`` files that is shorter in bytes than starting anew; else the
+2. A box whose set is not the one that the offer describes at that number (``have_digest``), or is damaged (``whole``),
+   gets a base, and the deltas after it, that lead at least as far as it stood: no delta fits what it has.
+3. Deltas where there is a way of at most ``MAX_FILES`` files that is shorter in bytes than starting anew; else the
    newest base and the deltas after it; else the longer way of deltas. Of several ways the one with the fewest files,
    then the fewest bytes. A list's card (``CARD``) describes the list and not the step: of several the last one is
    fetched, and only if the box has another; it does not count.
-3. If the newest cannot be reached, the highest that can.
+4. If the newest cannot be reached, the highest that can, but never below ``floor``.
 """
 
 from __future__ import annotations
@@ -69,20 +71,23 @@ class Plan:
         return replace(self, steps=tuple(steps))
 
 
-def plan(offer: Offer, have: int, *, reset: bool = False, have_digest: str = "") -> Plan:
+def plan(
+    offer: Offer, have: int, *, reset: bool = False, have_digest: str = "", whole: bool = False, floor: int = 0
+) -> Plan:  # fmt: skip
     """The way from generation ``have`` (0: nothing) to the newest.
 
     ``reset``: the list's keys were replaced since ``have`` was taken. ``have_digest``: the digest of the box's whole
-    set, if known; one that contradicts the offer at the same number is not believed after a reset.
+    set, if known. ``whole``: what the box has is not to be built upon. ``floor``: the highest generation ever taken.
     """
     newest = offer.newest
-    same = newest == have and (not have_digest or not offer.digest or have_digest == offer.digest)
-    if newest == have and (same or not reset):
+    whole = whole or _contradicts(offer, have, have_digest)
+    if newest == have and not whole:
         return Plan(offer.list_id, Way.CURRENT, have, have)
     if newest < have and not reset:
         return Plan(offer.list_id, Way.OLDER, have, newest)
-    begin = have if newest > have else 0
-    targets = sorted({step.to for step in offer.steps if step.to > begin}, reverse=True)
+    begin = have if newest > have and not whole else 0
+    lowest = 1 if reset else max(floor, have if whole else begin + 1, 1)
+    targets = sorted({step.to for step in offer.steps if step.to >= max(lowest, begin + 1)}, reverse=True)
     from_have = _ways(offer.steps, begin) if begin else {}
     from_nothing = _ways(offer.steps, 0)
     for to in targets:
@@ -90,6 +95,12 @@ def plan(offer: Offer, have: int, *, reset: bool = False, have_digest: str = "")
         if steps is not None:
             return Plan(offer.list_id, Way.FORWARD, have, to, steps)
     return Plan(offer.list_id, Way.NO_WAY, have, newest)
+
+
+def _contradicts(offer: Offer, have: int, digest: str) -> bool:
+    """True if the offer tells of the generation that the box has, and of another set."""
+    told = {step.digest_after for step in offer.steps if step.to == have and step.digest_after}
+    return bool(digest and told and digest not in told)
 
 
 def _best(deltas: tuple[Step, ...] | None, anew: tuple[Step, ...] | None) -> tuple[Step, ...] | None:
