@@ -117,6 +117,10 @@ def check_options(ids: Sequence[str], options: BuildOptions) -> None:
             raise BuildError(
                 "an option names a list that this build does not make", advice=f"lists are {', '.join(ids)}"
             )
+    for named in set(options.thresholds) & set(options.keyed):
+        raise BuildError(
+            f"{named} is a keyed list, which holds no names to score", advice=f"leave out --thresholds {named}=…"
+        )
     for text in options.actions.values():
         if manifests.prejudges(text) or len(manifests.with_ncb(text)) > MAX_ACTION:
             raise BuildError(

@@ -36,7 +36,8 @@ from edge.core.keyed.rows import Rows, U64Array
 from hq.keyed_partitions import PARTITIONS, KeyedBuildError, Progress, cannot, entries_in, sorted_part, spread
 
 __all__ = [
-    "Built", "Edition", "KeyedBuildError", "Progress", "assemble", "delta_between", "opened", "spread", "verify",
+    "Built", "Edition", "KeyedBuildError", "Progress", "assemble", "delta_between", "opened", "plain_of", "spread",
+    "verify",
 ]
 
 _U64: Final = np.dtype(">u8")
@@ -86,7 +87,7 @@ def assemble(
     is no new base, and the folders stay.
     """
     path = out / f"base-{edition.generation:010d}.sdl"
-    plain = _plain_of(path)
+    plain = plain_of(path)
     tally = _Tally()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,7 @@ class _Previous:
         for _ in self._file.verify():
             pass
         self.layers = header.layers
-        self._plain = stack.enter_context(open_regular(_plain_of(path)))
+        self._plain = stack.enter_context(open_regular(plain_of(path)))
         self._hash = hashlib.sha256()
         self._at = 0
         # a list of a few thousand has less than 256 buckets: all of it, cut by key
@@ -225,7 +226,8 @@ def _part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def _plain_of(path: Path) -> Path:
+def plain_of(path: Path) -> Path:
+    """The plain file that belongs to a base."""
     return path.with_name(path.name.replace("base-", "plain-", 1)).with_suffix(".sdp")
 
 

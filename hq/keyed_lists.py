@@ -34,7 +34,7 @@ from edge.core.watch.manifest import Policy
 from edge.core.watch.objects import FirearmEntry, VehicleEntry
 from hq.build_options import BuildError, BuildOptions, SourceSpec, settle_date
 from hq.build_report import KeyedReport, SourceReport
-from hq.keyed_build import Edition, assemble, opened, spread
+from hq.keyed_build import Edition, assemble, opened, plain_of, spread
 from hq.list_folder import ListFolder, write_synced
 from hq.source_reading import Hear, Progress, entries_of
 from hq.sources.base import Entry
@@ -142,7 +142,14 @@ def _since(previous: Path | None, key: ListKey) -> int | None:
         return None
     try:
         with opened(previous) as file:
-            return file.header.generation if file.header.key_id == key.ident else None
+            if file.header.key_id != key.ident:
+                return None
+            if not plain_of(previous).is_file():
+                raise BuildError(
+                    f"{plain_of(previous).name}, which belongs to the base before, is not there",
+                    advice="put it back from a copy; without it boxes need a whole new base under a new key",
+                )
+            return file.header.generation
     except (OSError, LayoutError) as error:
         raise BuildError(
             f"{previous.name}, the base before, cannot be read",

@@ -192,9 +192,13 @@ def _rings(config_path: Path, keyed: tuple[str, ...]) -> dict[str, KeyRing]:
 
     if not keyed:
         return {}
+    pairs = [_pair(k, "--keyed") for k in keyed]
+    for list_id, path in pairs:
+        if not Path(path).is_file():
+            raise click.UsageError(f"--keyed {list_id}: there is no ring {path}; make it: borderpost-hq keys list-key")
     settings = config.load(config_path).keys
     private = hq_keys.load_seal([Path(p) for p in settings.seal], hq_keys.read_passphrase(settings))
-    return {list_id: RingFile(Path(path), private).read() for list_id, path in (_pair(k, "--keyed") for k in keyed)}
+    return {list_id: RingFile(Path(path), private).read() for list_id, path in pairs}
 
 
 def _ages(text: str) -> Policy:
@@ -203,6 +207,9 @@ def _ages(text: str) -> Policy:
     parts = [days(part, "--ages") for part in text.split(",")]
     if len(parts) != 3 or any(p is not None and not 3600 <= p <= MAX_AGE for p in parts):
         raise click.UsageError("--ages is written LISTID=WARN,INCOMPLETE,ERASE in days, for example sltd=2,7,30")
+    given = [p for p in parts if p is not None]
+    if given != sorted(given):
+        raise click.UsageError("--ages must rise: a list is warned of, then gives no CLEAR, then is erased")
     return Policy(*parts)
 
 

@@ -214,6 +214,16 @@ def test_two_folders_are_compared_by_their_newest_bases_and_cards(house: House) 
     assert (refused.returncode, "damaged" in refused.stderr) == (1, True)
 
 
+def test_a_lost_plain_file_is_named_with_what_to_do(house: House) -> None:
+    house.key("sltd")
+    report(house.build("sltd-csv", sltd(range(10))))
+    (house.folder("sltd") / "plain-0000000001.sdp").unlink()
+    refused = house.build("sltd-csv", sltd(range(11)))
+    assert "plain-0000000001.sdp, which belongs to the base before, is not there" in refused.stderr
+    assert "put it back" in refused.stderr
+    assert not house.base(2).exists()
+
+
 def test_a_new_key_begins_a_base_anew(house: House) -> None:
     house.key("sltd")
     report(house.build("sltd-csv", sltd(range(100))))
@@ -232,7 +242,10 @@ def test_a_new_key_begins_a_base_anew(house: House) -> None:
         ("sltd-csv", SLTD, (), "holds no rows"),
         ("sltd-csv", sltd(range(3)) + "broken\n", (), "lost 1 of 4 rows"),
         ("sltd-csv", sltd(range(3)), ("--ages", "sltd=1,2"), "--ages is written"),
+        ("sltd-csv", sltd(range(3)), ("--ages", "sltd=9,2,1"), "must rise"),
         ("sltd-csv", sltd(range(3)), ("--keyed", "tdawn=keys/list-keys.ring"), "does not make"),
+        ("sltd-csv", sltd(range(3)), ("--keyed", "sltd=keys/other.ring"), "no ring keys/other.ring"),
+        ("sltd-csv", sltd(range(3)), ("--thresholds", "sltd=0.9,0.8"), "no names to score"),
     ],
 )
 def test_what_cannot_be_built_leaves_nothing(

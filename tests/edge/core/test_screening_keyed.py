@@ -29,11 +29,13 @@ from edge.core.keyed.store import Found, Store
 from edge.core.mrz import compose, parse
 from edge.core.screening import Query, Screener, ThingQuery, screen
 from edge.core.screening.screener import MAX_FAILED
+from edge.core.shown import summary, verdict_message
 from edge.core.verdicts import CoverageState, Outcome, ReasonKind
 from edge.core.watch import DocumentEntry
 from edge.core.watch.objects import VehicleEntry
 from hq.keyed_lists import rows_of
 
+NOBODY = parse(["nothing"], today=NOW.date())
 ACTION = "Ask the second line. Confirm with the NCB."
 
 
@@ -162,6 +164,17 @@ def test_a_record_ends_by_trusted_time_alone() -> None:
 def test_silent_cards_and_silent_records(silent: bool, record: Record) -> None:
     verdict = screen(zone(), [keyed({keys.document_text("UTO", "L898902C3"): record}, silent=silent)], now=TRUSTED)
     assert (verdict.outcome, verdict.shown().outcome) == ("HIT", "CLEAR")
+
+
+def test_a_silent_hit_changes_nothing_of_what_a_counter_is_told() -> None:
+    one = keyed({keys.document_text("UTO", "L898902C3"): LOST}, silent=True)
+    told = []
+    for number in ("L898902C3", "D0000001"):
+        verdict = screen(zone(number), [one], now=TRUSTED)
+        assert verdict.outcome == ("HIT" if number == "L898902C3" else "CLEAR")
+        assert (verdict.shown().outcome, summary(verdict)) == ("CLEAR", [])
+        told.append(verdict_message(verdict, NOBODY, passage="p", at="", counter="lane-1", direction="entry"))
+    assert told[0] == told[1]
 
 
 def test_tdawn_answers_as_a_person_in_both_kinds_of_list() -> None:
