@@ -8,7 +8,9 @@ Laws:
 4. Generations up to the erased one go, with their files in all layouts. High-water marks are not touched. What is newer
    stays, and the older generations of a list that is itself young enough go one by one, each by its own date.
    A list that cannot be asked (its key is gone, a file rotted) goes by what its card or manifest still says.
-5. Erased once, said once. What cannot be erased is said once and tried again.
+5. A generation at or below the stone's, but of newer sources, is a list that began anew under new keys
+   (docs/distribution.md): then the stone goes. Nothing that was erased can be that.
+6. Erased once, said once. What cannot be erased is said once and tried again.
 
 An erased file is unlinked: what a flash disk keeps of it for a while is unreadable only if the list was sealed and its
 key dropped. So the stone names the keys.
@@ -37,7 +39,7 @@ from edge.core.keyed import header as headers
 from edge.core.keyed.card import Card
 from edge.core.keyed.header import Header
 from edge.core.trusted import Trusted
-from edge.core.watch import LayoutError
+from edge.core.watch import LayoutError, Manifest
 from edge.core.watch import manifest as manifests
 from edge.keyed_folder import CURRENT, KeyedError
 from edge.opened_list import OpenList
@@ -75,14 +77,28 @@ def age_of(entry: OpenList, folder: Path) -> Age | None:
     if entry.card is not None:
         return next((_of_keyed(head, entry.card) for head in _headers(folder) if head.generation > buried), None)
     for number in (n for n in entry.seen[:MAX_TOLD] if n > buried):
-        try:
-            with open_regular(folder / manifests.folder_name(number) / manifests.FILE_NAME) as file:
-                one = manifests.decode(file.read(manifests.MAX_BYTES + 1))
-        except (OSError, LayoutError):
-            continue
-        if (one.list_id, one.generation) == (entry.list_id, number):
-            return Age(number, one.source_date, one.ages.erase_after_s)
+        told = _manifest(folder, number)
+        if told is not None:
+            return Age(number, told.source_date, told.ages.erase_after_s)
     return None
+
+
+def _manifest(folder: Path, generation: int) -> Manifest | None:
+    """What a generation's manifest says; None for one that cannot be read or is another's."""
+    try:
+        with open_regular(folder / manifests.folder_name(generation) / manifests.FILE_NAME) as file:
+            one = manifests.decode(file.read(manifests.MAX_BYTES + 1))
+    except (OSError, LayoutError):
+        return None
+    return one if (one.list_id, one.generation) == (folder.name, generation) else None
+
+
+def _began_anew(folder: Path, stone: Tombstone) -> bool:
+    """True if the stone stands over a list that counts from the beginning again (law 5)."""
+    dates = [datetime.fromtimestamp(h.as_of, UTC) for h in _headers(folder) if h.generation <= stone.generation]
+    numbers = [n for p in _doomed(folder, stone.generation) if (n := manifests.generation_of(p.name))]
+    dates += [one.source_date for n in numbers[-MAX_TOLD:] if (one := _manifest(folder, n)) is not None]
+    return any(date > stone.source_date for date in dates)
 
 
 def _of_keyed(head: Header, card: Card) -> Age:
@@ -117,6 +133,10 @@ class Eraser:
         try:
             if age is not None and past_erasure(age.source_date, age.erase_after_s, now):
                 return self._erase(folder, _stone(folder, entry, age, now))
+            if stone is not None and _began_anew(folder, stone):
+                (folder / tombstones.FILE_NAME).unlink()
+                keyed_folder.sync_folder(folder)
+                return False
             if stone is not None and any(_doomed(folder, stone.generation)):
                 return self._erase(folder, stone)
             if age is not None and age.erase_after_s is not None and not age.key:
@@ -214,14 +234,9 @@ def _thin(folder: Path, age: Age, seen: Sequence[int], now: Trusted) -> bool:
     """Remove the generations below the one in use that are past the age by their own dates (law 4)."""
     gone = False
     for generation in (g for g in seen if g < age.generation):
-        place = folder / manifests.folder_name(generation)
-        try:
-            with open_regular(place / manifests.FILE_NAME) as file:
-                old = manifests.decode(file.read(manifests.MAX_BYTES + 1))
-        except (OSError, LayoutError):
-            continue
-        if past_erasure(old.source_date, age.erase_after_s, now):
-            shutil.rmtree(place)
+        old = _manifest(folder, generation)
+        if old is not None and past_erasure(old.source_date, age.erase_after_s, now):
+            shutil.rmtree(folder / manifests.folder_name(generation))
             gone = True
     if gone:
         keyed_folder.sync_folder(folder)

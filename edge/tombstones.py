@@ -4,6 +4,7 @@ Laws:
 1. The stone is on the disk before the first file of the list goes, so that a power cut leaves a list that is going to
    be erased, and never one of which nobody knows why it is gone.
 2. No generation at or below a stone's is ever opened again: an erased list does not come back from a stick or a copy.
+   Only a list that begins anew under new keys lifts its stone (``edge.erasure``).
 3. A stone that cannot be read is no stone; then the list is missing, which no verdict takes for CLEAR either.
 4. It holds no personal data: numbers, times, names of keys.
 

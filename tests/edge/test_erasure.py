@@ -316,6 +316,19 @@ def test_a_list_that_cannot_be_asked_goes_by_its_manifest(tmp_path: Path, spoilt
     assert names(tmp_path) == [tombstones.FILE_NAME]
 
 
+def test_a_list_that_began_anew_under_new_keys_is_not_taken_for_the_erased_one(tmp_path: Path) -> None:
+    put(tmp_path, 400)
+    put_keyed(tmp_path, 400)
+    assert [one.erased is not None for one in look(tmp_path, later(4000), [KEYED_KEY]).lists] == [True, True]
+    put(tmp_path, 1, source=SOURCE + timedelta(days=40))
+    (tmp_path / "sltd" / "ERASED").write_bytes(
+        (tmp_path / "sltd" / "ERASED").read_bytes().replace(b"2023-11-03", b"2023-10-03")
+    )
+    put_keyed(tmp_path, 1)
+    lists = look(tmp_path, Trusted(ClockState.UNTRUSTED, None, None), [KEYED_KEY]).lists
+    assert [(one.generation, one.erased) for one in lists] == [(1, None), (1, None)]
+
+
 # -- in the daemon -------------------------------------------------------------------------------------------
 
 
