@@ -14,7 +14,8 @@ Laws:
 5. ``problem`` texts carry list ids and numbers of generations, nothing else from inside a list.
 6. A sealed file (``edge.core.vault``) is verified like any other, then opened into memory that has no file behind it,
    by the key that it names. Without that key the generation cannot be used, and the problem says so.
-7. A keyed list (``edge.watchlists_keyed``) is opened beside the others and stands in the same order.
+7. A keyed list (``edge.watchlists_keyed``) is opened beside the others and stands in the same order. A list that
+   changes from one kind to the other is of the kind that has the newest generation.
 8. What was erased (``edge.tombstones``) is never opened again.
 
 Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``, or a keyed list's.
@@ -42,7 +43,7 @@ from edge.core.watch.manifest import FileDigest, Manifest
 from edge.core.watch.persons import PersonTable
 from edge.opened_list import Keys, OpenList, Stamp
 from edge.secret_memory import allocate
-from edge.watchlists_keyed import is_keyed, open_keyed
+from edge.watchlists_keyed import is_keyed, newest_keyed, open_keyed
 
 __all__ = ["Keys", "NoKeyError", "OpenList", "Watchlists", "WatchlistsError"]
 
@@ -109,7 +110,7 @@ def _open_any(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | N
     folder = root / list_id
     if old is not None and old.generation is not None and tombstones.buries(folder, old.generation):
         old = None  # its files may still be there: a disk may refuse to let them go
-    if is_keyed(folder):
+    if is_keyed(folder) and newest_keyed(folder) >= max(_generations(folder), default=0):
         return open_keyed(root, list_id, mark, keys, old)
     if old is not None and old.keyed is not None:
         old = None

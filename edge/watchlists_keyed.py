@@ -24,7 +24,7 @@ from edge.core.errors import LayoutError
 from edge.core.keyed import card as cards
 from edge.core.keyed.card import Card
 from edge.keyed_files import KeyedList, KeyOf
-from edge.keyed_folder import CURRENT, MAX_FILES, KeyedError, base_name
+from edge.keyed_folder import CURRENT, MAX_FILES, KeyedError, base_name, candidates
 from edge.opened_list import Keys, OpenList, Stamp
 
 _SERVING: Final = (".sdl", ".sdo")
@@ -33,6 +33,11 @@ _SERVING: Final = (".sdl", ".sdo")
 def is_keyed(folder: Path) -> bool:
     """True for the folder of a keyed list, damaged or not."""
     return any(os.path.lexists(folder / name) for name in (CURRENT, cards.FILE_NAME))
+
+
+def newest_keyed(folder: Path) -> int:
+    """The newest generation that keyed files of the folder may form; 0 if there are none."""
+    return next((pair.newest for pair in candidates(folder)), 0)
 
 
 def open_keyed(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | None = None) -> OpenList:

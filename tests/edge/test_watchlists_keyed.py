@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from keyed_kit import KEY, base_bytes, changed, opened, some
-from memory_lists import TRUSTED
+from memory_lists import NOW, TRUSTED
 
 from edge import tombstones
 from edge.core.keyed import card as cards
@@ -26,6 +26,7 @@ from edge.keyed_install import install_base
 from edge.lists_in_use import ListsInUse
 from edge.state import State
 from edge.watchlists import OpenList, Watchlists
+from hq.publisher import BuildOptions, SourceSpec, build
 
 CARD = Card("sltd", "Invented", "documents", False, "Confirm with the NCB.")
 RING = KeyRing.of([RingEntry("sltd", 1, KEY)])
@@ -86,6 +87,32 @@ def test_a_list_of_vehicles_that_does_not_open_is_still_none_for_travellers(tmp_
     assert verdict.outcome == "CLEAR"
     asked = Screener().screen(ThingQuery.of_vehicle({"plate": "AB123CD"}), lists, TRUSTED)
     assert (asked.outcome, asked.coverage[1].state) == ("INCOMPLETE", CoverageState.DAMAGED)
+
+
+def test_a_list_that_changes_its_kind_is_asked_all_the_while(tmp_path: Path) -> None:
+    source = tmp_path / "sltd.csv"
+    source.write_text("document_number,issuing_state,fraud_category\nL898902C3,UTO,stolen\n")
+    root, ring, specs = tmp_path / "lists", lambda: RING, [SourceSpec("sltd-csv", "sltd", source)]
+
+    def outcome(lists: Watchlists) -> str:
+        assert lists.lists[0].problem is None
+        return str(Screener().screen(ASKED, lists.lists, TRUSTED).outcome)
+
+    build(root, specs, now=NOW, options=BuildOptions(source_date=NOW))
+    lists = Watchlists.open(root, keys=ring)
+    assert outcome(lists) == "HIT"
+    folder = root / "sltd"
+    (folder / cards.FILE_NAME).write_bytes(cards.encode(CARD))  # an update brings the card first, the base takes long
+    lists = lists.refresh()
+    assert (outcome(lists), lists.generations()) == ("HIT", {"sltd": 1})
+    put(root, SECOND, 2)
+    lists = lists.refresh()
+    assert lists.lists[0].keyed is not None
+    assert (outcome(lists), lists.generations()) == ("HIT", {"sltd": 2})
+    build(root, specs, now=NOW, options=BuildOptions(source_date=NOW, generation=3))
+    lists = lists.refresh()
+    assert lists.lists[0].keyed is None
+    assert (outcome(lists), lists.generations()) == ("HIT", {"sltd": 3})
 
 
 @pytest.mark.parametrize("name", ["base-0000000001.sdl", "CURRENT", "card.json"])
