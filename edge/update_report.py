@@ -9,6 +9,7 @@ Laws:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +94,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """(list id or empty, refusal) of everything that was not taken."""
         whole = [("", self.refused)] if self.refused else []
         return whole + [(one.list, one.refused) for one in self.lists if one.refused]
+
+
+def holds_update(folder: Path) -> bool:
+    """True if a folder may be a copy of headquarters' repository; a mount point without its stick is none."""
+    try:
+        return folder.is_dir() and os.path.lexists(folder / "metadata")
+    except OSError:  # a stick that is being pulled
+        return False
 
 
 def keep(state_dir: Path, report: Report) -> None:

@@ -32,7 +32,7 @@ from edge.core.distribution.parcel import MAX_PACKED as MAX_PARCEL
 from edge.core.trusted import Trusted
 from edge.core.wire import Topic
 from edge.crew import BEAT_S, Pulse
-from edge.update_report import ALARMING, FOLDER, PARCEL, TRANSIENT, Report, Task, last
+from edge.update_report import ALARMING, FOLDER, PARCEL, TRANSIENT, Report, Task, holds_update, last
 
 SPREAD_S: Final = 2.0    # at most between a beacon and the look that follows
 GAP_S: Final = 5.0       # at least between two looks that messages ask for
@@ -150,7 +150,7 @@ class Updater:
     def _look(self, pulse: Pulse) -> bool:
         """Ask every source; True unless one should be tried again soon."""
         reached = True
-        if self._rules.folder and Path(self._rules.folder).is_dir():
+        if self._rules.folder and holds_update(Path(self._rules.folder)):
             reached &= self._one(task_of(self._config, self._rules.folder, self._now()), pulse)
         if self._rules.url and not pulse.is_set():
             reached &= self._one(task_of(self._config, self._rules.url, self._now()), pulse)

@@ -23,6 +23,7 @@ from typing import IO, Final
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 from tuf.ngclient import FetcherInterface
 
+from edge.update_report import holds_update
 from edge.updates.errors import UpdateError
 
 BLOCK: Final = 256 * 1024  # bytes read at a time
@@ -78,11 +79,11 @@ def checked(path: str) -> list[str]:
 
 
 class DirFetcher(Fetcher):
-    """A folder: a mounted stick, or a copy of the repository. Raises UpdateError if it is no folder."""
+    """A folder: a mounted stick, or a copy of the repository. Raises UpdateError if there is no ``metadata`` in it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        if not root.is_dir():
+        if not holds_update(root):
             raise UpdateError("nothing_there")
 
     def open(self, path: str, offset: int = 0) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ from edge.core.distribution import CARD, SOFTWARE, Plan, Way
 from edge.core.distribution.offers import Offer
 from edge.core.errors import BorderpostError
 from edge.core.trusted import ClockState, Trusted
-from edge.list_keys import ListKeys
+from edge.list_keys import ListKeys, beside_the_unit
 from edge.state import State, StateError, damage_note
 from edge.update_report import FOLDER, MAX_PROBLEMS, ListOutcome, Refusal, Report, Task, keep
 from edge.updates.errors import UpdateError
@@ -64,7 +64,7 @@ def _updated(task: Task, now: datetime, progress: Progress | None) -> Report:
     with contextlib.closing(State(Path(task.state_dir) / "state.sqlite")) as state:
         marks = StateMarks(state)
         at = reference(Trusted(ClockState(task.clock), task.time, task.expiry), state.floor())
-        keys = ListKeys(Path(task.state_dir))
+        keys = ListKeys(Path(task.state_dir), beside_the_unit())  # by hand too, where the service alone has the ring
 
         def key_of(list_id: str, ident: bytes) -> bytes | None:
             entry = keys.ring().find(ident)

@@ -89,7 +89,7 @@ def lists_and_rules(
     """The lists below a folder, and the screener that the options and the configuration ask for."""
     from edge.core.screening import Screener
     from edge.core.vault import KeyRing
-    from edge.list_keys import ListKeys
+    from edge.list_keys import ListKeys, beside_the_unit
     from edge.watchlists import Watchlists
 
     state = Path()
@@ -106,7 +106,7 @@ def lists_and_rules(
         raise ScreenUsageError("no lists to ask", advice="name their folder with --lists, or give --config")
     if folder.exists() and not folder.is_dir():
         raise ScreenUsageError(f"{folder} is no folder", advice="give the folder that `borderpost-hq lists build` made")
-    keys = ListKeys(state).ring if config_path is not None else KeyRing
+    keys = ListKeys(state, beside_the_unit()).ring if config_path is not None else KeyRing
     return Watchlists.open(folder, keys=keys).lists, screener
 
 

@@ -67,6 +67,7 @@ def _tasks(settings: Config, source: str | None) -> list[Task]:
     import msgspec
 
     from common.settings import ConfigError
+    from edge.update_report import holds_update
     from edge.updating import task_of
 
     updates = settings.updates
@@ -75,7 +76,7 @@ def _tasks(settings: Config, source: str | None) -> list[Task]:
             "updates.root: there is no root file to check an update by",
             advice="install headquarters' 1.root.json and name it: [updates] root = \"/etc/borderpost/root.json\"",
         )
-    there = updates.folder if updates.folder and (Path(updates.folder).is_dir() or not updates.url) else ""
+    there = updates.folder if updates.folder and (holds_update(Path(updates.folder)) or not updates.url) else ""
     sources = [source] if source else [one for one in (there, updates.url) if one]
     if not sources:
         raise ConfigError(
@@ -122,7 +123,7 @@ def _run(task: Task) -> Report:
     """One source, with progress on standard error."""
     from edge.updates.run import update as run
 
-    told = 0.0
+    told = time.monotonic()
 
     def progress(list_id: str, name: str, there: int, whole: int) -> None:
         nonlocal told

@@ -20,6 +20,8 @@ from edge.core.vault import KeyRing, RingEntry
 from edge.crew import Pulse
 from edge.keyed_files import KeyedList
 from edge.keyed_install import adopt_base, install_base
+from edge.list_keys import RING as RING_FILE
+from edge.list_keys import SEALED, ListKeys
 from edge.lists_in_use import ListsInUse
 from edge.state import State
 from edge.update_report import ListOutcome
@@ -144,6 +146,19 @@ def test_a_key_of_another_list_does_not_count(world: World) -> None:
     outcome = world.one()
     assert outcome.refused is not None
     assert (outcome.refused.code, outcome.now) == ("no_key", 2)
+
+
+def test_by_hand_the_keys_of_the_service_are_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = world.state.parent / "credentials"
+    credentials.mkdir()
+    ring = ListKeys(world.state).ring()
+    (credentials / RING_FILE).write_bytes(ring.encode())
+    (world.state / SEALED).unlink()
+    world.keyed(THREE, 3, T0 + timedelta(days=3))
+    world.publish()
+    assert world.one().refused is not None
+    monkeypatch.setattr("edge.list_keys.UNIT_CREDENTIALS", credentials)
+    assert world.one().now == 3
 
 
 # -- a running box ----------------------------------------------------------------------------------------------------

@@ -146,6 +146,22 @@ def test_a_source_that_is_away_is_tried_again_sooner(world: World) -> None:
         running.end()
 
 
+def test_a_mount_point_without_its_stick_is_no_source(world: World) -> None:
+    stick = world.root / "stick"
+    stick.mkdir()
+    world.write_config(folder=str(stick))
+    running = Running(world)
+    try:
+        time.sleep(0.3)
+        assert last(world.state) is None
+        _, why = world.box("lists", "update", code=1)  # by hand it is said
+        assert "there is no update from headquarters here" in why
+        assert "metadata and targets" in why
+    finally:
+        running.end()
+    assert running.alarms.told == []
+
+
 def test_headquarters_sends_beacon_and_parcel_once_each_and_withdraws_a_parcel(world: World) -> None:
     publish_second(world)
     news = News(str(world.repo), 5.0)
