@@ -32,6 +32,9 @@ ALARMING: Final = frozenset({
     "damaged_root", "library", "certificate", "unsafe_path",
 })
 
+# Of a message that is kept for whoever comes back: it brings nothing that the box does not have.
+OLD_NEWS: Final = frozenset({"older", "expired"})
+
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One update. ``source``: a folder, ``https://…``, or the file of a parcel with ``is_parcel``.
@@ -88,6 +91,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     version: Annotated[int, msgspec.Meta(ge=0)] = 0  # of the timestamp
     lists: Annotated[tuple[ListOutcome, ...], msgspec.Meta(max_length=MAX_PROBLEMS)] = ()
     refused: Refusal | None = None
+
+    @property
+    def is_old_news(self) -> bool:
+        """True for what came of a parcel that brought nothing, because the box is further already."""
+        return not self.lists and (self.refused is None or self.refused.code in OLD_NEWS)
 
     @property
     def problems(self) -> list[tuple[str, Refusal]]:

@@ -9,7 +9,8 @@ Laws:
 3. A source that cannot be reached is tried again after a growing, jittered pause.
 4. What headquarters' messages hold is a hint, or is verified like a stick; only the newest parcel is kept, at most
    ``MAX_PARCEL`` bytes.
-5. A refusal is logged and alarmed once, until it is another or gone.
+5. What a source was refused for is logged and alarmed once, until it is something else or gone. A parcel that is
+   older than what the box has is nothing to tell: brokers keep it for whoever comes back.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Updater:
         self._heard = 0                    # version that a beacon named
         self._parcel: bytes | None = None  # that came and was not looked into
         self._done: bytes | None = None    # that was looked into last: a retained message comes again
-        self._told: set[tuple[str, str]] = set()
+        self._told: dict[str, set[tuple[str, str]]] = {}  # source -> (list id, code) that it was refused for last
         self.report: Report | None = before
 
     # -- for the uplink's thread -------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ class Updater:
 
     def parcel(self, payload: bytes) -> None:
         """Headquarters sent a small update by itself."""
-        if len(payload) > MAX_PARCEL:
+        if not payload or len(payload) > MAX_PARCEL:  # an empty one: headquarters withdrew it
             return
         with self._lock:
             if payload in (self._parcel, self._done):
@@ -205,13 +206,13 @@ class Updater:
             if one.outcome == "updated":
                 log.info("list_updated", list=one.list, generation=one.now, before=one.before, files=one.files,
                          bytes=one.bytes)  # fmt: skip
-        if task.is_parcel and report.refused is None:
+        if task.is_parcel and (report.refused is None or report.is_old_news):
             return
         problems = {(list_id, refusal.code): refusal for list_id, refusal in report.problems}
         for (list_id, code), refusal in problems.items():
-            if (list_id, code) in self._told:
+            if (list_id, code) in self._told.get(task.source, ()):
                 continue
             log.warning("update_refused", list=list_id, code=code, reason=refusal.message, advice=refusal.advice)
             if code in ALARMING:
                 self._alarm("update_refused", list=list_id or "all", reason=code)
-        self._told = set(problems)
+        self._told[task.source] = set(problems)

@@ -55,7 +55,7 @@ def update(task: Task, *, now: datetime, progress: Progress | None = None) -> Re
         report = _updated(task, now, progress)
     except BorderpostError as error:
         report = Report(source=_told_source(task), at=now, refused=_refusal(error))
-    if not (task.is_parcel and report.refused is None and not report.lists):
+    if not (task.is_parcel and report.is_old_news):
         keep(state_dir, report)
     return report
 

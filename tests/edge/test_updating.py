@@ -17,8 +17,8 @@ from edge import config
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import Topic
 from edge.crew import Pulse
-from edge.update_report import last
-from edge.updating import MAX_PARCEL, Updater
+from edge.update_report import Refusal, Report, last
+from edge.updating import MAX_PARCEL, Updater, task_of
 from hq.collector.news import News
 
 
@@ -144,6 +144,49 @@ def test_a_source_that_is_away_is_tried_again_sooner(world: World) -> None:
         assert running.alarms.told == []  # links break: no person must come for that
     finally:
         running.end()
+
+
+def test_a_parcel_that_was_withdrawn_is_nothing_to_look_at(world: World, running: Running) -> None:
+    before = last(world.state)
+    running.updater.news(Topic.PARCEL, b"")  # as a broker hands on that a retained message is gone
+    assert not running.updater._woken.is_set()
+    assert last(world.state) == before
+
+
+def test_an_old_parcel_heard_again_after_a_restart_alarms_nobody(world: World) -> None:
+    world.update("--from", str(world.repo))
+    parcel = publish_second(world)
+    world.build_keyed(3, documents(1, 3, 4))
+    world.publish("sltd")
+    world.stamp()
+    world.update("--from", str(world.repo))
+    before = last(world.state)
+    running = Running(world)
+    try:
+        running.updater.news(Topic.PARCEL, parcel)  # retained, and older than what the stick brought
+        running.until(lambda: running.updater._done == parcel)
+        running.until(lambda: not (world.state / "updates" / "parcel").exists())
+    finally:
+        running.end()
+    assert running.alarms.told == []
+    assert last(world.state) == before
+
+
+def test_what_two_sources_refuse_is_told_once_each(world: World) -> None:
+    alarms = Alarms()
+    now = Trusted(ClockState.UNTRUSTED, None, None)
+    settings = config.load(world.config)
+    updater = Updater(
+        settings, now=lambda: now, mono=time.monotonic, jitter=lambda: 0.0, alarm=alarms, signed_time=lambda _: None
+    )
+    stick, server = task_of(settings, "/media/stick", now), task_of(settings, "https://hq.example/repo", now)
+    for _ in range(3):
+        updater._tell(Report(source=stick.source, at=datetime.now(UTC), refused=Refusal("older", "", "")), stick)
+        updater._tell(Report(source=server.source, at=datetime.now(UTC), refused=Refusal("expired", "", "")), server)
+    assert [detail["reason"] for _, detail in alarms.told] == ["older", "expired"]
+    updater._tell(Report(source=stick.source, at=datetime.now(UTC)), stick)  # gone, and there again
+    updater._tell(Report(source=stick.source, at=datetime.now(UTC), refused=Refusal("older", "", "")), stick)
+    assert [detail["reason"] for _, detail in alarms.told] == ["older", "expired", "older"]
 
 
 def test_a_mount_point_without_its_stick_is_no_source(world: World) -> None:
