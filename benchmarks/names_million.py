@@ -147,7 +147,8 @@ def recall(table: PersonTable, asked: list[dict[str, Any]], minimum: float) -> d
     tokens = list(dict.fromkeys(t for q in asked for t in Query.of_fields({"surname": q["name"]}).name.tokens))[:TOKENS]
     return {"questions": len(asked), "minimum": minimum, "scanned_hits": found, "differences": wrong,
             "differences_by_birth_date": born, "cpu_s": round(seconds, 1),
-            "tokens_compared_with_every_token": len(tokens), "token_differences": sum(wrong_tokens(t, table) for t in tokens)}  # fmt: skip
+            "tokens_compared_with_every_token": len(tokens),
+            "token_differences": sum(wrong_tokens(t, table) for t in tokens)}  # fmt: skip
 
 
 def peers(corpus: Path, asked: list[dict[str, Any]]) -> dict[str, Any]:

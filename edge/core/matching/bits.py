@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 WORD = 64
-EVERY = (1 << WORD) - 1
+EVERY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 Words = npt.NDArray[np.uint64]
 Ids = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ class Window:
     """Some ranges of names: the words of a set that they touch, and back from such words to names."""
 
     def __init__(self, ranges: Sequence[Range]) -> None:
-        """``ranges`` [first, last) are disjoint and rise."""
+        """``ranges`` [first, last) are disjoint and rise, none is empty."""
         spans: list[list[int]] = []
         for first, last in ranges:
             if spans and first // WORD < spans[-1][1]:  # two ranges that share a word
@@ -52,12 +52,17 @@ class Window:
                 spans.append([first // WORD, words_of(last)])
         self.words: Ids = _places(spans)
         self.mask = np.zeros(len(self.words), dtype=np.uint64)
-        base, at = 0, 0
-        for first, last in ranges:
-            while first // WORD >= spans[at][1]:
-                base += spans[at][1] - spans[at][0]
-                at += 1
-            _fill(self.mask, first + (base - spans[at][0]) * WORD, last + (base - spans[at][0]) * WORD)
+        if not len(ranges):
+            return
+        first, last = np.array(ranges, dtype=np.int64).T
+        begin, end = np.searchsorted(self.words, first // WORD), np.searchsorted(self.words, (last - 1) // WORD)
+        head = EVERY << (first % WORD).astype(np.uint64)
+        tail = EVERY >> (WORD - 1 - (last - 1) % WORD).astype(np.uint64)
+        short = begin == end
+        np.bitwise_or.at(self.mask, begin, np.where(short, head & tail, head))
+        np.bitwise_or.at(self.mask, end, np.where(short, head & tail, tail))
+        for at in np.flatnonzero(end > begin + 1).tolist():
+            self.mask[begin[at] + 1 : end[at]] = EVERY
 
     def of(self, words: Words) -> Words:
         """The part of a set that the window shows."""
@@ -103,18 +108,3 @@ def spread(ranges: Sequence[Range]) -> Ids:
 def _places(spans: Sequence[Sequence[int]]) -> Ids:
     parts = [np.arange(a, b) for a, b in spans]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-
-
-def _fill(words: Words, first: int, last: int) -> None:
-    """Set the names [first, last)."""
-    if first >= last:
-        return
-    begin, end = first // WORD, (last - 1) // WORD
-    head = EVERY << (first % WORD) & EVERY
-    tail = EVERY >> (WORD - 1 - (last - 1) % WORD)
-    if begin == end:
-        words[begin] |= np.uint64(head & tail)
-    else:
-        words[begin] |= np.uint64(head)
-        words[end] |= np.uint64(tail)
-        words[begin + 1 : end] = np.uint64(EVERY)

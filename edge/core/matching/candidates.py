@@ -84,17 +84,27 @@ class Search:
     def apart(self, floor: int, among: Words) -> Ids:
         """The same for names whose birth date contradicts: three tokens must agree, or two of which one is
         distinctive."""
-        sets, units = [p.names for p in self._parts], self._units
+        sets = [p.names for p in self._parts]
         found = self._reaching(sets, floor, AGREEING_APART)
-        index, names = units.index, np.zeros(units.index.words, dtype=np.uint64)
-        for tokens in [*(a.ids for a in (*units.alike, *units.joined)), *(i for s in units.splits if s for i, _ in s)]:
+        two = self._reaching(sets, floor)
+        if two is not None:
+            two = two & self._distinctive()
+            found = two if found is None else found | two
+        return NOBODY if found is None else members(found & among)
+
+    def _distinctive(self) -> Words:
+        """The names that hold a distinctive token like one of the traveller's, or like part of one."""
+        units, index = self._units, self._units.index
+        asked = [((() if units.query.cut else (t, "", "heavy")), a.ids)
+                 for t, a in zip(units.query.tokens, units.alike, strict=True)]  # fmt: skip
+        asked += [((), a.ids) for a in units.joined]
+        asked += [((), side.ids) for s in units.splits if s is not None for side in s]
+        names = np.zeros(index.words, dtype=np.uint64)
+        for key, tokens in asked:
             heavy = tokens[index.weights[tokens] >= DISTINCTIVE]
             if len(heavy):
-                names |= index.holders((), heavy)
-        two = self._reaching(sets, floor) if names.any() else None
-        if two is not None:
-            found = two & names if found is None else found | two & names
-        return NOBODY if found is None else members(found & among)
+                names |= index.holders(key, heavy)
+        return names
 
     def within(self, window: Window, floor: int) -> Ids:
         """Among the names of some ranges."""

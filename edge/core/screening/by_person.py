@@ -126,8 +126,10 @@ def _reasons(
     for _, known, found in standing:
         silent = known[0].silent or asked.silent
         told[silent] = told.get(silent, 0) + 1
-        explained = told[silent] <= MAX_REASONS
-        reasons.append(_reason(query, asked, table, known, found, namesakes if explained else None))
+        if told[silent] <= MAX_REASONS:
+            reasons.append(_reason(query, asked, table, known, found, namesakes))
+        else:
+            reasons.append(_counted(asked, known[0], found, silent=silent))
     return reasons
 
 
@@ -229,12 +231,11 @@ def _compare(query: Query, record: PersonRecord) -> Qualified:
 
 def _reason(
     query: Query, asked: Asked, table: PersonTable, known: tuple[PersonRecord, Qualified], found: _Found,
-    namesakes: Namesakes | None,
+    namesakes: Namesakes,
 ) -> Reason:
-    """The reason; explained where ``namesakes`` are given."""
     record, qualified = known
     silent = record.silent or asked.silent
-    name = explain(query.name, table, found.name_id) if namesakes else None
+    name = explain(query.name, table, found.name_id)
     listed = table.name(found.name_id)
     lines = (*(name.evidence if name else ()), *qualified.evidence)
     if listed.quality == "low":
@@ -243,7 +244,7 @@ def _reason(
         lines += (Evidence(
             "", listed.text, "record of one name token: review only", points=one_token_points(name)
         ),)
-    if name is not None and namesakes is not None and is_weak(name):
+    if name is not None and is_weak(name):
         lines += (namesakes.evidence(found.name_id, name.score - _SLACK, silent=silent),)
     return Reason(
         list_id=asked.list_id,
@@ -257,3 +258,11 @@ def _reason(
         action=record.action or asked.action,
         name=listed.text,
     )
+
+
+def _counted(asked: Asked, record: PersonRecord, found: _Found, *, silent: bool) -> Reason:
+    """A reason that comes behind as many as are told: it only counts, and says no more than is needed for that."""
+    return Reason(
+        list_id=asked.list_id, record=record.reference, kind=ReasonKind.PERSON, outcome=found.outcome,
+        score=round(found.total, 4), evidence=(), silent=silent, category="", action="",
+    )  # fmt: skip

@@ -8,13 +8,14 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from memory_lists import memory_list
+from memory_lists import TRUSTED, memory_list
 
 from edge.core.documents import DateInterval
 from edge.core.matching import Floors, QueryName, index_of
 from edge.core.matching.births import Births, Meant, one_digit_apart
 from edge.core.matching.bits import members, spread
 from edge.core.matching.index import MANY
+from edge.core.screening import MAX_REASONS, Screener
 from edge.core.screening import by_person as module
 from edge.core.screening.by_person import Thresholds, by_person
 from edge.core.screening.lists import Asked
@@ -122,3 +123,13 @@ def test_the_search_leaves_out_no_name_that_is_rare_enough() -> None:
     assert 0 < len(rare) < 13_000
     for name in range(len(names)):
         assert name in rare or not module.rare_enough(index.table, name)
+
+
+def test_of_many_who_tie_those_that_are_told_are_explained() -> None:
+    people = [PersonEntry(f"T{i:02}", (EntryName("Lindgren Arvid", "primary"),)) for i in range(25)]
+    on = memory_list("t", persons=people[::-1])
+    query = Query(name=QueryName.of_text("Lindgren Arvid"))
+    found = Screener().screen(query, [on], TRUSTED).reasons
+    assert [r.record for r in found] == [f"T{i:02}" for i in range(MAX_REASONS)]
+    assert all(r.name == "Lindgren Arvid" and r.evidence[0].rule == "exact" for r in found)
+    assert found[-1].evidence[-1].listed == "15"
