@@ -5,6 +5,8 @@ Lists are built by headquarters' own code, published by its own commands, and ta
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from typing import Any
 
 from keyed_kit import KEY, LIST
 
+from common.command import guarded
 from edge.core import sealing
 from edge.core.keyed import card as cards
 from edge.core.keyed.keys import document_text
@@ -22,6 +25,7 @@ from edge.core.keyed.record import Record
 from edge.core.vault import KeyRing, RingEntry, seal_ring
 from edge.list_keys import SEALED, ListKeys
 from hq import keys
+from hq.cli import headquarters
 from hq.keyed_build import Built, Edition, assemble, spread
 from hq.publisher import SourceSpec
 from hq.publisher import build as build_watch
@@ -31,9 +35,13 @@ STOLEN = document_text("UTO", "A0000001")
 
 
 class World:
-    """One headquarters and one box below ``root``; the keyed list is ``sltd``, the watch list ``un``."""
+    """One headquarters and one box below ``root``; the keyed list is ``sltd``, the watch list ``un``.
 
-    def __init__(self, root: Path, lists: Iterable[str] = ("sltd", "un")) -> None:
+    Headquarters' commands run in this process; with ``apart`` each in one of its own, as people run them.
+    """
+
+    def __init__(self, root: Path, lists: Iterable[str] = ("sltd", "un"), *, apart: bool = False) -> None:
+        self.apart = apart
         self.root, self.repo, self.keys, self.out = root, root / "repo", root / "keys", root / "out"
         self.built: dict[str, Built] = {}
         self.lists, self.state = root / "box" / "lists", root / "box" / "state"
@@ -77,7 +85,15 @@ root = "{self.repo / 'metadata' / '1.root.json'}"
 """, encoding="utf-8")
 
     def hq(self, *words: str, code: int = 0) -> str:
-        return self._run("hq.cli", words, code)[0]
+        if self.apart:
+            return self._run("hq.cli", words, code)[0]
+        out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out if code else io.StringIO()):
+            ended = guarded(lambda: headquarters(list(words), standalone_mode=False))
+        out.flush()
+        told = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        assert ended == code, told
+        return str(told)
 
     def box(self, *words: str, code: int = 0) -> tuple[str, str]:
         return self._run("edge.cli", (*words, "--config", str(self.config)), code)

@@ -79,3 +79,27 @@ def test_killed_at_any_step_there_is_the_old_generation_or_the_new_one(tmp_path:
     else:
         pytest.fail("never came to its end")
     assert seen == {(1, 1), (2, 1), (2, 2)}
+
+
+def test_killed_while_it_takes_a_damaged_list_anew_the_next_run_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for generation, told in ((1, ONE), (2, TWO)):
+        world.keyed(told, generation)
+        world.publish()
+        world.update()
+    sound = world.standing()
+    (world.lists / "sltd" / "CURRENT").write_bytes(b"rot")
+    start = (world.state, world.lists)
+    for step in range(1, 2000, 4):
+        world.state, world.lists = tmp_path / f"s{step}", tmp_path / f"l{step}"
+        for here, there in zip(start, (world.state, world.lists), strict=True):
+            shutil.copytree(here, there)
+        ended = killed_at(world.update, step)
+        assert world.box().generation in (1, 2)  # the files stay, whatever is named
+        assert {row.now for row in world.update().lists if row.list == "sltd"} == {2}
+        assert (world.standing(), world.box().problem, world.marks()["sltd"]) == (sound, None, 2)
+        shutil.rmtree(world.state)
+        shutil.rmtree(world.lists)
+        if ended:
+            return
+    pytest.fail("never came to its end")

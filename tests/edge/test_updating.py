@@ -120,6 +120,7 @@ def test_a_beacon_makes_the_box_ask_at_once_and_old_ones_do_not(world: World) ->
     running = Running(world)
     try:
         running.until(lambda: last(world.state) is not None and generation(world) == 1)
+        running.until(lambda: running.heard)  # the daemon has read the report too
         old = (world.repo / "metadata" / "timestamp.json").read_bytes()
         publish_second(world)
         (world.repo / "urgent.parcel").unlink()

@@ -1,6 +1,6 @@
 """The whole way of a list: built and published at headquarters, taken by a box from a stick and over HTTPS, asked.
 
-Every step is a command in a process of its own, as people run them.
+Every step of the box is a command in a process of its own, as people run them; headquarters' too for the stick.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def is_listed(world: World, number: int) -> bool:
     return bool(keyed(world).find(document_text("UTO", f"A{number:07d}")))
 
 
-def test_from_a_stick(world: World) -> None:
+def test_from_a_stick(tmp_path: Path) -> None:
+    world = World(tmp_path, apart=True)
     world.build_keyed(1, documents(*range(1, 300)))
     world.build_watch(["Zarqelli Tamur", "Marwazeh Husam"])
     assert [step["from"] for step in world.publish("sltd")["steps"]] == [0]
