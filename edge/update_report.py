@@ -28,7 +28,7 @@ TRANSIENT: Final = frozenset({"source_unreachable", "source_slow", "busy", "list
 # What a person must hear of; the rest mends itself, or means that this source has nothing for the box.
 ALARMING: Final = frozenset({
     "foreign", "root_gap", "older", "expired", "root_expired", "clock_ahead", "clock_behind", "foreign_path",
-    "bad_offer", "mismatch", "not_usable", "no_key", "no_way", "no_whole", "no_space", "disk", "damaged",
+    "bad_offer", "mismatch", "not_usable", "no_key", "no_way", "no_whole", "not_offered", "no_space", "disk", "damaged",
     "damaged_root", "library", "certificate", "unsafe_path",
 })
 

@@ -91,7 +91,7 @@ root = "{self.repo / 'metadata' / '1.root.json'}"
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out if code else io.StringIO()):
             ended = guarded(lambda: headquarters(list(words), standalone_mode=False))
         out.flush()
-        told = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+        told = out.buffer.getvalue().decode()
         assert ended == code, told
         return str(told)
 

@@ -73,10 +73,10 @@ class World:
         self.hq.stamp()
         return made
 
-    def update(self, at: datetime = T0) -> Report:
+    def update(self, at: datetime = T0, lists: tuple[str, ...] = ()) -> Report:
         return update(Task(
             state_dir=str(self.state), lists_dir=str(self.lists), root=str(self.root), source=str(self.hq.path),
-            clock="held", time=at, expiry=at,
+            clock="held", time=at, expiry=at, lists=lists,
         ), now=at)  # fmt: skip
 
     def one(self, list_id: str = "sltd") -> ListOutcome:

@@ -103,6 +103,10 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "the list is sealed by a key that is not on this box",
         "have headquarters seal the ring for this box: `borderpost-hq keys seal-ring`",
     ),
+    "not_offered": (
+        "headquarters publishes no list of this name",
+        "correct lists below [updates] in edge.toml, or have headquarters publish it",
+    ),
     "list_busy": (
         "the list is being rewritten by a compaction",
         "wait until it has ended; the box tries again by itself",

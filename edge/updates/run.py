@@ -85,6 +85,8 @@ def _updated(task: Task, now: datetime, progress: Progress | None) -> Report:
                 outcome = one.refused(refused) if refused else one.bring(offered.lists[list_id])
                 if not (task.is_parcel and outcome.refused and outcome.refused.code in ("incomplete", "no_way")):
                     outcomes.append(outcome)
+            unknown = wanted - {*offered.lists, *offered.refused}
+            outcomes += [] if task.is_parcel else map(_not_offered, sorted(unknown))
             version = marks.get(Timestamp.type).version
     return Report(
         source=_told_source(task), at=now, issued=offered.issued, version=version,
@@ -205,6 +207,11 @@ class _OneList:
         place.tidy(anew=offered.anew)
         if offered.anew or generation > offered.mark:
             self._updates.accepted(self._list_id, generation)
+
+
+def _not_offered(list_id: str) -> ListOutcome:
+    error = UpdateError("not_offered", list_id=list_id)
+    return ListOutcome(list=list_id, outcome="refused", before=0, now=0, refused=_refusal(error))
 
 
 def _root(path: Path) -> bytes:

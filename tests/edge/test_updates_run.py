@@ -271,3 +271,12 @@ def test_what_is_said_to_be_kept_is_all_that_later_deltas_want() -> None:
         assert {generation for step in now - before for generation in step} <= kept | {number}
         kept, before = history.wanted_later(known), now
         assert len(kept) <= 12  # more only where a day has many generations
+
+
+def test_a_list_that_is_named_and_not_published_is_told(world: World) -> None:
+    world.keyed(ONE, 1)
+    world.publish()
+    report = world.update(lists=("sltd", "slt"))
+    assert [(row.list, row.outcome) for row in report.lists] == [("sltd", "updated"), ("slt", "refused")]
+    assert report.lists[1].refused is not None
+    assert report.lists[1].refused.code == "not_offered"
