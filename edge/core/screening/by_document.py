@@ -13,13 +13,16 @@ Laws:
 1. A record past its review date does not match, by trusted time alone (untrusted time expires nothing).
 2. A different document type is explained, never decisive: types are often miscoded.
 3. A corrected or look-alike reading leads to POSSIBLE only (mrz.md section 5.2).
-4. A document that is listed because of a notice, without its bearer (TDAWN), answers as a person alert: its record is
+4. Damage takes no hit away: what was found stands, and the list counts as damaged. Where the bearer's record cannot be
+   read, nobody knows whether he is to be met in silence: then headquarters alone is told (ARCHITECTURE law 8).
+5. A document that is listed because of a notice, without its bearer (TDAWN), answers as a person alert: its record is
    the notice, its category the notice's colour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from edge.core.documents import NumberReading, NumberSource
@@ -27,7 +30,7 @@ from edge.core.screening.lists import Asked
 from edge.core.screening.query import Query
 from edge.core.states import is_known, same_issuer
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
-from edge.core.watch import DocumentRecord, PersonRecord
+from edge.core.watch import DocumentRecord, LayoutError, PersonRecord
 from edge.core.watch.entries import LISTED_PERSON, NOTICES
 
 SURE = frozenset({NumberSource.PRINTED, NumberSource.LONG})
@@ -45,26 +48,54 @@ _TYPES = {"P": "P", "V": "V", "A": "I", "C": "I", "I": "I"}
 BearerAgrees = Callable[[PersonRecord, int], Evidence | None]
 
 
-def by_document(query: Query, asked: Asked, today: date | None, bearer_agrees: BearerAgrees) -> list[Reason]:
+@dataclass(slots=True)
+class Answers:
+    """The reasons, and whether damage was met on the way to them (law 4)."""
+
+    reasons: list[Reason] = field(default_factory=list)
+    damaged: bool = False
+
+
+def by_document(query: Query, asked: Asked, today: date | None, bearer_agrees: BearerAgrees) -> Answers:
     """Reasons from the list's documents. ``today`` by trusted time, None if there is none."""
+    found = Answers()
     if asked.documents is None:
-        return []
+        return found
     best: dict[DocumentRecord, tuple[Outcome, float, tuple[Evidence, ...]]] = {}
     for reading in query.readings:
-        for record in asked.documents.find(reading.number):
-            if today is not None and record.review_date is not None and record.review_date < today:
-                continue
-            judged = _judge(query, reading, record, asked, bearer_agrees)
-            if judged is None:
-                continue
-            old = best.get(record)
-            if old is None or (judged[0].rank, judged[1]) > (old[0].rank, old[1]):
-                best[record] = judged
-    return [_reason(asked, record, *judged) for record, judged in best.items()]
+        try:
+            for record in asked.documents.find(reading.number):
+                if today is not None and record.review_date is not None and record.review_date < today:
+                    continue
+                judged = _judge(query, reading, record, lambda r: _agrees(r, asked, bearer_agrees, found))
+                if judged is None:
+                    continue
+                old = best.get(record)
+                if old is None or (judged[0].rank, judged[1]) > (old[0].rank, old[1]):
+                    best[record] = judged
+        except LayoutError:
+            found.damaged = True
+    for record, judged in best.items():
+        try:
+            bearer = _bearer(asked, record)
+        except LayoutError:
+            found.damaged = True
+            found.reasons.append(replace(_reason(asked, record, None, *judged), silent=True))
+        else:
+            found.reasons.append(_reason(asked, record, bearer, *judged))
+    return found
+
+
+def _bearer(asked: Asked, record: DocumentRecord) -> PersonRecord | None:
+    """Raises ``LayoutError`` where the bearer's record is damaged."""
+    if record.person is None or asked.persons is None:
+        return None
+    return asked.persons.person(record.person)
 
 
 def _judge(
-    query: Query, reading: NumberReading, record: DocumentRecord, asked: Asked, bearer_agrees: BearerAgrees
+    query: Query, reading: NumberReading, record: DocumentRecord,
+    agrees_of: Callable[[DocumentRecord], Evidence | None],
 ) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
     known = is_known(reading.issuing_state) and bool(record.issuing_state)
     if known and not same_issuer(reading.issuing_state, record.issuing_state):
@@ -81,11 +112,10 @@ def _judge(
         score *= UNKNOWN_ISSUER
         if outcome is Outcome.HIT:
             outcome = Outcome.POSSIBLE
-            if record.person is not None and asked.persons is not None:
-                agrees = bearer_agrees(asked.persons.person(record.person), record.person)
-                if agrees is not None:
-                    lines.append(agrees)
-                    outcome = Outcome.HIT
+            agrees = agrees_of(record)
+            if agrees is not None:
+                lines.append(agrees)
+                outcome = Outcome.HIT
     type_line = type_differs(query.document_type, record.document_type)
     if type_line is not None:
         lines.append(type_line)
@@ -93,6 +123,17 @@ def _judge(
         since = record.reported.isoformat() if record.reported else ""
         lines.append(Evidence("", f"{record.fraud_category} {since}".strip(), "reported as"))
     return outcome, round(score, 4), tuple(lines)
+
+
+def _agrees(
+    record: DocumentRecord, asked: Asked, bearer_agrees: BearerAgrees, found: Answers
+) -> Evidence | None:
+    try:
+        bearer = _bearer(asked, record)
+        return None if bearer is None or record.person is None else bearer_agrees(bearer, record.person)
+    except LayoutError:
+        found.damaged = True
+        return None
 
 
 def _by_nationality(
@@ -116,11 +157,9 @@ def type_differs(printed: str, listed: str) -> Evidence | None:
 
 
 def _reason(
-    asked: Asked, record: DocumentRecord, outcome: Outcome, score: float, evidence: tuple[Evidence, ...]
+    asked: Asked, record: DocumentRecord, bearer: PersonRecord | None, outcome: Outcome, score: float,
+    evidence: tuple[Evidence, ...],
 ) -> Reason:
-    bearer = None
-    if record.person is not None and asked.persons is not None:
-        bearer = asked.persons.person(record.person)
     colour, notice = _notice(record) if bearer is None else ("", "")
     return Reason(
         list_id=asked.list_id,

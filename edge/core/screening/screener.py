@@ -130,10 +130,9 @@ def _ask(query: Query, one: ScreenList, part: Coverage, today: date | None) -> t
     def agrees(record: PersonRecord, person: int) -> Evidence | None:
         return bearer_agrees(query, asked, record, person)
 
-    found: list[Reason] = []
-    try:
-        found += by_document(query, asked, today, agrees)
-    except LayoutError:
+    documents = by_document(query, asked, today, agrees)
+    found = documents.reasons
+    if documents.damaged:
         part = replace(part, state=CoverageState.DAMAGED)
     try:
         found += by_person(query, asked, today)  # damage in one table hides nothing of the other
