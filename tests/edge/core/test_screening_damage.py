@@ -9,7 +9,7 @@ from memory_lists import TRUSTED, memory_list
 
 from edge.core.screening import Query, Screener
 from edge.core.verdicts import CoverageState, Outcome, Verdict
-from edge.core.watch import DocumentEntry, LayoutError, EntryName, PersonEntry, PersonTable
+from edge.core.watch import DocumentEntry, EntryName, LayoutError, PersonEntry, PersonTable
 
 NUMBER = "L898902C3"
 WANTED = PersonEntry(
