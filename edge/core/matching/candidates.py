@@ -28,6 +28,7 @@ from edge.core.matching.vocabulary import COUNTS, SAME, SIMILARITY, UNIT, Alike
 MARKED = 12            # parts; of a traveller with more the lightest are taken for one
 AGREEING = 2           # tokens that must agree
 AGREEING_APART = 3     # against a birth date that contradicts, unless one of two is distinctive
+FEW = 1024             # names that are scored faster than they are told apart
 SHARED = 4096          # names that hold a token like two of the traveller's, from which it is worth telling them apart
 ROUNDING = 1e-3        # more than all rounding together
 NOBODY: Ids = np.empty(0, dtype=np.int64)
@@ -82,15 +83,18 @@ class Search:
         return NOBODY if found is None else members(found & among)
 
     def apart(self, floor: int, among: Words) -> Ids:
-        """The same for names whose birth date contradicts: three tokens must agree, or two of which one is
-        distinctive."""
+        """The same for names whose birth date contradicts: three tokens must agree, or two of which one is distinctive;
+        where few are in question, they are not asked for that here."""
         sets = [p.names for p in self._parts]
-        found = self._reaching(sets, floor, AGREEING_APART)
-        two = self._reaching(sets, floor)
-        if two is not None:
-            two = two & self._distinctive()
-            found = two if found is None else found | two
-        return NOBODY if found is None else members(found & among)
+        found = self._reaching(sets, floor)
+        if found is None:
+            return NOBODY
+        found = found & among
+        if int(np.bitwise_count(found).sum()) > FEW:
+            three = self._reaching(sets, floor, AGREEING_APART)
+            held = self._distinctive()
+            found = found & (held if three is None else held | three)
+        return members(found)
 
     def _distinctive(self) -> Words:
         """The names that hold a distinctive token like one of the traveller's, or like part of one."""
