@@ -15,6 +15,7 @@ from edge.core.keyed.store import Store
 from edge.keyed_files import KeyedList
 from edge.keyed_folder import BusyError, KeyedError
 from edge.keyed_install import adopt_base
+from edge.updates.errors import UpdateError
 from edge.updates.placing import DivergedError, Files, Place, Standing, Told, read_limited, sha256_of
 from edge.updates.store import replace, sync_folder
 
@@ -71,15 +72,30 @@ class KeyedPlace(Place):
 
     def _card(self) -> str:
         try:
+            self._sound_card(self.folder / CARD)
             return sha256_of(self.folder / CARD)
-        except OSError:
-            return ""
+        except (OSError, UpdateError, LayoutError):
+            return ""  # it is fetched again
+
+    def _sound_card(self, path: Path) -> bytes:
+        """The bytes of this list's card. Raises ``LayoutError``, UpdateError, OSError."""
+        data = read_limited(path, cards.MAX_BYTES)
+        if cards.decode(data).list_id != self.list_id:
+            raise self.mismatch("its card is of another list")
+        return data
+
+    def put_card(self, path: Path) -> Standing:
+        """Let another card stand beside the same records. Raises UpdateError; then the one before stands."""
+        with self.translated():
+            data = self._sound_card(path)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace(self.folder / CARD, data)
+            sync_folder(self.folder)
+        return self.standing()
 
     def _check(self, step: Step, files: Files, before: Standing) -> None:
         if CARD in files:
-            card = cards.decode(read_limited(files[CARD], cards.MAX_BYTES))
-            if card.list_id != self.list_id:
-                raise self.mismatch("its card is of another list")
+            self._sound_card(files[CARD])
         elif not (before.card or self._card()):
             raise self.mismatch("it has no card")
         if step.start:
@@ -106,9 +122,7 @@ class KeyedPlace(Place):
 
     def _put(self, step: Step, files: Files, *, anew: bool) -> None:  # noqa: ARG002 - law 4 of placing
         if CARD in files and sha256_of(files[CARD]) != self._card():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace(self.folder / CARD, read_limited(files[CARD], cards.MAX_BYTES))
-            sync_folder(self.folder)
+            self.put_card(files[CARD])
         if step.start:
             self._lay_over(read_limited(files[DELTA], MAX_DELTA))
         else:

@@ -95,19 +95,20 @@ class Place(abc.ABC):
 
     def put(self, step: Step, files: Files, *, anew: bool = False) -> Standing:
         """Check, put in place, look again. Raises UpdateError; then the list stands as it did."""
-        with self._translated():
+        with self.translated():
             self._need_digest(step)
             self._check(step, files, self.standing())
             self._put(step, files, anew=anew)
             now = self.standing()
         if (now.generation, now.records, now.digest) != (step.to, step.records_after, step.digest_after):
-            raise self.mismatch(f"generation {step.to} is not there as it was put")
+            # It was headquarters' when it was checked: what became of it since is this box's own matter.
+            raise UpdateError("disk", f"generation {step.to} is not there as it was put", list_id=self.list_id)
         return now
 
     def check(self, steps: Sequence[Step], files: Sequence[Files]) -> None:
         """Check a way that begins with a whole list, before its first step is put. Raises UpdateError."""
         before = Standing()
-        with self._translated():
+        with self.translated():
             for step, them in zip(steps, files, strict=True):
                 self._need_digest(step)
                 self._check(step, them, before)
@@ -136,7 +137,8 @@ class Place(abc.ABC):
             raise UpdateError("no_key", f"key {ident.hex()}", list_id=self.list_id)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Whatever goes wrong inside as UpdateError."""
         try:
             yield
         except BusyError as error:

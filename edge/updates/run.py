@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -177,6 +178,19 @@ class _OneList:
         plan = self._updates.plan(offered, self._now.generation, have_digest=self._now.digest, whole=whole)
         if plan.way is Way.FORWARD:
             self._take(place, plan, offered)
+        elif isinstance(place, KeyedPlace):
+            self._mend_card(place, plan, offered.offer)
+
+    def _mend_card(self, place: KeyedPlace, plan: Plan, offer: Offer) -> None:
+        """Fetch the card alone where the records are the newest and the card is damaged, or not headquarters'."""
+        step = next(step for step in offer.steps if step.to == offer.newest)
+        card = tuple(file for file in step.files if file.name == CARD)
+        if [part.sha256 for file in card for part in file.parts] in ([], [self._now.card]):
+            return
+        thin = replace(plan, way=Way.FORWARD, steps=(replace(step, files=card),))
+        (files,) = self._updates.take(thin, self._told).files
+        self._fetched = (self._fetched[0] + thin.files, self._fetched[1] + thin.bytes)
+        self._now = place.put_card(files[CARD])
 
     def _told(self, name: str, there: int, whole: int) -> None:
         if self._progress is not None:

@@ -7,12 +7,14 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from distribution_kit import T0, key
 from keyed_kit import KEY, RING, Told, base_bytes, changed
 from memory_lists import TRUSTED
-from updated_box import ONE, TWO, World
+from updated_box import CARD, ONE, TWO, World
 
+from edge.core.keyed import card as cards
 from edge.core.keyed.keys import document_text
 from edge.core.keyed.record import Record
 from edge.core.screening import Screener
@@ -231,3 +233,24 @@ def test_what_a_running_box_has_in_memory_is_let_go_where_the_base_stays(world: 
     lists.run(Once())
     (one,) = lists.current.lists
     assert (one.problem, one.generation) == (None, 1)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "silent", "gone", "another"])
+def test_a_card_that_is_not_headquarters_is_fetched_alone(world: World, harm: str) -> None:
+    card = world.lists / "sltd" / "card.json"
+    sound = card.read_bytes()
+    card.unlink()
+    if harm != "gone":
+        card.write_bytes({
+            "flipped": sound.replace(b"Documents", b"Dokuments"), "silent": sound.replace(b"false", b"true"),
+            "another": cards.encode(msgspec.structs.replace(CARD, silent=True)),
+        }[harm])  # fmt: skip
+    opened = Watchlists.open(world.lists, keys=lambda: KeyRing.of([RingEntry("sltd", 1, KEY)])).lists[0]
+    assert (opened.problem is None) == (harm == "another")
+    before = world.standing()
+    one = world.one()
+    assert (one.outcome, one.now, one.files) == ("updated", 2, 1)
+    assert one.bytes < 1000
+    assert card.read_bytes() == sound
+    assert world.standing() == before
+    assert world.one().outcome == "current"

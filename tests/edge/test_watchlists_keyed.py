@@ -28,7 +28,7 @@ from edge.state import State
 from edge.watchlists import OpenList, Watchlists
 from hq.publisher import BuildOptions, SourceSpec, build
 
-CARD = Card("sltd", "Invented", "documents", False, "Confirm with the NCB.")
+CARD = Card("sltd", "Invented", "documents", False, "Confirm with the NCB.").sealed()
 RING = KeyRing.of([RingEntry("sltd", 1, KEY)])
 FIRST = some(200)
 LOST = document_text("UTO", "L898902C3")

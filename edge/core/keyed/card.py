@@ -6,10 +6,13 @@ Laws:
 2. The action text holds "confirm with the NCB" and never prejudges: a hit is a lead.
 3. Whatever the bytes, ``decode`` raises nothing but ``LayoutError``. A field of a later edition is refused: it may be
    an order that this program would not follow.
+4. ``seal`` is the SHA-256 of the card without it: a card with one flipped bit, or one line written in, is refused. It
+   shows damage, not forgery; what headquarters signed is the whole file (docs/distribution.md).
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -39,16 +42,26 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warn_after_s: manifests.Age | None = None
     incomplete_after_s: manifests.Age | None = None
     format: int = FORMAT
+    seal: str = ""
 
     @property
     def ages(self) -> manifests.Policy:
         """What the list's owner demands of its age."""
         return manifests.Policy(self.warn_after_s, self.incomplete_after_s, self.erase_after_s)
 
+    def sealed(self) -> Card:
+        """The same card with its own digest in ``seal``."""
+        return msgspec.structs.replace(self, seal=_digest(self))
+
+
+def _digest(card: Card) -> str:
+    bare = msgspec.structs.replace(card, seal="")
+    return hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()
+
 
 def encode(card: Card) -> bytes:
-    """The bytes of ``card.json``. Raises ``LayoutError`` for what ``decode`` would refuse."""
-    data = msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+    """The bytes of ``card.json``, sealed. Raises ``LayoutError`` for what ``decode`` would refuse."""
+    data = msgspec.json.format(msgspec.json.encode(card.sealed()), indent=2) + b"\n"
     decode(data)
     return data
 
@@ -63,6 +76,8 @@ def decode(data: bytes) -> Card:
         raise LayoutError("a list's card cannot be read") from None  # the cause would quote what stands there
     if card.format != FORMAT:
         raise LayoutError(f"a list's card has format {card.format}, this program reads {FORMAT}")
+    if card.seal != _digest(card):
+        raise LayoutError("a list's card does not agree with its own digest")
     if manifests.prejudges(card.action) or manifests.with_ncb(card.action) != card.action:
         raise LayoutError("the action text of a list's card prejudges, or does not say to confirm with the NCB")
     return card
