@@ -257,12 +257,11 @@ class PersonTable:
         """One record (0 <= person < len), on request without its names. Raises ``LayoutError`` if its bytes are
         damaged."""
         stored = self._stored(person)
-        listed = self.person_names(person) if names else ()
-        written = dict.fromkeys(PersonName(self._text(n), QUALITIES[int(self.name_qualities[n])]) for n in listed)
+        written = self._written(person) if names else {}
         return PersonRecord(
             reference=stored.reference,
-            names=tuple(n for n in written if n.quality != "original"),
-            original_script=tuple(n.text for n in written if n.quality == "original"),
+            names=tuple([n for n in written if n.quality != "original"]) if names else (),
+            original_script=tuple([n.text for n in written if n.quality == "original"]) if names else (),
             births=tuple([_interval(*b) for b in stored.births]),
             sex=stored.sex,
             nationalities=tuple(stored.nationalities),
@@ -271,6 +270,11 @@ class PersonTable:
             silent=bool(stored.flags & SILENT),
             review_date=day(stored.review),
             documents=stored.documents,
+        )
+
+    def _written(self, person: int) -> dict[PersonName, None]:
+        return dict.fromkeys(
+            PersonName(self._text(n), QUALITIES[int(self.name_qualities[n])]) for n in self.person_names(person)
         )
 
     def _stored(self, person: int) -> StoredPerson:
