@@ -79,6 +79,7 @@ class ListOutcome(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0             # of the whole list afterwards
     as_of: datetime | None = None
     compacting: bool = False     # a compaction was begun
+    repaired: bool = False       # the generation that the box had taken was taken once more: its copy was damaged
     refused: Refusal | None = None
 
 

@@ -12,8 +12,8 @@ from edge.core.errors import BorderpostError
 
 CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     "nothing_there": (
-        "there is no update from headquarters here",
-        "give the folder that holds metadata and targets, as headquarters copied it",
+        "no repository of headquarters is here",
+        "is the stick mounted? Give the folder in which the folders metadata and targets lie",
     ),
     "source_unreachable": (
         "headquarters' update server cannot be reached",
@@ -36,12 +36,12 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
         "do not use this stick: send it to headquarters, and take a new one",
     ),
     "incomplete": (
-        "a file of the update is missing or was cut short",
+        "a file of the update is missing, or a list's file was cut short",
         "copy the whole update again, and wait until the copy has ended",
     ),
     "damaged": (
-        "a file of the update does not agree with headquarters' signature",
-        "copy the update again to another stick; if it happens again, tell headquarters",
+        "a file of the update does not agree with headquarters' signature, or signed metadata were cut short",
+        "copy the whole update again, to another stick; if it happens again, tell headquarters",
     ),
     "damaged_root": (
         "this box's own root key file cannot be used",
@@ -113,7 +113,7 @@ CATALOGUE: Final[dict[str, tuple[str, str]]] = {
     ),
     "no_space": (
         "there is not enough room for the update",
-        "free space on the box's disk",
+        "make room on the disk of the state folder: old recordings and copies of lists; then try again",
     ),
     "disk": (
         "the box's disk refuses the update",

@@ -84,7 +84,7 @@ class DirFetcher(Fetcher):
     def __init__(self, root: Path) -> None:
         self._root = root
         if not holds_update(root):
-            raise UpdateError("nothing_there")
+            raise UpdateError("nothing_there", str(root))
 
     def open(self, path: str, offset: int = 0) -> Iterator[bytes]:
         """Open every step without following links (law 2)."""

@@ -128,5 +128,11 @@ def _sound(path: Path, file: OfferedFile) -> bool:
 def _room(out: BinaryIO, file: OfferedFile, to: Path) -> None:
     missing = file.bytes - os.fstat(out.fileno()).st_size
     disk = os.statvfs(to.parent)
-    if missing > 0 and disk.f_bavail * disk.f_frsize < missing + SPARE:
-        raise UpdateError("no_space", f"{missing} bytes are missing")
+    free = disk.f_bavail * disk.f_frsize
+    if missing > 0 and free < missing + SPARE:
+        come, more = (-(-size // 1_000_000) for size in (missing, missing + SPARE - free))  # what is told is enough
+        raise UpdateError(
+            "no_space",
+            f"{free / 1e6:.1f} MB are free; {come} MB are to come, and {SPARE // 1_000_000} MB beside them stay free "
+            f"for the journal: make {more} MB more room",
+        )

@@ -107,6 +107,7 @@ class _OneList:
         self._before = self._now = Standing()
         self._fetched = (0, 0)
         self._compacting = False
+        self._had = 0  # the generation that was accepted before
 
     def bring(self, offered: ListOffer) -> ListOutcome:
         """Take what is newer; never raises UpdateError."""
@@ -116,6 +117,7 @@ class _OneList:
                 return self._outcome("current", offer)  # nothing was ever published, and nothing was ever taken
             place = self._place(offer)
             self._before = self._now = place.standing()
+            self._had = self._mark()
             if self._erased(offered):
                 return self._outcome("current", offer)
             thorough = self._thorough or self._state.get(damage_note(self._list_id)) == (place.stamp() or None)
@@ -150,6 +152,7 @@ class _OneList:
             list=self._list_id, outcome="updated" if outcome == "updated" else "current",
             before=self._before.generation, now=self._now.generation, files=self._fetched[0], bytes=self._fetched[1],
             records=self._now.records, as_of=as_of, compacting=self._compacting,
+            repaired=outcome == "updated" and self._now.generation == self._had,
         )
 
     def _place(self, offer: Offer) -> Place:

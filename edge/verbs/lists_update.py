@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.checks_keys import SEAL_AGAIN
 from edge.verbs.options import config_option
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ def update(config_path: Path, source: str | None, as_json: bool) -> None:
         if report.issued is not None:
             _hear(settings, report.issued)
     refused = [problem for report in reports for problem in report.problems]
+    locked = _locked(settings)
     if as_json:
-        click.echo(msgspec.json.encode({"ok": not refused, "updates": reports}))
+        click.echo(msgspec.json.encode({"ok": not refused, "updates": reports, "warnings": locked}))
     else:
         for report in reports:
             _print(report)
+        for warning in locked:
+            click.echo(f"warning: {warning}", err=True)
+        if locked:
+            click.echo(f"next:  {SEAL_AGAIN}", err=True)
     for list_id, refusal in refused:
         if not as_json:
             click.echo(f"refused{f'  {list_id}' if list_id else ''}: {refusal.message} [{refusal.code}]", err=True)
@@ -84,6 +90,24 @@ def _tasks(settings: Config, source: str | None) -> list[Task]:
         )
     now = _now(settings)
     return [msgspec.structs.replace(task_of(settings, one, now), thorough=True) for one in sources]
+
+
+def _locked(settings: Config) -> list[str]:
+    """What is wrong with the list keys, and the lists that cannot be asked for want of any.
+
+    Where there is a ring, the lists are left alone: to open sealed ones takes as much memory as the daemon has.
+    """
+    from edge.checks_keys import lacks_key
+    from edge.list_keys import ListKeys, beside_the_unit
+    from edge.watchlists import Watchlists
+
+    keys = ListKeys(Path(settings.box.state_dir), beside_the_unit())
+    held = keys.ring().entries
+    found = [f"list keys: {keys.problem}"] if keys.problem else []
+    if held:
+        return found
+    lists = Watchlists.open(Path(settings.box.lists_dir), keys=keys.ring).lists
+    return found + [f"list {e.list_id} cannot be asked: {e.problem}" for e in lists if lacks_key(e.problem)]
 
 
 def _wall() -> datetime:
@@ -129,7 +153,8 @@ def _run(task: Task) -> Report:
         nonlocal told
         if time.monotonic() - told >= EVERY_S:
             told = time.monotonic()
-            sys.stderr.write(f"{list_id}  {name}  {there >> 20} of {whole >> 20} MiB\n")
+            unit, size = ("MiB", 1 << 20) if whole >= 1 << 20 else ("KiB", 1 << 10)
+            sys.stderr.write(f"{list_id}  {name}  {there / size:.1f} of {whole / size:.1f} {unit}\n")
 
     return run(task, now=datetime.now(UTC), progress=progress)
 
@@ -146,6 +171,8 @@ def _line(one: ListOutcome) -> str:
         return f"refused       {'stays at ' + str(one.now) if one.now else 'none is here'}"
     if one.outcome == "current":
         return f"up to date    generation {one.now}" if one.now else "nothing published"
+    if one.repaired:
+        return f"repaired      generation {one.now}, {one.records:,} records, {one.files} files, {one.bytes:,} bytes"
     dated = f", data of {one.as_of:%Y-%m-%d}" if one.as_of else ""
     more = "; compacting in the background" if one.compacting else ""
     return (

@@ -199,7 +199,7 @@ def test_a_mount_point_without_its_stick_is_no_source(world: World) -> None:
         time.sleep(0.3)
         assert last(world.state) is None
         _, why = world.box("lists", "update", code=1)  # by hand it is said
-        assert "there is no update from headquarters here" in why
+        assert "no repository of headquarters is here" in why
         assert "metadata and targets" in why
     finally:
         running.end()
