@@ -65,6 +65,7 @@ class BuildOptions:
     actions: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, Thresholds] = field(default_factory=dict)
     allow_empty: bool = False
+    allow_short: bool = False
     ages: Mapping[str, Policy] = field(default_factory=dict)
     keyed: Mapping[str, KeyRing] = field(default_factory=dict)  # lists that become keyed ones, and where their keys are
 
@@ -135,6 +136,12 @@ def check_losses(reports: Sequence[SourceReport], options: BuildOptions) -> None
     """Refuse sources that lost too much or hold nothing. Raises ``BuildError``."""
     stopped = BuildReport((), tuple(reports))
     for report in reports:
+        if report.unended and not options.allow_short:
+            raise BuildError(
+                f"{', '.join(report.unended)} ends before its end: the end mark is missing",
+                advice="fetch it again; `lists build --allow-short` takes it as it is",
+                report=stopped,
+            )
         if report.lost_share > options.max_lost:
             raise BuildError(
                 f"{report.file} lost {report.lost} of {report.rows} rows, more than {options.max_lost:.2%}",
@@ -144,6 +151,6 @@ def check_losses(reports: Sequence[SourceReport], options: BuildOptions) -> None
         if not report.rows and not options.allow_empty:
             raise BuildError(
                 f"{report.file} holds no rows",
-                advice="check the file; --allow-empty publishes an empty list",
+                advice="check the file; `lists build --allow-empty` publishes an empty list",
                 report=stopped,
             )

@@ -37,6 +37,7 @@ class SourceReport:
     source_date_from: str = "source"  # source | option | file time
     file_date: datetime | None = None  # when the oldest of the files read was written
     remarks: tuple[str, ...] = ()
+    unended: tuple[str, ...] = ()  # files without the end mark that they should have: perhaps cut short
     reasons: Counter[str] = field(default_factory=Counter)
     complaints: list[Complaint] = field(default_factory=list)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -25,12 +26,14 @@ class ListFolderError(BorderpostError):
 
 
 class ListFolder:
-    """A lists folder held by one writer. What was staged and not published is removed on leaving."""
+    """A lists folder held by one writer. What was staged and not published is removed on leaving, also a list's
+    folder that was made for it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._staged: list[tuple[Path, Path]] = []
         self._workplaces: list[Path] = []
+        self._made: list[Path] = []
         self._lock = -1
 
     def __enter__(self) -> ListFolder:
@@ -56,6 +59,9 @@ class ListFolder:
         """Remove what was not published, and unlock."""
         for place in (*(place for place, _ in self._staged), *self._workplaces):
             shutil.rmtree(place, ignore_errors=True)
+        for folder in self._made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # it stays where something stands in it
         os.close(self._lock)
 
     def next_generation(self, list_id: str, wanted: int | None) -> int:
@@ -73,9 +79,8 @@ class ListFolder:
 
     def stage(self, list_id: str, generation: int, files: Mapping[str, bytes]) -> None:
         """Write a generation's files, synced, into a hidden folder beside its place."""
-        folder = self._root / list_id
         try:
-            folder.mkdir(exist_ok=True)
+            folder = self._own(list_id)
             place = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
             self._staged.append((place, folder / manifests.folder_name(generation)))
             for name, data in files.items():
@@ -87,14 +92,23 @@ class ListFolder:
 
     def workplace(self, list_id: str) -> Path:
         """A hidden folder beside a list's files, removed on leaving."""
-        folder = self._root / list_id
         try:
-            folder.mkdir(exist_ok=True)
+            folder = self._own(list_id)
             place = Path(tempfile.mkdtemp(prefix=_STAGED, dir=folder))
         except OSError as error:
             raise _cannot(error) from error
         self._workplaces.append(place)
         return place
+
+    def _own(self, list_id: str) -> Path:
+        """The folder of a list, made if absent."""
+        folder = self._root / list_id
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return folder
+        self._made.append(folder)
+        return folder
 
     def hand_over(self, list_id: str, files: Sequence[Path]) -> None:
         """Stage files of a workplace, synced by whoever wrote them: they appear beside the list's others, in order."""

@@ -25,7 +25,7 @@ import msgspec
 from common.files import open_regular
 from edge.core import sealing
 from edge.core.vault import KeyRing, RingEntry, RingError, key_id, open_ring, seal_file, seal_records, seal_ring
-from edge.core.vault.ring import MAX_BYTES
+from edge.core.vault.ring import MAX_BYTES, OtherKeyError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.layout import LayoutError
 from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest
@@ -56,8 +56,11 @@ class RingFile:
         for private in self.keys.values():
             try:
                 return open_ring(blob, private)
+            except OtherKeyError as error:
+                problem = RingError(f"it is sealed to the seal key {error.key}, which hq.toml does not name")
             except RingError as error:
                 problem = error
+                break
         raise KeyFileError(
             f"{self.path}: {problem.message if problem else 'no seal key to open it'}",
             advice="name the seal key it was made under in keys.seal of hq.toml",
@@ -115,7 +118,14 @@ def for_box(ring: KeyRing, line: str, list_ids: Sequence[str]) -> bytes:
             f"the ring holds no key of {', '.join(missing) or 'any list'}",
             advice="make one with `borderpost-hq keys list-key`",
         )
-    return seal_ring(wanted, sealing.seal_public_from_text(line))
+    try:
+        public = sealing.seal_public_from_text(line)
+    except sealing.KeyTextError as error:
+        raise KeyFileError(
+            f"--box is no box's key: {error.message}",
+            advice="give the line that `borderpost lists box-key` prints there",
+        ) from error
+    return seal_ring(wanted, public)
 
 
 def seal_newest(lists: Path, out: Path, ring: KeyRing) -> list[tuple[str, int, str]]:

@@ -43,6 +43,7 @@ from hq.build_options import (
 from hq.build_report import BuildReport, ListReport, SourceReport
 from hq.list_filler import Filler
 from hq.list_folder import ListFolder
+from hq.list_kinds import check_kinds
 from hq.source_reading import Hear, Progress, read_source
 from hq.sources.catalog import KINDS
 
@@ -83,6 +84,7 @@ def build(
     ids = list(dict.fromkeys(spec.list_id for spec in specs))
     check_specs(specs, options.keyed)
     check_options(ids, options)
+    check_kinds(out, ids, options.keyed)
     reports: list[SourceReport] = []
     built, spread = [], []
     with ExitStack() as stack:

@@ -12,7 +12,7 @@ import msgspec
 
 from edge.core.errors import BorderpostError
 from hq.build_report import SourceReport
-from hq.sources.base import Complaint, Entry, SourceError
+from hq.sources.base import Complaint, Entry, Marked, SourceError
 from hq.sources.catalog import KINDS
 
 Take = Callable[[Entry], None]
@@ -56,23 +56,22 @@ def entries_of(
             progress(path.name, report.rows)
     report.source_date = source.source_date
     report.remarks = source.remarks
+    report.unended = source.unended if isinstance(source, Marked) else ()
     report.file_date = _oldest(source.files)
     if report.past_review and report.past_review == report.rows - report.lost:
         report.remarks += (f"warning: all {report.past_review} records are past their review date and match nothing",)
 
 
-def check(
+def checked(
     sources: Sequence[tuple[str, Path]], *, today: date, hear: Hear | None = None, progress: Progress | None = None
-) -> tuple[SourceReport, ...]:
-    """Read ``(kind, path)`` each, and keep nothing but the report. Raises ``SourceError``."""
-    reports = []
+) -> Iterator[SourceReport]:
+    """Read ``(kind, path)`` each, and give nothing but its report. Raises ``SourceError``."""
     for kind, path in sources:
         if kind not in KINDS:
             raise SourceError("a source is of no known kind", advice=f"kinds are {', '.join(KINDS)}")
         report = SourceReport(path.name, kind, KINDS[kind].list_id)
         read_source(path, report, _forget, today=today, hear=hear, progress=progress)
-        reports.append(report)
-    return tuple(reports)
+        yield report
 
 
 class ComplaintFile:

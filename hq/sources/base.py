@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge.core.errors import BorderpostError
 from edge.core.watch.entries import DocumentEntry, PersonEntry
@@ -57,3 +57,12 @@ class Source(Protocol):
 
     def __iter__(self) -> Iterator[Item]:
         """Stream the file. Raises ``SourceError``."""
+
+
+@runtime_checkable
+class Marked(Protocol):
+    """A source whose files end with a mark of their own."""
+
+    @property
+    def unended(self) -> tuple[str, ...]:
+        """Names of the files that were read and have no end mark: they may be cut short."""

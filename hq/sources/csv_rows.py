@@ -32,9 +32,12 @@ Row = tuple[int, Mapping[str, str]]
 class CsvRows:
     """Iterates over ``(line number, {column: text})`` and ``Complaint``; columns in lower case."""
 
-    def __init__(self, path: Path, *, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, *, required: tuple[str, ...], optional: tuple[str, ...], told_in: str = "docs/lists.md"
+    ) -> None:  # fmt: skip
         self._path = path
         self._required = required
+        self._advice = f"the first line must name the columns, see {told_in}"
         self._known = frozenset(required + optional)
         self.remarks: tuple[str, ...] = ()
 
@@ -71,7 +74,7 @@ class CsvRows:
         if not line.strip():
             raise SourceError(
                 f"{self._path.name} has no header",
-                advice="the first line must name the columns, see docs/lists.md",
+                advice=self._advice,
             )
         if line.count(b"\t") > max(line.count(b";"), line.count(b",")):
             raise SourceError(
@@ -88,7 +91,7 @@ class CsvRows:
         if missing:
             raise SourceError(
                 f"{self._path.name} has no column {', '.join(missing)}",
-                advice="the first line must name the columns, see docs/lists.md",
+                advice=self._advice,
             )
         doubled = sorted({c for c in columns if c in self._known and columns.count(c) > 1})
         if doubled:

@@ -16,6 +16,7 @@ from hq.sources.csv_rows import CsvRows
 class CsvSource(ABC):
     """Streams one file; a row that ``entry`` refuses costs that row alone."""
 
+    told_in: ClassVar[str] = "docs/lists.md"
     required: ClassVar[tuple[str, ...]]
     optional: ClassVar[tuple[str, ...]]
 
@@ -23,7 +24,7 @@ class CsvSource(ABC):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows = CsvRows(path, required=self.required, optional=self.optional)
+        self._rows = CsvRows(path, required=self.required, optional=self.optional, told_in=self.told_in)
 
     @abstractmethod
     def entry(self, texts: Mapping[str, str], complain: fields.Complain) -> Entry:

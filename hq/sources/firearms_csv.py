@@ -60,6 +60,7 @@ def _serial(text: str, make: str) -> str:
 class FirearmsCsv(CsvSource):
     """A source of kind ``firearms-csv``."""
 
+    told_in = "docs/sources.md"
     required = REQUIRED
     optional = OPTIONAL
 

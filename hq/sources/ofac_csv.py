@@ -9,7 +9,8 @@ Laws:
 1. Rows read are individuals and rows that cannot be read. Entities, vessels and aircraft are counted in a remark.
 2. A line is UTF-8, or else Latin-1.
 3. An alias or a continuation that cannot be read, or that no record owns, is left out and reported with its line.
-4. The files end with a 1A hexadecimal byte; without it the list may be cut short, which a remark warns of.
+4. The files end with a 1A hexadecimal byte; without it the list may be cut short (``unended``), and is not published
+   without somebody's word.
 """
 
 from __future__ import annotations
@@ -56,6 +57,11 @@ class OfacCsv:
     def files(self) -> tuple[Path, ...]:
         """The main file, the aliases and the remarks that go on."""
         return tuple(self._files)
+
+    @property
+    def unended(self) -> tuple[str, ...]:
+        """Files without their end mark."""
+        return tuple(self._unended)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ def _issuer(text: str, complain: fields.Complain) -> str:
 class TdawnCsv(CsvSource):
     """A source of kind ``tdawn-csv``."""
 
+    told_in = "docs/sources.md"
     required = REQUIRED
     optional = OPTIONAL
 

@@ -67,6 +67,7 @@ def _vin(text: str, complain: fields.Complain) -> str:
 class VehiclesCsv(CsvSource):
     """A source of kind ``vehicles-csv``."""
 
+    told_in = "docs/sources.md"
     required = REQUIRED
     optional = OPTIONAL
 

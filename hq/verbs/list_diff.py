@@ -118,32 +118,37 @@ def _diff_keyed(
 def check(*, sources: tuple[str, ...], report_path: Path | None, as_json: bool) -> None:
     """Read sources to their end, say what was not understood, and publish nothing.
 
+    Exit code 1 if one cannot be read, ends before its end, or holds no rows.
+
     \b
     Try it:  borderpost-hq lists check --source ofac-csv:sdn.csv --report not-understood.jsonl
     """
+    import msgspec
+
+    from hq.build_options import BuildOptions, check_losses
     from hq.publisher import SourceSpec
-    from hq.source_reading import ComplaintFile
-    from hq.source_reading import check as read
+    from hq.source_reading import ComplaintFile, checked
 
     specs = [SourceSpec.parse(s) for s in sources]
     progress = Progress(sys.stderr, time.monotonic)
+    reports = []
     try:
         with ComplaintFile(report_path) if report_path else nullcontext() as complaints:
-            reports = read(
+            for source in checked(
                 [(s.kind, s.path) for s in specs],
                 today=datetime.now(UTC).date(),
                 hear=complaints.hear if complaints else None,
                 progress=progress.row,
-            )
+            ):
+                reports.append(source)
+                progress.end()
+                if not as_json:
+                    print_source(source)  # whatever the next one brings
     finally:
         progress.end()
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode({"sources": reports}))
-        return
-    for source in reports:
-        print_source(source)
+        if as_json:
+            click.echo(msgspec.json.encode({"sources": reports}))
+    check_losses(reports, BuildOptions(max_lost=1.0))
 
 
 def _print(found: Difference, references: int) -> None:

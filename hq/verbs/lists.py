@@ -80,6 +80,7 @@ command.add_command(list_diff.check)
     help="Write everything that was not understood there, one JSON object a line.",
 )  # fmt: skip
 @click.option("--allow-empty", is_flag=True, help="Publish a list without rows.")
+@click.option("--allow-short", is_flag=True, help="Take files of OFAC without their end mark.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 def build(
     *,
@@ -96,6 +97,7 @@ def build(
     ages: tuple[str, ...],
     report_path: Path | None,
     allow_empty: bool,
+    allow_short: bool,
     as_json: bool,
 ) -> None:
     """Read sources and publish one generation of every list they make.
@@ -124,6 +126,7 @@ def build(
         actions=dict(_pair(a, "--action") for a in actions),
         thresholds={k: _thresholds(v) for k, v in (_pair(t, "--thresholds") for t in thresholds)},
         allow_empty=allow_empty,
+        allow_short=allow_short,
         ages={k: _ages(v) for k, v in (_pair(t, "--ages") for t in ages)},
         keyed=_rings(config_path, keyed),
     )

@@ -138,6 +138,14 @@ class KeyRing:
         return KeyRing.of(e for e in self.entries if e.list_id in wanted)
 
 
+class OtherKeyError(RingError):
+    """A key ring that is sealed to another key than the one it was opened by. ``key``: the id of that other one."""
+
+    def __init__(self, message: str, key: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 def seal_ring(ring: KeyRing, public: sealing.SealPublic) -> bytes:
     """The ring as a file that only the holder of the private half can open."""
     name = bytes.fromhex(sealing.key_id(public))
@@ -151,7 +159,7 @@ def open_ring(blob: bytes, private: sealing.SealPrivate) -> KeyRing:
         raise RingError("the file is no sealed key ring")
     name = blob[len(_MAGIC) : start]
     if name.hex() != sealing.key_id(private.public_key()):
-        raise RingError(f"the key ring is sealed to another box, key {name.hex()}")
+        raise OtherKeyError(f"the key ring is sealed to another box, key {name.hex()}", name.hex())
     try:
         return KeyRing.decode(sealing.hpke_open(blob[start:], private, _INFO + name))
     except sealing.SealError as error:

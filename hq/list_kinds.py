@@ -1,0 +1,81 @@
+"""Of which kind a list's folder at headquarters is: keyed (bases) or watch (generations of documents and persons).
+
+Laws:
+1. A list stays of one kind: what a post has of it would otherwise be replaced by something that leads on from nothing.
+   A build that would make the other kind beside it is refused; which to take is a person's word.
+2. A folder that holds both is of the kind that has the newest generation, as on a box.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from edge.core.watch import manifest as manifests
+from hq.build_options import BuildError
+
+Kind = Literal["keyed", "watch"]
+KEYED: Final = "keyed"
+WATCH: Final = "watch"
+WORDS: Final[Mapping[Kind, str]] = {KEYED: "a keyed list", WATCH: "generations of documents and persons"}
+
+_BASE: Final = re.compile(r"base-([0-9]{10})\.sdl")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a list's folder holds: bases by generation, and the generations of the other kind in their order."""
+
+    bases: Mapping[int, Path]
+    watch: tuple[int, ...]
+
+    @property
+    def newest_base(self) -> int:
+        """0 for none."""
+        return max(self.bases, default=0)
+
+    @property
+    def newest_watch(self) -> int:
+        """0 for none."""
+        return max(self.watch, default=0)
+
+    @property
+    def kind(self) -> Kind | None:
+        """Of the newest generation; None for a folder that holds none."""
+        if not self.bases and not self.watch:
+            return None
+        return KEYED if self.newest_base >= self.newest_watch else WATCH
+
+
+def held(folder: Path) -> Held:
+    """What is there. Raises ``OSError``."""
+    paths = sorted(folder.iterdir())
+    bases = {int(found[1]): path for path in paths if (found := _BASE.fullmatch(path.name))}
+    return Held(bases, tuple(g for path in paths if (g := manifests.generation_of(path.name))))
+
+
+def check_kinds(out: Path, list_ids: Iterable[str], keyed: Collection[str]) -> None:
+    """Refuse a build that would make the other kind of what stands below ``out`` (law 1). Raises ``BuildError``."""
+    for list_id in list_ids:
+        folder = out / list_id
+        try:
+            found = held(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BuildError(f"{folder} cannot be read: {error.strerror}", advice="check its rights") from error
+        if list_id not in keyed and found.bases:
+            raise BuildError(
+                f"{folder} holds {WORDS[KEYED]}, and this build would put {WORDS[WATCH]} beside it",
+                advice=f"give its key, --keyed {list_id}=RING; or give another --out",
+            )
+        if list_id in keyed and found.kind == WATCH:
+            name = manifests.folder_name(found.newest_watch)
+            raise BuildError(
+                f"{folder} holds {WORDS[WATCH]}, and this build would put {WORDS[KEYED]} beside it",
+                advice=f"leave out --keyed {list_id}, or give another --out with --generation "
+                f"{found.newest_watch + 1}; a generation made by mistake may be removed ({name})",
+            )
