@@ -52,6 +52,9 @@ CODES: Final = frozenset(_CURRENT)
 WITHDRAWN: Final = frozenset(_WITHDRAWN)
 """Codes that are no longer issued but stand on old documents and in old records."""
 
+HOLDERS: Final = frozenset({"XXA", "XXB", "XXC", "XXX"})
+"""Stateless person, refugee by the 1951 Convention, other refugee, unspecified: nobody issues under these."""
+
 
 def strip(code: str) -> str:
     """A code as printed (``D<<``, ``gbr``) -> without fillers and spaces, upper case."""
@@ -61,6 +64,12 @@ def strip(code: str) -> str:
 def is_known(code: str) -> bool:
     """True for a code in use or withdrawn."""
     return code in CODES or code in WITHDRAWN
+
+
+def is_issuer(code: str) -> bool:
+    """True for a known code that says who issued a document. XXA to XXC and XXX (Doc 9303-3 section 5 part D) say what
+    the holder is: where they stand for the issuer, the issuer is not known."""
+    return is_known(code) and code not in HOLDERS
 
 
 def is_withdrawn(code: str) -> bool:

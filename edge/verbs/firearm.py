@@ -21,9 +21,9 @@ def command(
 ) -> None:  # fmt: skip
     """Ask the lists of firearms about a serial number, and say why.
 
-    Makers number alike: give make and calibre as they stand on the arm. What is left out agrees with
-    anything, so that a serial number alone finds every firearm of that number as POSSIBLE. Lists of firearms
-    are keyed: with --config the keys of this box open them.
+    Makers number alike: give make and calibre as they stand on the arm. The serial number alone finds every
+    firearm of that number as POSSIBLE, and so it does where make or calibre are written otherwise: the answer
+    says what differs. Lists of firearms are keyed: with --config the keys of this box open them.
 
     \b
     Try it:
@@ -32,7 +32,7 @@ def command(
 
     \b
     HIT         serial number, make and calibre agree: a lead that a person confirms
-    POSSIBLE    the serial number agrees, and make or calibre is not known on one side
+    POSSIBLE    the serial number agrees, and make or calibre is not known on one side or differs
     UNREADABLE  what was given cannot be compared
     INCOMPLETE  a list is missing, damaged or too old, or none of firearms is there
     CLEAR       every list of firearms was asked and nothing agreed

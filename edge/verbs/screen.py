@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _DOUBTS: Final = {  # about typed fields; a zone's doubts have the parser's own words
     "empty": "nothing to ask by: give a name, a number or lines",
     "name": "no letter of the name can be compared",
+    "name_letters": "letters of the name stand in a script that is not read: the name was asked without them",
     "birth_date": "the birth date is no date YYYY[-MM[-DD]]",
     "sex": "the sex is none of M, F and X",
     "document_number": "the document number is not 1 to 24 Latin letters and digits",

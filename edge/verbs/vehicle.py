@@ -32,7 +32,8 @@ def command(
 
     \b
     HIT         a listed plate of that State, or a listed VIN: a lead that a person confirms
-    POSSIBLE    the plate without its State on one side, or a VIN of less than 17 characters
+    POSSIBLE    the plate without its State on one side, a look-alike of it (O/0, I/1, S/5, B/8, Z/2),
+                or a VIN of less than 17 characters
     UNREADABLE  what was given cannot be compared
     INCOMPLETE  a list is missing, damaged or too old, or none of vehicles is there
     CLEAR       every list of vehicles was asked and nothing agreed

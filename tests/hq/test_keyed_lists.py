@@ -327,7 +327,7 @@ def test_firearms_are_built_and_asked(house: House) -> None:
     assert house.ask(*asked, "--make", "UTOPIA arms", "--calibre", "9 x 19 mm")["outcome"] == "HIT"
     assert house.ask(*asked)["outcome"] == "POSSIBLE"
     assert house.ask(*asked, "--make", "Utopia Arms")["outcome"] == "POSSIBLE"
-    assert house.ask(*asked, "--make", "Syldavia")["outcome"] == "CLEAR"
+    assert house.ask(*asked, "--make", "Syldavia")["outcome"] == "POSSIBLE"  # written otherwise, for all that is known
     assert house.ask("firearm", "--serial", "B77777", "--make", "Syldavia")["outcome"] == "POSSIBLE"
     assert run("box", "firearm", "--config", house.edge, cwd=house.place).returncode == 2
 

@@ -31,7 +31,7 @@ _VIN: Final = str.maketrans("IOQ", "100")   # ISO 3779: the letters I, O and Q d
 # what Arabic and Persian keyboards give for one letter of a plate; a tatweel only stretches the line
 _PLATE: Final = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ی": "ي", "ک": "ك", "ة": "ه", "ـ": ""})
 _DIGITS: Final = frozenset("0123456789")
-_STATED: Final = "*"  # in a firearm's text: the record states it, and the question does not
+STATED: Final = "*"  # in a firearm's text: the record states it, and the question does not
 _CALIBRE_WORDS: Final = ("CALIBRE", "CALIBER", "CAL", "MM")
 
 
@@ -87,7 +87,7 @@ def document_text(issuing_state: str, number: str) -> str:
 def document_questions(issuing_state: str, number: str) -> tuple[str, ...]:
     """The texts to ask for a document that was read: the issuer's own family first, then whoever may stand for it.
 
-    Then records without an issuer. A code that no State has (one letter misread) asks every family: a few
+    Then records without an issuer. A code that no State has (one letter misread, or XXX) asks every family: a few
     milliseconds, in place of a stolen passport that nobody finds.
     """
     if not document_text("", number):
@@ -97,14 +97,15 @@ def document_questions(issuing_state: str, number: str) -> tuple[str, ...]:
 
 
 def _family(code: str) -> str:
-    return states.family_of(normal_number(states.strip(code))[:MAX_WORD])
+    code = normal_number(states.strip(code))[:MAX_WORD]
+    return "" if code in states.HOLDERS else states.family_of(code)  # law 5: they say nothing of the issuer
 
 
 @lru_cache(maxsize=512)
 def _families(code: str) -> tuple[str, ...]:
     """Families whose records a document of this issuer may stand in, its own first, the empty one last."""
     every = sorted(states.CODES | states.WITHDRAWN)
-    near = every if not states.is_known(code) else [c for c in every if states.same_issuer(code, c)]
+    near = every if not states.is_issuer(code) else [c for c in every if states.same_issuer(code, c)]
     return tuple(dict.fromkeys((states.family_of(code), *map(states.family_of, near), "")))
 
 
@@ -169,16 +170,24 @@ def firearm_rows(make: str, calibre: str, serial: str) -> tuple[str, ...]:
     """The texts that a listed firearm is stored under: its own first, then with ``*`` for what it states and a question
     may leave out. What it does not state stands empty in all of them."""
     normal, words = normal_number(serial), (_folded(make), normal_calibre(calibre))
-    return _firearms(normal, [[word, _STATED] if word else [""] for word in words])
+    return _firearms(normal, [[word, STATED] if word else [""] for word in words])
 
 
 def firearm_questions(make: str, calibre: str, serial: str) -> tuple[str, ...]:
-    """The texts to ask for a firearm: what is stated, equal in the record or left open there; what is not, either way.
+    """The texts to ask for a firearm: what is stated, equal in the record, left open or other there; else either way.
 
-    The first is exact if make and calibre are stated.
+    So the serial number alone always asks: one arm's calibre is ``9 mm`` and ``9x19`` to two who read it.
+
+    The first is exact if make and calibre are stated; ``differs`` tells those that only a different record answers to.
     """
     normal, words = normal_number(serial), (_folded(make), normal_calibre(calibre))
-    return _firearms(normal, [[word or _STATED, ""] for word in words])
+    return _firearms(normal, [list(dict.fromkeys((word or STATED, "", STATED))) for word in words])
+
+
+def differs(make: str, calibre: str, text: str) -> tuple[bool, bool]:
+    """Whether make, and calibre, of a record stand in ``text`` as stated but not as asked for."""
+    _, _, listed_make, listed_calibre, _ = text.split("|", 4)
+    return bool(_folded(make)) and listed_make == STATED, bool(normal_calibre(calibre)) and listed_calibre == STATED
 
 
 def _firearms(serial: str, words: list[list[str]]) -> tuple[str, ...]:

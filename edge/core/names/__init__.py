@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from edge.core.names.folding import words
+from edge.core.names.folding import unread, words
 from edge.core.names.particles import WEAK, canonical, of_cut
 from edge.core.names.sound import keys, shape, skeleton
 
-__all__ = ["WEAK", "keys", "of_cut", "renderings", "shape", "skeleton", "tokens"]
+__all__ = ["WEAK", "keys", "of_cut", "renderings", "shape", "skeleton", "tokens", "unread"]
 
 
 def tokens(text: str) -> tuple[str, ...]:

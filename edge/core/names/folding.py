@@ -1,7 +1,7 @@
 """Any script a name may come in -> A-Z words. One folding for listed names and for travellers' names.
 
 Laws:
-1. It never raises; what no table knows gives no word.
+1. It never raises; what no table knows gives no word, and ``unread`` counts it.
 2. The same text gives the same words, on a list and at the counter.
 """
 
@@ -22,7 +22,7 @@ _DROPPED = re.compile("['’‘ʼʻ`´ʾʿ\u0640\u200b-\u200f\u00ad\u064b-\u0652
 _TREMA = re.compile(r"(?<=[UNO])XX(?=[A-Z]|$)")     # Doc 9303-3 table A: NXX and UXX
 _WORD = re.compile(r"[A-Z0-9]+")
 _DIGITS = str.maketrans("012568", "OIZSGB")          # what readers print for a letter (mrz.md 5.2)
-_ARABIC = re.compile("[\u0600-\u06ff]")
+_ARABIC = re.compile("[\u0600-\u06ff\ufb50-\ufdff\ufe70-\ufefc]")  # letters, and their forms by place
 _AITCHES = frozenset("هحھہ")
 _DIGRAPH_STARTS = frozenset({"T", "S", "K", "D", "G", "P", "Z"})
 _CYRILLIC_Y = {"Я": "YA", "Ю": "YU", "Є": "YE", "Ї": "YI", "Й": "Y", "Ё": "YO"}
@@ -39,6 +39,23 @@ def words(text: str, *, plain: bool = False) -> list[str]:
         text = _to_ascii(text.replace("ı", "I").upper(), plain)
     found = [_letters(word) for word in _WORD.findall(text.upper()) if not word.isdigit()]
     return [word[:MAX_LETTERS] for word in found if word][:MAX_WORDS]
+
+
+def unread(text: str) -> int:
+    """How many letters of ``text`` no table knows: ``words`` leaves them out, as if they were not there."""
+    if text.isascii():
+        return 0
+    text = _DROPPED.sub("", unicodedata.normalize("NFKC", text[:MAX_TEXT])).replace("ı", "I").upper()
+    return sum(letter.isalpha() and not letter.isascii() and not _is_known(letter) for letter in text)
+
+
+def _is_known(letter: str) -> bool:
+    parts = (letter, *unicodedata.normalize("NFKD", letter))
+    return any(
+        part.isascii() or part in tables.ARABIC or part in tables.YEHS or part in {tables.WAW, tables.AIN}
+        or _letter(part, plain=False) is not None
+        for part in parts
+    )  # fmt: skip
 
 
 def _letters(word: str) -> str:

@@ -7,7 +7,8 @@
 
 * HIT if the document belongs to a listed person whose name or birth date agrees as well.
 ** POSSIBLE for a passport whose nationality is the record's issuing State: no check digit covers the issuing
-   State, and issuer and nationality of a passport are seldom two. A code that no State has counts as unknown.
+   State, and issuer and nationality of a passport are seldom two. A code that no State has counts as unknown,
+   and so does what only says what the holder is (XXA, XXB, XXC, XXX), read or listed.
 
 Laws:
 1. A record past its review date does not match, by trusted time alone (untrusted time expires nothing).
@@ -28,7 +29,7 @@ from datetime import date
 from edge.core.documents import NumberReading, NumberSource
 from edge.core.screening.lists import Asked
 from edge.core.screening.query import Query
-from edge.core.states import is_known, same_issuer
+from edge.core.states import HOLDERS, is_issuer, same_issuer
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
 from edge.core.watch import DocumentRecord, LayoutError, PersonRecord
 from edge.core.watch.entries import LISTED_PERSON, NOTICES
@@ -97,7 +98,8 @@ def _judge(
     query: Query, reading: NumberReading, record: DocumentRecord,
     agrees_of: Callable[[DocumentRecord], Evidence | None],
 ) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
-    known = is_known(reading.issuing_state) and bool(record.issuing_state)
+    listed = "" if record.issuing_state in HOLDERS else record.issuing_state
+    known = is_issuer(reading.issuing_state) and bool(listed)
     if known and not same_issuer(reading.issuing_state, record.issuing_state):
         return _by_nationality(query, reading, record)
     similarity = SIMILARITY[reading.source]

@@ -32,7 +32,7 @@ from edge.core.keyed.record import Record
 from edge.core.screening.by_document import SIMILARITY, SURE, UNKNOWN_ISSUER, type_differs
 from edge.core.screening.lists import AskedKeyed
 from edge.core.screening.query import Query
-from edge.core.states import is_known
+from edge.core.states import is_issuer
 from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
 
 MAX_SALVAGED: Final = 4     # readings without a printed one beside them that are asked under every State
@@ -41,12 +41,16 @@ PERSON_CATEGORIES: Final = frozenset({"tdawn", "listed_person"})
 
 @dataclass(frozen=True, slots=True)
 class KeyedQuestion:
-    """One key text, and what a record that answers to it is worth."""
+    """One key text, and what a record that answers to it is worth.
+
+    ``once``: a record stands under several texts of one question; it is told by the first that finds it.
+    """
 
     text: str
     outcome: Outcome
     score: float
     evidence: tuple[Evidence, ...]
+    once: bool = False
 
 
 def questions_of(query: Query) -> tuple[KeyedQuestion, ...]:
@@ -61,22 +65,31 @@ def questions_of(query: Query) -> tuple[KeyedQuestion, ...]:
 
 
 def best(questions: Iterable[KeyedQuestion]) -> tuple[KeyedQuestion, ...]:
-    """Each text once, as what weighs most."""
+    """Each text once, as what weighs most; in the order asked, but for those ``once``: these the strongest first."""
     found: dict[str, KeyedQuestion] = {}
     for question in questions:
         old = found.get(question.text)
         if question.text and (old is None or (question.outcome.rank, question.score) > (old.outcome.rank, old.score)):
             found[question.text] = question
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda q: (-q.score if q.once else 0.0)))
 
 
 def by_keyed(
-    questions: Sequence[KeyedQuestion], asked: AskedKeyed, today: date | None, document_type: str = ""
-) -> list[Reason]:
-    """Reasons from one keyed list. ``today`` by trusted time, None if there is none. Raises what ``find`` raises."""
+    questions: Sequence[KeyedQuestion], asked: AskedKeyed, today: date | None, document_type: str = "",
+    told: set[Record] | None = None,
+) -> list[Reason]:  # fmt: skip
+    """Reasons from one keyed list. ``today`` by trusted time, None if there is none. Raises what ``find`` raises.
+
+    ``told`` are the records that questions asked ``once`` have found before; those found now are added.
+    """
     reasons = []
+    told = set() if told is None else told
     for question in questions:
         for record in dict.fromkeys(found.record for found in asked.store.find(question.text)):
+            if question.once:
+                if record in told:
+                    continue
+                told.add(record)
             if today is None or record.review_date is None or record.review_date >= today:
                 reasons.append(_reason(question, asked, record, document_type))
     return reasons
@@ -86,11 +99,11 @@ def _of_reading(query: Query, reading: NumberReading, widely: bool) -> Iterator[
     issuer, number = reading.issuing_state, reading.number
     similarity = SIMILARITY[reading.source]
     line = Evidence(number, "", f"number {reading.source.replace('_', '-')}", similarity, 1.0)
-    known = is_known(issuer)
+    known = is_issuer(issuer)
     if known or widely:
         texts = document_questions(issuer, number)
     else:
-        near = document_questions(query.nationality, number) if is_known(query.nationality) else ()
+        near = document_questions(query.nationality, number) if is_issuer(query.nationality) else ()
         texts = tuple(dict.fromkeys((document_text(issuer, number), *near, document_text("", number))))
     for text in texts:
         listed = _issuer(text)
@@ -110,7 +123,7 @@ def _by_nationality(
     nationality: str, number: str, line: Evidence, asked: frozenset[str]
 ) -> Iterator[KeyedQuestion]:
     """No check digit covers the issuing State, and on a passport issuer and nationality are seldom two."""
-    texts = document_questions(nationality, number) if is_known(nationality) else (document_text(nationality, number),)
+    texts = document_questions(nationality, number) if is_issuer(nationality) else (document_text(nationality, number),)
     for text in texts:
         if _issuer(text) and text not in asked:
             state = Evidence(nationality, _issuer(text), "nationality is the issuing State of the record")

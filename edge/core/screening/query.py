@@ -9,6 +9,7 @@ from typing import Any
 from edge.core.documents import DateInterval, Finding, NumberReading, NumberSource, Severity, TravelDocument
 from edge.core.matching import QueryName
 from edge.core.mrz import look_alikes
+from edge.core.names import unread
 from edge.core.normal import is_comparable, normal_number
 
 MAX_FIELD = 300              # characters of a typed field
@@ -23,6 +24,7 @@ _UNASKED = frozenset({"name_missing", "document_number_missing"})
 
 FIELDS = ("surname", "given_names", "birth_date", "sex", "nationality", "document_number", "issuing_state")
 NO_NAME = QueryName(())
+NAME_UNREAD = "name_letters"     # the doubt about a name of which letters stand in a script that folding does not know
 UNKNOWN_FIELD = "unknown_field"  # the doubt about a question with a key that is none of FIELDS
 
 
@@ -90,8 +92,11 @@ class Query:
             nationality=_code(text.get("nationality", "")),
             readings=tuple(_readings(number[:MAX_NUMBER], _code(text.get("issuing_state", "")))),
         )
-        if (text.get("surname") or text.get("given_names")) and not found.name.tokens:
+        names_given = f"{text.get('surname', '')} {text.get('given_names', '')}".strip()
+        if names_given and not found.name.tokens:
             doubts.append("name")
+        elif unread(names_given):  # the rest is asked; a part that was not is no CLEAR
+            doubts.append(NAME_UNREAD)
         if not found.asks and not doubts:
             doubts.append("empty")
         return replace(found, doubts=tuple(doubts))

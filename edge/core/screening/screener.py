@@ -21,6 +21,7 @@ from edge.core import freshness
 from edge.core.errors import BorderpostError
 from edge.core.freshness import Limits
 from edge.core.keyed import card as cards
+from edge.core.keyed.record import Record
 from edge.core.matching import index_of
 from edge.core.screening.by_document import by_document
 from edge.core.screening.by_keyed import KeyedQuestion, by_keyed, questions_of
@@ -151,9 +152,10 @@ def _ask_keyed(
     document_type = query.document_type if isinstance(query, Query) else ""
     found: list[Reason] = []
     failed = 0
+    told: set[Record] = set()
     for question in questions:  # one by one: what lies beside the damage is still a lead
         try:
-            found += by_keyed((question,), asked, today, document_type)
+            found += by_keyed((question,), asked, today, document_type, told)
         except BorderpostError:
             failed += 1
             if failed == MAX_FAILED:

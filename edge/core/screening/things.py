@@ -4,20 +4,24 @@
 |-------------------------------------------------------------------------------|----------|
 | plate and its State                                                           | HIT      |
 | plate, where question or record does not state the State                      | POSSIBLE |
+| plate with a look-alike exchanged (O/0, I/1, B/8, S/5, Z/2)                   | POSSIBLE |
 | VIN of 17 characters                                                          | HIT      |
 | shorter VIN (vehicles before 1981)                                            | POSSIBLE |
 | serial number, make and calibre                                               | HIT      |
-| serial number, and what question and record both state of make and calibre    | POSSIBLE |
+| serial number, whatever question or record leaves open, or writes otherwise   | POSSIBLE |
 
 Laws:
 1. What a field holds that cannot be compared is a doubt named after it: then nothing is CLEAR. Nothing raises.
-2. A list of things is no list for a traveller, and a traveller's list none for a thing: both are NOT_APPLICABLE.
+2. Who says more than another never finds less: make and calibre are written in many ways, and an officer who adds
+   one loses no lead by it.
+3. A list of things is no list for a traveller, and a traveller's list none for a thing: both are NOT_APPLICABLE.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from edge.core import states
@@ -32,6 +36,10 @@ from edge.core.watch.objects import VIN_LENGTH
 VEHICLE_FIELDS: Final = ("state", "plate", "vin")
 FIREARM_FIELDS: Final = ("serial", "make", "calibre")
 _PART: Final = 0.9  # of the score where one side leaves something open
+_OTHER: Final = 0.7  # where make or calibre of the record is not what was typed
+_ALIKE: Final = 0.8  # where a look-alike of the plate is listed
+MAX_ALIKE: Final = 12  # look-alikes of a plate that are asked, one character exchanged in each
+_TWINS: Final = dict(zip("0O1I5S8B2Z", "O0I1S5B8Z2", strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +76,23 @@ class ThingQuery:
 
 def _of_plate(state: str, plate: str) -> Iterator[KeyedQuestion]:
     normal = keys.normal_plate(plate)
-    line = Evidence(normal, "", "plate", 1.0, 1.0)
+    yield from _of_reading(state, normal, Evidence(normal, "", "plate", 1.0, 1.0), Outcome.HIT)
+    sites = (at for at, letter in enumerate(normal) if letter in _TWINS)
+    for at in islice(sites, MAX_ALIKE):
+        other = normal[:at] + _TWINS[normal[at]] + normal[at + 1 :]
+        line = Evidence(normal, other, "plate look-alike", _ALIKE, 1.0)
+        yield from _of_reading(state, other, line, Outcome.POSSIBLE)
+
+
+def _of_reading(state: str, plate: str, line: Evidence, best_outcome: Outcome) -> Iterator[KeyedQuestion]:
     for text in keys.plate_questions(state, plate):
         listed = text.split("|", 3)[2]
         if state and listed:
             equal = Evidence(state, listed, "State of the plate equal")
-            yield KeyedQuestion(text, Outcome.HIT, 1.0, (line, equal))
+            yield KeyedQuestion(text, best_outcome, line.similarity, (line, equal))
         else:
             unknown = Evidence(state, listed, "State of the plate not known on both sides")
-            yield KeyedQuestion(text, Outcome.POSSIBLE, _PART, (line, unknown))
+            yield KeyedQuestion(text, Outcome.POSSIBLE, round(line.similarity * _PART, 4), (line, unknown))
 
 
 def _of_vin(vin: str) -> Iterator[KeyedQuestion]:
@@ -89,13 +105,19 @@ def _of_vin(vin: str) -> Iterator[KeyedQuestion]:
 
 def _of_serial(make: str, calibre: str, serial: str) -> Iterator[KeyedQuestion]:
     line = Evidence(normal_number(serial), "", "serial number", 1.0, 1.0)
+    said = f"{make} {calibre}".strip()
     for text in keys.firearm_questions(make, calibre, serial):
-        if not {"", "*"} & set(text.split("|")[2:4]):
-            equal = Evidence(f"{make} {calibre}", "", "make and calibre equal")
-            yield KeyedQuestion(text, Outcome.HIT, 1.0, (line, equal))
+        other_make, other_calibre = keys.differs(make, calibre, text)
+        if other_make or other_calibre:
+            lines = [Evidence(make, "", "make differs from the record")] if other_make else []
+            lines += [Evidence(calibre, "", "calibre differs from the record")] if other_calibre else []
+            yield KeyedQuestion(text, Outcome.POSSIBLE, _OTHER, (line, *lines), once=True)
+        elif not {"", keys.STATED} & set(text.split("|")[2:4]):
+            equal = Evidence(said, "", "make and calibre equal")
+            yield KeyedQuestion(text, Outcome.HIT, 1.0, (line, equal), once=True)
         else:
-            opened = Evidence(f"{make} {calibre}".strip(), "", "make or calibre not known on both sides")
-            yield KeyedQuestion(text, Outcome.POSSIBLE, _PART, (line, opened))
+            opened = Evidence(said, "", "make or calibre not known on both sides")
+            yield KeyedQuestion(text, Outcome.POSSIBLE, _PART, (line, opened), once=True)
 
 
 def _texts(fields: Mapping[str, Any], names: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
