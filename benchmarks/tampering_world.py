@@ -60,7 +60,7 @@ class Headquarters:
         self.path, self._keys, self.root, self.now = root / "repo", root / "keys", root, T0
         self.lists = {list_id: self._made(root / "made" / list_id, list_id, records) for list_id in LISTS}
         self.old: dict[int, Path] = {}
-        with Folder(self.path) as folder:
+        with Folder(self.path, begins=True) as folder:
             service.begin(folder, self._keys, LISTS, now=self.now)
         self.anchor = (self.path / "metadata/1.root.json").read_bytes()
         keys.create(self._keys / "timestamp-2.pem")

@@ -92,7 +92,7 @@ class Opened:
     """``with`` gives the repository, locked."""
 
     def __init__(self, path: Path, now: datetime) -> None:
-        self._folder, self._now = Folder(path), now
+        self._folder, self._now = Folder(path, begins=True), now
 
     def __enter__(self) -> Repository:
         return Repository(self._folder.__enter__(), self._now)

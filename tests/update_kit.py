@@ -135,7 +135,7 @@ root = "{self.repo / 'metadata' / '1.root.json'}"
     def publish(self, list_id: str, *words: str, code: int = 0) -> dict[str, Any]:
         key = str(self.keys / f"list-{list_id}.pem")
         out = self.hq("publish", "list", str(self.repo), list_id, "--from", str(self.out), "--key", key, "--json",
-                      *words, code=code)  # fmt: skip
+                      "--force", *words, code=code)  # fmt: skip
         return dict(json.loads(out)) if not code else {}
 
     def stamp(self) -> None:

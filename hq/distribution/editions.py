@@ -9,13 +9,14 @@ Laws:
 4. A delta that cannot be made (its base is gone, or came under another list key, or it would be too long) is told; the
    base is added then, so that every box has a way. Under another list key the list begins anew: no older step stays.
 5. Persons in clear leave the house only by somebody's word.
+6. A list that is published as keyed stays so, and the other way round, unless somebody says that it changes; then it
+   begins anew. Of a folder that holds both kinds the keyed list is taken while its base is the newest.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,19 +29,22 @@ from edge.core.errors import LayoutError
 from edge.core.keyed import card as cards
 from edge.core.keyed.header import Header
 from edge.core.watch import manifest as manifests
-from hq.distribution import history
+from hq.distribution import history, shrinking
 from hq.distribution.errors import PublishError
 from hq.distribution.publishing import Edition
 from hq.distribution.retention import Generation
+from hq.distribution.shrinking import Shrunk
 from hq.keyed_build import KeyedBuildError, delta_between, opened
+from hq.list_kinds import KEYED, WATCH, WORDS, Held, Kind, held
 
 BASE: Final = "base.sdl"
 DELTA: Final = "delta.sdd"
-_BASE: Final = re.compile(r"base-([0-9]{10})\.sdl")
 _HEAD: Final = 4096  # bytes of a sealed file that hold its header
 _BLOCK: Final = 1 << 20  # bytes read at a time for a digest
 
 Progress = Callable[[str], None]
+Judge = Callable[[Shrunk | None], None]
+"""Told what the new generation leaves out, before anything is made; raises what keeps it from being published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Prepared:
     generation: int
     as_of: datetime
     records: int
+    kind: Kind
     editions: tuple[Edition, ...] = ()
     begins: bool = False
     unmade: tuple[tuple[int, int, str], ...] = ()
@@ -58,21 +63,23 @@ class Prepared:
 
 def prepare(
     source: Path, list_id: str, offer: Offer, known: Sequence[Generation], work: Path, *,
-    in_clear: bool = False, whole: bool = False, progress: Progress | None = None,
+    in_clear: bool = False, whole: bool = False, change_kind: bool = False, targets: Path | None = None,
+    judge: Judge | None = None, progress: Progress | None = None,
 ) -> Prepared:  # fmt: skip
     """What the newest generation below ``source``/``list_id`` adds to ``offer``; deltas are written below ``work``.
 
-    No editions: there is nothing newer. Raises PublishError.
+    ``targets`` is where the repository keeps what is published. No editions: there is nothing newer. Raises
+    PublishError.
     """
     folder = source / list_id
     try:
-        names = sorted(path.name for path in folder.iterdir())
-        bases = {int(found[1]): folder / found[0] for name in names if (found := _BASE.fullmatch(name))}
-        if bases:
-            return _keyed(folder, list_id, bases, offer, known, work, whole, progress)
-        generation = max((g for name in names if (g := manifests.generation_of(name))), default=0)
-        if generation:
-            return _watch(folder / manifests.folder_name(generation), list_id, offer, in_clear)
+        found = held(folder)
+        begins = _changes(folder, found, offer, change_kind)
+        if found.kind == KEYED:
+            return _keyed(folder, list_id, found.bases, offer, known, work, whole, begins, judge, progress)
+        if found.kind == WATCH:
+            place = folder / manifests.folder_name(found.newest_watch)
+            return _watch(place, list_id, offer, in_clear, begins, targets, judge)
     except OSError as error:
         raise PublishError(f"{folder}: {error.strerror}", advice="give the folder that `lists build` wrote") from error
     except LayoutError as error:
@@ -80,14 +87,44 @@ def prepare(
     raise PublishError(f"{folder} holds no generation", advice="make one with `borderpost-hq lists build`")
 
 
+def kind_of(offer: Offer) -> Kind | None:
+    """As what a list is published; None if it is not yet, or by hand with other names."""
+    names = {file.name for step in offer.steps if step.to == offer.newest for file in step.files}
+    if names & {BASE, DELTA}:
+        return KEYED
+    return WATCH if manifests.FILE_NAME in names else None
+
+
+def _changes(folder: Path, found: Held, offer: Offer, allowed: bool) -> bool:
+    """True if the list becomes one of the other kind; raises PublishError unless that is ``allowed`` (law 6)."""
+    if found.kind is None:
+        return False
+    if found.kind == WATCH and found.bases and not allowed:
+        raise PublishError(
+            f"{folder} holds {WORDS[KEYED]}, base {found.newest_base}, and beside it a newer generation "
+            f"{found.newest_watch} of documents and persons",
+            advice=f"remove {manifests.folder_name(found.newest_watch)} if --keyed was forgotten when it was built; "
+            "--change-kind takes it, and not the keyed list",
+        )
+    published = kind_of(offer)
+    if published in (None, found.kind):
+        return False
+    if not allowed:
+        raise PublishError(
+            f"{offer.list_id} is published as {WORDS[published]}, and {folder} holds {WORDS[found.kind]}",
+            advice="give the folder that it was published from; --change-kind lets every post take the other kind",
+        )
+    return True
+
+
 def _keyed(
-    folder: Path, list_id: str, bases: dict[int, Path], offer: Offer, known: Sequence[Generation], work: Path,
-    whole: bool, progress: Progress | None,
+    folder: Path, list_id: str, bases: Mapping[int, Path], offer: Offer, known: Sequence[Generation], work: Path,
+    whole: bool, changes: bool, judge: Judge | None, progress: Progress | None,
 ) -> Prepared:  # fmt: skip
     newest = max(bases)
     header = _header(bases[newest], list_id)
     as_of = datetime.fromtimestamp(header.as_of, UTC)
-    done = Prepared(newest, as_of, header.count)
+    done = Prepared(newest, as_of, header.count, KEYED)
     if newest < offer.newest or (newest == offer.newest and (not whole or _base_is_there(offer, newest, header))):
         return done
     card = folder / CARD
@@ -95,7 +132,10 @@ def _keyed(
         raise LayoutError(f"{CARD} is of another list")
     if newest == offer.newest:
         return replace(done, editions=(_edition(list_id, 0, header, {BASE: bases[newest], CARD: card}),))
-    begins = any(g.number in bases and _header(bases[g.number], list_id).key_id != header.key_id for g in known[-1:])
+    if judge is not None:
+        judge(shrinking.of_bases(offer, bases, newest, header.count))
+    last = [bases[g.number] for g in known[-1:] if g.number in bases]
+    begins = changes or any(_other_key(base, list_id, header) for base in last)
     later = [Generation(newest, as_of)] if begins else history.joined(known, [Generation(newest, as_of)])
     editions: list[Edition] = []
     unmade: list[tuple[int, int, str]] = []
@@ -108,7 +148,15 @@ def _keyed(
     if whole or begins or not known or not editions or unmade or history.base_due(offer, later):
         editions.insert(0, _edition(list_id, 0, header, {BASE: bases[newest], CARD: card}))
     kept = tuple(sorted(history.wanted_later(later) & set(bases)))
-    return Prepared(newest, as_of, header.count, tuple(editions), begins and bool(known), tuple(unmade), kept)
+    return Prepared(newest, as_of, header.count, KEYED, tuple(editions), begins and bool(known), tuple(unmade), kept)
+
+
+def _other_key(base: Path, list_id: str, header: Header) -> bool:
+    """True if a base was made by another key than the newest; one that is damaged is told where a delta wants it."""
+    try:
+        return _header(base, list_id).key_id != header.key_id
+    except (LayoutError, OSError):
+        return False
 
 
 def _base_is_there(offer: Offer, newest: int, header: Header) -> bool:
@@ -120,7 +168,7 @@ def _base_is_there(offer: Offer, newest: int, header: Header) -> bool:
 
 
 def _delta(
-    list_id: str, bases: dict[int, Path], start: int, to: int, card: Path, work: Path, progress: Progress | None
+    list_id: str, bases: Mapping[int, Path], start: int, to: int, card: Path, work: Path, progress: Progress | None
 ) -> Edition:  # fmt: skip
     for generation in (start, to):
         if generation not in bases:
@@ -144,7 +192,9 @@ def _header(path: Path, list_id: str) -> Header:
         return file.header
 
 
-def _watch(place: Path, list_id: str, offer: Offer, in_clear: bool) -> Prepared:
+def _watch(
+    place: Path, list_id: str, offer: Offer, in_clear: bool, begins: bool, targets: Path | None, judge: Judge | None
+) -> Prepared:  # fmt: skip
     data = _read(place / manifests.FILE_NAME, manifests.MAX_BYTES)
     manifest = manifests.decode(data)
     if (manifest.list_id, manifests.folder_name(manifest.generation)) != (list_id, place.name):
@@ -152,7 +202,9 @@ def _watch(place: Path, list_id: str, offer: Offer, in_clear: bool) -> Prepared:
     records = manifest.records.documents + manifest.records.persons
     as_of = manifest.source_date.astimezone(UTC)
     if manifest.generation <= offer.newest:
-        return Prepared(manifest.generation, as_of, records)
+        return Prepared(manifest.generation, as_of, records, WATCH)
+    if judge is not None and targets is not None:
+        judge(shrinking.of_manifests(offer, targets, manifest))
     with open_regular(place / manifests.PERSONS) as file:
         sealed = vault.is_sealed(file.read(_HEAD))
     if manifest.records.persons and not sealed and not in_clear:
@@ -166,7 +218,7 @@ def _watch(place: Path, list_id: str, offer: Offer, in_clear: bool) -> Prepared:
     files = {name: place / name for name in (manifests.FILE_NAME, manifests.DOCUMENTS, manifests.PERSONS)}
     digest = hashlib.sha256(data).hexdigest()
     edition = Edition(list_id, 0, manifest.generation, as_of, files, records, digest)
-    return Prepared(manifest.generation, as_of, records, (edition,))
+    return Prepared(manifest.generation, as_of, records, WATCH, (edition,), begins)
 
 
 def _sha256(path: Path) -> str:

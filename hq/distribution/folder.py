@@ -28,15 +28,20 @@ _SERIALIZER: Final = JSONSerializer(compact=True)
 
 
 class Folder:
-    """A repository folder; ``with`` locks it for writing. Raises PublishError for whatever the disk refuses."""
+    """A repository folder; ``with`` locks it for writing. Raises PublishError for whatever the disk refuses.
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    ``begins``: it may be one that is not there yet.
+    """
+
+    def __init__(self, root: Path, *, begins: bool = False) -> None:
+        self.root, self._begins = root, begins
         self.metadata, self.targets, self.pending = root / "metadata", root / "targets", root / "pending"
         self._lock = -1
 
     def __enter__(self) -> Folder:
-        """Make what is not there, and lock."""
+        """Make what is not there, and lock. Raises PublishError for a folder that is no repository."""
+        if not self._begins and not self.version("root") and self.waiting("root") is None:
+            raise PublishError(f"{self.root} is no repository", advice="begin with `borderpost-hq publish init`")
         try:
             for folder in (self.metadata, self.targets, self.pending):
                 folder.mkdir(parents=True, exist_ok=True)

@@ -53,15 +53,23 @@ def _passphrase() -> str:
 
 @command.command()
 @config_option
-def show(config_path: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="one JSON object: the sections of edge.toml")
+def show(config_path: Path, as_json: bool) -> None:
     """Print the lines for edge.toml again, from the key files that hq.toml names."""
+    import tomllib
+
+    import msgspec
+
     from hq import config, keys
 
     settings = config.load(config_path).keys
     lines = keys.public_lines(
         Path(settings.seal[0]), Path(settings.ack), passphrase=keys.read_passphrase(settings)
     )
-    click.echo(lines.toml(), nl=False)
+    if as_json:
+        click.echo(msgspec.json.encode(tomllib.loads(lines.toml())))
+    else:
+        click.echo(lines.toml(), nl=False)
 
 
 _ring_option = click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hq.verbs import options, publish_list, publish_roles
+from hq.verbs.list_texts import share
 from hq.verbs.publish_common import (
     FILE,
     date_of,
@@ -17,6 +18,7 @@ from hq.verbs.publish_common import (
     pair,
     passphrase_options,
     read_passphrase,
+    removed_options,
     repo_argument,
     say,
     signed_rows,
@@ -73,7 +75,7 @@ def init(
     from hq.distribution.folder import Folder
 
     word = read_passphrase(ask, passphrase_file, confirm=True)
-    with Folder(repo) as folder:
+    with Folder(repo, begins=True) as folder:
         begun = service.begin(folder, place, lists, now=options.now(), passphrase=word)
     lines = [f"made the key {name}" for name in begun.made]
     lines += [f"install {repo / 'metadata' / '1.root.json'} in every box" if begun.until else
@@ -89,35 +91,46 @@ def init(
 @click.option("--from", "start", default=0, type=click.IntRange(0), help="The one they start from; 0: a base.")
 @click.option("--file", "files", multiple=True, required=True, metavar="NAME=PATH", help="May be repeated.")
 @click.option("--as-of", required=True, metavar="DATE", help="How old the data are: YYYY-MM-DD or RFC 3339.")
-@click.option("--records", default=0, type=click.IntRange(0), help="Records of the whole set afterwards.")
+@click.option("--records", type=click.IntRange(0), help="Records of the whole set afterwards.")
 @click.option("--digest", default="", metavar="HEX", help="Digest of the whole set afterwards, 64 hex digits.")
+@removed_options
 @key_option
 @passphrase_options
 @json_option
 def add(
-    *, repo: Path, list_id: str, generation: int, start: int, files: tuple[str, ...], as_of: str, records: int,
-    digest: str, key_files: tuple[Path, ...], ask: bool, passphrase_file: Path | None, as_json: bool,
+    *, repo: Path, list_id: str, generation: int, start: int, files: tuple[str, ...], as_of: str,
+    records: int | None, digest: str, max_removed: str, force: bool, key_files: tuple[Path, ...],
+    ask: bool, passphrase_file: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Add a generation of a list: a base, or with --from a delta. Posts take it after `publish timestamp`.
 
     Deltas that no post of the last six months needs are dropped, once all that are needed are there
     (`publish wanted`).
 
+    Exit code 1 if --records says that more than --max-removed of what was published last is left out, unless --force
+    is given.
+
     \b
     Try it:  borderpost-hq publish add repo --list un --generation 1 --file documents.bin=un.bin
                  --as-of 2026-03-01 --key keys/list-un.pem
     """
     from edge.core.distribution import role_of
-    from hq.distribution import history, publishing
+    from hq.distribution import history, publishing, shrinking
     from hq.distribution.folder import Folder
     from hq.distribution.repository import Repository
 
     edition = publishing.Edition(
-        list_id, start, generation, date_of(as_of), dict(pair(f) for f in files), records, digest
+        list_id, start, generation, date_of(as_of), dict(pair(f) for f in files), records or 0, digest
     )
+    allowed = share(max_removed, "--max-removed")
     signers = signers_of(key_files, ask, passphrase_file)
     with Folder(repo) as folder:
-        done = publishing.add(Repository(folder, options.now()), [edition], signers)
+        repository = Repository(folder, options.now())
+        if records is not None:
+            before = publishing.offer_of(list_id, repository.draft(role_of(list_id)))
+            shrunk = shrinking.by_counts(before, generation, {shrinking.RECORDS: records})
+            shrinking.check(shrunk, allowed, force=force)
+        done = publishing.add(repository, [edition], signers)
         metadata = folder.latest(role_of(list_id)) if done.published else folder.waiting(role_of(list_id))
         assert metadata is not None
         lacking = history.missing(publishing.offer_of(list_id, metadata.signed), history.read(folder, list_id))

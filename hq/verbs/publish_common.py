@@ -34,6 +34,15 @@ def passphrase_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--passphrase", "ask", is_flag=True, help="Ask for the passphrase of the key files.")(command)
 
 
+def removed_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How much of what was published last may be left out."""
+    command = click.option("--force", is_flag=True, help="Publish whatever is left out.")(command)
+    return click.option(
+        "--max-removed", default="5%", show_default=True, metavar="SHARE",
+        help="Share of what was published last that may be left out.",
+    )(command)  # fmt: skip
+
+
 def signers_of(paths: Sequence[Path], ask: bool, passphrase_file: Path | None) -> list[CryptoSigner]:
     """The private keys in these files; one passphrase opens those that are locked."""
     from hq.distribution import keys

@@ -45,6 +45,7 @@ def of_ofac(folder: Path) -> Path:
             ids = {r[0] for r in rows}
         with (folder / name).open("w", encoding="latin-1", newline="") as file:
             csv.writer(file).writerows(r for r in rows if r[0] in ids)
+            file.write("\x1a" if name in ("sdn.csv", "alt.csv") else "")  # the list's own end mark
     return folder / "sdn.csv"
 
 

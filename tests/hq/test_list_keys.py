@@ -53,7 +53,7 @@ def test_the_ring_opens_with_headquarters_keys_alone(ring: RingFile, tmp_path: P
     ring.add("national", 1)
     keys.create(tmp_path / "next")
     newer = keys.load_seal([tmp_path / "next/seal.pem"], None)
-    with pytest.raises(KeyFileError, match="seal key [0-9a-f]{16}, which hq.toml does not name") as caught:
+    with pytest.raises(KeyFileError, match=r"seal key [0-9a-f]{16}, which hq.toml does not name") as caught:
         RingFile(ring.path, newer).read()
     assert "keys.seal" in caught.value.advice
     both = RingFile(ring.path, {**newer, **ring.keys})
