@@ -61,7 +61,7 @@ def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
     said = _ask(config)
     for name, checks in (
         ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said, where)),
-        ("lists", _lists(config)), ("journal", _journal(config)), ("disk", _disk(config)),
+        ("lists", _lists(config, said)), ("journal", _journal(config)), ("disk", _disk(config)),
         ("updates", _updates(config)), ("running", _running(config, said)), ("link", _link(config)),
     ):
         yield from _guarded(name, checks, where)
@@ -176,14 +176,17 @@ def _fine(name: str, found: str, unproven: bool) -> Check:
                  "send a recording: borderpost record; docs/readers.md says how")
 
 
-def _lists(config: Config) -> Iterator[Check]:
-    from edge import checks_keys
+def _lists(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
+    from edge import checks_keys, checks_lists
 
     marks = accepted(Path(config.box.state_dir) / "state.sqlite")
     keys = ListKeys(Path(config.box.state_dir), beside_the_unit())
     lists = Watchlists.open(Path(config.box.lists_dir), high_water=marks, keys=keys.ring).lists
     opened = {entry.list_id: entry for entry in lists}
     yield from checks_keys.ring(keys)
+    stopped = isinstance(said, Check)
+    ages = checks_lists.stopped(config, lists) if isinstance(said, Check) else said.get("lists", ())
+    old = {one["list"]: one["age_seconds"] for one in ages}
     for list_id in sorted({*opened, *config.screening.required}):
         entry = opened.get(list_id)
         required = list_id in config.screening.required
@@ -197,12 +200,15 @@ def _lists(config: Config) -> Iterator[Check]:
         elif entry.card is not None:
             yield Check(f"list {list_id}", Grade.OK,
                         f"generation {facts.generation}, {facts.records} {entry.card.thing}, "
-                        f"source of {facts.source_date}")
+                        f"{checks_lists.dated(facts.source_date, old.get(list_id), stopped=stopped)}")
         elif entry.manifest is not None:
             records = entry.manifest.records
             yield Check(f"list {list_id}", Grade.OK,
                         f"generation {entry.manifest.generation}, {records.documents} documents, "
-                        f"{records.persons} persons, source of {entry.manifest.source_date}")
+                        f"{records.persons} persons, "
+                        f"{checks_lists.dated(facts.source_date, old.get(list_id), stopped=stopped)}")
+    if stopped:
+        yield from checks_lists.ages(ages, frozenset(config.screening.required))
     if not config.screening.required:
         yield Check("lists", Grade.WARNING, "no list is required",
                     "name the lists of this post in screening.required, so that a missing one is noticed")
@@ -248,7 +254,7 @@ def _running(config: Config, status: Mapping[str, Any] | Check) -> Iterator[Chec
     yield Check("box", Grade.OK, f"runs for {status['uptime_seconds']} s")
     state = status["clock"]["state"]
     yield checks_lists.clock(state, records_expire=state != "untrusted")
-    yield from checks_lists.ages(status, frozenset(config.screening.required))
+    yield from checks_lists.ages(status.get("lists", ()), frozenset(config.screening.required))
     link = status["uplink"]
     if link["state"] not in ("none", "sending"):
         problem = f": {link['problem']}" if link["problem"] else ""

@@ -16,6 +16,8 @@ from edge.list_keys import RING, SEAL_FILE, SEAL_KEY, SEALED, ListKeys
 
 SEAL_AGAIN: Final = "have headquarters seal the ring for this box again: borderpost-hq keys seal-ring"
 BIND: Final = "bind the key to this machine's TPM, or encrypt the disk: docs/technician.md, section 1"
+NOT_LOOKED: Final = "it is sealed, and no key was looked for"  # of a list, where no configuration was given
+NAME_CONFIG: Final = "give --config FILE, as the box's user: its keys open sealed lists"
 _LACKING: Final = ("is not on this box", "holds no key")  # edge.watchlists, edge.keyed_files
 
 

@@ -32,10 +32,13 @@ def updates(config: Config) -> Iterator[Check]:
         yield Check("updates", Grade.ERROR, f"updates.root {rules.root}: {problem}",
                     "install 1.root.json of headquarters' repository there")
     if not rules.folder and not rules.url:
-        yield Check("updates", Grade.INFO, "no source is named: lists come by `borderpost lists update --from DIR`")
+        yield Check("updates", Grade.INFO, "no source is named: lists come by `borderpost lists update --from DIR`",
+                    "name folder or url in [updates], and the box looks by itself")
     report = last(Path(config.box.state_dir))
     if report is None:
-        yield Check("updates", Grade.WARNING, "nothing was ever taken", "try it: borderpost lists update")
+        named = rules.folder or rules.url
+        by_hand = "" if named else " --from DIR (a stick's folder), or name folder or url in [updates]"
+        yield Check("updates", Grade.WARNING, "nothing was ever taken", f"try it: borderpost lists update{by_hand}")
         return
     for list_id, refusal in report.problems:
         name = f"update of {list_id}" if list_id else "updates"

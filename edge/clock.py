@@ -98,11 +98,16 @@ class TrustedClock:
             since, mono = self._anchor
             time = since + timedelta(seconds=max(0.0, self._mono() - mono))
             return Trusted(ClockState.SIGNED, time, time)
-        wall = self._wall().astimezone(UTC)
-        if self._floor is not None and wall < self._floor:
-            return Trusted(ClockState.UNTRUSTED, None, None)
-        if self._policy.disciplined:
-            return Trusted(ClockState.SYSTEM, wall, wall)
-        if self._floor is not None and wall <= self._floor + self._policy.hold:
-            return Trusted(ClockState.HELD, wall, self._floor)
+        return believed(self._wall(), self._floor, self._policy)
+
+
+def believed(wall: datetime, floor: datetime | None, policy: ClockPolicy) -> Trusted:
+    """What the system clock (aware) is worth before the first signed word of this boot."""
+    wall = wall.astimezone(UTC)
+    if floor is not None and wall < floor:
         return Trusted(ClockState.UNTRUSTED, None, None)
+    if policy.disciplined:
+        return Trusted(ClockState.SYSTEM, wall, wall)
+    if floor is not None and wall <= floor + policy.hold:
+        return Trusted(ClockState.HELD, wall, floor)
+    return Trusted(ClockState.UNTRUSTED, None, None)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import sqlite_utils
@@ -137,11 +138,24 @@ def damage_note(list_id: str) -> str:
 
 def accepted(path: Path) -> dict[str, int]:
     """The high-water marks in a state file, read from outside the box; none where there is no such file."""
+    return dict(_looked_up(path, "select list, generation from marks"))
+
+
+def floor_of(path: Path) -> datetime | None:
+    """``State.floor`` of a state file, read from outside the box; None where there is no such file."""
+    rows = _looked_up(path, "select value from small where name = 'floor'")
+    try:
+        return datetime.fromisoformat(rows[0][0]) if rows else None
+    except ValueError:
+        return None
+
+
+def _looked_up(path: Path, query: str) -> list[Any]:
     try:
         if not path.exists():
-            return {}
+            return []
         with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
-            return dict(db.execute("select list, generation from marks").fetchall())
+            return db.execute(query).fetchall()
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise StateError(f"the state file {path.name} cannot be read: {why}") from error

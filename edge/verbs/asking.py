@@ -50,8 +50,8 @@ def lists_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--max-age", "max_age_days", type=click.FloatRange(min=0), callback=days, metavar="DAYS",
                      help="Lists older than this make the verdict INCOMPLETE (default: no limit)."),
-        click.option("--config", "config_path", type=click.Path(path_type=Path),
-                     help="An edge.toml: its lists folder, keys, required lists and age limits."),
+        click.option("--config", "config_path", type=click.Path(path_type=Path), envvar="BORDERPOST_CONFIG",
+                     show_envvar=True, help="An edge.toml: its lists folder, keys, required lists and age limits."),
         click.option("--lists", "folder", type=click.Path(path_type=Path), help="Folder of lists."),
     ):  # fmt: skip
         verb = option(verb)
@@ -110,22 +110,30 @@ def lists_and_rules(
     return Watchlists.open(folder, keys=keys).lists, screener
 
 
-def warn(asked: Sequence[OpenList]) -> None:
-    """Say on standard error what is wrong with the lists."""
+def warn(asked: Sequence[OpenList], *, looked: bool) -> None:
+    """Say on standard error what is wrong with the lists; ``looked``: there was a configuration that names keys."""
     if not asked:
         click.echo(
             "no list is there: every verdict is INCOMPLETE (make one with: borderpost-hq lists build)", err=True
         )
     for entry in asked:
         if entry.problem:
-            click.echo(f"{entry.list_id}: {entry.problem} ({_next(entry)})", err=True)
+            problem, step = told_problem(entry, looked=looked), _next(entry, looked=looked)
+            click.echo(f"{entry.list_id}: {problem} ({step})", err=True)
 
 
-def _next(entry: OpenList) -> str:
-    from edge.checks_keys import SEAL_AGAIN, lacks_key
+def told_problem(entry: OpenList, *, looked: bool) -> str | None:
+    """What is wrong with a list; that its key is not on this box only where somebody looked for keys."""
+    from edge.checks_keys import NOT_LOOKED, lacks_key
+
+    return NOT_LOOKED if not looked and lacks_key(entry.problem) else entry.problem
+
+
+def _next(entry: OpenList, *, looked: bool) -> str:
+    from edge.checks_keys import NAME_CONFIG, SEAL_AGAIN, lacks_key
 
     if lacks_key(entry.problem):
-        return f"give --config, by which this box's keys are found, or {SEAL_AGAIN}"
+        return SEAL_AGAIN if looked else NAME_CONFIG
     return "bring a newer generation" if entry.erased else "copy the list again from headquarters"
 
 
@@ -139,6 +147,8 @@ def now() -> Trusted:
 
 def show(verdict: Verdict, words: Mapping[str, str]) -> None:
     """For a person: colour on a terminal, plain lines in a pipe. ``words`` say each doubt."""
+    from edge.core.texts import DEFAULT, evidence_text, listed_text, text
+
     terminal = sys.stdout.isatty()
     word = str(verdict.outcome)
     click.echo(click.style(word, fg=_COLOURS[word], bold=True) if terminal else word)
@@ -153,12 +163,13 @@ def show(verdict: Verdict, words: Mapping[str, str]) -> None:
         if reason.name:
             click.echo(f"  {reason.name}")
         if reason.category or reason.action:
-            click.echo(f"  {': '.join(filter(None, (reason.category.replace('_', ' '), reason.action)))}")
+            category = text(DEFAULT, f"category.{reason.category}") if reason.category else ""
+            click.echo(f"  {': '.join(filter(None, (category, reason.action)))}")
         for line in reason.evidence:
-            pair = " ~ ".join(filter(None, (line.query, line.listed)))
+            pair = " ~ ".join(filter(None, (line.query, listed_text(DEFAULT, line.rule, line.listed))))
             worth = f"  {line.similarity:.2f} x {line.weight:.2f}" if line.weight else ""
             points = f"  {line.points:+.2f}" if line.points else ""
-            click.echo(f"    {line.rule:<40}{pair}{worth}{points}")
+            click.echo(f"    {evidence_text(DEFAULT, line.rule):<40} {pair}{worth}{points}".rstrip())
     for part in verdict.coverage:
         age = "age unknown" if part.age_seconds is None else f"{part.age_seconds / DAY_SECONDS:.1f} days old"
         state = _STATES.get(part.state, str(part.state))

@@ -30,7 +30,7 @@ command.add_command(update)
 @command.command("inspect")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR")
 @click.option("--config", "config_path", type=click.Path(path_type=Path), default=None,
-              help="The box's edge.toml: its keys open sealed lists.")
+              envvar="BORDERPOST_CONFIG", show_envvar=True, help="The box's edge.toml: its keys open sealed lists.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
     """Verify every list below DIR: generation, age, records, digests. Prints no record.
@@ -44,7 +44,9 @@ def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
     """
     import msgspec
 
+    from edge.checks_keys import NAME_CONFIG, SEAL_AGAIN, lacks_key
     from edge.errors import EXIT_NO
+    from edge.verbs.asking import told_problem
     from edge.watchlists import Watchlists
 
     now = datetime.now(UTC)
@@ -52,7 +54,8 @@ def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
     while any(entry.keyed.look_over(_MIB) for entry in opened.lists if entry.keyed is not None):
         pass  # every byte, as of the other lists
     lists = opened.refresh().lists
-    rows = [_described(entry, now) for entry in lists]
+    looked = config_path is not None
+    rows = [_described(entry, now, told_problem(entry, looked=looked)) for entry in lists]
     sound = bool(rows) and all(row["sound"] for row in rows)
     if as_json:
         click.echo(msgspec.json.encode({"sound": sound, "lists": rows}))
@@ -62,8 +65,12 @@ def inspect(folder: Path, config_path: Path | None, as_json: bool) -> None:
         if not rows:
             click.echo("no list is there; headquarters makes one with: borderpost-hq lists build")
     if not sound:
-        if rows:
-            click.echo("next:  copy the lists that have a problem from headquarters again", err=True)
+        lacking = [entry for entry in lists if lacks_key(entry.problem)]
+        if lacking:
+            click.echo(f"next:  {SEAL_AGAIN if looked else NAME_CONFIG}", err=True)
+        if len(lacking) < sum(not row["sound"] for row in rows):
+            click.echo("next:  copy the lists that have another problem from headquarters again" if lacking else
+                       "next:  copy the lists that have a problem from headquarters again", err=True)
         raise SystemExit(EXIT_NO)
 
 
@@ -94,7 +101,8 @@ def box_key(config_path: Path) -> None:
 @command.command("keys")
 @config_option
 @click.option("--plain", is_flag=True, help="The ring in clear, into a pipe: for systemd-creds encrypt.")
-def keys(config_path: Path, plain: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object; never the keys themselves.")
+def keys(config_path: Path, plain: bool, as_json: bool) -> None:
     """Show which lists this box has keys for; never the keys themselves.
 
     \b
@@ -104,9 +112,14 @@ def keys(config_path: Path, plain: bool) -> None:
     """
     import sys
 
+    import msgspec
+
     from edge import config
     from edge.errors import EXIT_NO
     from edge.list_keys import ListKeys, beside_the_unit
+
+    if plain and as_json:
+        raise click.UsageError("--plain writes the ring, --json what is in it: give one of them.")
 
     found = ListKeys(Path(config.load(config_path).box.state_dir), beside_the_unit())
     ring = found.ring()
@@ -115,7 +128,10 @@ def keys(config_path: Path, plain: bool) -> None:
             raise click.UsageError("--plain writes keys: give it a pipe to systemd-creds, not a terminal.")
         click.echo(ring.encode().decode())
         return
-    for entry in ring.entries:
+    rows = [{"list": e.list_id, "from_generation": e.generation, "key": e.key_id.hex()} for e in ring.entries]
+    if as_json:
+        click.echo(msgspec.json.encode({"keys": rows, "problem": found.problem}))
+    for entry in () if as_json else ring.entries:
         click.echo(f"{entry.list_id}  from generation {entry.generation} on  key {entry.key_id.hex()}")
     if found.problem or not ring.entries:
         click.echo(found.problem or "no list keys are on this box", err=True)
@@ -123,11 +139,11 @@ def keys(config_path: Path, plain: bool) -> None:
         raise SystemExit(EXIT_NO)
 
 
-def _described(entry: OpenList, now: datetime) -> dict[str, Any]:
+def _described(entry: OpenList, now: datetime, problem: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {
         "list": entry.list_id,
         "sound": entry.generation is not None and entry.problem is None,
-        "problem": entry.problem,
+        "problem": problem,
     }
     if entry.manifest and entry.persons is not None:
         m = entry.manifest
@@ -180,7 +196,7 @@ def _line(entry: OpenList, row: dict[str, Any]) -> str:
     if entry.keyed is not None:
         return _keyed_line(entry, row)
     if entry.manifest is None:
-        return f"{entry.list_id}: cannot be used: {entry.problem}"
+        return f"{entry.list_id}: cannot be used: {row['problem']}"
     m = entry.manifest
     hours = row["age_seconds"] // 3600
     age = f"{hours // 24} d {hours % 24} h" if hours >= 24 else f"{hours} h"

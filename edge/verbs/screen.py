@@ -93,7 +93,7 @@ def command(
     if not jsonl and bool(lines) == bool(given):
         raise click.UsageError("Give the lines of one document, or fields, or --jsonl.")
     asked, screener = lists_and_rules(folder, config_path, max_age_days)
-    warn(asked)
+    warn(asked, looked=config_path is not None)
     if jsonl:
         _serve(sys.stdin.buffer, sys.stdout.buffer, asked, screener)
         return

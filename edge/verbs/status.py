@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from common.times import told_age
 from edge.verbs.options import config_option, json_option
 
 ANSWER_TIMEOUT_S = 5.0
@@ -44,7 +45,7 @@ def command(config_path: Path, as_json: bool) -> None:
 def _edition(entry: dict[str, Any]) -> str:
     if entry["generation"] is None:
         return "no generation that can be used is on this box"
-    age = "age unknown" if entry["age_seconds"] is None else f"{entry['age_seconds'] / 3600:.1f} h old"
+    age = "age unknown" if entry["age_seconds"] is None else f"{told_age(entry['age_seconds'])} old"
     return f"generation {entry['generation']}  {entry['records']} records  {age}"
 
 

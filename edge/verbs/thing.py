@@ -21,7 +21,7 @@ def ask(
     from edge.core.texts import text
 
     asked, screener = lists_and_rules(folder, config_path, max_age_days)
-    warn(asked)
+    warn(asked, looked=config_path is not None)
     verdict = screener.screen(query, asked, now())
     if as_json:
         found = answer(NULL, verdict)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import journal_kit
@@ -17,6 +19,7 @@ from edge import checks, config
 from edge.checks import Check, Grade, examine
 from edge.config import Config, TlsConfig, UplinkConfig
 from edge.core.verdicts import Outcome
+from edge.state import State
 
 
 @pytest.fixture
@@ -219,6 +222,49 @@ def test_the_age_of_lists_is_the_running_boxs_word(
     assert ("age of list national" in checked) is ("age of list national" in said)
 
 
+def test_a_list_that_is_not_required_takes_no_clear_away(world: BoxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = {
+        "uptime_seconds": 1, "clock": {"state": "signed"}, "uplink": {"state": "none"}, "passthrough": [],
+        "readers": [WELL],
+        "lists": [{"list": "ftm", "age_seconds": 904 * 86_400, "state": "stale", "freshness": "too_old"}],
+    }
+    monkeypatch.setattr(checks, "_ask", lambda _config: status)
+    (check,) = found(load(world))["age of list ftm"]
+    assert (check.grade, "a verdict may be CLEAR" in check.found) == (Grade.WARNING, True)
+    assert check.found.startswith("904.0 days")
+
+
+def test_the_ages_of_a_box_that_does_not_run_are_judged_by_its_last_signed_time(world: BoxWorld) -> None:
+    world.publish()
+    world.state.mkdir(mode=0o700)
+    unsure = found(load(world, lambda t: t.replace('source = "system"', 'source = "signed"')))
+    assert "its age is not judged" in unsure["list sltd"][0].found  # no time was ever signed
+    now = datetime.now(UTC)
+    folder = next(path for path in world.lists.glob("sltd/*") if path.is_dir())
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert isinstance(manifest["source_date"], str)
+    dated = datetime.fromisoformat(manifest["source_date"])
+    with contextlib.closing(State(world.state / "state.sqlite")) as state:
+        state.raise_floor(now)
+    checked = found(load(world))
+    days = (now - dated).total_seconds() / 86_400
+    said = f"{days:.1f} days old" if days >= 2 else f"{days * 24:.1f} h old"
+    assert checked["list sltd"][0].found.endswith(said)
+    assert f"source of {dated.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}, " in checked["list sltd"][0].found
+    strict = found(load(world, lambda t: t.replace("max_age_days = 3650", "max_age_days = 0.00001")))
+    (check,) = strict["age of list sltd"]
+    assert (check.grade, "no verdict is CLEAR by it" in check.found) == (Grade.ERROR, True)
+
+
+def test_what_a_new_box_is_told_to_try_can_be_done(world: BoxWorld) -> None:
+    root = world.folder / "root.json"
+    root.write_text('{"signed": {"_type": "root"}}')
+    alone = found(load(world, lambda t: f'{t}\n[updates]\nroot = "{root}"\n'))["updates"][-1]
+    assert "lists update --from DIR" in alone.advice
+    named = found(load(world, lambda t: f'{t}\n[updates]\nroot = "{root}"\nfolder = "/media/stick"\n'))["updates"][-1]
+    assert named.advice == "try it: borderpost lists update"
+
+
 def test_a_state_folder_that_is_a_file_is_an_error(world: BoxWorld) -> None:
     world.state.write_text("")
     (check,) = found(load(world))["state"]
@@ -301,3 +347,21 @@ def test_a_disk_that_is_nearly_full_is_said(world: BoxWorld, monkeypatch: pytest
     for least, grade in ((free / 2, Grade.OK), (free * 2, Grade.WARNING), (free * 10, Grade.ERROR)):
         monkeypatch.setattr(checks, "MIN_FREE_MB", least)
         assert found(load(world))["disk"][0].grade is grade
+
+
+@pytest.mark.parametrize(("hours", "said"), [(26.4, "26.4 h old"), (47.9, "47.9 h old"), (21698.8, "904.1 days old")])
+def test_an_age_is_the_same_words_in_status_and_doctor(hours: float, said: str) -> None:
+    from edge.checks_lists import dated
+    from edge.verbs.status import lines
+
+    entry = {"list": "ftm", "generation": 1, "records": 5, "age_seconds": hours * 3600, "problem": None,
+             "state": "asked", "freshness": "fresh"}  # fmt: skip
+    status = {
+        "device": "b", "site": "s", "uptime_seconds": 1,
+        "clock": {"state": "signed", "time": "", "records_expire": True},
+        "readers": [], "passthrough": [], "counters": [], "lists": [entry], "uplink": {"state": "none"},
+        "outbox": {"oldest_seconds": None, "pending": 0, "acked": 0, "dropped": 0, "awaiting": 0}, "disk_free_mb": 1,
+    }
+    assert any(line.endswith(said) for line in lines(status))
+    told = dated(datetime(2024, 6, 1, 0, 0, 9, 554_000, tzinfo=UTC), hours * 3600, stopped=False)
+    assert told == f"source of 2024-06-01T00:00:09Z, {said}"

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from box_world import LISTS, BoxWorld
+from click.testing import CliRunner
 from sealed_kit import bring, publish
 
 from edge import config, list_keys
 from edge.checks import Check, Grade, examine
+from edge.cli import borderpost
 from edge.core import sealing
 from edge.core.vault import KeyRing, RingEntry, seal_ring
 from edge.list_keys import RING, SEAL_FILE, SEAL_KEY, SEALED, ListKeys
@@ -62,6 +64,44 @@ def test_lists_without_their_keys_are_named_with_the_step_that_helps(world: BoxW
     assert checked["list national"][0].grade is Grade.OK
     assert KEYS.for_generation("sltd", 1).key_id.hex() in checked["list sltd"][0].found  # type: ignore[union-attr]
     assert "keys seal-ring" in checked["list sltd"][0].advice
+
+
+@pytest.mark.parametrize("verb", ["inspect", "screen", "vehicle"])
+def test_where_no_configuration_is_named_no_key_is_said_to_be_missing(
+    world: BoxWorld, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    sealed(world)
+    words = {
+        "inspect": ["lists", "inspect", str(world.lists)],
+        "screen": ["screen", "--lists", str(world.lists), "--surname", "Zarkelly"],
+        "vehicle": ["vehicle", "--lists", str(world.lists), "--plate", "AB123"],
+    }[verb]
+    monkeypatch.delenv("BORDERPOST_CONFIG", raising=False)
+    alone = CliRunner().invoke(borderpost, words)
+    assert alone.exit_code == 1
+    assert "no key was looked for" in alone.output
+    assert "give --config FILE" in alone.output
+    assert "seal-ring" not in alone.output
+    assert "not on this box" not in alone.output
+    monkeypatch.setenv("BORDERPOST_CONFIG", str(world.config))
+    assert "no key was looked for" not in CliRunner().invoke(borderpost, words).output
+    (world.state / SEALED).unlink()
+    lost = CliRunner().invoke(borderpost, words)
+    assert lost.exit_code == 1
+    assert "seal-ring" in lost.output
+    assert "from headquarters again" not in lost.output  # to copy the list again does not help
+
+
+def test_the_keys_of_a_box_for_a_program(world: BoxWorld) -> None:
+    sealed(world)
+    code, told, _ = world.ask("lists", "keys", "--json")
+    assert code == 0
+    assert json.loads(told) == {"problem": None, "keys": [
+        {"list": e.list_id, "from_generation": e.generation, "key": e.key_id.hex()} for e in KEYS.entries]}
+    (world.state / SEALED).write_bytes(b"damaged")
+    code, told, _ = world.ask("lists", "keys", "--json")
+    assert (code, json.loads(told)["keys"]) == (1, [])
+    assert SEALED in json.loads(told)["problem"]
 
 
 def test_one_ring_opens_both_kinds_and_its_key_beside_it_is_a_warning(world: BoxWorld) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -192,6 +193,7 @@ def test_keys_create_and_show_print_the_same_lines(config: Path) -> None:
     assert made.exit_code == 0
     config.write_text('[keys]\nseal = ["new/seal.pem"]\nack = "new/ack.pem"\n')
     assert run("keys", "show", "--config", str(config)).stdout == made.stdout
+    assert json.loads(run("keys", "show", "--config", str(config), "--json").stdout) == tomllib.loads(made.stdout)
     assert made.stdout.startswith("[headquarters]\nseal_key = ")
 
 
