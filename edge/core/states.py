@@ -46,6 +46,8 @@ _BY_ADJECTIVE: Final[dict[str, str]] = {
     _folded(word): code for code, words in _table(states_data.ADJECTIVES).items() for word in words
 }
 
+_TWO_LETTERS: Final = dict(pair.split(":") for pair in states_data.TWO_LETTERS.split())
+
 CODES: Final = frozenset(_CURRENT)
 """Every code in use today, without fillers."""
 
@@ -101,6 +103,14 @@ def code_of(name: str) -> str | None:
 def code_of_adjective(word: str) -> str | None:
     """``Tunisian`` -> ``TUN``: how free text names an issuer; None if the word is no such adjective."""
     return _BY_ADJECTIVE.get(_folded(word))
+
+
+def code_of_typed(text: str) -> str | None:
+    """What a person types for a State (``DEU``, ``Germany``, ``German``, ``DE``) -> the code; None if it names none.
+
+    Not for plates: the signs of vehicles are others than ISO's two letters.
+    """
+    return code_of(text) or code_of_adjective(text) or _TWO_LETTERS.get(strip(text))
 
 
 def family_of(code: str) -> str:

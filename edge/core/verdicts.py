@@ -97,7 +97,7 @@ class Freshness(enum.StrEnum):
     FRESH = "fresh"
     OLD = "old"            # older than it should be: the officer is told, the outcome stands
     TOO_OLD = "too_old"    # older than it may be
-    UNKNOWN = "unknown"    # the time is not sure
+    UNKNOWN = "unknown"    # the time is not sure, or no generation can be used
 
 
 @dataclass(frozen=True, slots=True)

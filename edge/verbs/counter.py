@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from edge.core.texts import DEFAULT, LANGUAGES, evidence_text, text
+from edge.core.texts import DEFAULT, LANGUAGES, evidence_text, listed_text, text
 from edge.core.verdicts import CoverageState, Freshness
 from edge.verbs.options import config_option
 
@@ -234,11 +234,12 @@ def _reason(reason: Mapping[str, Any], language: str) -> None:
         bold=True,
     )
     if reason["action"]:
-        click.echo(f"     {text(language, 'say.action')}: {reason['action']}")
+        action = text(language, f"action.{reason['action']}")
+        click.echo(f"     {text(language, 'say.action')}: {action}")
     for step in reason["evidence"]:
-        weight = f"{step['similarity']:.2f}" if step["weight"] else f"{step['points']:+.2f}"
-        rule = evidence_text(language, step["rule"])
-        click.echo(f"       {step['query'] or '-':22} {step['listed'] or '-':22} {rule:18} {weight}")
+        weight = f"{step['similarity']:.2f}" if step["weight"] else f"{step['points']:+.2f}" if step["points"] else ""
+        rule, listed = evidence_text(language, step["rule"]), listed_text(language, step["rule"], step["listed"])
+        click.echo(f"       {step['query']:22} {listed:22} {rule:18} {weight}".rstrip())
 
 
 def _coverage(c: Mapping[str, Any], language: str) -> str:

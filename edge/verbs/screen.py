@@ -36,6 +36,8 @@ _DOUBTS: Final = {  # about typed fields; a zone's doubts have the parser's own 
     "name_letters": "letters of the name stand in a script that is not read: the name was asked without them",
     "birth_date": "the birth date is no date YYYY[-MM[-DD]]",
     "sex": "the sex is none of M, F and X",
+    "nationality": "the nationality is neither a code nor an English name of a State: screened without it",
+    "issuing_state": "the issuing State is neither a code nor an English name: every State was asked",
     "document_number": "the document number is not 1 to 24 Latin letters and digits",
 }
 
@@ -50,9 +52,9 @@ _DOUBTS: Final = {  # about typed fields; a zone's doubts have the parser's own 
 @click.option("--given-names", help="Given names, any script.")
 @click.option("--birth-date", metavar="YYYY[-MM[-DD]]", help="Birth date as far as it is known.")
 @click.option("--sex", type=click.Choice(["M", "F"], case_sensitive=False), help="Sex.")
-@click.option("--nationality", metavar="CODE", help="Nationality, ICAO code.")
+@click.option("--nationality", metavar="CODE", help="Nationality: ICAO code, ISO code or English name.")
 @click.option("--document-number", metavar="NUMBER", help="Document number.")
-@click.option("--issuing-state", metavar="CODE", help="Issuing State, ICAO code.")
+@click.option("--issuing-state", metavar="CODE", help="Issuing State: ICAO code, ISO code or English name.")
 def command(
     lines: tuple[str, ...], folder: Path | None, config_path: Path | None, max_age_days: float | None,
     jsonl: bool, as_json: bool, **fields: str | None,

@@ -10,6 +10,7 @@ from edge.core.texts import LANGUAGES
 from edge.core.texts import text as told
 from edge.core.verdicts import Outcome
 from edge.verbs import counter as counter_verb
+from hq.sources.catalog import KINDS
 
 
 def test_the_view_of_one_counter_leaves_others_out() -> None:
@@ -152,3 +153,36 @@ def test_what_a_document_says_cannot_move_the_cursor(capsys: pytest.CaptureFixtu
     text = shown({**MESSAGE, "document": nasty, "findings": [finding]}, capsys)
     assert not [c for c in text if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160)]
     assert not any(line.strip() == "CLEAR" for line in text.splitlines())
+
+
+REASON: dict[str, Any] = {
+    "list": "sltd", "record": "7", "kind": "document", "outcome": "HIT", "score": 1.0, "category": "listed_person",
+    "action": "Keep the document and refer to second line. Confirm with the NCB.", "name": "",
+    "evidence": [
+        {"query": "X1", "listed": "", "rule": "number printed", "similarity": 1.0, "weight": 1.0, "points": 0.0},
+        {"query": "", "listed": "listed_person 2025-01-01", "rule": "reported as", "similarity": 0.0, "weight": 0.0,
+         "points": 0.0},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_codes_of_a_record_are_words_and_nothing_is_shown_for_nothing(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counter_verb.show({**MESSAGE, "outcome": "HIT", "reasons": [REASON]}, language)
+    lines = capsys.readouterr().out.splitlines()
+    assert not any("listed_person" in line or "+0.00" in line or " - " in line for line in lines)
+    assert any(told(language, "category.listed_person") + " 2025-01-01" in line for line in lines)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_actions_that_lists_have_by_default_are_told_in_the_language(
+    language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in KINDS.values():
+        counter_verb.show({**MESSAGE, "reasons": [{**REASON, "action": kind.action}]}, language)
+        assert (kind.action in capsys.readouterr().out) is (language == "en")
+    own = "Ask the duty officer. Confirm with the NCB."
+    counter_verb.show({**MESSAGE, "reasons": [{**REASON, "action": own}]}, language)
+    assert own in capsys.readouterr().out

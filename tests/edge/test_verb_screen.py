@@ -201,3 +201,17 @@ def test_wrong_usage(folder: Path) -> None:
     assert run("--lists", str(folder)).exit_code == 2
     assert run("--lists", str(folder), "--jsonl", "--surname", "X").exit_code == 2
     assert "no lists to ask" in str(run("--surname", "X").exception)
+
+
+def test_evidence_is_told_in_words_with_room_between(folder: Path) -> None:
+    fields = ("--document-number", "L898902C3", "--issuing-state")
+    text = run("--lists", str(folder), *fields, "QQQ").stdout
+    assert "issuing State not known on one side " in text
+    assert "QQQ ~ UTO" in text.split("on one side ")[1].splitlines()[0]
+    named = run("--lists", str(folder), *fields, "Utopia").stdout
+    assert named.startswith("HIT")
+    doubtful = run("--lists", str(folder), *fields, "Nowhere at all").stdout
+    assert "doubtful: the issuing State is neither a code nor an English name" in doubtful
+    zone = ("P<FRAERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
+    by_nationality = run("--lists", str(folder), *zone).stdout
+    assert "nationality is the issuing State of the record UTO ~ UTO" in by_nationality

@@ -18,6 +18,7 @@ from typing import Any, Final
 from edge.core import states
 from edge.core.documents import DateInterval
 from edge.core.matching import NameScore, QueryName, score_texts
+from edge.core.names import tokens, unread
 from edge.core.screening.by_person import one_token_points, one_token_stands, total
 from edge.core.screening.qualifiers import qualify
 from edge.core.screening.query import MAX_FIELD
@@ -51,13 +52,17 @@ class Person:
         """Any subset of ``FIELDS``; None is as absent. A record may have arrays of birth dates and nationalities.
 
         A birth date is ``YYYY[-MM[-DD]]`` or an interval ``A/B`` of those, a nationality an ICAO code or an English
-        name, a sex M or F (X, U and < say nothing). Other keys are not looked at.
+        name, a sex M or F (X, U and < say nothing). Other keys are not looked at. A name with letters of a script that
+        folding does not know is a doubt: they are left out.
         """
         doubts: list[str] = []
         name = fields.get("name")
         if name is not None and not isinstance(name, str):
             doubts.append("name")
             name = ""
+        name = _bounded((name or "").strip())
+        if name and (unread(name) or not tokens(name)):
+            doubts.append("name")
         dates = _texts(fields, "birth_date", MAX_BIRTHS if record else 1, doubts)
         births = [DateInterval.parse(text) for text in dates]
         if None in births:
@@ -70,7 +75,7 @@ class Person:
         if "" in codes:
             doubts.append("nationality")
         return cls(
-            name=_bounded((name or "").strip()),
+            name=name,
             births=tuple(birth for birth in births if birth is not None),
             sex=sex if sex in {"M", "F"} else "",
             nationalities=tuple(code for code in codes if code),

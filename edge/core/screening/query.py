@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from edge.core import states
 from edge.core.documents import DateInterval, Finding, NumberReading, NumberSource, Severity, TravelDocument
 from edge.core.matching import QueryName
 from edge.core.mrz import look_alikes
@@ -23,6 +25,7 @@ _HARMLESS_FIELDS = frozenset({"sex", "expiry_date", "optional1", "optional2", "d
 _UNASKED = frozenset({"name_missing", "document_number_missing"})
 
 FIELDS = ("surname", "given_names", "birth_date", "sex", "nationality", "document_number", "issuing_state")
+_CODE = re.compile("[A-Z]{1,3}")  # as a document prints it, also where no State has it
 NO_NAME = QueryName(())
 NAME_UNREAD = "name_letters"     # the doubt about a name of which letters stand in a script that folding does not know
 UNKNOWN_FIELD = "unknown_field"  # the doubt about a question with a key that is none of FIELDS
@@ -68,7 +71,9 @@ class Query:
     def of_fields(cls, fields: Mapping[str, Any]) -> Query:
         """The question that typed fields put: any subset of ``FIELDS``, None as if absent.
 
-        ``birth_date`` is ``YYYY[-MM[-DD]]``. A value of the wrong kind or an impossible date becomes a
+        ``birth_date`` is ``YYYY[-MM[-DD]]``; a State its code, the English name, the adjective or ISO's two letters.
+        One to three letters that no State has stand as they are: a document may print them.
+        A value of the wrong kind or an impossible date becomes a
         doubt named after its field, any other key the doubt ``UNKNOWN_FIELD``: a misspelt key is a question
         that was not asked. Nothing raises.
         """
@@ -81,6 +86,9 @@ class Query:
         sex = text.get("sex", "").upper()
         if sex not in {"M", "F", "", "X", "<", "U"}:
             doubts.append("sex")
+        codes = {name: states.code_of_typed(text.get(name, "")) for name in ("nationality", "issuing_state")}
+        codes |= {name: _code(text.get(name, "")) for name, code in codes.items() if code is None}
+        doubts += [name for name, code in codes.items() if code and not _CODE.fullmatch(code)]
         typed = text.get("document_number", "")
         number = normal_number(typed)
         if (typed and not number) or len(number) > MAX_NUMBER or not is_comparable(typed):
@@ -89,8 +97,8 @@ class Query:
             name=QueryName.of([text.get("surname", "")], [text.get("given_names", "")]),
             birth=birth,
             sex=sex if sex in {"M", "F"} else "",
-            nationality=_code(text.get("nationality", "")),
-            readings=tuple(_readings(number[:MAX_NUMBER], _code(text.get("issuing_state", "")))),
+            nationality=codes["nationality"] or "",
+            readings=tuple(_readings(number[:MAX_NUMBER], codes["issuing_state"] or "")),
         )
         names_given = f"{text.get('surname', '')} {text.get('given_names', '')}".strip()
         if names_given and not found.name.tokens:

@@ -82,7 +82,7 @@ class Screener:
             coverage.append(part)
         present = {one.list_id for one in lists}
         for absent in sorted((self.required or frozenset()) - present):
-            coverage.append(Coverage(absent, None, None, 0, CoverageState.MISSING))
+            coverage.append(_missing(absent))
         reasons.sort(key=lambda r: (-r.outcome.rank, -r.score, r.list_id, r.record))
         return Verdict.of(tuple(reasons), tuple(coverage), query.doubts, records_expire=today is not None)
 
@@ -90,13 +90,13 @@ class Screener:
         """How every list stands, for `status`: as in a verdict on a read that gives every field."""
         parts = [self._part(one, self._standing(one, now), now) for one in lists]
         absent = sorted((self.required or frozenset()) - {one.list_id for one in lists})
-        return (*parts, *(Coverage(i, None, None, 0, CoverageState.MISSING) for i in absent))
+        return (*parts, *map(_missing, absent))
 
     def _part(self, one: ScreenList, state: CoverageState, now: Trusted) -> Coverage:
         required = self.required is None or one.list_id in self.required
         facts = facts_of(one)
         if facts is None:
-            return Coverage(one.list_id, None, None, 0, state, required)
+            return Coverage(one.list_id, None, None, 0, state, required, Freshness.UNKNOWN)
         age = freshness.age_seconds(facts.source_date, now)
         said = freshness.judge(age, self._limits(one.list_id, facts.ages))
         seconds = None if age is None else int(age)
@@ -120,6 +120,10 @@ class Screener:
             self.max_age_seconds_of.get(list_id, self.max_age_seconds),
         )
         return Limits.of(box, Limits(own.warn_after_s, own.incomplete_after_s))
+
+
+def _missing(list_id: str) -> Coverage:
+    return Coverage(list_id, None, None, 0, CoverageState.MISSING, freshness=Freshness.UNKNOWN)
 
 
 def _ask(query: Query, one: ScreenList, part: Coverage, today: date | None) -> tuple[list[Reason], Coverage]:

@@ -8,7 +8,8 @@ Laws:
    it is what the reports say.
 4. Data never raises: a word that is in no catalogue is shown as it stands.
 
-Groups: ``outcome``, ``next`` (what to do now), ``rule``, ``kind``, ``coverage``, ``category``, ``code`` (outcome
+Groups: ``outcome``, ``next`` (what to do now), ``action`` (the texts that lists have where headquarters gave no other;
+what it wrote itself stands as written), ``rule``, ``kind``, ``coverage``, ``category``, ``code`` (outcome
 codes), ``finding`` (of a zone), ``doubt`` (about typed fields), ``say`` (sentences of the counter's view).
 """
 
@@ -48,3 +49,11 @@ def evidence_text(language: str, rule: str) -> str:
     if counted and f"rule.{counted['rule']}" in _EN:
         return text(language, f"rule.{counted['rule']}", n=counted["n"])
     return text(language, f"rule.{rule}")
+
+
+def listed_text(language: str, rule: str, listed: str) -> str:
+    """The value on the record's side of an evidence: a category in words, anything else as it stands."""
+    if rule != "reported as":
+        return listed
+    category, _, since = listed.partition(" ")
+    return f"{text(language, f'category.{category}')} {since}".rstrip()

@@ -41,7 +41,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.birth date within the listed interval": "تاريخ الميلاد ضمن الفترة المدرجة",
     "rule.birth date differs in one digit": "تاريخ الميلاد يختلف في رقم واحد",
     "rule.birth year equal, day differs": "سنة الميلاد نفسها واليوم مختلف",
-    "rule.birth date not known on both sides": "تاريخ الميلاد غير معروف لدى الطرفين",
+    "rule.birth date not known on both sides": "تاريخ الميلاد غير معروف لدى أحد الطرفين",
     "rule.birth date contradicts": "تاريخ الميلاد متعارض",
     "rule.sex differs": "الجنس مختلف",
     "rule.nationality equal": "الجنسية نفسها",
@@ -52,7 +52,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.number corrected": "رقم صُحّح بحسب رقم التحقق",
     "rule.number look-alike": "رقم فيه رموز متشابهة: قارنه رمزاً رمزاً",
     "rule.issuing State equal": "دولة الإصدار نفسها",
-    "rule.issuing State not known on both sides": "دولة الإصدار غير معروفة لدى الطرفين",
+    "rule.issuing State not known on both sides": "دولة الإصدار غير معروفة لدى أحد الطرفين",
     "rule.nationality is the issuing State of the record": "الجنسية هي دولة الإصدار في السجل",
     "rule.document type differs": "نوع الوثيقة مختلف (كثيراً ما يُرمَّز خطأً)",
     "rule.reported as": "مُبلَّغ عنها بأنها",
@@ -98,6 +98,18 @@ TEXTS: Final[dict[str, str]] = {
     "category.stolen_plates": "لوحات مسروقة",
     "category.trafficked": "متاجَر به",
     "category.other": "غير ذلك",
+    "action.Refer to second line. Confirm with the NCB.": "أحِل إلى الخط الثاني. تأكد من المكتب المركزي الوطني.",
+    "action.Refer to second line and compare the identity with the record. Confirm with the NCB.":
+        "أحِل إلى الخط الثاني وقارن الهوية بالسجل. تأكد من المكتب المركزي الوطني.",
+    "action.Keep the document and refer to second line. Confirm with the NCB.":
+        "احتفظ بالوثيقة وأحِل إلى الخط الثاني. تأكد من المكتب المركزي الوطني.",
+    "action.The document belongs to a person named in a notice. Refer to second line. Confirm with the NCB.":
+        "الوثيقة لشخص مذكور في نشرة. أحِل إلى الخط الثاني. تأكد من المكتب المركزي الوطني.",
+    "action.Hold the vehicle and refer to second line. Confirm with the NCB.":
+        "احجز المركبة وأحِل إلى الخط الثاني. تأكد من المكتب المركزي الوطني.",
+    "action.Secure the firearm and refer to second line. Confirm with the NCB.":
+        "أمِّن السلاح وأحِل إلى الخط الثاني. تأكد من المكتب المركزي الوطني.",
+    "action.Confirm with the NCB.": "تأكد من المكتب المركزي الوطني.",
     "code.confirmed": "أكد المكتب المركزي الوطني: المقصود هذه الوثيقة أو هذا الشخص",
     "code.not-same-person": "شخص آخر يشبهه اسماً",
     "code.misread": "في الوثيقة غير ما قُرئ",
@@ -111,6 +123,8 @@ TEXTS: Final[dict[str, str]] = {
     "doubt.name_letters": "في الاسم أحرف من كتابة لا تُقرأ: جرى البحث بالاسم من دونها",
     "doubt.birth_date": "تاريخ الميلاد ليس بصيغة YYYY[-MM[-DD]]",
     "doubt.sex": "الجنس ليس M ولا F ولا X",
+    "doubt.nationality": "الجنسية ليست رمزًا ولا اسمًا إنجليزيًا لدولة",
+    "doubt.issuing_state": "دولة الإصدار ليست رمزًا ولا اسمًا إنجليزيًا",
     "doubt.document_number": "رقم الوثيقة ليس من 1 إلى 24 حرفا لاتينيا ورقما",
     "doubt.unknown_field": "في السؤال حقل غير معروف",
     "doubt.plate": "لا حرف ولا رقم في اللوحة، أو أكثر من 24",

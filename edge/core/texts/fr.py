@@ -49,7 +49,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.birth date within the listed interval": "date de naissance dans l'intervalle de la fiche",
     "rule.birth date differs in one digit": "un chiffre de la date de naissance diffère",
     "rule.birth year equal, day differs": "même année de naissance, autre jour",
-    "rule.birth date not known on both sides": "date de naissance non connue des deux côtés",
+    "rule.birth date not known on both sides": "date de naissance inconnue d'un côté",
     "rule.birth date contradicts": "date de naissance contraire",
     "rule.sex differs": "sexe différent",
     "rule.nationality equal": "même nationalité",
@@ -60,7 +60,7 @@ TEXTS: Final[dict[str, str]] = {
     "rule.number corrected": "numéro corrigé d'après son chiffre de contrôle",
     "rule.number look-alike": "numéro avec caractères ressemblants : comparez signe par signe",
     "rule.issuing State equal": "même État émetteur",
-    "rule.issuing State not known on both sides": "État émetteur non connu des deux côtés",
+    "rule.issuing State not known on both sides": "État émetteur inconnu d'un côté",
     "rule.nationality is the issuing State of the record": "la nationalité est l'État émetteur de la fiche",
     "rule.document type differs": "type de document différent (souvent mal codé)",
     "rule.reported as": "signalé comme",
@@ -106,6 +106,19 @@ TEXTS: Final[dict[str, str]] = {
     "category.stolen_plates": "plaques volées",
     "category.trafficked": "issu du trafic",
     "category.other": "autre",
+    "action.Refer to second line. Confirm with the NCB.": "orientez en deuxième ligne. Confirmez auprès du BCN.",
+    "action.Refer to second line and compare the identity with the record. Confirm with the NCB.":
+        "orientez en deuxième ligne et comparez l'identité avec la fiche. Confirmez auprès du BCN.",
+    "action.Keep the document and refer to second line. Confirm with the NCB.":
+        "gardez le document et orientez en deuxième ligne. Confirmez auprès du BCN.",
+    "action.The document belongs to a person named in a notice. Refer to second line. Confirm with the NCB.":
+        "le document appartient à une personne visée par une notice. Orientez en deuxième ligne. Confirmez auprès du "
+        "BCN.",
+    "action.Hold the vehicle and refer to second line. Confirm with the NCB.":
+        "retenez le véhicule et orientez en deuxième ligne. Confirmez auprès du BCN.",
+    "action.Secure the firearm and refer to second line. Confirm with the NCB.":
+        "mettez l'arme en sûreté et orientez en deuxième ligne. Confirmez auprès du BCN.",
+    "action.Confirm with the NCB.": "confirmez auprès du BCN.",
     "code.confirmed": "le BCN confirme : il s'agit de ce document ou de cette personne",
     "code.not-same-person": "une autre personne au nom semblable",
     "code.misread": "le document dit autre chose que ce qui a été lu",
@@ -119,6 +132,8 @@ TEXTS: Final[dict[str, str]] = {
     "doubt.name_letters": "des lettres du nom sont d'une écriture non lue : le nom a été demandé sans elles",
     "doubt.birth_date": "la date de naissance n'est pas une date AAAA[-MM[-JJ]]",
     "doubt.sex": "le sexe n'est ni M, ni F, ni X",
+    "doubt.nationality": "la nationalité n'est ni un code ni le nom anglais d'un État",
+    "doubt.issuing_state": "l'État émetteur n'est ni un code ni un nom anglais",
     "doubt.document_number": "le numéro du document n'a pas de 1 à 24 lettres latines et chiffres",
     "doubt.unknown_field": "la demande contient un champ inconnu",
     "doubt.plate": "la plaque n'a ni lettre ni chiffre, ou plus de 24",

@@ -14,8 +14,9 @@ from edge.core.keyed.header import Header
 from edge.core.keyed.record import unpack
 from edge.core.keyed.store import Found, Store
 from edge.core.names import unread
-from edge.core.screening import Query, ThingQuery, screen
-from edge.core.verdicts import Outcome, Verdict
+from edge.core.screening import Query, Screener, ThingQuery, screen
+from edge.core.screening.explain import Person
+from edge.core.verdicts import Freshness, Outcome, Verdict
 from edge.core.watch import DocumentEntry, EntryName, PersonEntry
 from edge.core.watch.objects import FirearmEntry, VehicleEntry
 from hq.keyed_lists import rows_of
@@ -141,3 +142,39 @@ def test_a_plate_is_asked_with_its_look_alikes(fields: dict[str, str], outcome: 
 
 def test_the_look_alikes_of_a_plate_are_bounded() -> None:
     assert len(ThingQuery.of_vehicle({"plate": "0" * 24, "state": "UTO"}).questions) <= 3 * 13
+
+
+@pytest.mark.parametrize("state", ["Germany", "DE", "de", "German", "DEU", "D<<", "Federal Republic of Germany"])
+def test_a_state_is_understood_as_people_type_it(state: str) -> None:
+    query = Query.of_fields({"document_number": NUMBER, "issuing_state": state, "nationality": state})
+    assert (query.nationality, query.readings[0].issuing_state, query.doubts) in {("D", "D", ()), ("DEU", "DEU", ())}
+
+
+@pytest.mark.parametrize("state", ["Deutschland", "UT0", "?"])
+def test_words_that_name_no_state_are_a_doubt(state: str) -> None:
+    fields = {"document_number": NUMBER, "issuing_state": state, "nationality": state}
+    assert ask(PEOPLE, surname="X", **fields).unreadable == ("nationality", "issuing_state")
+    entry = DocumentEntry(number=NUMBER, issuing_state="UTO", document_type="P", fraud_category="stolen")
+    assert ask(memory_list("sltd", documents=(entry,)), **fields).outcome is Outcome.POSSIBLE  # every State was asked
+
+
+def test_letters_that_a_document_may_print_stand_as_they_are() -> None:
+    assert Query.of_fields({"document_number": NUMBER, "issuing_state": "QQQ", "nationality": "xbd"}).doubts == ()
+
+
+def test_two_letters_are_no_sign_of_a_vehicle() -> None:
+    assert ThingQuery.of_vehicle({"plate": "OB 123", "state": "ES"}).doubts == ("state",)  # El Salvador, and no Spain
+
+
+@pytest.mark.parametrize("name", ["安娜", "გიორგი", "नितिन", "สมชาย", "アンナ", "ERIKSSON 安"])
+def test_a_name_of_which_not_all_is_read_is_told_in_a_comparison(name: str) -> None:
+    assert Person.of_fields({"name": name}).doubts == ("name",)
+    assert Person.of_fields({"name": "ERIKSSON ANNA"}).doubts == ()
+
+
+def test_nothing_is_fresh_of_a_list_that_cannot_be_used() -> None:
+    damaged = MemoryList("sltd", None, None, None, problem="damaged")
+    verdict = Screener(frozenset({"un"})).screen(Query.of_fields({"surname": "X"}), (damaged,), TRUSTED)
+    assert [(c.list_id, c.age_seconds, c.freshness) for c in verdict.coverage] == [
+        ("sltd", None, Freshness.UNKNOWN), ("un", None, Freshness.UNKNOWN),
+    ]  # fmt: skip
