@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hq.verbs import list_diff
+from hq.verbs import list_diff, list_verify
 from hq.verbs.list_texts import Progress, days, print_source, share
 from hq.verbs.options import config_option
 
@@ -29,6 +29,7 @@ def command() -> None:
 
 command.add_command(list_diff.diff)
 command.add_command(list_diff.check)
+command.add_command(list_verify.verify)
 
 
 @command.command("build")

@@ -139,3 +139,51 @@ def test_a_ring_that_is_not_there_is_named(house: Path) -> None:
     _, err = build("--keyed", "sltd=nosuch", code=2)
     assert "there is no ring nosuch" in err
     assert "--ages must rise" in build(*KEYED, "--ages", "sltd=5,3,1", code=2)[1]
+
+
+RING: Final = ("--ring", "keys/list-keys.ring")
+
+
+def test_headquarters_verifies_and_asks_what_it_built(house: Path) -> None:
+    ofac(house)
+    build(*KEYED)
+    build(*KEYED, "--source", "ofac-csv:sdn.csv")
+    out = hq("lists", "verify", "lists", *RING, "--document", "UTO:l898902c3")[0]
+    assert "sltd: generation 2" in out
+    assert "bases 1, 2), digests agree" in out
+    assert "  holds it: stolen" in out
+    assert "ofac: generation 1" in out
+    assert "does not hold it" in hq("lists", "verify", "lists", *RING, "--document", "UTO:L898902C4")[0]
+    assert json.loads(hq("lists", "verify", "lists", "--json")[0])["sound"] is True
+    assert "give --ring" in hq("lists", "verify", "lists", "--document", "UTO:L898902C3", code=2)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sltd/card.json", "card"), ("sltd/plain-0000000001.sdp", "plain-0000000001.sdp is damaged"),
+        ("sltd/base-0000000001.sdl", "base-0000000001.sdl: "), ("ofac/0000000001/persons.bin", "persons.bin does not"),
+        ("ofac/0000000001/manifest.json", "manifest"),
+    ],
+)  # fmt: skip
+def test_what_rotted_at_headquarters_is_named(house: Path, name: str, said: str) -> None:
+    ofac(house)
+    build(*KEYED, "--source", "ofac-csv:sdn.csv")
+    hq("lists", "verify", "lists", *RING)
+    data = bytearray((house / "lists" / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (house / "lists" / name).write_bytes(data)
+    out, err = hq("lists", "verify", "lists", *RING, code=1)
+    assert said in out
+    assert "next:" in err
+    assert out.count("digests agree") == 1  # the other list's
+    (house / "lists" / name).unlink()
+    hq("lists", "verify", "lists", code=1)
+
+
+def test_a_ring_without_the_lists_key_is_named(house: Path) -> None:
+    build(*KEYED)
+    hq("keys", "list-key", "--list", "tdawn", "--generation", "1", "--ring", "keys/other.ring")
+    assert "the ring holds no key" in hq("lists", "verify", "lists", "--ring", "keys/other.ring", code=1)[0]
+    (house / "empty").mkdir()
+    assert "no list is there" in hq("lists", "verify", "empty", code=1)[1]
