@@ -158,7 +158,7 @@ class Eraser:
             tombstones.write(folder, stone)
         if gone:
             log.warning(
-                "list_erased", list=stone.list_id, generation=stone.generation, keys=",".join(stone.keys),
+                "list_erased", list=stone.list_id, generation=stone.generation, key_ids=",".join(stone.keys),
                 days=round(stone.erase_after_s / 86_400, 1),
                 advice="bring a newer generation: until then no verdict of this post is CLEAR by this list",
             )

@@ -10,7 +10,8 @@ ALLOWED = frozenset({
     "counter", "passage", "shown", "elapsed_ms", "list", "generation", "records", "problem", "state", "count",
     "seq", "upto", "store", "code", "advice", "path", "port", "host", "age_s", "clock", "device", "dropped",
     "pending", "signal", "names", "bytes", "free_mb", "attempt", "session", "outcome_code", "first", "last",
-    "version", "late", "span", "resent", "acked", "rc", "times",
+    "version", "late", "span", "resent", "acked", "rc", "times", "days", "seconds",
+    "before", "files", "key_ids",
 })
 
 redact = logs.redactor(ALLOWED)

@@ -115,10 +115,10 @@ class KeyedPlace(Place):
         if change.list_id != self.list_id or change.since != step.start:
             raise self.mismatch("it is a delta of another list or generation")
         self.agree(step, change.to, change.count_after, change.digest_after.hex())
+        self.need_key(change.key_id)
         made_for = (change.count_before, change.digest_before.hex(), before.key and change.key_id.hex())
         if made_for != (before.records, before.digest, before.key):
             raise DivergedError(f"generation {step.start} is another one here", list_id=self.list_id)
-        self.need_key(change.key_id)
 
     def _put(self, step: Step, files: Files, *, anew: bool) -> None:  # noqa: ARG002 - law 4 of placing
         if CARD in files and sha256_of(files[CARD]) != self._card():
