@@ -109,7 +109,8 @@ def test_a_list_that_changes_its_kind_is_asked_all_the_while(tmp_path: Path) -> 
     lists = lists.refresh()
     assert lists.lists[0].keyed is not None
     assert (outcome(lists), lists.generations()) == ("HIT", {"sltd": 2})
-    build(root, specs, now=NOW, options=BuildOptions(source_date=NOW, generation=3))
+    build(tmp_path / "hq", specs, now=NOW, options=BuildOptions(source_date=NOW, generation=3))
+    (tmp_path / "hq/sltd/0000000003").rename(folder / "0000000003")  # as an update brings it
     lists = lists.refresh()
     assert lists.lists[0].keyed is None
     assert (outcome(lists), lists.generations()) == ("HIT", {"sltd": 3})

@@ -218,7 +218,7 @@ def test_what_was_staged_and_not_published_is_removed(tmp_path: Path) -> None:
     with ListFolder(tmp_path) as folder:
         folder.stage("sltd", 1, {"manifest.json": b"{}"})
         assert list((tmp_path / "sltd").iterdir())
-    assert not list((tmp_path / "sltd").iterdir())
+    assert not (tmp_path / "sltd").exists()
 
 
 def test_what_a_killed_build_left_behind_is_swept_by_the_next(tmp_path: Path, sltd: SourceSpec) -> None:

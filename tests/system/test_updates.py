@@ -105,7 +105,8 @@ def test_over_https_and_a_signed_list_that_lies(world: World) -> None:
         delta.write_bytes(delta_between(world.out / "sltd/base-0000000001.sdl", second.path))
         world.hq("publish", "add", str(world.repo), "--list", "sltd", "--generation", "2", "--from", "1", "--file",
                  f"delta.sdd={delta}", "--file", f"card.json={world.out / 'sltd/card.json'}", "--as-of", "2026-03-02",
-                 "--records", "2", "--digest", "0" * 64, "--key", str(world.keys / "list-sltd.pem"))  # fmt: skip
+                 "--records", "2", "--digest", "0" * 64, "--force", "--key",
+                 str(world.keys / "list-sltd.pem"))  # fmt: skip
         world.stamp()
         refused = one(world.update(code=1), "sltd")
         assert (refused["refused"]["code"], refused["now"]) == ("mismatch", 1)
