@@ -3,7 +3,7 @@
     python benchmarks/names_corpus.py --names 1000000 --out corpus.jsonl
     python benchmarks/names_million.py corpus.jsonl [--questions 2000] [--recall 200] [--json]
 
-The list is built once beside the corpus (``.persons``) by the publisher's own builder. A question is what a
+The list is built once beside the corpus (``.persons-N``, N the layout) by the publisher's own builder. A question is what a
 counter puts: ``Screener.screen`` with reasons and evidence, once with the traveller's birth date and once
 without. Half of the questions are ordinary people, half are persons of the list. "First" is every question
 with tokens nobody asked for before; "again" is the same questions on the same index.
@@ -27,6 +27,7 @@ from edge.core.matching import index_of, search
 from edge.core.screening import Query, Screener
 from edge.core.watch import EntryName, PersonEntry, PersonTable, build_documents
 from edge.core.watch.documents import DocumentTable
+from edge.core.watch.layout import KIND_PERSONS, VERSIONS
 from edge.core.watch.manifest import FileDigest, Lost, Manifest, Records, Thresholds
 from edge.core.watch.persons_build import PersonBuilder
 
@@ -50,7 +51,7 @@ def entries(corpus: Path) -> Iterator[PersonEntry]:
 
 def build(corpus: Path) -> tuple[Path, float]:
     """The list's file and the seconds it took; entries without a readable name are left out."""
-    out = corpus.with_suffix(".persons")
+    out = corpus.with_suffix(f".persons-{VERSIONS[KIND_PERSONS]}")
     if out.exists():
         return out, 0.0
     began, builder = time.process_time(), PersonBuilder()

@@ -216,16 +216,17 @@ def _qualified(
     """The record with its qualifiers; None past its review date."""
     if today is not None and record.review_date is not None and record.review_date < today:
         return None
-    return record, _compare(query, record)
+    return record, _compare(query, record, told=False)  # most are candidates that nobody is told of
 
 
-def _compare(query: Query, record: PersonRecord) -> Qualified:
+def _compare(query: Query, record: PersonRecord, *, told: bool = True) -> Qualified:
     return qualify(
         birth=query.birth,
         births=record.births,
         sexes=(query.sex, record.sex),
         nationality=query.nationality,
         nationalities=record.nationalities,
+        told=told,
     )
 
 
@@ -233,11 +234,11 @@ def _reason(
     query: Query, asked: Asked, table: PersonTable, known: tuple[PersonRecord, Qualified], found: _Found,
     namesakes: Namesakes,
 ) -> Reason:
-    record, qualified = known
+    record, _ = known
     silent = record.silent or asked.silent
     name = explain(query.name, table, found.name_id)
     listed = table.name(found.name_id)
-    lines = (*(name.evidence if name else ()), *qualified.evidence)
+    lines = (*(name.evidence if name else ()), *_compare(query, record).evidence)
     if listed.quality == "low":
         lines += (Evidence("", listed.text, "low-quality alias", points=LOW_ALIAS_POINTS),)
     if name is not None and name.one_token:

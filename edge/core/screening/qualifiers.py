@@ -56,24 +56,28 @@ def qualify(
     sexes: tuple[str, str],
     nationality: str,
     nationalities: Sequence[str],
+    told: bool = True,
 ) -> Qualified:
-    """Compare a traveller with a listed person; ``sexes`` is (traveller's, listed)."""
+    """Compare a traveller with a listed person; ``sexes`` is (traveller's, listed). No evidence unless ``told``."""
     rule, listed = compare_births(birth, births)
-    lines = []
-    if rule is not Birth.UNKNOWN or birth is not None or births:
-        lines.append(
-            Evidence(str(birth or ""), str(listed or ""), str(rule.value[0]), points=rule.points)
-        )
     points = rule.points
     mine, theirs = sexes
     other_sex = bool(mine and theirs and mine != theirs)
     if other_sex:
         points += SEX_POINTS
-        lines.append(Evidence(mine, theirs, "sex differs", points=SEX_POINTS))
+    same, worth = None, 0.0
     if nationality and nationalities:
         same = next((n for n in nationalities if same_issuer(nationality, n)), None)
         worth = NATIONALITY_EQUAL if same else NATIONALITY_OTHER
         points += worth
+    lines = []
+    if told and (rule is not Birth.UNKNOWN or birth is not None or births):
+        lines.append(
+            Evidence(str(birth or ""), str(listed or ""), str(rule.value[0]), points=rule.points)
+        )
+    if told and other_sex:
+        lines.append(Evidence(mine, theirs, "sex differs", points=SEX_POINTS))
+    if told and worth:
         word = "nationality equal" if same else "nationality differs"
         lines.append(Evidence(nationality, same or " ".join(nationalities), word, points=worth))
     narrow = listed is not None and (listed.latest - listed.earliest).days < YEAR_DAYS
