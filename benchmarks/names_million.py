@@ -3,8 +3,8 @@
     python benchmarks/names_corpus.py --names 1000000 --out corpus.jsonl
     python benchmarks/names_million.py corpus.jsonl [--questions 2000] [--recall 200] [--json]
 
-The list is built once beside the corpus (``.persons-N``, N its layout) by the publisher's own builder. A question is what
-a counter puts: ``Screener.screen`` with reasons and evidence, once with the traveller's birth date and once
+The list is built once beside the corpus (``.persons-N``, N its layout) by the publisher's own builder. A question is
+what a counter puts: ``Screener.screen`` with reasons and evidence, once with the traveller's birth date and once
 without. Half of the questions are ordinary people, half are persons of the list. "First" is every question
 with tokens nobody asked for before; "again" is the same questions on the same index.
 """
