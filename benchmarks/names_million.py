@@ -132,7 +132,7 @@ def latency(one: Any, asked: list[dict[str, Any]], *, known: bool) -> dict[str, 
 
 def recall(table: PersonTable, asked: list[dict[str, Any]], minimum: float) -> dict[str, Any]:
     """``search``, and ``search_born`` where the birth date is known, against every name of the list scored."""
-    from name_scan import full_scan, wrong_born, wrong_tokens
+    from benchmarks.name_scan import full_scan, wrong_born, wrong_tokens
 
     wrong, born, found, began = 0, 0, 0, time.process_time()
     for question in asked:

@@ -123,3 +123,18 @@ def test_distribution(tmp_path: Path) -> None:
     figures = ran(tmp_path, "distribution", "--mebibytes", "2", "--days", "9")
     assert figures["headquarters"]["deltas of 9 days"] >= 8
     assert figures["borderpost"]["written, MB"] < figures["tuf_client"]["written, MB"]
+
+
+def test_a_million_names_in_small(tmp_path: Path) -> None:
+    people = [
+        {"names": [f"{given} {family}"], "birth": "1974-08-12", "sex": "", "nationality": ""}
+        for given in ("Anna Maria", "Omar", "Mikael", "Salma") for family in ("Eriksson", "Quillfeather", "Velmirov")
+    ]  # fmt: skip
+    asked = [{"name": p["names"][0], "birth": p["birth"], "kind": "exact", "sex": ""} for p in people]
+    for name, rows in (("small.jsonl", people), ("small.questions.jsonl", asked)):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    told = ran(tmp_path, "names_million", str(tmp_path / "small.jsonl"), "--recall", "12", "--peers", "3")
+    assert told["names"] == len(people)
+    assert told["recall"]["scanned_hits"] >= len(people)
+    assert told["recall"]["differences"] == told["recall"]["differences_by_birth_date"] == 0
+    assert told["recall"]["token_differences"] == 0
