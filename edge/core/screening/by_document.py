@@ -8,7 +8,7 @@
 * HIT if the document belongs to a listed person whose name or birth date agrees as well.
 ** POSSIBLE for a passport whose nationality is the record's issuing State: no check digit covers the issuing
    State, and issuer and nationality of a passport are seldom two. A code that no State has counts as unknown,
-   and so does what only says what the holder is (XXA, XXB, XXC, XXX), read or listed.
+   and so does what only says what the holder is (XXA, XXB, XXC, XXX), read or listed, unless both sides have the same.
 
 Laws:
 1. A record past its review date does not match, by trusted time alone (untrusted time expires nothing).
@@ -99,7 +99,7 @@ def _judge(
     agrees_of: Callable[[DocumentRecord], Evidence | None],
 ) -> tuple[Outcome, float, tuple[Evidence, ...]] | None:
     listed = "" if record.issuing_state in HOLDERS else record.issuing_state
-    known = is_issuer(reading.issuing_state) and bool(listed)
+    known = (is_issuer(reading.issuing_state) and bool(listed)) or reading.issuing_state == record.issuing_state != ""
     if known and not same_issuer(reading.issuing_state, record.issuing_state):
         return _by_nationality(query, reading, record)
     similarity = SIMILARITY[reading.source]

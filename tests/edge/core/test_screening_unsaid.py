@@ -85,10 +85,11 @@ def test_what_is_read_of_it_is_asked_all_the_same() -> None:
 @pytest.mark.parametrize("code", ["XXA", "XXB", "XXC", "XXX"])
 def test_a_holders_status_says_nothing_of_the_issuer(code: str, kind: str) -> None:
     for listed, read in (("UTO", code), (code, "UTO"), (code, code)):
+        same = kind == "generation" and listed == read  # printed as listed; a keyed list does not keep the code
         entry = DocumentEntry(number=NUMBER, issuing_state=listed, document_type="P", fraud_category="stolen")
         one = memory_list("sltd", documents=(entry,)) if kind == "generation" else keyed("documents", entry)
         verdict = ask(one, document_number=NUMBER, issuing_state=read, nationality=read)
-        assert verdict.outcome is Outcome.POSSIBLE, (listed, read)
+        assert verdict.outcome is (Outcome.HIT if same else Outcome.POSSIBLE), (listed, read)
 
 
 @pytest.mark.parametrize("code", ["UNO", "XOM", "XPO", "EUE", "UNK"])
