@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run what takes whole processes last, so that a plain mistake shows first."""
     items.sort(key=lambda item: "/system/" in str(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end: what stays need not be looked over at every full collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
