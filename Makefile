@@ -73,7 +73,7 @@ fuzz: $(VENV)/.ready ## coverage-guided fuzzing of every codec; atheris is fetch
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 lock: ## write both lock files anew from pyproject.toml (needs uv): all, and what a box needs alone
 	$(LOCK) --all-extras -o requirements.lock
-	$(LOCK) --extra build -o requirements-box.lock
+	$(LOCK) --extra build --extra fingers -o requirements-box.lock
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache ./*.egg-info
