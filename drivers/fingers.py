@@ -108,7 +108,7 @@ class FingerprintScanner(Protocol):
         """
 
     def await_off(self, timeout_s: float) -> bool:
-        """Wait up to ``timeout_s`` seconds for the finger to be lifted; True when none lies there. Raises: see capture."""
+        """Wait up to ``timeout_s`` seconds until the finger is lifted; True when none lies there. Raises as capture."""
 
     def cancel(self) -> None:
         """End a waiting ``capture`` or ``await_off`` soon; harmless at any time."""
