@@ -105,7 +105,8 @@ def template_of(
     return Template(
         extractor_id, position, width, height,
         x=_at_500(_x(rows), scale_x, width), y=_at_500(_y(rows), scale_y, height),
-        angle=rows[:, 4].copy(), kind=(rows[:, 0] >> 6).astype(np.uint8), quality=rows[:, 5].copy(), image_quality=image_quality,
+        angle=rows[:, 4].copy(), kind=(rows[:, 0] >> 6).astype(np.uint8), quality=rows[:, 5].copy(),
+        image_quality=image_quality,
     )
 
 
