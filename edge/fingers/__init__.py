@@ -1,0 +1,1 @@
+"""Fingers at the box: galleries, the search over them, capture at a counter, and what they hand each other."""
