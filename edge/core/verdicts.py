@@ -61,6 +61,7 @@ class ReasonKind(enum.StrEnum):
     PERSON = "person"
     VEHICLE = "vehicle"
     FIREARM = "firearm"
+    FINGER = "finger"
 
 
 @dataclass(frozen=True, slots=True)

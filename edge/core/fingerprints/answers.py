@@ -25,6 +25,8 @@ class FingerCandidate:
     ``reference`` names the reference within the list (invented by its owner), ``record`` the person's record there.
     ``score`` is the comparison score (>= 0; the sum of both where a second finger was compared, ``fingers`` says how
     many); ``expected`` how many strangers of the templates searched would reach this score by chance, in one search.
+    ``agrees``: whether two fingers together reach the threshold of two, None where one was compared. A second finger
+    that does not agree takes no candidate away: it may be the wrong one, or badly taken.
     """
 
     list_id: str
@@ -38,6 +40,7 @@ class FingerCandidate:
     action: str = ""
     name: str = ""
     fingers: int = 1
+    agrees: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

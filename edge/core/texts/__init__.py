@@ -9,8 +9,9 @@ Laws:
 4. Data never raises: a word that is in no catalogue is shown as it stands.
 
 Groups: ``outcome``, ``next`` (what to do now), ``action`` (the texts that lists have where headquarters gave no other;
-what it wrote itself stands as written), ``rule``, ``kind``, ``coverage``, ``category``, ``code`` (outcome
-codes), ``finding`` (of a zone), ``doubt`` (about typed fields), ``say`` (sentences of the counter's view).
+what it wrote itself stands as written), ``rule``, ``kind``, ``position`` (of a finger), ``coverage``, ``category``,
+``code`` (outcome codes), ``finding`` (of a zone), ``doubt`` (about typed fields), ``say`` (sentences of the counter's
+view).
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def evidence_text(language: str, rule: str) -> str:
 
 
 def listed_text(language: str, rule: str, listed: str) -> str:
-    """The value on the record's side of an evidence: a category in words, anything else as it stands."""
+    """The value on the record's side of an evidence: a category or a finger in words, anything else as it stands."""
+    if rule == "finger":
+        return text(language, f"position.{listed}")
     if rule != "reported as":
         return listed
     category, _, since = listed.partition(" ")

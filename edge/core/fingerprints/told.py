@@ -1,0 +1,40 @@
+"""What an officer is told of a search over fingers, in words.
+
+Laws:
+1. Takes an answer and projects it itself (``SearchAnswer.shown``): nothing silent can reach the counter by it.
+2. Where nothing is found it says in how many templates of which generations, and that this is no clearance.
+3. A gallery that was not searched for certain is named. An answer without one searched template never says "none".
+"""
+
+from __future__ import annotations
+
+from edge.core.fingerprints.answers import SearchAnswer
+from edge.core.texts import text
+from edge.core.verdicts import Coverage, CoverageState
+
+
+def told(language: str, answer: SearchAnswer) -> tuple[str, ...]:
+    """One sentence or two in ``language`` (``edge.core.texts.LANGUAGES``)."""
+    shown = answer.shown()
+    if shown.problem:
+        return (text(language, "say.finger_failed"),)
+    if not shown.coverage:
+        return (text(language, "say.finger_nothing"),)
+    searched = [one for one in shown.coverage if one.generation is not None]
+    doubtful = [one for one in shown.coverage if one.state is not CoverageState.ASKED]
+    sentences = []
+    if searched:
+        key = "say.finger_candidates" if shown.candidates else "say.finger_none"
+        lists = "; ".join(_edition(language, one) for one in searched)
+        sentences.append(text(language, key, count=len(shown.candidates), n=shown.templates, lists=lists))
+    if doubtful:
+        sentences.append(text(language, "say.finger_unsearched", lists="; ".join(_why(language, o) for o in doubtful)))
+    return tuple(sentences)
+
+
+def _edition(language: str, one: Coverage) -> str:
+    return text(language, "say.finger_generation", list=one.list_id, generation=one.generation)
+
+
+def _why(language: str, one: Coverage) -> str:
+    return f"{one.list_id} ({text(language, f'coverage.{one.state}')})"
