@@ -8,15 +8,22 @@ Laws:
 
 from __future__ import annotations
 
-from edge.core.fingerprints.iso19794_2_views import (
+from edge.core.fingerprints.iso19794_1 import (
     IMPRESSIONS_2005,
     IMPRESSIONS_2011,
-    MAX_BYTES,
-    MAX_VIEW_NUMBER,
     MAX_VIEWS,
     NOT_SAID,
+    QUALITIES,
+    UNKNOWN_QUALITY,
+    once,
+    opening,
+    part,
+    quality_of,
+)
+from edge.core.fingerprints.iso19794_2_views import (
+    MAX_BYTES,
+    MAX_VIEW_NUMBER,
     PER_CM,
-    QUALITY,
     SIDE,
     Frame,
     check_frame,
@@ -61,17 +68,9 @@ def read(data: bytes, extractor_id: str = "unknown") -> list[Template]:
     )
 
 
-def _opening(octets: Octets, least: int) -> None:
-    octets.take(8, "format identifier and version")
-    begin = octets.at
-    length = octets.number(4, "record length", least)
-    if length != octets.end:
-        raise octets.fault("record length", f"is {length}, the file has {octets.end} bytes", begin)
-
-
 def _read_2005(octets: Octets, extractor_id: str) -> list[Template]:
     """7.4: header of 24 bytes; 7.5: each view has four, its minutiae six each, its extended data."""
-    _opening(octets, HEADER_2005)
+    opening(octets, HEADER_2005)
     octets.take(2, "capture equipment")
     begin = octets.at
     frame = _frame_2005(octets)
@@ -86,11 +85,12 @@ def _read_2005(octets: Octets, extractor_id: str) -> list[Template]:
         both = octets.number(1, "view number and impression type")
         if both & 0x0F not in IMPRESSIONS_2005:
             raise octets.fault("impression type", f"{both & 0x0F} is not a value of the standard", begin + 1)
-        _once(octets, seen, (position, both >> 4), begin)
-        quality = octets.one_of(1, "finger quality", (*range(QUALITY + 1), *NOT_SAID))
+        once(octets, seen, (position, both >> 4), begin)
+        quality = octets.one_of(1, "finger quality", QUALITIES)
         rows = minutiae_of(octets, octets.number(1, "number of minutiae"), 6, frame, ())
         skip_extended(octets, own_header=False)
-        found.append(template_of(extractor_id, position, frame, rows, 255 if quality in NOT_SAID else quality))
+        quality = UNKNOWN_QUALITY if quality in NOT_SAID else quality
+        found.append(template_of(extractor_id, position, frame, rows, quality))
     octets.done("end of record")
     return found
 
@@ -102,38 +102,24 @@ def _frame_2005(octets: Octets) -> Frame:
     )
 
 
-def _once(octets: Octets, seen: set[tuple[int, int]], view: tuple[int, int], at: int) -> None:
-    if view in seen:
-        raise octets.fault("view number", "this finger has that view already", at)
-    seen.add(view)
-
-
 def _read_2011(octets: Octets, extractor_id: str) -> list[Template]:
     """8.3: general header of 15 bytes; 8.4: each representation begins with its own length."""
-    _opening(octets, HEADER_2011)
+    opening(octets, HEADER_2011)
     views = octets.number(2, "number of representations", 1, MAX_VIEWS)
     certified = bool(octets.number(1, "certification flag", 0, 1))
     found: list[Template] = []
     seen: set[tuple[int, int]] = set()
     for _ in range(views):
-        begin = octets.at
-        length = octets.number(4, "representation length", LEAST_VIEW)
-        octets.at = begin
-        found.append(_representation(octets.part(length, "representation"), certified, seen, extractor_id))
+        found.append(_representation(part(octets, LEAST_VIEW), certified, seen, extractor_id))
     octets.done("end of record")
     return found
 
 
 def _representation(octets: Octets, certified: bool, seen: set[tuple[int, int]], extractor_id: str) -> Template:
-    octets.take(4, "representation length")
-    octets.take(9, "capture date and time")
-    octets.take(5, "capture device")
-    quality = _qualities(octets)
-    if certified:
-        octets.take(3 * octets.number(1, "number of certification blocks"), "certification blocks")
+    quality = quality_of(octets, certified=certified)
     begin = octets.at
     position = position_of(octets)
-    _once(octets, seen, (position, octets.number(1, "representation number", 0, MAX_VIEW_NUMBER)), begin)
+    once(octets, seen, (position, octets.number(1, "representation number", 0, MAX_VIEW_NUMBER)), begin)
     per_cm = octets.number(2, "pixels per cm, x", *PER_CM), octets.number(2, "pixels per cm, y", *PER_CM)
     octets.one_of(1, "impression type", IMPRESSIONS_2011)
     begin = octets.at
@@ -144,14 +130,3 @@ def _representation(octets: Octets, certified: bool, seen: set[tuple[int, int]],
     skip_extended(octets, own_header=True)
     octets.done("end of representation")
     return template_of(extractor_id, position, frame, rows, quality)
-
-
-def _qualities(octets: Octets) -> int:
-    """The first quality that is said, 255 where none is."""
-    best = NOT_SAID[1]
-    for _ in range(octets.number(1, "number of quality blocks")):
-        value = octets.one_of(1, "quality", (*range(QUALITY + 1), *NOT_SAID))
-        octets.take(4, "quality algorithm")
-        if best == NOT_SAID[1] and value <= QUALITY:
-            best = value
-    return best

@@ -15,21 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.core.fingerprints.iso19794_1 import POSITIONS, QUALITY
 from edge.core.fingerprints.model import MAX_SIDE, PPI, Kind, Position, Template
 from edge.core.fingerprints.octets import Octets
 
 MAX_BYTES = 1 << 20  # bytes of a file: 176 views of 255 minutiae are 0.27 MiB
-MAX_VIEWS = 176  # eleven positions (the unknown one too) of 16 views
 MAX_VIEW_NUMBER = 15
 PER_CM = (99, 1000)  # pixels per centimetre: 250 per inch is the least of the standard, 2540 more than any scanner has
 EXACT = (196, 197)
-POSITIONS = range(11)
 LIVE_PLAIN = 0
-IMPRESSIONS_2005 = range(10)  # table 3, and the latent ones of NIST-ITL that some makers write
-IMPRESSIONS_2011 = (*range(10), 24, 28, 29)
+HIGHEST_KIND = int(Kind.BIFURCATION)
 SIDE = 0x3FFF  # pixels: 14 bits
-QUALITY = 100
-NOT_SAID = (254, 255)  # "not reported" and "could not be computed" (2011, 8.4.2.6)
 
 
 class Frame(NamedTuple):
@@ -148,6 +144,3 @@ def packed(template: Template) -> bytes:
     rows[:, 4] = template.angle
     rows[:, 5] = template.quality
     return rows.tobytes()
-
-
-HIGHEST_KIND = int(Kind.BIFURCATION)

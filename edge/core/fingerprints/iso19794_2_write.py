@@ -14,19 +14,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.core.fingerprints.iso19794_2_views import (
-    HIGHEST_KIND,
-    LIVE_PLAIN,
-    MAX_VIEW_NUMBER,
-    MAX_VIEWS,
-    QUALITY,
-    SIDE,
-    packed,
-)
+from edge.core.fingerprints.iso19794_1 import MAX_VIEWS, NO_DEVICE, NO_TIME, QUALITY, UNKNOWN_QUALITY, said
+from edge.core.fingerprints.iso19794_2_views import HIGHEST_KIND, LIVE_PLAIN, MAX_VIEW_NUMBER, packed
 from edge.core.fingerprints.model import MAX_MINUTIAE, MAX_SIDE, FingerError, Position, Template
 
 PER_CM = 197  # pixels per centimetre: 500 per inch
-NO_TIME = b"\xff" * 9
 SIX_BYTES = 0x60  # minutiae with quality, endings placed by the valley skeleton (2011, 8.4.2.15)
 ADVICE = "extract the template from its image again"
 
@@ -51,10 +43,8 @@ def write_2011(templates: Sequence[Template]) -> bytes:
     """One record of all representations (1 to 176; at most 16 of a finger). Raises FingerError."""
     views = []
     for template, number in zip(templates, _checked(templates), strict=True):
-        known = template.image_quality <= QUALITY
-        qualities = struct.pack(">BBHH", 1, template.image_quality, 0, 0) if known else b"\x00"
         view = (
-            NO_TIME + bytes(5) + qualities
+            NO_TIME + NO_DEVICE + said(template.image_quality)
             + struct.pack(">BBHHBHH", template.position, number, PER_CM, PER_CM, LIVE_PLAIN,
                           template.width, template.height)
             + bytes((SIX_BYTES, len(template))) + packed(template) + b"\x00\x00"
@@ -90,9 +80,9 @@ def _fault(template: Template) -> str:
     lengths = {len(a) for a in (template.x, template.y, template.angle, template.kind, template.quality)}
     if len(lengths) != 1 or max(lengths) > MAX_MINUTIAE:
         return f"its lists are not of one length up to {MAX_MINUTIAE}"
-    if not (0 < template.width <= min(SIDE, MAX_SIDE) and 0 < template.height <= min(SIDE, MAX_SIDE)):
+    if not (0 < template.width <= MAX_SIDE and 0 < template.height <= MAX_SIDE):
         return f"its image is not 1 to {MAX_SIDE} pixels each way"
-    if not (0 <= template.image_quality <= QUALITY or template.image_quality == 255):
+    if not (0 <= template.image_quality <= QUALITY or template.image_quality == UNKNOWN_QUALITY):
         return f"its image quality is not 0 to {QUALITY} or 255"
     if not len(template):
         return ""
