@@ -19,7 +19,7 @@ import msgspec
 
 from common import settings
 from common.settings import ConfigError, Section, TlsConfig
-from edge.config_checks import SCHEME, check_names, check_ports, check_updates, check_ways_out, way_out
+from edge.config_checks import SCHEME, check_names, check_ports, check_scanners, check_updates, check_ways_out, way_out
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
@@ -46,6 +46,7 @@ class CounterConfig(Section, frozen=True):
     name: Name                                        # as officers call it
     direction: Literal["entry", "exit"]               # which way travellers go
     readers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]  # names of [[reader]] entries
+    scanner: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9][a-z0-9-]{0,39})?$")] = ""  # name of a [[scanner]] entry
 
 
 class ReaderConfig(Section, frozen=True):
@@ -58,6 +59,39 @@ class ReaderConfig(Section, frozen=True):
     serial: str = ""                                  # its serial number when it was set up; another one is an alarm
     path: str = ""                                    # the USB place where it was set up; another one is an alarm
     settings: dict[str, Any] = msgspec.field(default_factory=dict)  # the driver's own, see docs/drivers.md
+
+
+class ScannerConfig(Section, frozen=True):
+    """One fingerprint scanner (docs/fingerprint-scanners.md). ``settings`` belong to its driver, which checks them."""
+
+    name: Name                                        # as technicians call it
+    port: Annotated[str, msgspec.Meta(min_length=1)]  # usb:…, /dev/serial/by-path/…, socket://ADDRESS:PORT
+    driver: Annotated[str, msgspec.Meta(min_length=1)]  # uru4000 or zfm
+    serial: str = ""                                  # its serial number when it was set up; another one is an alarm
+    path: str = ""                                    # the USB place where it was set up; another one is an alarm
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)  # the driver's own
+
+
+Finger = Literal[
+    "right-thumb", "right-index", "right-middle", "right-ring", "right-little",
+    "left-thumb", "left-index", "left-middle", "left-ring", "left-little",
+]
+
+
+class FingersConfig(Section, frozen=True):
+    """How fingers are taken and searched, at every counter with a scanner (docs/fingerprints.md)."""
+
+    extractor: Literal["leader", "mindtct"] = "leader"  # as the galleries were made; leader is better and slower
+    ask: Literal["never", "leads", "doubts", "always"] = "leads"  # after which shown verdicts a finger is asked for
+    positions: Annotated[tuple[Finger, ...], msgspec.Meta(min_length=1, max_length=10)] = ("right-index", "left-index")
+    tries: Annotated[int, msgspec.Meta(ge=1, le=3)] = 3  # frames of one finger; the best is kept
+    capture_wait_s: Annotated[float, msgspec.Meta(ge=1, le=300)] = 30.0  # how long a finger is waited for
+    keep_s: Annotated[float, msgspec.Meta(ge=10, le=3600)] = 120.0  # so long a passage takes a finger, or is compared
+    false_candidates: Annotated[float, msgspec.Meta(ge=1e-6, le=0.5)] = 0.01  # share of travellers with a false one
+    verify_threshold: Annotated[float, msgspec.Meta(ge=0)] | None = None  # score of 1:1; left out: the extractor's own
+    work_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 10.0  # longest extraction, longest search
+    extract_mb: Annotated[int, msgspec.Meta(ge=256, le=16384)] = 1536  # memory of the extracting child process, MiB
+    search_mb: Annotated[int, msgspec.Meta(ge=256, le=65536)] = 4096  # memory of the searching child process, MiB
 
 
 class AssemblyConfig(Section, frozen=True):
@@ -164,6 +198,8 @@ class Config(Section, frozen=True):
     reader: Annotated[tuple[ReaderConfig, ...], msgspec.Meta(min_length=1, max_length=64)]
     headquarters: HeadquartersConfig
     passthrough: Annotated[tuple[PassThroughConfig, ...], msgspec.Meta(max_length=16)] = ()
+    scanner: Annotated[tuple[ScannerConfig, ...], msgspec.Meta(max_length=16)] = ()
+    fingers: FingersConfig = FingersConfig()
     assembly: AssemblyConfig = AssemblyConfig()
     screening: ScreeningConfig = ScreeningConfig()
     uplink: UplinkConfig | None = None
@@ -194,6 +230,7 @@ def parse(text: str, *, where: str, base: Path) -> Config:
     """The same from text; relative paths are taken from ``base``."""
     config = settings.convert(text, Config, where=where)
     check_names(config, where)
+    check_scanners(config, where)
     if config.uplink and config.uplink.backoff_max_s < config.uplink.backoff_min_s:
         raise ConfigError(
             f"{where}: uplink.backoff_max_s is below uplink.backoff_min_s", advice="make the maximum the larger one"
@@ -231,7 +268,8 @@ def _absolute(config: Config, base: Path) -> Config:
     files = {name: at(path) for name in ("root", "folder", "ca", "cert", "key") if (path := getattr(updates, name))}
     updates = msgspec.structs.replace(updates, **files)
     readers = tuple(msgspec.structs.replace(r, port=port(r.port)) for r in config.reader)
+    scanners = tuple(msgspec.structs.replace(s, port=port(s.port)) for s in config.scanner)
     passing = tuple(msgspec.structs.replace(p, to=absolute_way(p.to)) for p in config.passthrough)
     return msgspec.structs.replace(
-        config, box=box, uplink=uplink, updates=updates, reader=readers, passthrough=passing
+        config, box=box, uplink=uplink, updates=updates, reader=readers, scanner=scanners, passthrough=passing
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from common.settings import ConfigError
 
 if TYPE_CHECKING:
-    from edge.config import Config, UpdatesConfig
+    from edge.config import Config, ReaderConfig, ScannerConfig, UpdatesConfig
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|(?:socket|rfc2217|usb|usbip):", re.IGNORECASE)
 SOCKET_PATH = 107  # bytes: what a UNIX socket address holds
@@ -75,10 +75,34 @@ def check_names(config: Config, where: str) -> None:
         raise ConfigError(f"{where}: reader {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
 
 
+def check_scanners(config: Config, where: str) -> None:
+    """Scanners have names of their own, also among the readers, and each serves one counter."""
+    names = [r.name for r in config.reader] + [s.name for s in config.scanner]
+    used = [c.scanner for c in config.counter if c.scanner]
+    for what, them in (("scanner", names), ("counter.scanner", used), ("fingers.positions", config.fingers.positions)):
+        doubles = sorted({n for n in them if them.count(n) > 1})
+        if doubles:
+            raise ConfigError(f"{where}: {what}: {doubles[0]!r} stands there twice", advice="give each its own name")
+    known = {s.name for s in config.scanner}
+    if strangers := sorted(set(used) - known):
+        raise ConfigError(
+            f"{where}: counter.scanner: no [[scanner]] is named {strangers[0]!r}", advice="add it or mend the name"
+        )
+    if idle := sorted(known - set(used)):
+        raise ConfigError(f"{where}: scanner {idle[0]!r} belongs to no counter", advice="name it in a [[counter]]")
+    for scanner in config.scanner:
+        if "port" in scanner.settings:
+            raise ConfigError(
+                f"{where}: scanner {scanner.name!r}: settings.port: the port is no setting of the driver",
+                advice="write port = \"…\" under [[scanner]], beside name",
+            )
+
+
 def check_ports(config: Config, where: str) -> None:
     """``edge.config`` law 4; ``config`` has absolute paths. Where links lead is not looked at, as with the ways out."""
     taken: dict[str, str] = {}
-    for reader in config.reader:
+    devices: list[ReaderConfig | ScannerConfig] = [*config.reader, *config.scanner]
+    for reader in devices:
         port = reader.port if SCHEME.match(reader.port) else os.path.normpath(reader.port)
         if port in taken:
             raise ConfigError(
@@ -93,7 +117,8 @@ def check_ways_out(config: Config, where: str) -> None:
 
     Where links lead is not looked at: an open port is exclusive anyhow.
     """
-    readers = {os.path.normpath(r.port): r.name for r in config.reader}
+    devices: list[ReaderConfig | ScannerConfig] = [*config.reader, *config.scanner]
+    readers = {os.path.normpath(device.port): device.name for device in devices}
     own = {os.path.normpath(path): key for key, path in (
         ("box.state_dir", config.box.state_dir), ("box.lists_dir", config.box.lists_dir),
         ("box.profiles_dir", config.box.profiles_dir), ("box.socket", config.box.socket),
