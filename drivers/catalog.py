@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drivers.api import Clock, DriverMisuse, PassportReader, Tier
+from drivers.fingers import FingerprintScanner
 from drivers.transport import Through, directly
 
 if TYPE_CHECKING:
@@ -70,6 +71,20 @@ DRIVERS: dict[str, DriverEntry] = {
     ),
 }
 
+SCANNERS: dict[str, DriverEntry] = {
+    "uru4000": DriverEntry(
+        title="DigitalPersona U.are.U 4000/4500 and Microsoft Fingerprint Reader, USB",
+        module="drivers.uru4000",
+        tier=Tier.RECORDED,
+        bus="usb",
+        usb_ids=(
+            (0x05BA, 0x000A), (0x05BA, 0x0007), (0x05BA, 0x0008),
+            (0x045E, 0x00BB), (0x045E, 0x00BC), (0x045E, 0x00BD), (0x045E, 0x00CA),
+        ),
+        tells_serial=True,
+    ),
+}
+
 
 def open_reader(
     name: str, device_name: str, settings: Mapping[str, object], clock: Clock, *, through: Through = directly,
@@ -111,3 +126,28 @@ def check_settings(name: str, device_name: str, settings: Mapping[str, object]) 
     """Have driver ``name`` judge ``settings`` (all but the port), opening nothing. Raises BadSetting."""
     entry = DRIVERS[name]
     open_reader(name, device_name, {**settings, "port": NO_PORT[entry.bus]}, lambda: 0.0)
+
+
+def open_scanner(
+    driver: str, device_name: str, settings: Mapping[str, object], clock: Clock, *, tier: Tier | None = None,
+) -> FingerprintScanner:
+    """Make the fingerprint scanner ``device_name`` of ``driver``; its port is opened by its own ``open()``.
+
+    ``settings`` is the scanner's table (``port = "usb:..."`` and what the driver knows besides), ``clock`` gives
+    monotonic seconds. Raises DriverMisuse for an unknown driver, BadSetting for a wrong setting.
+    """
+    entry = SCANNERS.get(driver)
+    if entry is None:
+        raise DriverMisuse(
+            f"scanner {device_name!r}: no driver is called {driver!r}",
+            advice=f"choose one of: {', '.join(SCANNERS)}",
+        )
+    family = importlib.import_module(entry.module)
+    scanner: FingerprintScanner = family.build(device_name, settings, clock, tier or entry.tier)
+    return scanner
+
+
+def check_scanner(driver: str, device_name: str, settings: Mapping[str, object]) -> None:
+    """Have ``driver`` judge ``settings`` (all but the port), opening nothing. Raises DriverMisuse, BadSetting."""
+    entry = SCANNERS.get(driver)
+    open_scanner(driver, device_name, {**settings, "port": NO_PORT[entry.bus if entry else "usb"]}, lambda: 0.0)

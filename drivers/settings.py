@@ -68,8 +68,10 @@ Chosen = TypeVar("Chosen", bound=msgspec.Struct)
 KEY = re.compile(r"(?:at `\$\.|unknown field `|required field `)(?P<key>\w+)")
 
 
-def read_settings(kind: type[Chosen], settings: Mapping[str, object], device_name: str) -> Chosen:
-    """Check one reader's table against what its driver knows, and what its port is called. Opens nothing.
+def read_settings(
+    kind: type[Chosen], settings: Mapping[str, object], device_name: str, *, what: str = "reader"
+) -> Chosen:
+    """Check one device's table against what its driver knows, and what its port is called. Opens nothing.
 
     Raises BadSetting that names the key. Its advice lists what may stand among the settings. ``port`` may not: it is
     written beside them in edge.toml, before them on a command line, and in no profile.
@@ -82,11 +84,11 @@ def read_settings(kind: type[Chosen], settings: Mapping[str, object], device_nam
         key = found["key"] if found else ""
         known = ", ".join(field.name for field in msgspec.structs.fields(kind) if field.name != "port")
         raise BadSetting(
-            f"reader {device_name!r}: {text.replace('$.', '')}", key=key,
-            advice=f"correct {key or 'the settings'} of this reader; its driver knows: {known}",
+            f"{what} {device_name!r}: {text.replace('$.', '')}", key=key,
+            advice=f"correct {key or 'the settings'} of this {what}; its driver knows: {known}",
         ) from None
     try:
         check(str(settings["port"]))  # every kind requires one
     except BadSetting as wrong:
-        raise BadSetting(f"reader {device_name!r}: {wrong.message}", key=wrong.key, advice=wrong.advice) from None
+        raise BadSetting(f"{what} {device_name!r}: {wrong.message}", key=wrong.key, advice=wrong.advice) from None
     return chosen

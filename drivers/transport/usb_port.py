@@ -3,22 +3,16 @@
 Laws:
 1. The kernel's keyboard driver is taken off the device before anything is read, on every HID interface of it, and
    is not put back: what a reader types goes to us or nowhere.
-2. A thread of its own keeps a read under way, in slices of ``SLICE_S``: the device's small buffer is emptied while the
-   owner is busy, ``wake`` and new reports end a waiting ``read`` at once, and no transfer is without a limit
-   (libusb cannot abort one).
-3. Reports wait in a queue of ``MAX_REPORTS``; when it is full reading pauses, and the device holds the rest back.
-   A fault is told only after the reports that came before it.
-4. One report is 8 bytes: a shorter packet is filled up with zeros, a longer one cut, an empty one is none.
-5. A halted endpoint is cleared once; if it halts again before a report came, the device is at fault.
+2. A thread of its own keeps a read under way (usb_pump), in slices of ``SLICE_S``: the device's small buffer is emptied
+   while the owner is busy, and ``wake`` and new reports end a waiting ``read`` at once.
+3. One report is 8 bytes: a shorter packet is filled up with zeros, a longer one cut, an empty one is none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import threading
 import time
-from collections import deque
 from typing import Any, TypeAlias
 
 import usb.core
@@ -27,13 +21,12 @@ import usb.util
 from drivers.api import DeviceError, DriverMisuse
 from drivers.transport.names import UsbIpName, parse
 from drivers.transport.usb_find import find, on_usb
+from drivers.transport.usb_pump import Pump
 from drivers.transport.usbip import UsbIpBackend
 
 REPORT = 8
-MAX_REPORTS = 4096  # 32 KiB
 SLICE_S = 0.1
 CONTROL_MS = 1000
-JOIN_S = 2.0
 HID, BOOT, KEYBOARD = 3, 1, 1
 SET_REPORT, SET_IDLE, SET_PROTOCOL = 9, 10, 11
 OUTPUT_REPORT = 0x0200
@@ -63,7 +56,7 @@ class UsbHidTransport:
         try:
             self._device = find(port, name, self._remote or backend)
             self._interface, endpoint = claim(port, self._device, interface)
-            self._pump = Pump(self._device, endpoint, slice_s)
+            self._pump = Pump(endpoint, endpoint.wMaxPacketSize, slice_s)
         except BaseException as problem:
             self._let_go()
             if isinstance(problem, FAULTS):
@@ -78,7 +71,7 @@ class UsbHidTransport:
         problem = self._pump.problem
         if not reports and problem is not None:
             raise on_usb(self._port, problem)
-        return reports
+        return b"".join(report[:REPORT].ljust(REPORT, b"\0") for report in reports)
 
     def write(self, data: bytes) -> None:
         """See Transport. A keyboard takes one thing, its lights: each byte is one output report."""
@@ -122,84 +115,8 @@ class UsbHidTransport:
             self._remote.close()
 
 
-class Pump:
-    """The thread of law 2 and the queue of law 3."""
-
-    def __init__(self, device: UsbDevice, endpoint: UsbDevice, slice_s: float) -> None:
-        self._device, self._endpoint = device, endpoint
-        self._slice_s = slice_s
-        self._reports: deque[bytes] = deque()
-        self._news = threading.Condition()
-        self._woken = self._stopping = False
-        self.problem: OSError | None = None  # why it ended by itself
-        self._thread = threading.Thread(target=self._run, name="usb reports", daemon=True)
-        self._thread.start()
-
-    def take(self, most: int, wait_s: float) -> bytes:
-        """Up to ``most`` reports in one piece; b"" when none came in time, on ``wake``, or after the end."""
-        with self._news:
-            self._news.wait_for(lambda: self._reports or self._woken or self.problem, max(0.0, wait_s))
-            if not self._reports:
-                self._woken = False
-                return b""
-            reports = [self._reports.popleft() for _ in range(min(most, len(self._reports)))]
-            self._news.notify_all()
-        return b"".join(reports)
-
-    def wake(self) -> None:
-        """End a waiting ``take``."""
-        with self._news:
-            self._woken = True
-            self._news.notify_all()
-
-    def stop(self) -> bool:
-        """End the thread; False if its transfer does not end (libusb is stuck)."""
-        with self._news:
-            self._stopping = True
-            self._news.notify_all()
-        self._thread.join(self._slice_s + JOIN_S)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        halted = False
-        try:
-            while self._room():
-                try:
-                    packet = bytes(self._endpoint.read(self._endpoint.wMaxPacketSize, int(self._slice_s * 1000)))
-                except usb.core.USBTimeoutError:
-                    continue
-                except usb.core.USBError as problem:
-                    if problem.errno != errno.EPIPE or halted:
-                        raise
-                    halted = True
-                    self._endpoint.clear_halt()
-                    continue
-                if packet:
-                    halted = False
-                    self._keep(packet[:REPORT].ljust(REPORT, b"\0"))
-        except OSError as problem:
-            self._end(problem)
-        except Exception as problem:  # the owner must learn of it: without this thread the port would seem quiet
-            self._end(OSError(errno.ENOSYS, f"not possible with this USB library: {problem!r}"))
-
-    def _room(self) -> bool:
-        with self._news:
-            self._news.wait_for(lambda: self._stopping or len(self._reports) < MAX_REPORTS)
-            return not self._stopping
-
-    def _keep(self, report: bytes) -> None:
-        with self._news:
-            self._reports.append(report)
-            self._news.notify_all()
-
-    def _end(self, problem: OSError) -> None:
-        with self._news:
-            self.problem = problem
-            self._news.notify_all()
-
-
 def claim(port: str, device: UsbDevice, interface: int | None) -> tuple[int, UsbDevice]:
-    """Laws 1 and 4: take the keyboard interface and set it to boot reports. Its number and its endpoint.
+    """Laws 1 and 3: take the keyboard interface and set it to boot reports. Its number and its endpoint.
 
     Raises DeviceError, USBError.
     """

@@ -8,7 +8,7 @@ Laws:
 3. No packet is lost to a timeout: what completes while the unlink is under way, or even after it, waits in the
    endpoint's queue for the next read, in the order of arrival.
 4. A lost connection ends everything at once with ENODEV, and stays lost.
-5. Limits: 64 requests under way, 64 KiB a transfer, 128 packets waiting per endpoint.
+5. Limits: 64 requests under way, 128 KiB a transfer, 128 packets waiting per endpoint.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CONNECT_LIMIT_S = 5.0
 SEND_LIMIT_S = 1.0
 UNLINK_LIMIT_S = 3.0
 LONGEST_S = 60.0  # in place of pyusb's timeout 0, "for ever", which nothing could end
-MAX_TRANSFER = 64 * 1024  # bytes
+MAX_TRANSFER = 128 * 1024  # bytes; the image of a fingerprint scanner is 109 KiB
 MAX_UNDER_WAY = 64
 MAX_UNLINKED = 64
 MAX_WAITING = 128  # packets

@@ -19,7 +19,8 @@ from drivers.api import DeviceBusy, DeviceError, DeviceForbidden, DeviceGone, Dr
 from drivers.transport.base import LineSettings
 from drivers.transport.names import UsbIpName, parse
 from drivers.transport.usb_find import on_usb
-from drivers.transport.usb_port import MAX_REPORTS, UsbHidTransport
+from drivers.transport.usb_port import UsbHidTransport
+from drivers.transport.usb_pump import MAX_PACKETS as MAX_REPORTS
 from drivers.transport.usbip import UsbIpBackend
 from drivers.virtual.usb_keyboard import UsbIdentity
 

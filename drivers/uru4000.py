@@ -1,0 +1,346 @@
+"""DigitalPersona U.are.U 4000/4500 and Microsoft Fingerprint Reader, USB: the driver.
+
+Laws:
+1. The states are a table (STEPS); what stands not in it changes nothing. A mode is written before its state counts.
+2. What came before it was asked for is not the image: it is left of an earlier one, and thrown away.
+3. An image that is flawed is asked for again, ``IMAGE_TRIES`` times while the finger lies there; then the person is
+   told to try again. After ``MAX_FLAWED`` flawed ones with no good one between, it is the device that is at fault.
+4. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
+   since: it is woken anew.
+5. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
+   went unasked are forgotten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+import msgspec
+
+from drivers.api import Clock, DeviceError, DriverMisuse, Tier
+from drivers.fingers import FingerCapture, Retry, RetryReason, ScanEvent, ScannerState, ScannerStatus
+from drivers.settings import read_settings
+from drivers.transport import present
+from drivers.transport.usb_scanner import ImageRead, UsbScannerPort
+from drivers.uru4000_image import HEIGHT, PPI, TRANSFER, WIDTH, Flaw, pixels, take_apart
+from drivers.uru4000_power import Registers, Timing, wake_up
+from drivers.uru4000_wire import (
+    INTERRUPT_BYTES,
+    MODE,
+    MODELS,
+    REQUEST,
+    SCRAMBLE_INDEX,
+    SCRAMBLE_KEY,
+    VENDOR_CLASS,
+    Interrupt,
+    Mode,
+    Model,
+    interrupt,
+)
+
+SLICE_S = 0.5      # how late ``cancel`` is noticed at most, should the waking of the port be missed
+STALE_S = 0.01     # bytes left over are there at once; an image takes 90 ms of the bus
+REMOVE_S = 1.0     # so long ``capture`` waits for a finger that was captured already to be lifted
+SETTLED_S = 1.0
+IMAGE_TRIES, MAX_STALE, MAX_FLAWED = 3, 4, 9
+
+
+class Sign(enum.Enum):
+    """What moves the states."""
+
+    OPENED = enum.auto()
+    AWAKE = enum.auto()
+    ASLEEP = enum.auto()
+    WANTED = enum.auto()
+    FINGER_ON = enum.auto()
+    FINGER_OFF = enum.auto()
+    SCANNED = enum.auto()
+    TIME_OVER = enum.auto()
+
+
+S = ScannerState
+STEPS: dict[tuple[ScannerState, Sign], tuple[ScannerState, Mode | None]] = {  # law 1: the next, the mode for it
+    (S.CLOSED, Sign.OPENED): (S.ACTIVATING, None),
+    (S.ACTIVATING, Sign.AWAKE): (S.IDLE, None),
+    (S.IDLE, Sign.WANTED): (S.AWAIT_FINGER_ON, Mode.AWAIT_FINGER_ON),
+    (S.AWAIT_FINGER_ON, Sign.ASLEEP): (S.ACTIVATING, None),
+    (S.AWAIT_FINGER_ON, Sign.TIME_OVER): (S.IDLE, None),
+    (S.AWAIT_FINGER_ON, Sign.FINGER_ON): (S.CAPTURE, None),  # each image orders itself
+    (S.CAPTURE, Sign.SCANNED): (S.AWAIT_FINGER_OFF, Mode.AWAIT_FINGER_OFF),
+    (S.AWAIT_FINGER_OFF, Sign.FINGER_OFF): (S.IDLE, None),
+    (S.AWAIT_FINGER_OFF, Sign.ASLEEP): (S.ACTIVATING, None),
+}
+SIGNS = {Interrupt.FINGER_ON: Sign.FINGER_ON, Interrupt.FINGER_OFF: Sign.FINGER_OFF}
+
+
+class ScannerLink(Registers, Protocol):
+    """What the driver needs of a port; see UsbScannerPort."""
+
+    @property
+    def ids(self) -> tuple[int, int]:
+        """Vendor and product."""
+
+    def serial(self) -> str:
+        """Its serial number, or nothing."""
+
+    def begin_image(self, length: int) -> ImageRead:
+        """Ask for an image."""
+
+    def image(self, read: ImageRead) -> bytes | None:
+        """What came of it."""
+
+    def wake(self) -> None:
+        """End a waiting interrupt()."""
+
+    def close(self) -> None:
+        """Never raises."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the scanner was made; ``flawed`` images since the last good one."""
+
+    captures: int = 0
+    retries: int = 0
+    faults: int = 0
+    flawed: int = 0
+    last_at: float | None = None
+
+
+class Uru4000:
+    """See FingerprintScanner."""
+
+    def __init__(
+        self, *, name: str, driver: str, tier: Tier, port: str, clock: Clock, connect: Callable[[], ScannerLink],
+        seed: Callable[[], int], ppi: float = PPI, timing: Timing | None = None,
+    ) -> None:
+        """``connect`` opens the port, ``seed`` gives 32 random bits for each scrambling key, ``clock`` seconds."""
+        self._name, self._driver, self._tier, self._port_name = name, driver, tier, port
+        self._clock, self._connect, self._seed = clock, connect, seed
+        self._ppi, self._timing = ppi, timing or Timing()
+        self._port: ScannerLink | None = None
+        self._model = Model("")
+        self._state = S.CLOSED
+        self._woken_at = 0.0
+        self._cancelled = threading.Event()
+        self._counters = Counters()
+        self._firmware = self._serial = self._remark = ""
+
+    @property
+    def name(self) -> str:
+        """See FingerprintScanner."""
+        return self._name
+
+    @property
+    def state(self) -> ScannerState:
+        """See FingerprintScanner."""
+        return self._state
+
+    def open(self) -> None:
+        """See FingerprintScanner."""
+        self.close()
+        with self._counting():
+            port = self._port = self._connect()
+            try:
+                model = MODELS.get(port.ids)
+                if model is None:
+                    raise DeviceError(
+                        f"{self._port_name}: {port.ids[0]:04x}:{port.ids[1]:04x} is no scanner that this driver knows",
+                        advice="choose another driver for it; see what is there with: borderpost devices",
+                    )
+                self._model, self._serial = model, port.serial()
+                self._step(Sign.OPENED)
+                self._wake(port)
+            except BaseException:
+                self.close()
+                raise
+
+    def capture(self, timeout_s: float) -> ScanEvent:
+        """See FingerprintScanner."""
+        port = self._opened()
+        self._cancelled.clear()
+        until = self._clock() + timeout_s
+        with self._counting():
+            if not self._lifted(port, min(until, self._clock() + REMOVE_S)):
+                return None if self._cancelled.is_set() else self._retry(RetryReason.REMOVE_FINGER)
+            if self._state is S.IDLE:
+                while port.interrupt(0) is not None:  # law 5
+                    pass
+                self._step(Sign.WANTED)
+            if not self._await(port, Sign.FINGER_ON, until):
+                self._step(Sign.TIME_OVER)
+                return None
+            return self._scan(port)
+
+    def await_off(self, timeout_s: float) -> bool:
+        """See FingerprintScanner."""
+        port = self._opened()
+        self._cancelled.clear()
+        with self._counting():
+            return self._lifted(port, self._clock() + timeout_s)
+
+    def cancel(self) -> None:
+        """See FingerprintScanner."""
+        self._cancelled.set()
+        port = self._port
+        if port is not None:
+            port.wake()
+
+    def present(self) -> bool | None:
+        """See FingerprintScanner."""
+        return present(self._port_name)
+
+    def status(self) -> ScannerStatus:
+        """See FingerprintScanner."""
+        counters = self._counters
+        return ScannerStatus(
+            name=self._name, driver=self._driver, tier=self._tier, port=self._port_name, state=self._state,
+            captures=counters.captures, retries=counters.retries, faults=counters.faults,
+            last_capture_at=counters.last_at, firmware=self._firmware, serial=self._serial,
+            product=self._model.title, remark=self._remark,
+        )
+
+    def close(self) -> None:
+        """See FingerprintScanner."""
+        port, self._port = self._port, None
+        awake, self._state = self._state not in (S.CLOSED, S.ACTIVATING), S.CLOSED
+        if port is not None:
+            if awake:
+                with contextlib.suppress(DeviceError):
+                    port.write_register(MODE, bytes((Mode.OFF,)))
+            port.close()
+
+    def _opened(self) -> ScannerLink:
+        if self._port is None:
+            raise DriverMisuse(f"scanner {self._name!r} is not open", advice="call open() first")
+        return self._port
+
+    @contextlib.contextmanager
+    def _counting(self) -> Iterator[None]:
+        try:
+            yield
+        except DeviceError:
+            self._counters.faults += 1
+            raise
+
+    def _step(self, sign: Sign) -> bool:
+        """Law 1; True if it changed anything."""
+        found = STEPS.get((self._state, sign))
+        if found is None:
+            return False
+        state, mode = found
+        if mode is not None and self._port is not None:
+            self._port.write_register(MODE, bytes((mode,)))
+        self._state = state
+        return True
+
+    def _wake(self, port: ScannerLink) -> None:
+        self._firmware = wake_up(self._port_name, port, self._model, self._clock, self._timing)
+        self._woken_at = self._clock()
+        self._step(Sign.AWAKE)
+
+    def _lifted(self, port: ScannerLink, until: float) -> bool:
+        """Is no captured finger there any more, by then?"""
+        return self._state is not S.AWAIT_FINGER_OFF or self._await(port, Sign.FINGER_OFF, until)
+
+    def _await(self, port: ScannerLink, sign: Sign, until: float) -> bool:
+        """Wait for a sign; False when the time is over, or upon ``cancel``."""
+        while not self._cancelled.is_set():
+            left = until - self._clock()
+            packet = port.interrupt(max(0.0, min(left, SLICE_S)))
+            if packet is not None and self._heard(port, interrupt(packet), sign):
+                return True
+            if packet is None and left <= 0:
+                break
+        return False
+
+    def _heard(self, port: ScannerLink, said: Interrupt | None, wanted: Sign) -> bool:
+        if said is Interrupt.SCAN_POWER_ON and self._clock() > self._woken_at + SETTLED_S:  # law 4
+            self._remark = "the sensor lost its power while it was at work"
+            self._step(Sign.ASLEEP)
+            self._wake(port)
+            return wanted is Sign.FINGER_OFF or not self._step(Sign.WANTED)
+        sign = SIGNS.get(said) if said is not None else None
+        return sign is not None and self._step(sign) and sign is wanted
+
+    def _scan(self, port: ScannerLink) -> ScanEvent:
+        """Law 3."""
+        lifted = False
+        for _ in range(IMAGE_TRIES):
+            found = self._image(port)
+            if isinstance(found, FingerCapture):
+                self._counters.captures += 1
+                self._counters.flawed, self._counters.last_at = 0, found.at
+                self._step(Sign.SCANNED)
+                return found
+            self._remark = f"image lost: {found}"
+            self._counters.flawed += 1
+            if self._counters.flawed >= MAX_FLAWED:
+                raise DeviceError(
+                    f"{self._port_name}: {MAX_FLAWED} images in a row were lost: {found}",
+                    advice="it is opened anew; if this stays, try another cable and port",
+                )
+            while not lifted and (packet := port.interrupt(0)) is not None:
+                lifted = interrupt(packet) is Interrupt.FINGER_OFF
+            if lifted:
+                break
+        self._step(Sign.SCANNED)
+        if lifted:
+            self._step(Sign.FINGER_OFF)
+        return self._retry(RetryReason.TOO_FAST if lifted else RetryReason.TRY_AGAIN)
+
+    def _retry(self, reason: RetryReason) -> Retry:
+        self._counters.retries += 1
+        return Retry(reason)
+
+    def _image(self, port: ScannerLink) -> FingerCapture | Flaw:
+        read = port.begin_image(TRANSFER)
+        for _ in range(MAX_STALE):
+            if not read.done(STALE_S):
+                break
+            port.image(read)  # law 2
+            read = port.begin_image(TRANSFER)
+        port.write_register(MODE, bytes((Mode.CAPTURE,)))
+        raw = take_apart(port.image(read) or b"")
+        if isinstance(raw, Flaw):
+            return raw
+        keys = tuple(self._key(port, number) for number in raw.key_numbers)
+        found = pixels(raw, keys, upside_down=self._model.upside_down)
+        if isinstance(found, Flaw):
+            return found
+        return FingerCapture(self._name, WIDTH, HEIGHT, self._ppi, found, read.at)
+
+    def _key(self, port: ScannerLink, number: int) -> int:
+        seed = self._seed() & 0xFFFF_FFFF
+        port.write_register(SCRAMBLE_INDEX, bytes((number,)) + seed.to_bytes(4, "little"))
+        return int.from_bytes(port.read_register(SCRAMBLE_KEY, 4), "little") ^ seed
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``port``: ``usb:05ba:000a[:SERIAL][@PLACE]`` or ``usbip://HOST:PORT/BUSID``; ``ppi``: pixels per inch."""
+
+    port: Annotated[str, msgspec.Meta(min_length=1)]
+    ppi: Annotated[float, msgspec.Meta(ge=100, le=2000)] = PPI
+
+
+def link(port: str, clock: Clock, **more: object) -> UsbScannerPort:
+    """The port as this driver needs it; ``more`` as UsbScannerPort has it. Raises DeviceError, BadSetting."""
+    given: Mapping[str, object] = {
+        "interface": VENDOR_CLASS, "request": REQUEST, "packet": INTERRUPT_BYTES, "clock": clock, **more
+    }
+    return UsbScannerPort(port, **given)  # type: ignore[arg-type]
+
+
+def build(device_name: str, settings: Mapping[str, object], clock: Clock, tier: Tier) -> Uru4000:
+    """The scanner, not yet open. Raises BadSetting."""
+    chosen = read_settings(Settings, settings, device_name, what="scanner")
+    return Uru4000(
+        name=device_name, driver="uru4000", tier=tier, port=chosen.port, clock=clock,
+        connect=lambda: link(chosen.port, clock), seed=lambda: secrets.randbits(32), ppi=chosen.ppi,
+    )
