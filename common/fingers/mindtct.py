@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 NAME: Final = "mindtct"
+UNKNOWN: Final = 255  # an image quality that nobody measured
 _ONE_AT_A_TIME: Final = threading.Lock()
 _Row: TypeAlias = tuple[float, float, float, int, float]  # x, y, degrees, kind, reliability
 
@@ -47,6 +48,7 @@ class Mindtct:
         self._library = _library()
         with _ONE_AT_A_TIME:
             self._engine = _engine(self._library, quality=quality)
+        self._plain: Any = None  # made when NFIQ 2 first fails
 
     def extract(self, image: FingerImage, position: Position = Position.UNKNOWN) -> Template:
         """The minutiae of one finger, best first; none where nothing is seen. Raises FingerError: its sides."""
@@ -64,15 +66,20 @@ class Mindtct:
     def _found(self, file: bytes) -> tuple[list[_Row], int]:
         try:
             minutiae = self._engine.extract_minutiae(file)
-            ending = self._library.MinutiaKind.RIDGE_ENDING
-            rows: list[_Row] = [
-                (m.x(), m.y(), m.angle(), Kind.ENDING if m.kind() == ending else Kind.BIFURCATION, m.reliability())
-                for m in minutiae.get()
-            ]
-            score = int(minutiae.quality().score) if self._quality else 255
-        except self._library.NbisError:  # what it says of an image in which it finds no ridges
-            return [], 255
-        return rows, score if 0 <= score <= 100 else 255
+            score = int(minutiae.quality().score) if self._quality else UNKNOWN
+        except self._library.NbisError.Nfiq2ComputeFailed:  # it sees no finger; mindtct is asked all the same
+            if self._plain is None:
+                self._plain = _engine(self._library, quality=False)
+            minutiae, score = self._plain.extract_minutiae(file), 0
+        except self._library.NbisError as error:
+            raise FingerError(
+                f"mindtct failed: {type(error).__name__}", advice="capture the finger again, or export the file as PNG"
+            ) from error
+        ending = self._library.MinutiaKind.RIDGE_ENDING
+        return [
+            (m.x(), m.y(), m.angle(), Kind.ENDING if m.kind() == ending else Kind.BIFURCATION, m.reliability())
+            for m in minutiae.get()
+        ], score if 0 <= score <= 100 else UNKNOWN
 
 
 def _library() -> ModuleType:

@@ -1,0 +1,274 @@
+"""A process beside ours for native work on fingers: extraction, search. It may crash, hang or be killed.
+
+Laws:
+1. ``call`` ends: with an answer, with what the service refused (FingerError), or with ChildFailedError. Nothing that
+   happens to the child raises anything else, and every wait has a limit.
+2. After ChildFailedError the process is gone (SIGKILL, reaped) and another one is loading already. A child that died
+   between two calls costs the next one only the time to load again.
+3. Pipes and process belong to one ``Child``; ``close`` leaves neither zombie nor descriptor.
+4. The thread that starts the process outlives it: the kernel ends a child with the thread that made it. Who starts is
+   whoever calls ``start``, or ``call`` after a failure. One request at a time; others wait within their own time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from common.fingers.frames import HEAD, MAX_FRAME, Fault, Ready, Reply, Request, Setup, framed, raw
+from edge.core.fingerprints.model import FingerError
+
+MODULE: Final = "common.fingers.child_main"
+START_S: Final = 30.0  # to load everything, on a slow box under load
+GOODBYE_S: Final = 1.0  # to end by itself once its input is closed
+REAP_S: Final = 5.0  # from SIGKILL to the end: longer only in the kernel's own hands
+MEMORY_MIB: Final = 1536  # LEADER on a rolled finger takes 1.1 GiB
+AGAIN: Final = "try again; if it happens every time, look at the journal and the box's memory"
+_CHUNK: Final = 1 << 20  # bytes read at once
+_SETTLE_S: Final = 0.1  # for a process that has closed its pipes to be seen to end
+
+T = TypeVar("T")
+
+
+class ChildFailedError(FingerError):
+    """The child did not answer; ``fault`` says why. A fresh one is on its way: the finger can be captured again."""
+
+    def __init__(self, fault: Fault, detail: str = "") -> None:
+        told = f": {detail}" if detail else ""
+        super().__init__(f"capture failed: the process for fingers {fault.value}{told}", advice=AGAIN)
+        self.fault = fault
+
+
+class Child:
+    """See the module. ``services`` maps the name of a service to the options of its factory (msgpack can write them).
+
+    ``module`` is started with ``python -m``; ``memory_mib`` limits its private memory (0: not at all);
+    ``no_new_code`` asks for what MemoryDenyWriteExecute gives.
+    """
+
+    def __init__(
+        self, services: Mapping[str, Any], *, module: str = MODULE, memory_mib: int = MEMORY_MIB,
+        no_new_code: bool = False, start_s: float = START_S,
+    ) -> None:  # fmt: skip
+        self._services = {name: raw(options) for name, options in services.items()}
+        self._module, self._memory_mib, self._no_new_code = module, memory_mib, no_new_code
+        self._start_s = start_s
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ready: Ready | None = None
+        self._number = 0
+        self._closed = False
+        self.starts = 0  # processes begun so far
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, None without one."""
+        return self._process.pid if self._process is not None else None
+
+    def start(self) -> None:
+        """Begin loading, if it has not begun; waits for nothing. Raises ChildFailedError."""
+        with self._lock:
+            self._start()
+
+    def ready(self, timeout_s: float = START_S) -> Ready:
+        """Wait until everything is loaded. Raises FingerError (what a service refused), ChildFailedError."""
+        until = time.monotonic() + timeout_s
+        with self._held(until):
+            return self._loaded(until)
+
+    def call(self, service: str, body: object, reply: type[T], timeout_s: float) -> T:
+        """One request, and its answer as ``reply``.
+
+        ``timeout_s`` counts from when the child is loaded (which has its own limit) and this call's turn has come.
+        Raises FingerError for what the service refuses, ChildFailedError for everything else.
+        """
+        with self._held(time.monotonic() + timeout_s + self._start_s):
+            self._loaded(time.monotonic() + self._start_s)
+            until = time.monotonic() + timeout_s
+            self._number += 1
+            request = framed(Request(self._number, service, raw(body)))
+            found = self._exchange(request, until)
+            if found.number != self._number:
+                raise self._failed(Fault.GARBAGE)
+            self._told(found.fault, found.message, found.advice)
+            try:
+                return msgspec.msgpack.decode(found.body, type=reply)
+            except msgspec.MsgspecError:
+                raise self._failed(Fault.GARBAGE) from None
+
+    def close(self) -> None:
+        """End the process: its input is closed, then it is killed. Harmless when repeated; waits for a running call."""
+        with self._lock:
+            self._closed = True
+            self._end(GOODBYE_S)
+
+    def __enter__(self) -> Child:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # -- with the lock held ------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _held(self, until: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise ChildFailedError(Fault.HUNG, "another request holds it")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _start(self) -> None:
+        if self._closed:
+            raise ChildFailedError(Fault.NOT_STARTED, "it was closed")
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end(0)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, start_new_session=True, env=_environment(), bufsize=0,
+            )  # fmt: skip
+        except OSError as error:
+            raise ChildFailedError(Fault.NOT_STARTED, error.strerror or "") from error
+        self.starts += 1
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+        setup = Setup(os.getpid(), self._memory_mib, self._no_new_code, self._services)
+        try:
+            self._write(framed(setup), time.monotonic() + self._start_s)
+        except _LostError as lost:
+            raise self._failed(lost.fault) from None
+
+    def _loaded(self, until: float) -> Ready:
+        self._start()
+        if self._ready is None:
+            try:
+                ready = _decoded(self._read(until), Ready)
+            except _LostError as lost:
+                raise self._failed(lost.fault) from None
+            if ready.fault:
+                self._end(0)  # and no other: it would say the same
+            self._told(ready.fault, ready.message, ready.advice)
+            self._ready = ready
+        return self._ready
+
+    def _exchange(self, request: bytes, until: float) -> Reply:
+        try:
+            self._write(request, until)
+            return _decoded(self._read(until), Reply)
+        except _LostError as lost:
+            raise self._failed(lost.fault) from None
+
+    def _told(self, fault: str, message: str, advice: str) -> None:
+        if fault == Fault.REFUSED:
+            raise FingerError(message, advice=advice)
+        if fault:
+            raise self._failed(Fault.MEMORY if fault == Fault.MEMORY else Fault.BUG, message)
+
+    def _failed(self, fault: Fault, detail: str = "") -> ChildFailedError:
+        """End what is there, begin another (if this one had ever loaded), and say why."""
+        had_loaded = self._ready is not None
+        code = self._end(0)
+        if fault is Fault.KILLED and code is not None:
+            detail = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if not had_loaded:
+            return ChildFailedError(Fault.NOT_STARTED, detail or fault.value)
+        with contextlib.suppress(ChildFailedError):
+            self._start()
+        return ChildFailedError(fault, detail)
+
+    def _end(self, patience_s: float) -> int | None:
+        """Close the pipes, wait ``patience_s``, kill, reap; how it had ended by itself, None if it was killed here."""
+        process, self._process, self._ready = self._process, None, None
+        if process is None:
+            return None
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            return process.wait(patience_s or _SETTLE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in the kernel's hands: Popen reaps it later
+            process.wait(REAP_S)
+        return None
+
+    def _write(self, data: bytes, until: float) -> None:
+        pipe = self._process and self._process.stdin
+        assert pipe
+        left = memoryview(data)
+        while left:
+            _wait(pipe.fileno(), select.POLLOUT, until)
+            try:
+                left = left[os.write(pipe.fileno(), left) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise _LostError(Fault.KILLED) from None
+
+    def _read(self, until: float) -> bytes:
+        length = int.from_bytes(self._bytes(HEAD, until), "big")
+        if length > MAX_FRAME:
+            raise _LostError(Fault.GARBAGE)
+        return self._bytes(length, until)
+
+    def _bytes(self, count: int, until: float) -> bytes:
+        pipe = self._process and self._process.stdout
+        assert pipe
+        parts: list[bytes] = []
+        while count:
+            _wait(pipe.fileno(), select.POLLIN, until)
+            try:
+                part = os.read(pipe.fileno(), min(count, _CHUNK))
+            except BlockingIOError:
+                continue
+            except OSError:
+                part = b""
+            if not part:
+                raise _LostError(Fault.KILLED)
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+
+class _LostError(Exception):
+    """The talk is over; becomes ChildFailedError once the process has been looked at."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+
+
+def _wait(descriptor: int, event: int, until: float) -> None:
+    poll = select.poll()
+    poll.register(descriptor, event)
+    left = until - time.monotonic()
+    if left <= 0 or not poll.poll(left * 1000):
+        raise _LostError(Fault.HUNG)
+
+
+def _decoded(frame: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(frame, type=kind)
+    except msgspec.MsgspecError:
+        raise _LostError(Fault.GARBAGE) from None
+
+
+def _environment() -> dict[str, str]:
+    """Ours; it finds our modules where we found them, and the libraries below start no threads of their own accord."""
+    path = os.pathsep.join(part for part in sys.path if part)
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}

@@ -1,0 +1,142 @@
+"""The service ``extract`` of the child process: an image in, a template and its NFIQ 2 out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from common.fingers.child import Child
+from common.fingers.extractors import Extractor, open_extractor
+from common.fingers.frames import Handler
+from edge.core.fingerprints.model import MAX_MINUTIAE, MAX_SIDE, FingerError, FingerImage, Position, Template
+
+NAME: Final = "extract"
+TIMEOUT_S: Final = 10.0  # a rolled finger with LEADER takes 2.4 s of one core
+UNKNOWN: Final = 255  # NFIQ 2 that nobody measured
+_WARM_SIDE: Final = 128  # pixels of the first image, which is thrown away
+
+
+class ExtractOptions(msgspec.Struct, frozen=True):
+    """``extractor`` of the NAMES of extractors; ``threads`` it may use; ``quality``: NFIQ 2 may be asked for."""
+
+    extractor: str
+    threads: int = 1
+    quality: bool = True
+
+
+class ExtractRequest(msgspec.Struct, array_like=True, frozen=True):
+    """``pixels`` row by row, 0 black to 255 white, ridges dark; ``quality``: NFIQ 2 is wanted (0.1 s)."""
+
+    width: int
+    height: int
+    ppi: float
+    position: int
+    quality: bool
+    pixels: bytes
+
+    def __repr__(self) -> str:
+        return f"ExtractRequest({self.width} x {self.height})"
+
+
+class TemplateMessage(msgspec.Struct, array_like=True, frozen=True):
+    """A template; arrays as little-endian bytes, two each for ``x`` and ``y``."""
+
+    extractor_id: str
+    position: int
+    width: int
+    height: int
+    image_quality: int
+    x: bytes
+    y: bytes
+    angle: bytes
+    kind: bytes
+    quality: bytes
+
+    def __repr__(self) -> str:
+        return f"TemplateMessage({self.extractor_id}, {len(self.angle)} minutiae)"
+
+
+def extract_in(
+    child: Child, image: FingerImage, position: Position, *, quality: bool = False, timeout_s: float = TIMEOUT_S
+) -> Template:
+    """Have the child's service ``extract`` work; ``quality`` fills the template's image quality with NFIQ 2.
+
+    Raises FingerError (this image cannot be used), ChildFailedError (capture again).
+    """
+    height, width = image.pixels.shape
+    request = ExtractRequest(width, height, image.ppi, int(position), quality, image.pixels.tobytes())
+    message = child.call(NAME, request, TemplateMessage, timeout_s)
+    return from_message(message)
+
+
+def to_message(template: Template) -> TemplateMessage:
+    """For the pipe."""
+    return TemplateMessage(
+        template.extractor_id, int(template.position), template.width, template.height, template.image_quality,
+        template.x.astype("<i2").tobytes(), template.y.astype("<i2").tobytes(), template.angle.tobytes(),
+        template.kind.tobytes(), template.quality.tobytes(),
+    )  # fmt: skip
+
+
+def from_message(message: TemplateMessage) -> Template:
+    """From the pipe. Raises FingerError if its parts do not fit together."""
+    count = len(message.angle)
+    lengths = len(message.x) // 2, len(message.y) // 2, len(message.kind), len(message.quality)
+    whole = set(lengths) == {count} and len(message.x) % 2 == len(message.y) % 2 == 0
+    sides = 0 <= message.width <= MAX_SIDE and 0 <= message.height <= MAX_SIDE and 0 <= message.image_quality <= 255
+    if not (whole and sides and count <= MAX_MINUTIAE and 0 <= message.position <= 10):
+        raise FingerError("a template whose parts do not fit together", advice="capture the finger again")
+    return Template(
+        extractor_id=message.extractor_id, position=Position(message.position), width=message.width,
+        height=message.height, x=np.frombuffer(message.x, "<i2").astype(np.int16),
+        y=np.frombuffer(message.y, "<i2").astype(np.int16), angle=np.frombuffer(message.angle, np.uint8),
+        kind=np.frombuffer(message.kind, np.uint8), quality=np.frombuffer(message.quality, np.uint8),
+        image_quality=message.image_quality,
+    )  # fmt: skip
+
+
+def service(options: msgspec.Raw) -> Handler:
+    """The factory: everything is loaded, and run once, before the first finger comes. Raises FingerError."""
+    given = msgspec.msgpack.decode(options, type=ExtractOptions)
+    extractor = open_extractor(given.extractor, threads=given.threads)
+    judge = _judge() if given.quality else None
+    warm = _stripes()
+    for one in filter(None, (extractor, judge)):
+        one.extract(warm)
+    decoder = msgspec.msgpack.Decoder(ExtractRequest)
+
+    def handle(body: msgspec.Raw) -> TemplateMessage:
+        return to_message(_extracted(decoder.decode(body), extractor, judge))
+
+    return handle
+
+
+def _extracted(request: ExtractRequest, extractor: Extractor, judge: Extractor | None) -> Template:
+    width, height = request.width, request.height
+    fits = 0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and len(request.pixels) == width * height
+    if not (fits and 0 <= request.position <= 10 and 0 < request.ppi < 10_000):
+        raise FingerError(f"an image of {width} x {height} pixels that is none", advice="capture the finger again")
+    image = FingerImage(np.frombuffer(request.pixels, np.uint8).reshape(height, width), request.ppi)
+    template = extractor.extract(image, Position(request.position))
+    if not request.quality:
+        return template
+    score = judge.extract(image).image_quality if judge is not None else UNKNOWN
+    return replace(template, image_quality=score)
+
+
+def _judge() -> Extractor | None:
+    """NFIQ 2 comes with nbis-py; without it nothing is said of quality."""
+    from common.fingers.mindtct import Mindtct
+
+    try:
+        return Mindtct(quality=True)
+    except FingerError:
+        return None
+
+
+def _stripes() -> FingerImage:
+    rows = 128 + 100 * np.sin(np.arange(_WARM_SIDE) * (2 * np.pi / 9))
+    return FingerImage(np.repeat(rows.astype(np.uint8)[:, np.newaxis], _WARM_SIDE, axis=1))
