@@ -1,8 +1,11 @@
 """One size for every body, so that length says nothing (ARCHITECTURE law 8).
 
-Layout of a padded block: two bytes big-endian length, that many bytes of zlib data, zeros up to
-``PLAIN_SIZE``. Compressing is the sender's own affair: nothing that an outsider chooses is mixed
+Layout of a padded block: two bytes big-endian length, that many bytes of zlib data, zeros up to the
+block's size. Compressing is the sender's own affair: nothing that an outsider chooses is mixed
 with a secret, and the length of the result never leaves the block.
+
+There are two sizes. Everything is ``PLAIN_SIZE``, but for what a box says of fingers while one of its galleries wants
+images: all of that is ``IMAGE_SIZE``, with an image or without one (docs/adr/0024). No other size is a block.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import zlib
 from edge.core.errors import BorderpostError
 
 PLAIN_SIZE = 2048  # bytes of one padded block, whatever it holds
+IMAGE_SIZE = 40_960  # bytes of a block with room for the image of a finger; its envelope stays below 64 KiB
+SIZES = (PLAIN_SIZE, IMAGE_SIZE)
 MAX_INFLATED = 64 * 1024  # bytes; a block that inflates to more is refused
-_ROOM = PLAIN_SIZE - 2
+_LENGTH = 2  # bytes of the length at the beginning
 _LEVEL = 6  # zlib's own default
 
 
@@ -24,31 +29,33 @@ class PaddingError(BorderpostError):
         super().__init__(message, advice="shorten the body with wire.fit, or check who made the block")
 
 
-def room(plaintext: bytes) -> int:
-    """Bytes left in the block once ``plaintext`` is in it; negative when it does not fit."""
+def room(plaintext: bytes, size: int = PLAIN_SIZE) -> int:
+    """Bytes left in a block of ``size`` bytes once ``plaintext`` is in it; negative when it does not fit."""
     if len(plaintext) > MAX_INFLATED:
-        return _ROOM - len(plaintext)
-    return _ROOM - len(zlib.compress(plaintext, _LEVEL))
+        return size - _LENGTH - len(plaintext)
+    return size - _LENGTH - len(zlib.compress(plaintext, _LEVEL))
 
 
-def pad(plaintext: bytes) -> bytes:
-    """``PLAIN_SIZE`` bytes that hold ``plaintext`` compressed; PaddingError when it does not fit."""
-    packed = zlib.compress(plaintext, _LEVEL)
-    if len(packed) > _ROOM or len(plaintext) > MAX_INFLATED:
-        raise PaddingError(f"a body of {len(packed)} compressed bytes does not fit {_ROOM} bytes")
-    return len(packed).to_bytes(2, "big") + packed + bytes(_ROOM - len(packed))
+def pad(plaintext: bytes, size: int = PLAIN_SIZE) -> bytes:
+    """``size`` bytes (one of ``SIZES``) that hold ``plaintext`` compressed; PaddingError when it does not fit."""
+    if size not in SIZES:
+        raise PaddingError(f"blocks have {' or '.join(map(str, SIZES))} bytes, not {size}")
+    packed, most = zlib.compress(plaintext, _LEVEL), size - _LENGTH
+    if len(packed) > most or len(plaintext) > MAX_INFLATED:
+        raise PaddingError(f"a body of {len(packed)} compressed bytes does not fit {most} bytes")
+    return len(packed).to_bytes(_LENGTH, "big") + packed + bytes(most - len(packed))
 
 
 def unpad(block: bytes) -> bytes:
     """What ``pad`` was given; PaddingError for anything else, never more than ``MAX_INFLATED`` bytes."""
-    length = int.from_bytes(block[:2], "big")
-    if len(block) != PLAIN_SIZE or length > _ROOM:
+    length = int.from_bytes(block[:_LENGTH], "big")
+    if len(block) not in SIZES or length > len(block) - _LENGTH:
         raise PaddingError(f"a block of {len(block)} bytes claims {length} bytes")
     inflater = zlib.decompressobj()
     try:
-        plaintext = inflater.decompress(block[2 : 2 + length], MAX_INFLATED)
+        plaintext = inflater.decompress(block[_LENGTH : _LENGTH + length], MAX_INFLATED)
     except zlib.error as error:
         raise PaddingError("a block holds no zlib data") from error
-    if not inflater.eof or inflater.unused_data or any(block[2 + length :]):
+    if not inflater.eof or inflater.unused_data or any(block[_LENGTH + length :]):
         raise PaddingError("a block is cut short, too long or followed by other bytes")
     return plaintext

@@ -3,13 +3,13 @@
 Laws:
 1. A body is sealed to headquarters when it is written; the box cannot open it again (law 9).
 2. A sealed body is bound to its message id, type and recipients: it cannot be moved elsewhere.
-3. Every sealed body for the same number of recipients has the same size (law 8).
+3. Every sealed body of one block size for the same number of recipients has the same size (law 8).
 4. A signature is made over a domain and a payload, so that it is worth nothing in another place.
 5. Keys come and go as bytes; this file reads no files. Randomness is the library's own.
 
 Sealed layout, all sizes in bytes: magic ``BPS1`` (4), number of recipients (1), per recipient key id
 (8) and HPKE ciphertext of the content key (80: 32 encapsulated key, 32 key, 16 tag), then AES-256-GCM
-of the padded block under the content key (PLAIN_SIZE + 16; the nonce is zero, since a content key
+of the padded block under the content key (one of padding.SIZES, + 16; the nonce is zero, since a content key
 seals one message). HPKE is RFC 9180 base mode, one shot, X25519 / HKDF-SHA256 / AES-256-GCM, with
 ``info = message id|type|key id``. The additional data of the content is the header and the context.
 """
@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from edge.core.errors import BorderpostError
-from edge.core.padding import PLAIN_SIZE, PaddingError, pad, unpad
+from edge.core.padding import PLAIN_SIZE, SIZES, PaddingError, pad, unpad
 
 KEY_SIZE = 32  # bytes of every raw key here
 WRAP_SIZE = 80  # bytes of one HPKE-wrapped content key
@@ -77,9 +77,9 @@ class Recipient:
         return cls(key_id(public), public)
 
 
-def sealed_size(recipients: int) -> int:
-    """Bytes of every sealed body for that many recipients: 2157 for one, 2245 for two."""
-    return len(_MAGIC) + 1 + recipients * (_ID_SIZE + WRAP_SIZE) + PLAIN_SIZE + 16
+def sealed_size(recipients: int, block: int = PLAIN_SIZE) -> int:
+    """Bytes of every sealed body of a ``block`` of that size for that many recipients: 2157 for one, 2245 for two."""
+    return len(_MAGIC) + 1 + recipients * (_ID_SIZE + WRAP_SIZE) + block + 16
 
 
 def seal(plaintext: bytes, *, message_id: str, type: str, recipients: Sequence[Recipient]) -> bytes:  # noqa: A002
@@ -93,8 +93,8 @@ def seal(plaintext: bytes, *, message_id: str, type: str, recipients: Sequence[R
 
 def seal_block(block: bytes, *, message_id: str, type: str, recipients: Sequence[Recipient]) -> bytes:  # noqa: A002
     """The same for a block that is padded already: what it takes does not depend on what is inside."""
-    if len(block) != PLAIN_SIZE:
-        raise SealError(f"a block of {len(block)} bytes; it must have {PLAIN_SIZE}")
+    if len(block) not in SIZES:
+        raise SealError(f"a block of {len(block)} bytes; it must have {' or '.join(map(str, SIZES))}")
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise SealError(f"{len(recipients)} recipients; between 1 and {MAX_RECIPIENTS} are allowed")
     content_key = AESGCM.generate_key(256)
@@ -119,7 +119,7 @@ def open_sealed(blob: bytes, *, message_id: str, type: str, keys: Mapping[str, X
     Raises SealError for every blob that was not sealed for one of the keys under this id and type.
     """
     count = blob[4] if len(blob) > 4 and blob[:4] == _MAGIC else 0
-    if not 1 <= count <= MAX_RECIPIENTS or len(blob) != sealed_size(count):
+    if not 1 <= count <= MAX_RECIPIENTS or len(blob) not in [sealed_size(count, n) for n in SIZES]:
         raise SealError(f"{len(blob)} bytes are no sealed body")
     header_size = 5 + count * (_ID_SIZE + WRAP_SIZE)
     header, content = blob[:header_size], blob[header_size:]

@@ -1,9 +1,9 @@
 """Writing one entry: the rows of one transaction, for the owner thread only.
 
 Laws:
-1. A passage, its outbox row and its audit row are one transaction (ARCHITECTURE law 3).
-2. The same statements with the same number of bytes run for a CLEAR and for a silent hit (law 8);
-   only ``keep``, sealed with the box key, tells them apart.
+1. A passage, its outbox row and its audit row are one transaction (ARCHITECTURE law 3); so is a finger of it.
+2. The same statements with the same number of bytes run for a CLEAR and for a silent hit (law 8), and for a finger
+   without candidates and with silent ones; only ``keep``, sealed with the box key, tells them apart.
 3. seq has no gaps: the body is sealed for the seq that the same transaction then uses.
 """
 
@@ -21,7 +21,7 @@ from edge.core import audit
 from edge.core.sealing import box_open, box_seal
 from edge.core.trusted import ClockState
 from edge.core.wire import Body, ClosingBody, NoticeBody, fit_block, message_id
-from edge.journal.model import AWAITING, CLOSED, NewPassage, NoSuchPassageError
+from edge.journal.model import AWAITING, CLOSED, NewFinger, NewPassage, NoSuchPassageError
 
 CLEAR_FLAG, KEEP_FLAG = b"\x01", b"\x00"
 
@@ -62,13 +62,15 @@ class NoticeEntry:
     detail: Mapping[str, str | int]
 
 
-Entry = NewPassage | Closing | NoticeEntry
+Entry = NewPassage | NewFinger | Closing | NoticeEntry
 
 
 def write_entry(db: sqlite3.Connection, pen: Pen, entry: Entry, *, late: bool) -> int:
     """Write one entry inside the caller's transaction; its seq. NoSuchPassageError for a wrong closing."""
     if isinstance(entry, NewPassage):
         return _write_passage(db, pen, entry, late)
+    if isinstance(entry, NewFinger):
+        return _write_finger(db, pen, entry, late)
     if isinstance(entry, Closing):
         return _write_closing(db, pen, entry, late)
     now = pen.wall()
@@ -166,6 +168,30 @@ def _write_passage(db: sqlite3.Connection, pen: Pen, new: NewPassage, late: bool
         "late": late,
     }
     add_audit(db, pen, "passage", facts)
+    return seq
+
+
+def _write_finger(db: sqlite3.Connection, pen: Pen, new: NewFinger, late: bool) -> int:
+    block = fit_block(msgspec.structs.replace(new.body, late=True), len(new.block)) if late else new.block
+    seq, digest = put_outbox(db, pen, new.body, new.at, new.clock, clear=new.truth_clear, block=block)
+    opens = new.opens
+    db.execute(
+        "update passages set shown = ?, summary = ?, state = iif(?, ?, state), code = iif(?, '', code),"
+        " closed_at = iif(?, null, closed_at) where passage = ?",
+        (str(new.shown), msgspec.json.encode(new.summary).decode(), opens, AWAITING, opens, opens, new.passage),
+    )
+    facts = {
+        "passage": new.passage,
+        "counter": new.counter,
+        "purpose": new.purpose,
+        "position": new.position,
+        "shown": str(new.shown),
+        "opens": opens,
+        "seq": seq,
+        "sha256": digest,
+        "late": late,
+    }
+    add_audit(db, pen, "finger", facts)
     return seq
 
 

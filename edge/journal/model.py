@@ -12,7 +12,7 @@ from edge.config import JournalConfig
 from edge.core.errors import BorderpostError
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
-from edge.core.wire import PassageBody
+from edge.core.wire import FingersBody, PassageBody
 
 AWAITING = "awaiting"
 CLOSED = "closed"
@@ -91,6 +91,29 @@ class NewPassage:
     body: PassageBody
     number_hash: str
     block: bytes = b""  # the body fitted and padded (``wire.fit_block``), so that writing costs every body the same
+
+
+@dataclass(frozen=True, slots=True)
+class NewFinger:
+    """What came of a finger of a passage, before it is written.
+
+    Everything but ``truth_clear`` and ``body`` is the shown projection, as in ``NewPassage``: ``shown`` and ``summary``
+    of the whole passage with this finger. ``opens``: a candidate was shown, so the passage awaits an outcome code from
+    now on, also if it was closed. ``block`` is the body padded to the size that fingers have at this box.
+    """
+
+    passage: str
+    at: datetime
+    clock: ClockState
+    counter: str
+    purpose: str
+    position: str
+    shown: Outcome
+    opens: bool
+    truth_clear: bool
+    summary: tuple[Mapping[str, str | float], ...]
+    body: FingersBody
+    block: bytes
 
 
 @dataclass(frozen=True, slots=True)

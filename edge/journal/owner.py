@@ -37,6 +37,7 @@ from edge.journal.model import (
     Expired,
     JournalLimits,
     JournalUnavailableError,
+    NewFinger,
     NewPassage,
     Notice,
     OutboxItem,
@@ -166,6 +167,14 @@ class Journal:
 
         The Future fails with JournalUnavailableError when the disk refuses (the entry is then kept in
         memory and tried again) and with JournalError when the entry itself is wrong.
+        """
+        return self._submit(_Request(Future(), entry=new))
+
+    def record_finger(self, new: NewFinger) -> Future[Recorded]:
+        """Write what came of a finger: its outbox row, the passage as it is shown now, its audit row, in one go.
+
+        A passage that is not in the journal any more changes nothing there; outbox and audit have the finger anyhow.
+        Fails as ``record`` does.
         """
         return self._submit(_Request(Future(), entry=new))
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 from edge.journal import entries, retention, schema
 from edge.journal.ballast import Ballast
 from edge.journal.entries import Closing, Entry, NoticeEntry, Pen
-from edge.journal.model import JournalError, JournalLimits, JournalUnavailableError, NewPassage, Recorded
+from edge.journal.model import JournalError, JournalLimits, JournalUnavailableError, NewFinger, NewPassage, Recorded
 from edge.journal.schema import RESERVE_PAGES, max_pages
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Writer:
         JournalError when the entry is wrong, sqlite3.DatabaseError when the file is damaged.
         """
         self.write_waiting()
-        if isinstance(entry, Closing) and self._waits(entry.passage):
+        if isinstance(entry, Closing | NewFinger) and self._waits(entry.passage):
             self._keep(entry)
             raise refused(None)
         try:
@@ -162,16 +162,16 @@ class Writer:
             self._db.execute("pragma wal_checkpoint(passive)").fetchall()
 
     def _keep(self, entry: Entry) -> None:
-        """Let it wait; when memory is full, a CLEAR passage is forgotten before any other entry."""
+        """Let it wait; when memory is full, what is CLEAR is forgotten before any other entry."""
         if len(self._waiting) >= self._limits.retry_entries:
-            clear = (e for e in self._waiting if isinstance(e, NewPassage) and e.truth_clear)
+            clear = (e for e in self._waiting if isinstance(e, NewPassage | NewFinger) and e.truth_clear)
             self._waiting.remove(next(clear, self._waiting[0]))
             self.in_memory["forgotten"] += 1
         self._waiting.append(entry)
         self.in_memory["retrying"] = len(self._waiting)
 
     def _waits(self, passage: str) -> bool:
-        return any(isinstance(e, NewPassage) and e.passage == passage for e in self._waiting)
+        return any(isinstance(e, NewPassage | NewFinger) and e.passage == passage for e in self._waiting)
 
 
 def refused(error: Exception | None) -> JournalUnavailableError:

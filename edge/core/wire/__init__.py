@@ -2,10 +2,7 @@
 
 from edge.core.wire.bodies import (
     Body,
-    BodyCoverage,
     BodyDocument,
-    BodyEvidence,
-    BodyReason,
     ClosingBody,
     DroppedBody,
     NoticeBody,
@@ -13,6 +10,7 @@ from edge.core.wire.bodies import (
     decode_body,
     passage_body,
 )
+from edge.core.wire.body_parts import BodyCoverage, BodyEvidence, BodyReason
 from edge.core.wire.cloudevent import BODY_TYPE, CONTENT_TYPE, PassageEnvelope, envelope, message_id
 from edge.core.wire.codec import MAX_MESSAGE, WireError, decode, encode
 from edge.core.wire.control import (
@@ -28,6 +26,7 @@ from edge.core.wire.control import (
     ranges_of,
 )
 from edge.core.wire.fields import MAX_RANGES, MAX_SEQ
+from edge.core.wire.finger_body import FingersBody, fingers_body
 from edge.core.wire.fitting import fit, fit_block
 from edge.core.wire.topics import UP_TOPICS, Topic, parse_topic, subscription, topic, valid_device
 
@@ -48,6 +47,7 @@ __all__ = [
     "ClosingBody",
     "DroppedBody",
     "Event",
+    "FingersBody",
     "Health",
     "HqState",
     "NoticeBody",
@@ -63,6 +63,7 @@ __all__ = [
     "digest_of",
     "encode",
     "envelope",
+    "fingers_body",
     "fit",
     "fit_block",
     "message_id",

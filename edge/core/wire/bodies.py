@@ -8,51 +8,15 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from edge.core.documents import TravelDocument
 from edge.core.trusted import ClockState
-from edge.core.verdicts import Coverage, Outcome, Reason, Verdict
+from edge.core.verdicts import Outcome, Verdict
+from edge.core.wire.body_parts import BodyCoverage, BodyReason, coverage_of, reason_of
 from edge.core.wire.codec import WireError, decode
 from edge.core.wire.fields import Timestamp
-
-
-class BodyEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One step of an explanation, as in ``edge.core.verdicts.Evidence``."""
-
-    query: str = ""
-    listed: str = ""
-    rule: str = ""
-    similarity: float = 0.0
-    weight: float = 0.0
-    points: float = 0.0
-
-
-class BodyReason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One record that weighed, silent ones included."""
-
-    list: str
-    record: str
-    kind: str
-    outcome: str
-    score: float
-    silent: bool = False
-    category: str = ""
-    action: str = ""
-    name: str = ""
-    evidence: tuple[BodyEvidence, ...] = ()
-
-
-class BodyCoverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One list's part in the verdict; age in seconds from its source date."""
-
-    list: str
-    generation: int | None = None
-    age: int | None = None
-    records: int = 0
-    state: str = "asked"
+from edge.core.wire.finger_body import FingersBody
 
 
 class BodyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,7 +94,7 @@ class NoticeBody(
     trimmed: int = 0
 
 
-Body = PassageBody | ClosingBody | DroppedBody | NoticeBody
+Body = PassageBody | ClosingBody | DroppedBody | NoticeBody | FingersBody
 
 
 def decode_body(plaintext: bytes) -> Body:
@@ -167,8 +131,8 @@ def passage_body(
         lines=() if clear or document is None else document.lines,
         document=None if clear or document is None else _document(document),
         findings=() if clear or document is None else tuple(f.code for f in document.findings),
-        reasons=tuple(map(_reason, verdict.reasons)),
-        coverage=_coverage(verdict.coverage),
+        reasons=tuple(map(reason_of, verdict.reasons)),
+        coverage=coverage_of(verdict.coverage),
     )
 
 
@@ -187,38 +151,4 @@ def _document(document: TravelDocument) -> BodyDocument | None:
         expiry_date=fields.expiry_date,
         surname=fields.surname,
         given_names=fields.given_names,
-    )
-
-
-def _reason(reason: Reason) -> BodyReason:
-    return BodyReason(
-        list=reason.list_id,
-        record=reason.record,
-        kind=str(reason.kind),
-        outcome=str(reason.outcome),
-        score=round(reason.score, 4),
-        silent=reason.silent,
-        category=reason.category,
-        action=reason.action,
-        name=reason.name,
-        evidence=tuple(
-            BodyEvidence(
-                query=e.query,
-                listed=e.listed,
-                rule=e.rule,
-                similarity=round(e.similarity, 3),
-                weight=round(e.weight, 3),
-                points=round(e.points, 3),
-            )
-            for e in reason.evidence
-        ),
-    )
-
-
-def _coverage(coverage: Sequence[Coverage]) -> tuple[BodyCoverage, ...]:
-    return tuple(
-        BodyCoverage(
-            list=c.list_id, generation=c.generation, age=c.age_seconds, records=c.records, state=str(c.state)
-        )
-        for c in coverage
     )

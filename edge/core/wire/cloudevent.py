@@ -1,8 +1,8 @@
 """The outside of everything that the journal sends: CloudEvents 1.0, structured mode, JSON.
 
 Laws:
-1. The outside is the same for a passage, a closing and a drop report: one type, one topic, one size
-   of ``data_base64`` (ARCHITECTURE law 8).
+1. The outside is the same for a passage, a closing, a drop report and a finger: one type, one topic, one size
+   of ``data_base64`` (ARCHITECTURE law 8); a finger has a size of its own where a gallery of the box wants images.
 2. ``id`` is ``device:epoch:seq``; ``seq`` alone gives the order, no clock does (law 10).
 """
 
@@ -34,7 +34,7 @@ class PassageEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     type: Literal["bp.passage.v1"] = "bp.passage.v1"
     time: Timestamp
     datacontenttype: Literal["application/vnd.borderpost.sealed"] = "application/vnd.borderpost.sealed"
-    data_base64: Annotated[str, Meta(max_length=8192, description="the sealed body")]
+    data_base64: Annotated[str, Meta(max_length=57_344, description="the sealed body")]
     seq: Seq
     epoch: Token
     boot: Annotated[str, Meta(max_length=64)]

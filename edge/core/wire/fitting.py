@@ -1,27 +1,32 @@
-"""Makes any body fit the one size that every body has.
+"""Makes any body fit the one size that every body has (or, of fingers, the other: ``edge.core.padding``).
 
 What headquarters can look up again by the record's reference goes first (evidence, action texts),
 what it cannot (who, which record, which outcome) last. The step that was needed stands in
-``trimmed``. The last step is small whatever was in the body, so fitting never fails.
+``trimmed``. The last step is small whatever was in the body, so fitting never fails. An image of a finger cannot be
+looked up anywhere: it goes only when leaving out evidence and weaker candidates was not enough.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
-from edge.core.padding import pad, room
+from edge.core.padding import PLAIN_SIZE, pad, room
 from edge.core.wire.bodies import (
     Body,
     BodyDocument,
-    BodyReason,
     ClosingBody,
     DroppedBody,
     NoticeBody,
     PassageBody,
 )
+from edge.core.wire.body_parts import BodyReason
+from edge.core.wire.finger_body import FingersBody
+
+Reasoned = TypeVar("Reasoned", PassageBody, FingersBody)
 
 _replace = msgspec.structs.replace
 # Worst JSON text of one character is six bytes (a control character); the last step holds at most
@@ -29,29 +34,29 @@ _replace = msgspec.structs.replace
 _SHORT = 40
 
 
-def fit(body: Body) -> bytes:
-    """JSON of ``body`` that ``padding.pad`` takes, trimmed as little as needed; never raises."""
+def fit(body: Body, size: int = PLAIN_SIZE) -> bytes:
+    """JSON of ``body`` that ``padding.pad`` takes for ``size``, trimmed as little as needed; never raises."""
     clean = _clean(body)
     encoded = msgspec.json.encode(clean)
-    if room(encoded) >= 0:
+    if room(encoded, size) >= 0:
         return encoded
     for number, step in enumerate(_STEPS[type(clean)], start=1):
         encoded = msgspec.json.encode(_replace(step(clean), trimmed=number))
-        if room(encoded) >= 0:
+        if room(encoded, size) >= 0:
             break
     return encoded
 
 
-def fit_block(body: Body) -> bytes:
-    """``body`` fitted and padded to the one size, ready to be sealed; never raises."""
-    return pad(fit(body))
+def fit_block(body: Body, size: int = PLAIN_SIZE) -> bytes:
+    """``body`` fitted and padded to ``size`` (one of ``padding.SIZES``), ready to be sealed; never raises on data."""
+    return pad(fit(body, size), size)
 
 
-def _strong_evidence(body: PassageBody) -> PassageBody:
+def _strong_evidence(body: Reasoned) -> Reasoned:
     return _with_reasons(body, lambda r: _replace(r, evidence=r.evidence[:6], action=r.action[:200]))
 
 
-def _no_evidence(body: PassageBody) -> PassageBody:
+def _no_evidence(body: Reasoned) -> Reasoned:
     return _with_reasons(body, lambda r: _replace(r, evidence=(), action=r.action[:200]))
 
 
@@ -73,18 +78,7 @@ def _fewer_reasons(body: PassageBody) -> PassageBody:
 
 
 def _one_reason(body: PassageBody) -> PassageBody:
-    bare = _with_reasons(
-        body,
-        lambda r: BodyReason(
-            list=r.list[:_SHORT],
-            record=r.record[:_SHORT],
-            kind=r.kind[:10],
-            outcome=r.outcome[:10],
-            score=r.score,
-            silent=r.silent,
-        ),
-        limit=1,
-    )
+    bare = _with_reasons(body, _bare_reason, limit=1)
     document = body.document and BodyDocument(
         number=body.document.number[:_SHORT], issuing_state=body.document.issuing_state[:3]
     )
@@ -111,9 +105,47 @@ def _names(body: PassageBody) -> PassageBody:
     )
 
 
-def _with_reasons(
-    body: PassageBody, shorten: Callable[[BodyReason], BodyReason], limit: int = 64
-) -> PassageBody:
+def _bare_reason(reason: BodyReason) -> BodyReason:
+    return BodyReason(
+        list=reason.list[:_SHORT],
+        record=reason.record[:_SHORT],
+        kind=reason.kind[:10],
+        outcome=reason.outcome[:10],
+        score=reason.score,
+        silent=reason.silent,
+    )
+
+
+def _few_candidates(body: FingersBody) -> FingersBody:
+    bare = _with_reasons(
+        body,
+        lambda r: _replace(r, evidence=(), action="", category=r.category[:24], name=r.name[:60]),
+        limit=12,
+    )
+    return _replace(bare, coverage=body.coverage[:8], problem=body.problem[:200])
+
+
+def _no_image(body: FingersBody) -> FingersBody:
+    return _replace(_few_candidates(body), image=b"")
+
+
+def _one_candidate(body: FingersBody) -> FingersBody:
+    return _replace(
+        _with_reasons(body, _bare_reason, limit=1),
+        passage=body.passage[:64],
+        counter=body.counter[:_SHORT],
+        scanner=body.scanner[:_SHORT],
+        purpose=body.purpose[:10],
+        positions=body.positions[-1:],
+        asked=body.asked[:20],
+        extractor=body.extractor[:_SHORT],
+        problem=body.problem[:_SHORT],
+        coverage=(),
+        image=b"",
+    )
+
+
+def _with_reasons(body: Reasoned, shorten: Callable[[BodyReason], BodyReason], limit: int = 64) -> Reasoned:
     """Reasons that gave the outcome stand first, then by score, so that cutting takes the weakest."""
     ordered = sorted(body.reasons, key=lambda r: (r.outcome != "HIT", -r.score))
     return _replace(body, reasons=tuple(map(shorten, ordered[:limit])))
@@ -140,6 +172,7 @@ _STEPS: dict[type, tuple[Callable[..., Body], ...]] = {
     ClosingBody: (_short_note,),
     DroppedBody: (_hull,),
     NoticeBody: (_short_notice,),
+    FingersBody: (_strong_evidence, _no_evidence, _few_candidates, _no_image, _one_candidate),
 }
 
 
