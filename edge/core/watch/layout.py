@@ -1,4 +1,4 @@
-"""The container of both list files, and the small functions that writer and reader must agree on.
+"""The container of all list files, and the small functions that writer and reader must agree on.
 
 Laws:
 1. Little-endian. A file is a header, a section table, and sections at multiples of 8 bytes.
@@ -13,7 +13,7 @@ Laws:
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -29,7 +29,9 @@ MAGIC: Final = b"BPWATCH\0"
 MAX_SECTIONS: Final = 64
 KIND_DOCUMENTS: Final = b"DOCS"
 KIND_PERSONS: Final = b"PERS"
-VERSIONS: Final = {KIND_DOCUMENTS: 1, KIND_PERSONS: 2}  # of the layout
+KIND_GALLERY: Final = b"GALL"
+KIND_GALLERY_DELTA: Final = b"GDLT"
+VERSIONS: Final = {KIND_DOCUMENTS: 1, KIND_PERSONS: 2, KIND_GALLERY: 1, KIND_GALLERY_DELTA: 1}  # of the layout
 
 _HEADER: Final = struct.Struct("<8s4sIIIQ")
 _SECTION: Final = struct.Struct("<8sQQII")
@@ -38,24 +40,47 @@ U8: Final = np.dtype("u1")
 U16: Final = np.dtype("<u2")
 U32: Final = np.dtype("<u4")
 U64: Final = np.dtype("<u8")
+I16: Final = np.dtype("<i2")
 I32: Final = np.dtype("<i4")
 
 Array = npt.NDArray[Any]
 
 
-def pack(kind: bytes, sections: Mapping[str, Array | bytes]) -> bytes:
+Content = Array | bytes | Sequence[Array]
+"""Of a section: an array, bytes, or arrays of one type that stand one behind the other."""
+
+
+def pack(kind: bytes, sections: Mapping[str, Content]) -> bytes:
     """One container of these sections; tags are 1..8 ASCII characters."""
-    table, body = [], []
+    return b"".join(pack_parts(kind, sections))
+
+
+def pack_parts(kind: bytes, sections: Mapping[str, Content]) -> list[Buffer]:
+    """The same as buffers that are joined by whoever needs them in one piece: of arrays nothing is copied.
+
+    A section given as several arrays has at least one, so that its type is known.
+    """
+    table: list[Buffer] = []
+    body: list[Buffer] = []
     offset = _HEADER.size + _SECTION.size * len(sections)
     for tag, content in sections.items():
-        data = content if isinstance(content, bytes) else np.ascontiguousarray(content).tobytes()
-        size = 1 if isinstance(content, bytes) else content.dtype.itemsize
-        table.append(_SECTION.pack(tag.encode("ascii"), offset, len(data) // size, size, 0))
-        padding = -len(data) % 8
-        body += [data, bytes(padding)]
-        offset += len(data) + padding
+        size, pieces = _pieces(content)
+        length = sum(len(piece) for piece in pieces)
+        table.append(_SECTION.pack(tag.encode("ascii"), offset, length // size, size, 0))
+        padding = -length % 8
+        body += [*pieces, bytes(padding)]
+        offset += length + padding
     header = _HEADER.pack(MAGIC, kind, VERSIONS[kind], len(sections), 0, offset)
-    return b"".join([header, *table, *body])
+    return [header, *table, *body]
+
+
+def _pieces(content: Content) -> tuple[int, list[memoryview]]:
+    """Bytes of one item, and the bytes of the section in their order."""
+    if isinstance(content, bytes):
+        return 1, [memoryview(content)]
+    arrays = [content] if isinstance(content, np.ndarray) else content
+    size = arrays[0].dtype.itemsize
+    return size, [np.ascontiguousarray(one).reshape(-1).data.cast("B") for one in arrays if one.size]
 
 
 class Sections:

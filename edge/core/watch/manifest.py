@@ -4,7 +4,8 @@ Laws:
 1. A generation is never changed after it has been published; a new one gets a higher number.
 2. ``seal`` is the SHA-256 of the manifest without it: a manifest with one flipped bit is refused.
    It shows damage, not forgery; signatures come with the deltas.
-3. Every list's action text says "confirm with the NCB" and never prejudges (ARCHITECTURE law 2).
+3. A generation's files are those of documents and persons, or one gallery of fingers (``gallery`` describes it).
+4. Every list's action text says "confirm with the NCB" and never prejudges (ARCHITECTURE law 2).
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ FORMAT: Final = 1
 FILE_NAME: Final = "manifest.json"
 DOCUMENTS: Final = "documents.bin"
 PERSONS: Final = "persons.bin"
+GALLERY: Final = "gallery.bin"
+SETS: Final = (frozenset({DOCUMENTS, PERSONS}), frozenset({GALLERY}))  # the files of a generation, by its kind
+SEALED_KINDS: Final = {DOCUMENTS: "DOCS", PERSONS: "PERS", GALLERY: "GALL"}  # what a sealed file says it is
 MAX_BYTES: Final = 65_536
 MAX_GENERATION: Final = 9_999_999_999
 MAX_AGE: Final = 10 * 366 * 86_400  # seconds: ten years
@@ -78,6 +82,35 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 NO_POLICY: Final = Policy()
 
 
+class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"rate": "lambda"}):
+    """The impostor tail fitted to a gallery's own pairs: above ``score`` the FMR falls as exp(-rate (s - score)).
+
+    ``score`` is the comparison score at FMR 1e-3, ``rate`` per unit of score; ``pairs`` strangers were compared, drawn
+    by ``seed``.
+    """
+
+    score: Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)]
+    pairs: Annotated[int, msgspec.Meta(ge=1)]
+    seed: Count
+    fitted_at: datetime
+
+
+class GalleryInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a gallery holds. ``positions``: templates by finger position (0..10, ISO/IEC 19794-2 table 2), 11 counts.
+
+    ``image``: the sealed report of a candidate carries the image of the finger that was taken. ``tail`` is left out
+    where there were too few strangers to fit one.
+    """
+
+    extractor_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    templates: Count
+    persons: Count
+    positions: Annotated[tuple[Count, ...], msgspec.Meta(min_length=11, max_length=11)]
+    image: bool = False
+    tail: Tail | None = None
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``manifest.json``. Dates are RFC 3339 in UTC."""
 
@@ -95,11 +128,22 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int = FORMAT
     seal: str = ""
     policy: Policy | msgspec.UnsetType = msgspec.UNSET  # left out where there is none: older programs read it too
+    gallery: GalleryInfo | msgspec.UnsetType = msgspec.UNSET  # of a gallery alone
 
     @property
     def ages(self) -> Policy:
         """The policy, an empty one where the manifest has none."""
         return self.policy if isinstance(self.policy, Policy) else NO_POLICY
+
+    @property
+    def fingers(self) -> GalleryInfo | None:
+        """What the gallery holds; None for documents and persons."""
+        return self.gallery if isinstance(self.gallery, GalleryInfo) else None
+
+    @property
+    def held(self) -> int:
+        """How many records the generation holds: documents and persons, or the templates of a gallery."""
+        return self.records.documents + self.records.persons if self.fingers is None else self.fingers.templates
 
     def sealed(self) -> Manifest:
         """The same manifest with its own digest in ``seal``."""
@@ -126,13 +170,26 @@ def decode(data: bytes) -> Manifest:
         raise LayoutError("a manifest cannot be read") from error
     if manifest.format != FORMAT:
         raise LayoutError(f"a manifest has format {manifest.format}, this program reads {FORMAT}")
-    if set(manifest.files) != {DOCUMENTS, PERSONS}:
+    if set(manifest.files) not in SETS:
         raise LayoutError("a manifest does not name exactly the files of a generation")
+    _check_gallery(manifest)
     if manifest.source_date.tzinfo is None or manifest.built_at.tzinfo is None:
         raise LayoutError("a manifest holds a date without a zone")
     if manifest.seal != _digest(manifest):
         raise LayoutError("a manifest does not agree with its own digest")
     return manifest
+
+
+def _check_gallery(manifest: Manifest) -> None:
+    info = manifest.fingers
+    if (info is not None) != (GALLERY in manifest.files):
+        raise LayoutError("a manifest describes a gallery and names other files, or the other way round")
+    if info is None:
+        return
+    if sum(info.positions) != info.templates or info.persons != manifest.records.persons:
+        raise LayoutError("the counts of a gallery's manifest contradict each other")
+    if info.tail is not None and info.tail.fitted_at.tzinfo is None:
+        raise LayoutError("a manifest holds a date without a zone")
 
 
 def is_list_id(text: str) -> bool:

@@ -1,0 +1,165 @@
+"""The gallery file: written, opened, and every damaged byte of it refused."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from gallery_kit import EXTRACTOR, Wanted, entry, finger, some, written
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.core.errors import LayoutError
+from edge.core.fingerprints import gallery as galleries
+from edge.core.fingerprints.cylinders import Described, describe
+from edge.core.fingerprints.gallery import GalleryTable
+from edge.core.fingerprints.gallery_delta import DeltaHead, GalleryDelta, changes, compose, make
+from edge.core.fingerprints.gallery_write import build
+from edge.core.fingerprints.model import FingerError, Position
+
+STEP = DeltaHead("wanted", 1, 2, "ab" * 32)
+
+
+def test_what_was_written_is_read() -> None:
+    wanted = some(40)
+    table = GalleryTable(written(wanted))
+    assert len(table) == 40
+    assert table.extractor_id == "invented-1"
+    assert table.persons == 20
+    ordered = sorted(wanted.values(), key=lambda pair: pair[0].key)
+    for row, (told, seed) in enumerate(ordered):
+        assert table.entry(row) == told
+        made, found = finger(seed, told.position), table.template(row)
+        for name in ("x", "y", "angle", "kind", "quality"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(made, name))
+        assert (found.width, found.height, found.position) == (made.width, made.height, told.position)
+
+
+def test_shards_hold_every_template_once_by_position() -> None:
+    wanted = some(60)
+    table = GalleryTable(written(wanted))
+    seeds = [seed for _, seed in sorted(wanted.values(), key=lambda pair: pair[0].key)]
+    seen: list[int] = []
+    for position in Position:
+        shard, rows = table.shard(position), table.rows(position).tolist()
+        assert len(shard) == table.positions[position] == len(rows)
+        seen += rows
+        for i, row in enumerate(rows):
+            assert table.entry(row).position == position
+            made, found = describe(finger(seeds[row], position)), shard.one(i)
+            for name in ("bits", "angle", "x", "y"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(made, name))
+    assert sorted(seen) == list(range(60))
+
+
+def test_an_empty_gallery_opens() -> None:
+    table = GalleryTable(written({}))
+    assert len(table) == table.persons == 0
+    assert len(table.shard(Position.LEFT_INDEX)) == 0
+
+
+def test_the_order_given_changes_no_byte() -> None:
+    wanted = some(30)
+    assert written(dict(reversed(wanted.items()))) == written(wanted)
+
+
+def test_no_repr_tells_of_a_person() -> None:
+    table = GalleryTable(written({("R", "a", Position.RIGHT_THUMB): (entry("SECRET", name="NAME"), 1)}))
+    for thing in (table, table.entry(0), table.shard(Position.RIGHT_INDEX), table.template(0)):
+        assert "SECRET" not in repr(thing)
+        assert "NAME" not in repr(thing)
+        assert "array" not in repr(thing)
+
+
+def test_what_no_gallery_may_hold_is_refused() -> None:
+    one = (entry("R"), finger(1), describe(finger(1)))
+    build(EXTRACTOR, *([x] for x in one))
+    with pytest.raises(ValueError, match="twice"):
+        build(EXTRACTOR, *([x, x] for x in one))
+    with pytest.raises(FingerError):
+        build("another", *([x] for x in one))
+    narrow = Described(EXTRACTOR, one[2].bits[:, :5], one[2].x, one[2].y, one[2].angle)
+    with pytest.raises(ValueError, match="fit together"):
+        build(EXTRACTOR, [one[0]], [one[1]], [narrow])
+    with pytest.raises(ValueError, match="another finger"):
+        build(EXTRACTOR, [entry("R", Position.LEFT_THUMB)], [one[1]], [one[2]])
+    for bad in (entry(""), entry("R", name="x" * 301), entry("R", quality=101), entry("R", category="c" * 61)):
+        with pytest.raises(ValueError, match="reference"):
+            build(EXTRACTOR, [bad], [one[1]], [one[2]])
+
+
+def test_what_was_described_another_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written(some(3))
+    monkeypatch.setattr(galleries, "describer", lambda: "0" * 16)
+    with pytest.raises(LayoutError, match="another version"):
+        GalleryTable(data)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_delta_leads_to_the_very_bytes(data: st.DataObject) -> None:
+    old, fresh = some(data.draw(st.integers(0, 30))), some(40, seed=3)
+    new: Wanted = {}
+    for key, (was, number) in old.items():
+        told, seed = was, number
+        fate = data.draw(st.sampled_from(["stays", "stays", "gone", "finger", "name", "silence", "category"]))
+        if fate == "finger":
+            seed += 50_000
+        if fate in ("name", "silence", "category"):
+            changed = {"name": {"name": "Other"}, "silence": {"silent": not told.silent},
+                       "category": {"category": "arson"}}[fate]  # fmt: skip
+            told = dataclasses.replace(told, **changed)  # type: ignore[arg-type]
+        if fate != "gone":
+            new[key] = (told, seed)
+    for key in data.draw(st.lists(st.sampled_from(sorted(fresh)), unique=True)):
+        new.setdefault(key, fresh[key])
+    before, after = GalleryTable(written(old)), written(new)
+    delta = make(STEP, before, GalleryTable(after))
+    assert b"".join(compose(before, GalleryDelta(delta))) == after
+    assert delta == make(STEP, before, GalleryTable(after))
+    gone, came = changes(before, GalleryTable(after))
+    same = [key for key in old if key in new and old[key] == new[key]]
+    assert (len(old) - len(gone), len(new) - len(came)) == (len(same), len(same))
+
+
+def test_a_delta_that_does_not_fit_is_refused() -> None:
+    old, new = some(20), some(24)
+    before, after = GalleryTable(written(old)), GalleryTable(written(new))
+    delta = make(STEP, before, after)
+    with pytest.raises(LayoutError, match="is there"):
+        compose(after, GalleryDelta(delta))
+    gone = GalleryDelta(make(STEP, after, before))
+    assert len(gone.removed) == 4
+    with pytest.raises(LayoutError, match="not there"):
+        compose(GalleryTable(written(some(2))), gone)
+    templates = [dataclasses.replace(finger(1), extractor_id="another")]
+    other = GalleryTable(build("another", [entry("R")], templates, [describe(templates[0])]))
+    with pytest.raises(LayoutError, match="two extractors"):
+        make(STEP, before, other)
+    with pytest.raises(LayoutError, match="two extractors"):
+        compose(other, GalleryDelta(delta))
+
+
+def _opened(data: bytes) -> None:
+    table = GalleryTable(data)
+    for row in range(len(table)):
+        table.entry(row)
+        table.template(row)
+    for position in Position:
+        table.shard(position)
+    table.keys()
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(0, 10**9), st.binary(min_size=1, max_size=9), st.booleans())
+def test_damage_raises_nothing_but_a_layout_error(at: int, put: bytes, cut: bool) -> None:
+    gallery = written(some(7))
+    delta = make(STEP, GalleryTable(gallery), GalleryTable(written(some(9, seed=2))))
+    for whole, look in ((gallery, _opened), (delta, lambda d: compose(GalleryTable(gallery), GalleryDelta(d)))):
+        place = at % len(whole)
+        damaged = whole[:place] if cut else whole[:place] + put + whole[place + len(put) :]
+        try:
+            look(damaged)
+        except LayoutError:
+            continue
