@@ -83,6 +83,12 @@ SCANNERS: dict[str, DriverEntry] = {
         ),
         tells_serial=True,
     ),
+    "zfm": DriverEntry(
+        title="ZhianTec ZFM, FPM10A, R30x, AS608, GROW R50x (EF01 frames), serial: four bits a pixel, slow",
+        module="drivers.zfm",
+        tier=Tier.VIRTUAL,
+        tells_serial=True,
+    ),
 }
 
 

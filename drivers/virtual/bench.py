@@ -113,7 +113,7 @@ class Bench:
             if descriptor == self._listener.fileno():
                 self._accept()
             elif descriptor == self._port.fileno():
-                self._send(self._device.receive(self._port.read()), self._document_went_out)
+                self._hear_host()
             elif descriptor in self._clients:
                 self._hear(self._clients[descriptor])
             elif self._guard_stdin and descriptor == sys.stdin.fileno() and not os.read(descriptor, 4096):
@@ -122,6 +122,9 @@ class Bench:
         self._outlet.pump(now)
         if self._waiting and now >= self._waiting[0]:
             self._answer_waiting({"ok": True, "sent": 0, "whole": False, "at": None})
+
+    def _hear_host(self) -> None:
+        self._send(self._device.receive(self._port.read()), self._document_went_out)
 
     def _patience(self) -> float:
         now = time.monotonic()

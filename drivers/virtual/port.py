@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import termios
 import tty
 from pathlib import Path
 from typing import Protocol
+
+SPEEDS = {getattr(termios, f"B{speed}"): speed for speed in (9600, 19200, 38400, 57600, 115200)}
 
 
 class DevicePort(Protocol):
@@ -52,6 +55,15 @@ class VirtualPort:
     def fileno(self) -> int:
         """The descriptor to wait on; -1 when unplugged."""
         return self._master
+
+    @property
+    def baud(self) -> int:
+        """Bits a second that the host has set; 0 when it is not known."""
+        try:
+            speed = termios.tcgetattr(self._slave)[5]
+        except (termios.error, ValueError):
+            return 0
+        return SPEEDS.get(speed, 0)
 
     def plug(self) -> None:
         """Make the pty and point the link at it in one step; harmless when it is plugged already."""

@@ -1,0 +1,67 @@
+"""Plays a virtual fingerprint scanner on a pty: a bench with fingers, faults and a line of a real speed.
+
+Control, besides the orders of drivers.virtual.bench: ``{"finger": SEED, "impression": n?}`` lays a finger down
+(``remove`` lifts it), ``{"fault": {name: value}}`` breaks the device as its module describes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from drivers.virtual.bench import Answer, Bench, tell_nobody
+from drivers.virtual.device import VirtualDevice
+from drivers.virtual.outlet import Job, pieces
+from drivers.virtual.port import VirtualPort
+
+PACED_BYTES = 64  # written at a time on a paced line
+BITS_A_BYTE = 10
+
+
+class SerialScanner(VirtualDevice, Protocol):
+    """A virtual device with a glass and a speed."""
+
+    baud: int
+    heard_at: int
+
+    def finger(self, seed: int, impression: int = 0) -> None:
+        """Lay a finger down."""
+
+    def fault(self, changes: dict[str, Any]) -> None:
+        """Break it, or mend it. Raises KeyError for a fault it does not know."""
+
+
+class ScannerBench(Bench):
+    """With ``paced`` the bytes take the time that they take on a line of the device's speed."""
+
+    def __init__(
+        self, device: SerialScanner, link: Path, control: Path, *, fragment: int = 0, delay_s: float = 0.0,
+        guard_stdin: bool = False, paced: bool = False,
+    ) -> None:
+        self._scanner = device
+        self._paced = paced
+        port = VirtualPort(link)
+        self._line = port
+        super().__init__(device, link, control, fragment=fragment, delay_s=delay_s, guard_stdin=guard_stdin, port=port)
+
+    def _hear_host(self) -> None:
+        self._scanner.heard_at = self._line.baud
+        super()._hear_host()
+
+    def _send(self, data: bytes, done: Callable[[int, bool], None] | None) -> None:
+        if not self._paced or not data or not self._port.plugged:
+            super()._send(data, done)
+            return
+        pause_s = PACED_BYTES * BITS_A_BYTE / self._scanner.baud
+        self._outlet.add(Job(pieces(data, PACED_BYTES), pause_s, done or tell_nobody))
+
+    def _obey(self, order: dict[str, Any], answer: Answer) -> None:
+        if "finger" in order:
+            self._scanner.finger(int(order["finger"]), int(order.get("impression", 0)))
+        elif "fault" in order:
+            self._scanner.fault(cast(dict[str, Any], order["fault"]))
+        else:
+            super()._obey(order, answer)
+            return
+        answer({"ok": True})
