@@ -2,12 +2,11 @@
 
 Laws:
 1. The states are a table (STEPS); what stands not in it changes nothing. A mode is written before its state counts.
-2. What came before it was asked for is not the image: it is left of an earlier one, and thrown away.
-3. An image that is flawed is asked for again, ``IMAGE_TRIES`` times while the finger lies there; then the person is
+2. An image that is flawed is asked for again, ``IMAGE_TRIES`` times while the finger lies there; then the person is
    told to try again. After ``MAX_FLAWED`` flawed ones with no good one between, it is the device that is at fault.
-4. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
+3. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
    since: it is woken anew.
-5. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
+4. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
    went unasked are forgotten.
 """
 
@@ -19,7 +18,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import msgspec
 
@@ -27,28 +26,17 @@ from drivers.api import Clock, DeviceError, DriverMisuse, Tier
 from drivers.fingers import FingerCapture, Retry, RetryReason, ScanEvent, ScannerState, ScannerStatus
 from drivers.settings import read_settings
 from drivers.transport import present
-from drivers.transport.usb_scanner import ImageRead, UsbScannerPort
-from drivers.uru4000_image import HEIGHT, PPI, TRANSFER, WIDTH, Flaw, pixels, take_apart
-from drivers.uru4000_power import Registers, Timing, wake_up
-from drivers.uru4000_wire import (
-    INTERRUPT_BYTES,
-    MODE,
-    MODELS,
-    REQUEST,
-    SCRAMBLE_INDEX,
-    SCRAMBLE_KEY,
-    VENDOR_CLASS,
-    Interrupt,
-    Mode,
-    Model,
-    interrupt,
-)
+from drivers.transport.usb_pump import Packet
+from drivers.transport.usb_scanner import UsbScannerPort
+from drivers.uru4000_image import HEIGHT, PPI, WIDTH, Flaw
+from drivers.uru4000_power import Timing, wake_up
+from drivers.uru4000_scan import ScannerLink, take_image
+from drivers.uru4000_wire import INTERRUPT_BYTES, MODE, MODELS, REQUEST, VENDOR_CLASS, Interrupt, Mode, Model, interrupt
 
 SLICE_S = 0.5      # how late ``cancel`` is noticed at most, should the waking of the port be missed
-STALE_S = 0.01     # bytes left over are there at once; an image takes 90 ms of the bus
 REMOVE_S = 1.0     # so long ``capture`` waits for a finger that was captured already to be lifted
 SETTLED_S = 1.0
-IMAGE_TRIES, MAX_STALE, MAX_FLAWED = 3, 4, 9
+IMAGE_TRIES, MAX_FLAWED = 3, 9
 
 
 class Sign(enum.Enum):
@@ -69,6 +57,7 @@ STEPS: dict[tuple[ScannerState, Sign], tuple[ScannerState, Mode | None]] = {  # 
     (S.CLOSED, Sign.OPENED): (S.ACTIVATING, None),
     (S.ACTIVATING, Sign.AWAKE): (S.IDLE, None),
     (S.IDLE, Sign.WANTED): (S.AWAIT_FINGER_ON, Mode.AWAIT_FINGER_ON),
+    (S.IDLE, Sign.ASLEEP): (S.ACTIVATING, None),
     (S.AWAIT_FINGER_ON, Sign.ASLEEP): (S.ACTIVATING, None),
     (S.AWAIT_FINGER_ON, Sign.TIME_OVER): (S.IDLE, None),
     (S.AWAIT_FINGER_ON, Sign.FINGER_ON): (S.CAPTURE, None),  # each image orders itself
@@ -76,30 +65,7 @@ STEPS: dict[tuple[ScannerState, Sign], tuple[ScannerState, Mode | None]] = {  # 
     (S.AWAIT_FINGER_OFF, Sign.FINGER_OFF): (S.IDLE, None),
     (S.AWAIT_FINGER_OFF, Sign.ASLEEP): (S.ACTIVATING, None),
 }
-SIGNS = {Interrupt.FINGER_ON: Sign.FINGER_ON, Interrupt.FINGER_OFF: Sign.FINGER_OFF}
-
-
-class ScannerLink(Registers, Protocol):
-    """What the driver needs of a port; see UsbScannerPort."""
-
-    @property
-    def ids(self) -> tuple[int, int]:
-        """Vendor and product."""
-
-    def serial(self) -> str:
-        """Its serial number, or nothing."""
-
-    def begin_image(self, length: int) -> ImageRead:
-        """Ask for an image."""
-
-    def image(self, read: ImageRead) -> bytes | None:
-        """What came of it."""
-
-    def wake(self) -> None:
-        """End a waiting interrupt()."""
-
-    def close(self) -> None:
-        """Never raises."""
+SIGNS: dict[Interrupt | None, Sign] = {Interrupt.FINGER_ON: Sign.FINGER_ON, Interrupt.FINGER_OFF: Sign.FINGER_OFF}
 
 
 @dataclass(slots=True)
@@ -170,8 +136,8 @@ class Uru4000:
             if not self._lifted(port, min(until, self._clock() + REMOVE_S)):
                 return None if self._cancelled.is_set() else self._retry(RetryReason.REMOVE_FINGER)
             if self._state is S.IDLE:
-                while port.interrupt(0) is not None:  # law 5
-                    pass
+                while (packet := port.interrupt(0)) is not None:  # law 4
+                    self._lost_power(port, packet)
                 self._step(Sign.WANTED)
             if not self._await(port, Sign.FINGER_ON, until):
                 self._step(Sign.TIME_OVER)
@@ -254,31 +220,37 @@ class Uru4000:
         while not self._cancelled.is_set():
             left = until - self._clock()
             packet = port.interrupt(max(0.0, min(left, SLICE_S)))
-            if packet is not None and self._heard(port, interrupt(packet), sign):
+            if packet is not None and self._heard(port, packet, sign):
                 return True
             if packet is None and left <= 0:
                 break
         return False
 
-    def _heard(self, port: ScannerLink, said: Interrupt | None, wanted: Sign) -> bool:
-        if said is Interrupt.SCAN_POWER_ON and self._clock() > self._woken_at + SETTLED_S:  # law 4
-            self._remark = "the sensor lost its power while it was at work"
-            self._step(Sign.ASLEEP)
-            self._wake(port)
+    def _heard(self, port: ScannerLink, packet: Packet, wanted: Sign) -> bool:
+        if self._lost_power(port, packet):
             return wanted is Sign.FINGER_OFF or not self._step(Sign.WANTED)
-        sign = SIGNS.get(said) if said is not None else None
+        sign = SIGNS.get(interrupt(packet.data))
         return sign is not None and self._step(sign) and sign is wanted
 
+    def _lost_power(self, port: ScannerLink, packet: Packet) -> bool:
+        """Law 3: does it say so? Then it was woken anew, and waits for nothing."""
+        if interrupt(packet.data) is not Interrupt.SCAN_POWER_ON or packet.at <= self._woken_at + SETTLED_S:
+            return False
+        self._remark = "the sensor lost its power while it was at work"
+        self._step(Sign.ASLEEP)
+        self._wake(port)
+        return True
+
     def _scan(self, port: ScannerLink) -> ScanEvent:
-        """Law 3."""
+        """Law 2."""
         lifted = False
         for _ in range(IMAGE_TRIES):
-            found = self._image(port)
-            if isinstance(found, FingerCapture):
+            found, at = take_image(port, self._model, self._seed)
+            if not isinstance(found, Flaw):
                 self._counters.captures += 1
-                self._counters.flawed, self._counters.last_at = 0, found.at
+                self._counters.flawed, self._counters.last_at = 0, at
                 self._step(Sign.SCANNED)
-                return found
+                return FingerCapture(self._name, WIDTH, HEIGHT, self._ppi, found, at)
             self._remark = f"image lost: {found}"
             self._counters.flawed += 1
             if self._counters.flawed >= MAX_FLAWED:
@@ -287,7 +259,7 @@ class Uru4000:
                     advice="it is opened anew; if this stays, try another cable and port",
                 )
             while not lifted and (packet := port.interrupt(0)) is not None:
-                lifted = interrupt(packet) is Interrupt.FINGER_OFF
+                lifted = interrupt(packet.data) is Interrupt.FINGER_OFF
             if lifted:
                 break
         self._step(Sign.SCANNED)
@@ -298,28 +270,6 @@ class Uru4000:
     def _retry(self, reason: RetryReason) -> Retry:
         self._counters.retries += 1
         return Retry(reason)
-
-    def _image(self, port: ScannerLink) -> FingerCapture | Flaw:
-        read = port.begin_image(TRANSFER)
-        for _ in range(MAX_STALE):
-            if not read.done(STALE_S):
-                break
-            port.image(read)  # law 2
-            read = port.begin_image(TRANSFER)
-        port.write_register(MODE, bytes((Mode.CAPTURE,)))
-        raw = take_apart(port.image(read) or b"")
-        if isinstance(raw, Flaw):
-            return raw
-        keys = tuple(self._key(port, number) for number in raw.key_numbers)
-        found = pixels(raw, keys, upside_down=self._model.upside_down)
-        if isinstance(found, Flaw):
-            return found
-        return FingerCapture(self._name, WIDTH, HEIGHT, self._ppi, found, read.at)
-
-    def _key(self, port: ScannerLink, number: int) -> int:
-        seed = self._seed() & 0xFFFF_FFFF
-        port.write_register(SCRAMBLE_INDEX, bytes((number,)) + seed.to_bytes(4, "little"))
-        return int.from_bytes(port.read_register(SCRAMBLE_KEY, 4), "little") ^ seed
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

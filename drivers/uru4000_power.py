@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.api import Clock, DeviceStuck
+from drivers.transport.usb_pump import Packet
 from drivers.uru4000_wire import (
     CHALLENGE,
     DEVICE_INFO,
@@ -52,7 +53,7 @@ class Registers(Protocol):
     def write_register(self, register: int, data: bytes) -> None:
         """Write it."""
 
-    def interrupt(self, wait_s: float) -> bytes | None:
+    def interrupt(self, wait_s: float) -> Packet | None:
         """The next interrupt within ``wait_s`` seconds."""
 
     def rest(self, seconds: float) -> None:
@@ -108,7 +109,7 @@ class Waking:
         until = min(self.deadline, self.clock() + self.timing.power_s)
         while (left := until - self.clock()) > 0:
             packet = self.port.interrupt(left)
-            if packet is not None and interrupt(packet) is Interrupt.SCAN_POWER_ON:
+            if packet is not None and interrupt(packet.data) is Interrupt.SCAN_POWER_ON:
                 return True
         return False
 

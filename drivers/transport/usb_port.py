@@ -71,7 +71,7 @@ class UsbHidTransport:
         problem = self._pump.problem
         if not reports and problem is not None:
             raise on_usb(self._port, problem)
-        return b"".join(report[:REPORT].ljust(REPORT, b"\0") for report in reports)
+        return b"".join(report.data[:REPORT].ljust(REPORT, b"\0") for report in reports)
 
     def write(self, data: bytes) -> None:
         """See Transport. A keyboard takes one thing, its lights: each byte is one output report."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections import deque
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import usb.core
 
@@ -22,19 +24,28 @@ JOIN_S = 2.0
 UsbDevice: TypeAlias = Any  # pyusb carries no types
 
 
+class Packet(NamedTuple):
+    """What came, and when by the pump's clock."""
+
+    data: bytes
+    at: float
+
+
 class Pump:
     """The thread and the queue. ``endpoint`` is pyusb's; ``size`` is that of one packet in bytes."""
 
-    def __init__(self, endpoint: UsbDevice, size: int, slice_s: float) -> None:
-        self._endpoint, self._size, self._slice_s = endpoint, size, slice_s
-        self._packets: deque[bytes] = deque()
+    def __init__(
+        self, endpoint: UsbDevice, size: int, slice_s: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._endpoint, self._size, self._slice_s, self._clock = endpoint, size, slice_s, clock
+        self._packets: deque[Packet] = deque()
         self._news = threading.Condition()
         self._woken = self._stopping = False
         self.problem: OSError | None = None  # why it ended by itself
         self._thread = threading.Thread(target=self._run, name="usb packets", daemon=True)
         self._thread.start()
 
-    def take(self, most: int, wait_s: float) -> list[bytes]:
+    def take(self, most: int, wait_s: float) -> list[Packet]:
         """Up to ``most`` packets; none when none came in time, on ``wake``, or after the end."""
         with self._news:
             self._news.wait_for(lambda: self._packets or self._woken or self.problem, max(0.0, wait_s))
@@ -88,7 +99,7 @@ class Pump:
 
     def _keep(self, packet: bytes) -> None:
         with self._news:
-            self._packets.append(packet)
+            self._packets.append(Packet(packet, self._clock()))
             self._news.notify_all()
 
     def _end(self, problem: OSError) -> None:

@@ -26,7 +26,7 @@ from drivers.api import BadSetting, DeviceError, DeviceStuck
 from drivers.transport.names import UsbIpName, UsbName, parse
 from drivers.transport.usb_find import find, on_usb, serial_number
 from drivers.transport.usb_port import FAULTS
-from drivers.transport.usb_pump import Pump
+from drivers.transport.usb_pump import Packet, Pump
 from drivers.transport.usbip import UsbIpBackend
 
 SLICE_S, CONTROL_S, IMAGE_S = 0.1, 1.0, 1.0
@@ -104,7 +104,7 @@ class UsbScannerPort:
         try:
             self._device = find(port, name, self._remote or backend)
             irq, self._bulk = self._claim(interface)
-            self._pump = Pump(irq, packet, slice_s)
+            self._pump = Pump(irq, packet, slice_s, clock=clock)
         except BaseException as problem:
             self._let_go()
             if isinstance(problem, FAULTS):
@@ -161,7 +161,7 @@ class UsbScannerPort:
             return DeviceStuck(f"{self._port}: it does not answer", advice=REPLUG)
         return on_usb(self._port, problem)
 
-    def interrupt(self, wait_s: float) -> bytes | None:
+    def interrupt(self, wait_s: float) -> Packet | None:
         """The next interrupt; None when none came in ``wait_s`` seconds or ``wake`` was called. Raises DeviceError."""
         packets = self._pump.take(1, wait_s)
         problem = self._pump.problem
