@@ -23,6 +23,7 @@ VERBS = {
     "firearm": "ask the lists about a serial number",
     "explain": "score one name against another, and say why",
     "mrz": "read a machine-readable zone and explain it",
+    "fingers": "compare fingers, measure extractor and matcher",
     "lists": "look into list generations, take newer ones",
     "audit": "verify the chain of the audit log",
 }

@@ -1,0 +1,81 @@
+"""``borderpost fingers compare``: the comparison score of two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from common.fingers.extractors import NAMES, extractor_id_of, open_extractor
+from edge.verbs.options import json_option
+
+if TYPE_CHECKING:
+    from edge.core.fingerprints.model import FingerImage, Template
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("compare")
+@click.argument("probe", type=_FILE, metavar="A")
+@click.argument("reference", type=_FILE, metavar="B")
+@click.option("--extractor", type=click.Choice(NAMES), default="mindtct", show_default=True,
+              help="Finds the minutiae of images.")
+@click.option("--ppi", type=float, default=None,
+              help="Pixels per inch of the images [default: what the file states, else 500].")
+@click.option("--assume-extractor", is_flag=True,
+              help="Take minutiae records as made by --extractor: they do not say who made them.")
+@json_option
+def command(
+    probe: Path, reference: Path, extractor: str, ppi: float | None, assume_extractor: bool, as_json: bool
+) -> None:
+    """Compare finger A with finger B: PNG, TIFF, WSQ, or ISO/IEC 19794-2 of 2005 or 2011.
+
+    The score is 0 or more; what it means depends on the threshold that was fitted for the extractor and the use.
+
+    \b
+    Try it:  borderpost fingers compare right-index.png record.iso --assume-extractor
+    """
+    import msgspec
+
+    from common.fingers.inputs import read_finger
+    from edge.core.fingerprints.compare import compare
+
+    assumed = extractor_id_of(extractor) if assume_extractor else None
+    found = read_finger(probe, ppi, assumed), read_finger(reference, ppi, assumed)
+    one, two = _templates(found, extractor)
+    score = compare(one, two)
+    if as_json:
+        click.echo(msgspec.json.encode(
+            {"score": round(score, 4), "extractor_id": one.extractor_id, "minutiae": [len(one), len(two)]}
+        ))
+        return
+    click.echo(f"score:      {score:.2f}")
+    click.echo(f"extractor:  {one.extractor_id}")
+    click.echo(f"minutiae:   {len(one)} and {len(two)}")
+    for path, template in ((probe, one), (reference, two)):
+        if not len(template):
+            click.echo(f"{path}: failure to acquire: no minutiae found", err=True)
+
+
+def _templates(found: tuple[FingerImage | Template, ...], name: str) -> list[Template]:
+    """Templates of one extractor. Raises FingerError for a record beside an image of which nothing is assumed."""
+    from common.fingers.inputs import UNKNOWN_EXTRACTOR
+    from edge.core.fingerprints.model import FingerError, Template
+
+    unknown = [isinstance(one, Template) and one.extractor_id == UNKNOWN_EXTRACTOR for one in found]
+    images = [not isinstance(one, Template) for one in found]
+    if any(unknown) and any(images):
+        raise FingerError(
+            "a minutiae record does not say which extractor made it: it cannot be compared with an image",
+            advice="compare two images, or say --assume-extractor if the record was made with --extractor",
+        )
+    extractor = open_extractor(name) if any(images) else None
+    templates = []
+    for one in found:
+        if isinstance(one, Template):
+            templates.append(one)
+        else:
+            assert extractor is not None
+            templates.append(extractor.extract(one))
+    return templates
