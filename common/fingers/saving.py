@@ -18,10 +18,15 @@ from edge.core.fingerprints.model import FingerError
 MODE = 0o600
 
 
-def save(path: Path, data: bytes, *, replace: bool) -> None:
-    """Write ``data`` to ``path``. Raises FingerError with the next step, and leaves nothing behind then."""
+def check_free(path: Path, *, replace: bool) -> None:
+    """Before the work: whether ``save`` would refuse the name. Raises FingerError."""
     if not replace and os.path.lexists(path):
         raise _there(path)
+
+
+def save(path: Path, data: bytes, *, replace: bool) -> None:
+    """Write ``data`` to ``path``. Raises FingerError with the next step, and leaves nothing behind then."""
+    check_free(path, replace=replace)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:

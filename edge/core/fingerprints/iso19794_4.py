@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from edge.core.fingerprints.iso19794_1 import (
@@ -125,7 +125,7 @@ def _view_2005(octets: Octets, payload: Payload, ppi: float, seen: set[tuple[int
     octets.number(1, "count of views", 1)
     once(octets, seen, (position, octets.number(1, "view number")), begin)
     quality = octets.one_of(1, "finger quality", QUALITIES)
-    impression = octets.one_of(1, "impression type", (*IMPRESSIONS_2005, *IMPRESSIONS_2011))
+    impression = octets.one_of(1, "impression type", IMPRESSIONS_2005)
     width, height = _sides(octets)
     octets.number(1, "reserved byte", 0, 0)
     data = _pixels(octets, octets.left, payload, width * height)
@@ -189,7 +189,7 @@ def _pixels(octets: Octets, length: int, payload: Payload, pixels: int) -> bytes
 
 def write_2005(images: Sequence[FramedImage]) -> bytes:
     """One record (1 to 176 images of one resolution and payload). Raises FingerError."""
-    numbers = _checked(images)
+    numbers = _checked(images, IMPRESSIONS_2005)
     if len({(image.ppi, image.payload) for image in images}) != 1:
         raise FingerError("images of two resolutions or payloads in a record of 2005", advice="write several files")
     first = images[0]
@@ -212,7 +212,7 @@ def write_2005(images: Sequence[FramedImage]) -> bytes:
 def write_2011(images: Sequence[FramedImage]) -> bytes:
     """One record (1 to 176 images). Raises FingerError."""
     views = []
-    for image, number in zip(images, _checked(images), strict=True):
+    for image, number in zip(images, _checked(images, IMPRESSIONS_2011), strict=True):
         ppi, code = round(image.ppi), {Payload.PLAIN: 0, Payload.WSQ: 2, Payload.PNG: 6}[image.payload]
         view = NO_TIME + NO_DEVICE + said(image.quality) + struct.pack(
             ">3B4H3B2HI", image.position, number, PER_INCH, ppi, ppi, ppi, ppi, DEPTH, code, image.impression,
@@ -224,19 +224,19 @@ def write_2011(images: Sequence[FramedImage]) -> bytes:
     return MAGIC_2011 + struct.pack(">IHBB", HEADER_2011 + len(body), len(images), 0, positions) + body
 
 
-def _checked(images: Sequence[FramedImage]) -> list[int]:
+def _checked(images: Sequence[FramedImage], impressions: Container[int]) -> list[int]:
     """The view number of each, from one. Raises FingerError."""
     if not 1 <= len(images) <= MAX_VIEWS:
         raise FingerError(f"{len(images)} images: a record holds 1 to {MAX_VIEWS}", advice="write several files")
     numbers: list[int] = []
     for place, image in enumerate(images, start=1):
-        if fault := _fault(image):
+        if fault := _fault(image, impressions):
             raise FingerError(f"image {place} cannot be written: {fault}", advice="take the image again")
         numbers.append(1 + sum(other.position == image.position for other in images[: place - 1]))
     return numbers
 
 
-def _fault(image: FramedImage) -> str:
+def _fault(image: FramedImage, impressions: Container[int]) -> str:
     """What the standard has no room for; nothing where all fits."""
     if not (0 < image.width <= MAX_SIDE and 0 < image.height <= MAX_SIDE):
         return f"its sides are not 1 to {MAX_SIDE} pixels"
@@ -246,4 +246,4 @@ def _fault(image: FramedImage) -> str:
         return f"its resolution is not {LOWEST_PPI} to {HIGHEST_PPI} pixels per inch"
     if not (0 <= image.quality <= QUALITY or image.quality == UNKNOWN_QUALITY):
         return f"its quality is not 0 to {QUALITY} or {UNKNOWN_QUALITY}"
-    return "" if image.impression in IMPRESSIONS_2005 else "its impression type is not of both editions"
+    return "" if image.impression in impressions else "its impression type is not of this edition"

@@ -8,6 +8,7 @@ from common.command import LazyVerbs
 
 VERBS = {
     "compare": "compare two fingers, 1:1",
+    "export": "write fingers for the NCB and for other systems",
     "evaluate": "measure extractor and matcher on a folder of impressions",
 }
 
