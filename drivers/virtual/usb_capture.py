@@ -13,12 +13,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from drivers.virtual.usb_keyboard import UsbKeyboard
 from drivers.virtual.usb_share import Exchange
+from drivers.virtual.usb_side import LOW_SPEED, UsbSide
 
 LINK_TYPE, BUS, DEVICE, PORT = 220, 1, 2, 1
 PLACE = f"/devices/pci0000:00/0000:00:14.0/usb{BUS}/{BUS}-{PORT}"
-CONTROL, INTERRUPT = 2, 1
+INTERRUPT, CONTROL, BULK = 1, 2, 3
 IN_PROGRESS = -115
 START_S, STEP_US = 946_684_800, 10_000
 HEADER = struct.Struct("<QBBBBHBBqiiII8siiII")
@@ -45,10 +45,10 @@ def event(exchange: Exchange, number: int, kind: str, time_us: int) -> bytes:
     has_setup = submitted and control
     data_flag = 0 if data else ord("<") if exchange.endpoint & 0x80 else ord(">")
     return HEADER.pack(
-        number, ord(kind), CONTROL if control else INTERRUPT, exchange.endpoint, DEVICE, BUS,
+        number, ord(kind), CONTROL if control else BULK if exchange.bulk else INTERRUPT, exchange.endpoint, DEVICE, BUS,
         0 if has_setup else ord("-"), data_flag, time_us // 1_000_000, time_us % 1_000_000,
         IN_PROGRESS if submitted else exchange.status, exchange.length if submitted else len(data), len(data),
-        exchange.setup if has_setup else bytes(8), 0 if control else 8, 0, 0, 0,
+        exchange.setup if has_setup else bytes(8), 0 if control or exchange.bulk else 8, 0, 0, 0,
     ) + data
 
 
@@ -62,10 +62,10 @@ def pcapng(exchanges: Iterable[Exchange]) -> bytes:
     return out
 
 
-def description(keyboard: UsbKeyboard) -> str:
+def description(side: UsbSide) -> str:
     """Law 3."""
-    me = keyboard.identity
-    descriptors = (keyboard.device_descriptor + keyboard.configuration_descriptor).hex().upper()
+    me = side.identity
+    descriptors = (side.device_descriptor + side.configuration_descriptor).hex().upper()
     vendor, model = me.manufacturer.replace(" ", "_"), me.name.replace(" ", "_")
     properties = {
         "DEVNAME": f"/dev/bus/usb/{BUS:03}/{DEVICE:03}", "DEVTYPE": "usb_device", "DRIVER": "usb",
@@ -73,15 +73,16 @@ def description(keyboard: UsbKeyboard) -> str:
         "DEVNUM": f"{DEVICE:03}", "MAJOR": "189", "MINOR": str(DEVICE - 1), "SUBSYSTEM": "usb", "ID_BUS": "usb",
         "ID_VENDOR": vendor, "ID_VENDOR_ID": f"{me.vendor:04x}", "ID_MODEL": model, "ID_MODEL_ID": f"{me.product:04x}",
         "ID_REVISION": "0100", "ID_SERIAL": f"{vendor}_{model}_{me.serial}", "ID_SERIAL_SHORT": me.serial,
-        "ID_USB_INTERFACES": ":030101:", "ID_PATH": f"pci-0000:00:14.0-usb-0:{PORT}",
+        "ID_USB_INTERFACES": f":{bytes(side.interface).hex()}:", "ID_PATH": f"pci-0000:00:14.0-usb-0:{PORT}",
     }
     attributes = {
         "authorized": "1", "bConfigurationValue": "1", "bDeviceClass": "00", "bDeviceProtocol": "00",
-        "bDeviceSubClass": "00", "bMaxPacketSize0": "8", "bNumConfigurations": "1", "bNumInterfaces": " 1",
+        "bDeviceSubClass": "00", "bMaxPacketSize0": str(side.packet0), "bNumConfigurations": "1",
+        "bNumInterfaces": " 1",
         "bcdDevice": "0100", "busnum": str(BUS), "dev": f"189:{DEVICE - 1}", "devnum": str(DEVICE),
         "devpath": str(PORT), "idProduct": f"{me.product:04x}", "idVendor": f"{me.vendor:04x}",
-        "manufacturer": me.manufacturer, "maxchild": "0", "product": me.name, "serial": me.serial, "speed": "1.5",
-        "version": " 2.00",
+        "manufacturer": me.manufacturer, "maxchild": "0", "product": me.name, "serial": me.serial,
+        "speed": "1.5" if side.speed == LOW_SPEED else "12", "version": " 2.00",
     }
     lines = [f"P: {PLACE}", f"N: bus/usb/{BUS:03}/{DEVICE:03}={descriptors}"]
     lines += [f"E: {key}={value}" for key, value in properties.items()]

@@ -2,8 +2,8 @@
 
 Laws:
 1. It listens on 127.0.0.1 and nowhere else; the device goes to one importer at a time.
-2. A request for reports waits until there is one (that is how a device says "nothing new"); unlinking it takes it
-   back unanswered.
+2. A request of an endpoint waits until there is something for it (that is how a device says "nothing new");
+   unlinking it takes it back unanswered.
 3. Unplugging ends the connections at once, without a word; the TCP port stays ours, so that plugging in again gives
    the same name.
 4. Who does not take the answers, or sends nonsense, is cut off.
@@ -22,14 +22,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.virtual.usb_keyboard import PACKET, UsbKeyboard
+from drivers.virtual.usb_peer import SUBMIT, SUBMIT_ANSWER, UNLINK, UNLINK_ANSWER, Parked, Peer, answer, bound
+from drivers.virtual.usb_side import BULK, UsbSide
 
 VERSION, DEVLIST, IMPORT = 0x0111, 0x8005, 0x8003
-SUBMIT, UNLINK, SUBMIT_ANSWER, UNLINK_ANSWER = 1, 2, 3, 4
 BUSY, NO_DEVICE = 2, 4
 STALLED, UNLINKED, NO_MEMORY = -32, -104, -12
-BUS_ID, BUS, ADDRESS, LOW_SPEED = "1-1", 1, 2, 1
-MAX_CONNECTIONS, MAX_PARKED, MAX_DATA = 8, 64, 4096
+BUS_ID, BUS, ADDRESS = "1-1", 1, 2
+MAX_CONNECTIONS, MAX_PARKED, MAX_OUT_DATA, MAX_IN_DATA = 8, 64, 4096, 128 * 1024
+REPORTS, REPORT = 0x81, 8  # where a keyboard's reports go, and their bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +43,14 @@ class Exchange:
     out: bytes
     status: int
     data: bytes
-
-
-class Peer:
-    """One connection: bytes not yet understood, and whether it has imported the device."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self.half = b""
-        self.importer = False
-        self.parked: deque[tuple[int, int]] = deque()  # (sequence number, length) of waiting requests
+    bulk: bool = False
 
 
 class UsbShare:
-    """See drivers.virtual.port.VirtualPort for the calls; ``write`` hands one report to the host."""
+    """See drivers.virtual.port.VirtualPort for the calls; ``write`` hands one report of a keyboard to the host."""
 
-    def __init__(self, keyboard: UsbKeyboard, link: Path, *, port: int = 0) -> None:
-        self.keyboard = keyboard
+    def __init__(self, side: UsbSide, link: Path, *, port: int = 0) -> None:
+        self.side = side
         self._link = link
         self._poll = select.epoll()
         # holds the number while nothing listens; SO_REUSEPORT lets the listener have the same
@@ -95,7 +87,7 @@ class UsbShare:
         """Listen, and write the port's name into the link file in one step; harmless when it is plugged already."""
         if self.plugged:
             return
-        self.keyboard.reset()
+        self.side.reset()
         self._listener = bound(self.port)
         self._listener.listen(MAX_CONNECTIONS)
         self._poll.register(self._listener, select.EPOLLIN)
@@ -122,33 +114,51 @@ class UsbShare:
 
     def read(self) -> bytes:
         """Serve what has arrived; returns what the host sent to the keyboard's lights."""
-        for descriptor, _ in self._poll.poll(0):
+        for descriptor, happened in self._poll.poll(0):
+            if descriptor in self._peers and happened & select.EPOLLOUT:
+                self._send(self._peers[descriptor], b"")
             if self._listener is not None and descriptor == self._listener.fileno():
                 self._accept(self._listener)
-            elif descriptor in self._peers:
+            elif descriptor in self._peers and happened & ~select.EPOLLOUT:
                 self._hear(self._peers[descriptor])
         out, self._from_host = self._from_host, b""
         return out
 
     def write(self, data: bytes) -> int:
         """Hand one report (8 bytes) to the host; how many bytes it took, 0 if it does not ask for one."""
-        peer = next((one for one in self._peers.values() if one.parked), None)
-        if peer is None or self.keyboard.halted:
+        report = data[:REPORT]
+        if not self.give(REPORTS, report if self.short is None else report[: self.short]):
             return 0
-        number, length = peer.parked.popleft()
-        report = data[:PACKET]
-        packet = report if self.short is None else report[: self.short]
         self.short = None
-        self._note(Exchange(0x81, b"", length, b"", 0, packet[:length]))
-        self._say(peer, answer(SUBMIT_ANSWER, number, 0, packet[:length]))
         return len(report)
 
-    def halt(self) -> None:
+    def asked(self, endpoint: int) -> bool:
+        """Does the host wait for something of this endpoint?"""
+        return endpoint not in self.side.stalled and any(peer.waiting(endpoint) for peer in self._peers.values())
+
+    def give(self, endpoint: int, data: bytes) -> bool:
+        """Hand it what it waits for, as one transfer; False if it does not wait."""
+        if endpoint in self.side.stalled:
+            return False
+        for peer in self._peers.values():
+            parked = peer.waiting(endpoint)
+            if parked is not None:
+                self._settle(peer, parked, 0, data[: parked.length])
+                return True
+        return False
+
+    def halt(self, endpoint: int = REPORTS) -> None:
         """The endpoint stalls until the host clears it."""
-        self.keyboard.halted = True
+        self.side.stalled.add(endpoint)
         for peer in list(self._peers.values()):
-            while peer.parked:
-                self._say(peer, answer(SUBMIT_ANSWER, peer.parked.popleft()[0], STALLED))
+            while (parked := peer.waiting(endpoint)) is not None:
+                self._settle(peer, parked, STALLED, b"")
+
+    def _settle(self, peer: Peer, parked: Parked, status: int, data: bytes) -> None:
+        peer.parked.remove(parked)
+        bulk = self.side.endpoints[parked.endpoint] == BULK
+        self._note(Exchange(parked.endpoint, b"", parked.length, b"", status, data, bulk))
+        self._say(peer, answer(SUBMIT_ANSWER, parked.number, status, data))
 
     def pump(self, now: float) -> None:
         """Say what is due."""
@@ -164,8 +174,6 @@ class UsbShare:
         if len(self._peers) >= MAX_CONNECTIONS:
             connection.close()
             return
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._peers[connection.fileno()] = Peer(connection)
         self._poll.register(connection, select.EPOLLIN)
 
@@ -173,8 +181,7 @@ class UsbShare:
         if self._peers.pop(peer.connection.fileno(), None) is not None:
             with contextlib.suppress(OSError):
                 self._poll.unregister(peer.connection)
-            peer.parked.clear()
-            peer.connection.close()
+            peer.close()
 
     def _hear(self, peer: Peer) -> None:
         try:
@@ -199,7 +206,7 @@ class UsbShare:
             return 0
         _version, code, _status = struct.unpack_from(">HHI", peer.half)
         if code == DEVLIST:
-            interface = bytes((3, 1, 1, 0))
+            interface = bytes((*self.side.interface, 0))
             self._send(peer, struct.pack(">HHII", VERSION, 5, 0, 1) + self._facts() + interface)
             return 8
         if code != IMPORT:
@@ -215,10 +222,10 @@ class UsbShare:
         return 40
 
     def _facts(self) -> bytes:
-        me = self.keyboard.identity
+        me = self.side.identity
         return struct.pack(
             ">256s32sIIIHHHBBBBBB", b"/sys/devices/virtual/usb1/" + BUS_ID.encode(), BUS_ID.encode(), BUS, ADDRESS,
-            LOW_SPEED, me.vendor, me.product, 0x0100, 0, 0, 0, self.keyboard.configuration, 1, 1,
+            self.side.speed, me.vendor, me.product, 0x0100, 0, 0, 0, self.side.configuration, 1, 1,
         )
 
     def _urb(self, peer: Peer) -> int:
@@ -231,23 +238,23 @@ class UsbShare:
             self._unlink(peer, number, struct.unpack_from(">I", peer.half, 20)[0])
             return 48
         size = 48 + (length if way == 0 else 0)
-        if command != SUBMIT or not 0 <= length <= MAX_DATA:
+        if command != SUBMIT or not 0 <= length <= (MAX_IN_DATA if way else MAX_OUT_DATA):
             self._drop(peer)
             return 0
         if len(peer.half) < size:
             return 0
         if endpoint == 0:
             self._control(peer, number, setup, peer.half[48:size])
-        elif self.keyboard.halted or way == 0 or endpoint != 1:
+        elif way == 0 or endpoint | 0x80 not in self.side.endpoints or endpoint | 0x80 in self.side.stalled:
             self._say(peer, answer(SUBMIT_ANSWER, number, STALLED))
         elif len(peer.parked) >= MAX_PARKED:
             self._say(peer, answer(SUBMIT_ANSWER, number, NO_MEMORY))
         else:
-            peer.parked.append((number, length))
+            peer.parked.append(Parked(number, length, endpoint | 0x80))
         return size
 
     def _control(self, peer: Peer, number: int, setup: bytes, data: bytes) -> None:
-        said = self.keyboard.control(setup, data)
+        said = self.side.control(setup, data)
         if setup[:2] == b"\x21\x09":
             self._from_host += data[:1]
         way, length = setup[0] & 0x80, struct.unpack_from("<H", setup, 6)[0]
@@ -260,7 +267,7 @@ class UsbShare:
             self.tap(exchange)
 
     def _unlink(self, peer: Peer, number: int, target: int) -> None:
-        waiting = [entry for entry in peer.parked if entry[0] == target]
+        waiting = [entry for entry in peer.parked if entry.number == target]
         for entry in waiting:
             peer.parked.remove(entry)
         self._say(peer, answer(UNLINK_ANSWER, number, UNLINKED if waiting else 0))
@@ -272,28 +279,7 @@ class UsbShare:
             self._send(peer, message)
 
     def _send(self, peer: Peer, message: bytes) -> None:
-        try:
-            whole = peer.connection.send(message) == len(message)
-        except OSError:
-            whole = False
-        if not whole:
+        if not peer.send(message):
             self._drop(peer)
-
-
-def answer(command: int, number: int, status: int, data: bytes = b"", actual: int | None = None) -> bytes:
-    """A 48-byte answer with what follows it."""
-    count = len(data) if actual is None else actual
-    return struct.pack(">IIIIIiiiii8x", command, number, 0, 0, 0, status, count, 0, 0, 0) + data
-
-
-def bound(port: int) -> socket.socket:
-    """A TCP socket on 127.0.0.1:``port`` (0: any free one)."""
-    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        one.bind(("127.0.0.1", port))
-    except OSError:
-        one.close()
-        raise
-    return one
+        elif peer.connection.fileno() in self._peers:
+            self._poll.modify(peer.connection, select.EPOLLIN | (select.EPOLLOUT if peer.out else 0))

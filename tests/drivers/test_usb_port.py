@@ -90,7 +90,7 @@ def test_what_is_written_reaches_the_lights(world: World, port: UsbHidTransport)
 
 
 def test_the_device_is_set_to_boot_reports(world: World, port: UsbHidTransport) -> None:
-    keyboard = world.bench.share.keyboard
+    keyboard = world.bench.share.side
     assert (keyboard.configuration, keyboard.protocol, keyboard.idle) == (1, 0, 0)
 
 
@@ -114,7 +114,7 @@ def test_a_stall_is_cleared_and_reading_goes_on(world: World, port: UsbHidTransp
 def test_a_device_that_only_stalls_is_at_fault(world: World, port: UsbHidTransport) -> None:
     world.order(stall=True)
     until = time.monotonic() + 5
-    while world.bench.share.keyboard.halted and time.monotonic() < until:
+    while world.bench.share.side.stalled and time.monotonic() < until:
         time.sleep(0.005)
     world.order(stall=True)
     with pytest.raises(DeviceError, match="stalls again and again"):
