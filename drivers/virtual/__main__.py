@@ -1,12 +1,14 @@
 """``python -m drivers.virtual KIND --link PATH --control SOCKET``: one virtual reader, one process.
 
-KIND is ``elyctis``, ``text``, ``honeywell``, ``rte`` or ``est``: the link becomes the serial port. Or it is
+KIND is ``elyctis``, ``text``, ``honeywell``, ``rte`` or ``est``, or the fingerprint module ``zfm``: the link becomes
+the serial port. Or it is
 ``hid_keyboard``: the reader is shared over USB/IP (``--usbip-port``, 0: any free one), and the link becomes a file
 with one line, the port to configure (``usbip://127.0.0.1:PORT/1-1``). ``KIND --help`` lists what can be varied.
 
 ``python -m drivers.virtual present --control SOCKET ROW ROW [ROW]`` lays a document on a running one; ``lift``,
-``block``, ``send``, ``noise``, ``unplug`` and ``plug`` are the other hands in front of it. Each prints the
-bench's answer.
+``block``, ``send``, ``noise``, ``unplug`` and ``plug`` are the other hands in front of it. ``finger --control SOCKET
+SEED [IMPRESSION]`` lays a finger of drivers.virtual.prints on a scanner (``lift`` lifts it), ``fault NAME VALUE``
+breaks it. Each prints the bench's answer.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ KINDS = {
     "hid_keyboard": Kind(
         "keyboard_device", "KeyboardDevice", "Typing", (("layout", "LAYOUTS"), ("row_end", "ROW_END_KEYS"))
     ),
+    "zfm": Kind("zfm_device", "ZfmDevice", "ZfmOptions", (("packet", "SIZES"),)),
 }
+SERIAL_SCANNERS = frozenset({"zfm"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,6 +70,11 @@ def laid_down(given: argparse.Namespace) -> list[dict[str, Any]]:
     return [{"remove": True}, order | ({} if given.cut is None else {"cut": given.cut})]
 
 
+def finger_down(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """One finger, as its first impression if none is named."""
+    return [{"finger": given.seed, "impression": given.impression or 0}]
+
+
 HANDS = {
     "present": Hand("lift what lies there and lay a document down", (("rows", str, "+"),), laid_down),
     "lift": Hand("lift it", (), lambda _given: [{"remove": True}]),
@@ -73,6 +82,9 @@ HANDS = {
     "send": Hand("raw bytes, in hexadecimal", (("data", bytes.fromhex, None),),
                  lambda given: [{"bytes": given.data.hex()}]),
     "noise": Hand("so many random bytes", (("count", int, None),), lambda given: [{"noise": given.count}]),
+    "finger": Hand("lay a finger on a scanner", (("seed", int, None), ("impression", int, "?")), finger_down),
+    "fault": Hand("break a scanner, or mend it; the value is JSON", (("name", str, None), ("value", json.loads, None)),
+                  lambda given: [{"fault": {given.name: given.value}}]),
     "unplug": Hand("pull the cable", (), lambda _given: [{"unplug": True}]),
     "plug": Hand("plug it in again", (), lambda _given: [{"plug": True}]),
 }  # fmt: skip
@@ -80,7 +92,7 @@ HANDS = {
 
 def parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The command line; a kind's own options are there if it is among the words."""
-    top = argparse.ArgumentParser(prog="python -m drivers.virtual", description="A passport reader without a reader.")
+    top = argparse.ArgumentParser(prog="python -m drivers.virtual", description="A reader or scanner without one.")
     kinds = top.add_subparsers(dest="kind", required=True)
     for name, kind in KINDS.items():
         one = kinds.add_parser(name)
@@ -96,6 +108,8 @@ def parser(words: Sequence[str]) -> argparse.ArgumentParser:
             one.add_argument("--serial", help="USB serial number (empty: none)")
         else:
             one.add_argument("--fragment", type=int, default=0, help="bytes per write (0: whole)")
+        if name in SERIAL_SCANNERS:
+            one.add_argument("--paced", action="store_true", help="bytes take the time that the line needs")
         if name in words[:1]:
             add_options(one, kind)
     for name, hand in HANDS.items():
@@ -179,6 +193,13 @@ def play(arguments: argparse.Namespace) -> int:
         UsbBench(
             device, arguments.control, arguments.link, port=arguments.usbip_port, identity=identity, delay_s=delay_s,
             guard_stdin=arguments.stdin_guard,
+        ).run()
+    elif arguments.kind in SERIAL_SCANNERS:
+        from drivers.virtual.scanner_bench import ScannerBench, SerialScanner
+
+        ScannerBench(
+            cast(SerialScanner, device), arguments.link, arguments.control, fragment=arguments.fragment,
+            delay_s=delay_s, guard_stdin=arguments.stdin_guard, paced=arguments.paced,
         ).run()
     else:
         Bench(

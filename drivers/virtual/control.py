@@ -110,6 +110,14 @@ class VirtualReader:
         """Lift the document."""
         ask(self.control, {"remove": True})
 
+    def finger(self, seed: int, impression: int = 0) -> None:
+        """Lay a finger of drivers.virtual.prints on a scanner; ``remove`` lifts it."""
+        ask(self.control, {"finger": seed, "impression": impression})
+
+    def fault(self, **changes: Any) -> None:
+        """Break a scanner, or mend it; its device's module lists what there is."""
+        ask(self.control, {"fault": changes})
+
     def block(self, text: str) -> float | None:
         """Send a bar code or stripe block; None from readers that know zones only."""
         at: float | None = ask(self.control, {"block": text})["at"]

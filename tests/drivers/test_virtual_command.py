@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from drivers.api import DeviceGone, DocumentRead, Noise
-from drivers.catalog import DRIVERS, open_reader
+from drivers.catalog import DRIVERS, SCANNERS, open_reader
 from drivers.virtual.__main__ import KINDS, device_of, parser, part
 from drivers.virtual.control import VirtualReader, VirtualReaderFault, ask
 
@@ -58,7 +58,7 @@ def test_words_that_mean_nothing_are_refused_with_the_usage(arguments: list[str]
 
 
 def test_there_is_a_device_for_every_driver() -> None:
-    assert set(KINDS) == set(DRIVERS)
+    assert set(DRIVERS) <= set(KINDS) <= set(DRIVERS) | set(SCANNERS)
 
 
 @pytest.mark.parametrize("name", KINDS)
