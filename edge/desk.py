@@ -1,7 +1,8 @@
 """The counter's local UNIX socket: verdicts out, outcome codes and questions in.
 
 Protocol: JSON lines both ways. Out: ``hello`` on connect, then ``verdict``, ``closed``, ``reader``,
-``notice``; a request is answered with ``reply``. In: ``{"do": "close"|"passages"|"status", …}``.
+``notice``, ``finger`` (what the person does now) and ``fingers`` (what came of it); a request is answered with
+``reply``. In: ``{"do": "close"|"finger"|"verify"|"passages"|"status", …}``.
 
 Laws:
 1. One thread owns every socket; others hand it bytes through a deque and a wake pipe, so that no
@@ -42,7 +43,7 @@ MAX_QUEUE = 1024  # messages waiting for the desk's thread
 MAX_WAITING = 32  # requests of one client without a reply yet
 MISSED_S = 30.0
 MAX_MISSED = 16  # words
-WORDS = (b'{"type":"verdict"', b'{"type":"again"')
+WORDS = (b'{"type":"verdict"', b'{"type":"again"', b'{"type":"fingers"')
 FULL = b'{"type":"notice","text":"too many terminals are open at this box: close one and start again"}\n'
 
 log = structlog.get_logger("desk")

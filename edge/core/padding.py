@@ -17,6 +17,7 @@ from edge.core.errors import BorderpostError
 PLAIN_SIZE = 2048  # bytes of one padded block, whatever it holds
 IMAGE_SIZE = 40_960  # bytes of a block with room for the image of a finger; its envelope stays below 64 KiB
 SIZES = (PLAIN_SIZE, IMAGE_SIZE)
+MAX_IMAGE = IMAGE_SIZE - PLAIN_SIZE  # bytes of an image that fits beside all that is said in words
 MAX_INFLATED = 64 * 1024  # bytes; a block that inflates to more is refused
 _LENGTH = 2  # bytes of the length at the beginning
 _LEVEL = 6  # zlib's own default

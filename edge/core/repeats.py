@@ -81,6 +81,14 @@ class Repeats:
         if self._within_s > 0 and Outcome(message["outcome"]) in ANSWERED:
             self._passed.append(Passed(query, asked, message, at, at))
 
+    def reword(self, passage: str, shown: Outcome) -> None:
+        """A finger changed what is shown of this passage: shown again, its document gets that word. Else law 2."""
+        for passed in self._passed:
+            if passed.message["passage"] == passage:
+                passed.message = {**passed.message, "outcome": str(shown)}
+        if shown not in ANSWERED:
+            self.forget(passage)
+
     def forget(self, passage: str) -> None:
         """The lead of this passage was closed: presented again, its document is a new passage."""
         self._passed = deque((p for p in self._passed if p.message["passage"] != passage), maxlen=MAX_REMEMBERED)

@@ -31,7 +31,7 @@ def verdict_message(
         "outcome": str(shown.outcome),
         "document": _document(document),
         "rows": _rows(document),
-        "reasons": [_reason(r) for r in shown.reasons],
+        "reasons": [reason_values(r) for r in shown.reasons],
         "findings": _findings(document.findings),
         "unreadable": list(shown.unreadable),
         "coverage": coverage(shown.coverage),
@@ -96,7 +96,8 @@ def _rows(document: TravelDocument) -> dict[str, Any]:
     return {"read": list(part.rows) if part else [], "of": part.of if part else 0, "text": text}
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def reason_values(reason: Reason) -> dict[str, Any]:
+    """One reason as JSON values; the caller has projected."""
     return {
         "list": reason.list_id,
         "record": reason.record,

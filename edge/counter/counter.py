@@ -1,12 +1,12 @@
 """One traveller's passage, as a transition table, and the thread that walks it.
 
 Laws:
-1. The table below is the whole life of a passage; a happening that a step does not know is a bug.
+1. The tables in ``steps`` are the whole life of a passage; a happening that a step does not know is a bug.
 2. Commit before show (ARCHITECTURE law 3). When the commit fails or takes longer than its limit, the verdict is
    shown all the same, marked NOT RECORDED, and alarmed; the journal goes on trying.
 3. A verdict leaves on the grid of ``pace_s`` after the read's last byte (docs/adr/0007): what differs
    between a CLEAR and a silent HIT lies before the wait, and what follows treats both alike.
-4. Only this thread changes its passages; readers and the desk put work into ``inbox``.
+4. Only this thread changes its passages; readers, the desk and the stations of fingers put work into ``inbox``.
 5. Rows become documents here, one ``Assembler`` a device, which is told while that device is in the midst of a frame;
    the same document again is answered again and is no new passage (docs/adr/0016). An answer leaves on the grid in
    either case, and a device's sign says what was shown.
@@ -15,136 +15,41 @@ Laws:
 from __future__ import annotations
 
 import contextlib
-import enum
 import queue
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Sequence
+from datetime import UTC
+from typing import TypeAlias
 
 import msgspec
 import structlog
 
 from common.times import rfc3339
-from drivers.api import DocumentRead, Feedback, OtherRead
-from edge.config import AssemblyConfig, CounterConfig
+from drivers.api import DocumentRead, OtherRead
+from edge.config import CounterConfig
 from edge.core.assembly import Assembler, Sheet
 from edge.core.codes import OUTCOME_CODES
 from edge.core.mrz import parse
 from edge.core.repeats import Asked, Passed, Repeats
-from edge.core.screening import Query, Screener, ScreenList
+from edge.core.screening import Query
 from edge.core.shown import again_message, summary, verdict_message
-from edge.core.trusted import ClockState, Trusted
 from edge.core.verdicts import Outcome
 from edge.core.wire import fit_block, passage_body
+from edge.counter.around import CloseRequest, FingerRequest, Surroundings
+from edge.counter.commit import committed, keep_pace
+from edge.counter.fingers import Fingers
+from edge.counter.steps import LEADS, SIGNS, TRANSITIONS, Happening, Step
 from edge.crew import Stopping
-from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError, Recorded
+from edge.fingers.orders import FingerResult
+from edge.journal import AWAITING, CLOSED, NewPassage, NoSuchPassageError
 
 INBOX_SIZE = 64  # reads and requests waiting for one counter
 LOOK_S = 0.5     # between two looks at the stop flag
 LOOKS = 4        # in the wait of a held row: is its device in the midst of the next?
 
+Work: TypeAlias = DocumentRead | OtherRead | CloseRequest | FingerRequest | FingerResult
+
 log = structlog.get_logger("counter")
-
-
-class Step(enum.StrEnum):
-    """Where a passage stands."""
-
-    READ = "read"
-    JUDGED = "judged"
-    RECORDED = "recorded"
-    UNRECORDED = "unrecorded"
-    AWAITING = "awaiting"
-    CLOSED = "closed"
-
-
-class Happening(enum.Enum):
-    """What moves it on."""
-
-    SCREENED = enum.auto()
-    COMMITTED = enum.auto()
-    COMMIT_FAILED = enum.auto()
-    SHOWN_LEAD = enum.auto()
-    SHOWN_OTHER = enum.auto()
-    DECIDED = enum.auto()
-
-
-TRANSITIONS: dict[tuple[Step, Happening], Step] = {
-    (Step.READ, Happening.SCREENED): Step.JUDGED,
-    (Step.JUDGED, Happening.COMMITTED): Step.RECORDED,
-    (Step.JUDGED, Happening.COMMIT_FAILED): Step.UNRECORDED,
-    (Step.RECORDED, Happening.SHOWN_LEAD): Step.AWAITING,
-    (Step.RECORDED, Happening.SHOWN_OTHER): Step.CLOSED,
-    (Step.UNRECORDED, Happening.SHOWN_LEAD): Step.AWAITING,
-    (Step.UNRECORDED, Happening.SHOWN_OTHER): Step.CLOSED,
-    (Step.AWAITING, Happening.DECIDED): Step.CLOSED,
-}
-
-LEADS = frozenset({Outcome.HIT, Outcome.POSSIBLE})
-SIGNS = {
-    Outcome.HIT: Feedback.LEAD,
-    Outcome.POSSIBLE: Feedback.LEAD,
-    Outcome.UNREADABLE: Feedback.RETRY,
-    Outcome.INCOMPLETE: Feedback.GOOD,
-    Outcome.CLEAR: Feedback.GOOD,
-}
-"""What the device that was used is told to do, by the outcome that was shown."""
-
-
-def _no_sign(_device: str, _sign: Feedback) -> None:
-    """For counters whose devices have none."""
-
-
-def _not_reading(_device: str) -> bool:
-    """For counters whose devices send whole frames at once."""
-    return False
-
-
-class Recorder(Protocol):
-    """What the counter needs of the journal."""
-
-    def record(self, new: NewPassage) -> Future[Recorded]:
-        """One transaction: passage, outbox row, audit row."""
-
-    def close_passage(
-        self, passage: str, *, code: str, at: datetime, clock: ClockState, note: str = ""
-    ) -> Future[Recorded]:
-        """The same for the end of a lead; NoSuchPassageError if none with this id awaits one."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseRequest:
-    """An officer's outcome code; ``reply`` gets the answer as JSON values."""
-
-    passage: str
-    code: str
-    uid: int
-    reply: Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a counter is given: nothing here is made by it."""
-
-    lists: Callable[[], Sequence[ScreenList]]
-    screener: Screener
-    journal: Recorder
-    now: Callable[[], Trusted]
-    wall: Callable[[], datetime]
-    mono: Callable[[], float]
-    wait: Callable[[float], object]
-    passage_id: Callable[[], str]
-    number_hash: Callable[[str, str], str]  # issuing State, number -> keyed hash
-    publish: Callable[[bytes], None]
-    alarm: Callable[[str], None]            # tells headquarters, by code
-    pace_s: float
-    commit_timeout_s: float
-    assembly: AssemblyConfig = field(default_factory=AssemblyConfig)
-    signal: Callable[[str, Feedback], None] = _no_sign  # device, sign; returns at once
-    reading: Callable[[str], bool] = _not_reading       # is that device in the midst of a frame? returns at once
 
 
 class Counter:
@@ -154,11 +59,12 @@ class Counter:
         self.name = config.name
         self._direction = config.direction
         self._around = around
-        self.inbox: queue.Queue[DocumentRead | OtherRead | CloseRequest] = queue.Queue(INBOX_SIZE)
+        self.inbox: queue.Queue[Work] = queue.Queue(INBOX_SIZE)
         wait_s = around.assembly.row_wait_ms / 1000
         self._held_look_s = min(LOOK_S, wait_s / LOOKS)
         self._assemblers: defaultdict[str, Assembler] = defaultdict(lambda: Assembler(wait_s))
         self._repeats = Repeats(around.assembly.same_document_s)
+        self.fingers = Fingers(config.name, config.direction, around, self._repeats.reword)
         self.passages = 0
         self.repeats = 0
         self.unrecorded = 0
@@ -170,6 +76,7 @@ class Counter:
             with contextlib.suppress(queue.Empty):
                 self._take(self.inbox.get(timeout=self._patience()))
             self._look_after_rows()
+            self.fingers.tend()
 
     def _look_after_rows(self) -> None:
         """Let go what has waited long enough; not while the row that it waits for is under way."""
@@ -185,11 +92,15 @@ class Counter:
         look_s = self._held_look_s if dues else LOOK_S
         return max(0.0, min([look_s, *(due - self._around.mono() for due in dues)]))
 
-    def _take(self, work: DocumentRead | OtherRead | CloseRequest) -> None:
+    def _take(self, work: Work) -> None:
         if isinstance(work, DocumentRead):
             self._pass_all(work.device, self._assemblers[work.device].take(work.lines, work.at))
         elif isinstance(work, CloseRequest):
             self._close(work)
+        elif isinstance(work, FingerRequest):
+            self.fingers.request(work)
+        elif isinstance(work, FingerResult):
+            self.fingers.take(work)
         # A bar code or stripe (OtherRead) between two rows changes nothing.
 
     def _pass_all(self, device: str, sheets: Sequence[Sheet]) -> None:
@@ -231,54 +142,32 @@ class Counter:
             summary=tuple(summary(verdict)), number_hash=number_hash,
             body=body, block=fit_block(body),
         )
-        self._keep_pace(sheet.at)
-        recorded = self._commit(entry)
+        keep_pace(around, sheet.at, around.pace_s)
+        recorded = committed(around, lambda: around.journal.record(entry), counter=self.name, passage=passage)
         step = TRANSITIONS[step, Happening.COMMITTED if recorded else Happening.COMMIT_FAILED]
         elapsed_ms = round((around.mono() - sheet.at) * 1000, 1)
         around.publish(msgspec.json.encode({**message, "recorded": recorded, "elapsed_ms": elapsed_ms}))
         step = TRANSITIONS[step, Happening.SHOWN_LEAD if shown in LEADS else Happening.SHOWN_OTHER]
         self.passages += 1
+        self.unrecorded += not recorded
         self.shown[shown] += 1
         log.info(
             "passage", counter=self.name, passage=passage, shown=str(shown), elapsed_ms=elapsed_ms, state=str(step)
         )
         if recorded and document.format:
             self._repeats.note(query, asked, message, sheet.at)
+        self.fingers.begin(passage, verdict, step, sheet.at)
         return shown
 
     def _again(self, passed: Passed, at: float) -> Outcome:
         """The document of a passage was presented again: show what was shown, and nothing else happens."""
         message = again_message(passed.message, at=rfc3339(self._around.wall()), times=passed.times)
-        self._keep_pace(at)
+        keep_pace(self._around, at, self._around.pace_s)
         elapsed_ms = round((self._around.mono() - at) * 1000, 1)
         self._around.publish(msgspec.json.encode({**message, "elapsed_ms": elapsed_ms}))
         self.repeats += 1
         log.info("again", counter=self.name, passage=message["passage"], shown=message["outcome"], times=passed.times)
         return Outcome(message["outcome"])
-
-    def _keep_pace(self, since: float) -> None:
-        pace = self._around.pace_s
-        if pace <= 0:
-            return
-        used = max(0.0, self._around.mono() - since)
-        self._around.wait(pace * (int(used / pace) + 1) - used)
-
-    def _commit(self, entry: NewPassage) -> bool:
-        try:
-            self._around.journal.record(entry).result(self._around.commit_timeout_s)
-        except FutureTimeout:
-            reason = "took too long"
-        except Exception as error:
-            # Whatever kept the journal from writing, the traveller stands at the counter.
-            reason = type(error).__name__
-        else:
-            return True
-        self.unrecorded += 1
-        log.error("not_recorded", counter=self.name, passage=entry.passage, reason=reason,
-                  advice="look at `borderpost doctor`: disk full or failing")
-        self._around.alarm("not_recorded")
-        self._notice("a passage could not be recorded: call the technician")
-        return False
 
     def _close(self, request: CloseRequest) -> None:
         if request.code not in OUTCOME_CODES:
@@ -299,11 +188,9 @@ class Counter:
             return
         TRANSITIONS[Step.AWAITING, Happening.DECIDED]
         self._repeats.forget(request.passage)
+        self.fingers.decided(request.passage)
         request.reply({"ok": True, "passage": request.passage})
         self._around.publish(msgspec.json.encode(
             {"type": "closed", "passage": request.passage, "counter": self.name, "outcome": request.code}
         ))
         log.info("closed", counter=self.name, passage=request.passage, outcome_code=request.code)
-
-    def _notice(self, text: str) -> None:
-        self._around.publish(msgspec.json.encode({"type": "notice", "counter": self.name, "text": text}))
