@@ -181,14 +181,14 @@ def _stone(folder: Path, entry: OpenList, age: Age, now: Trusted) -> Tombstone:
     keys = {age.key} if age.key else set(_keys(folder, age.generation))
     return Tombstone(
         list_id=entry.list_id, generation=age.generation, source_date=age.source_date, erased_at=now.expiry,
-        erase_after_s=age.erase_after_s, keys=tuple(sorted(keys)[:MAX_KEYS]),
+        erase_after_s=age.erase_after_s, keys=tuple(sorted(keys)[:MAX_KEYS]), gallery=entry.fingers,
     )
 
 
 def _keys(folder: Path, generation: int) -> Iterator[str]:
     """The ids of the keys by which generations up to this one are sealed."""
     for place in _doomed(folder, generation):
-        for name in (manifests.DOCUMENTS, manifests.PERSONS):
+        for name in manifests.SEALED_KINDS:
             try:
                 with open_regular(place / name) as file:
                     mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -10,6 +10,7 @@ from edge.core.vault import KeyRing
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.manifest import Manifest
 from edge.core.watch.persons import PersonTable
+from edge.fingers.galleries import OpenGallery
 from edge.keyed_files import KeyedList
 from edge.tombstones import Tombstone
 
@@ -22,11 +23,12 @@ Stamp = tuple[str, int, int, int]
 class OpenList:
     """One list as it stands: its newest sound generation, and what is wrong if anything is.
 
-    ``manifest``, ``documents`` and ``persons`` are of a list in generations, ``keyed`` and ``card`` of a keyed one;
-    each group is None together, and all are None when nothing can be used, but for a ``card`` that could be read.
-    ``keyed`` serves one generation as long as
-    this value lives: a question sees one pair of files, whatever happens on disk. ``erased`` is there if the list was
-    erased at the age that its policy demands, and nothing newer came since.
+    ``manifest``, ``documents`` and ``persons`` are of a list in generations, ``manifest`` and ``gallery`` of one of
+    fingers (``fingers`` is then True, also where none of its generations can be used), ``keyed`` and ``card`` of a
+    keyed one; each group is None together, and all are None when nothing can be used, but for a ``card`` that could be
+    read. ``keyed`` serves one generation as long as this value lives: a question sees one pair of files, whatever
+    happens on disk. ``erased`` is there if the list was erased at the age that its policy demands, and nothing newer
+    came since.
     """
 
     list_id: str
@@ -40,6 +42,8 @@ class OpenList:
     erased: Tombstone | None = None
     keyed: KeyedList | None = None
     card: Card | None = None
+    gallery: OpenGallery | None = None
+    fingers: bool = False
 
     @property
     def generation(self) -> int | None:

@@ -29,9 +29,10 @@ MAX_BYTES: Final = 8192
 MAX_KEYS: Final = 64
 
 
-class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An erased list: its newest erased generation, of sources of ``source_date``. ``keys`` are ids (hex) of list keys
-    that opened what was erased; they may be dropped once nothing newer is sealed by them."""
+    that opened what was erased; they may be dropped once nothing newer is sealed by them. ``gallery`` is there where it
+    was one of fingers: no verdict on a document waits for it."""
 
     list_id: Annotated[str, msgspec.Meta(max_length=40)]
     generation: Annotated[int, msgspec.Meta(ge=1, le=MAX_GENERATION)]
@@ -40,6 +41,7 @@ class Tombstone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     erase_after_s: Annotated[int, msgspec.Meta(ge=1)]
     keys: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_KEYS)] = ()
     format: Annotated[int, msgspec.Meta(ge=1, le=1)] = 1
+    gallery: bool = False
 
     @property
     def said(self) -> str:

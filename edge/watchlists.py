@@ -17,8 +17,10 @@ Laws:
 7. A keyed list (``edge.watchlists_keyed``) is opened beside the others and stands in the same order. A list that
    changes from one kind to the other is of the kind that has the newest generation.
 8. What was erased (``edge.tombstones``) is never opened again.
+9. A gallery of fingers is verified here and opened elsewhere (``edge.fingers.galleries``).
 
-Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``, or a keyed list's.
+Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}`` or
+``{manifest.json, gallery.bin}``, or a keyed list's.
 """
 
 from __future__ import annotations
@@ -35,12 +37,14 @@ from common.files import NotRegularError, open_regular
 from edge import tombstones
 from edge.core import vault
 from edge.core.errors import BorderpostError
-from edge.core.vault import KeyRing, VaultError
+from edge.core.vault import KeyRing, RingEntry, VaultError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.layout import LayoutError
 from edge.core.watch.manifest import FileDigest, Manifest
 from edge.core.watch.persons import PersonTable
+from edge.fingers import galleries
+from edge.fingers.galleries import OpenGallery
 from edge.opened_list import Keys, OpenList, Stamp
 from edge.secret_memory import allocate
 from edge.watchlists_keyed import is_keyed, newest_keyed, open_keyed
@@ -52,7 +56,7 @@ MAX_GENERATIONS: Final = 1000  # folders of one list that are looked at
 TRIED_GENERATIONS: Final = 5   # newest ones that are opened before a list counts as damaged
 _CHUNK: Final = 1 << 20        # bytes read at a time while a digest is computed
 
-KINDS: Final = {manifests.DOCUMENTS: "DOCS", manifests.PERSONS: "PERS"}  # what a sealed file says it is
+_Held = tuple[Manifest, DocumentTable | None, PersonTable | None, OpenGallery | None]
 _digests: dict[Stamp, str] = {}
 _MAX_DIGESTS: Final = 4096  # files whose digest is remembered
 
@@ -160,7 +164,7 @@ def _open_list(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
             same = replace(old, problem="; ".join(problems) or None, behind=behind, seen=seen)
             return old if same == old else same
         try:
-            manifest, documents, persons = _open_generation(folder, list_id, generation, keys)
+            manifest, documents, persons, gallery = _open_generation(folder, list_id, generation, keys)
         except NoKeyError as error:
             problems.append(f"generation {generation} cannot be opened: {error.message}")
             continue
@@ -174,18 +178,23 @@ def _open_list(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | 
             why = error.strerror or "input/output error"
             problems.append(f"generation {generation} cannot be read: {why}")
             continue
-        return OpenList(list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen, stamps)
+        return OpenList(
+            list_id, manifest, documents, persons, "; ".join(problems) or None, behind, seen, stamps,
+            gallery=gallery, fingers=gallery is not None,
+        )  # fmt: skip
     if stone is not None:
         problems.append(stone.said)
     return OpenList(
-        list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen, erased=stone
-    )
+        list_id, None, None, None, "; ".join(problems) or "no generation is there", seen=seen, erased=stone,
+        fingers=galleries.is_gallery(folder, seen) or (not seen and old is not None and old.fingers),
+    )  # fmt: skip
 
 
 def _stamps(place: Path) -> tuple[Stamp, ...]:
     """What tells the files of a generation from others without reading them; empty if one is not there."""
     found = []
-    for name in (manifests.FILE_NAME, *KINDS):
+    gallery = (place / manifests.GALLERY).exists()
+    for name in (manifests.FILE_NAME, *((manifests.GALLERY,) if gallery else (manifests.DOCUMENTS, manifests.PERSONS))):
         try:
             stat = (place / name).stat()
         except OSError:
@@ -194,41 +203,53 @@ def _stamps(place: Path) -> tuple[Stamp, ...]:
     return tuple(found)
 
 
-def _open_generation(
-    folder: Path, list_id: str, generation: int, keys: Keys
-) -> tuple[Manifest, DocumentTable, PersonTable]:
+def _open_generation(folder: Path, list_id: str, generation: int, keys: Keys) -> _Held:
     place = folder / manifests.folder_name(generation)
     with open_regular(place / manifests.FILE_NAME) as file:
         manifest = manifests.decode(file.read(manifests.MAX_BYTES + 1))
     if manifest.list_id != list_id or manifest.generation != generation:
         raise LayoutError("its manifest belongs to another list or generation")
-    found = {name: _plain(_mapped(place / name, manifest.files[name]), manifest, name, keys) for name in KINDS}
-    documents = DocumentTable(found[manifests.DOCUMENTS][0])
-    buffer, records = found[manifests.PERSONS]
+    mapped = {name: _mapped(place / name, digest) for name, digest in manifest.files.items()}
+    if manifest.fingers is not None:
+        found = mapped[manifests.GALLERY]
+        key = _key_of(found, manifest, manifests.GALLERY, keys)
+        return manifest, None, None, galleries.described(place / manifests.GALLERY, found, manifest, key)
+    documents = DocumentTable(_plain(mapped[manifests.DOCUMENTS], manifest, manifests.DOCUMENTS, keys)[0])
+    buffer, records = _plain(mapped[manifests.PERSONS], manifest, manifests.PERSONS, keys)
     persons = PersonTable(buffer, records.open if records else None)
     counts = manifest.records
     if (len(documents), len(persons), persons.n_names) != (counts.documents, counts.persons, counts.names):
         raise LayoutError("its record counts differ from the manifest")
-    return manifest, documents, persons
+    return manifest, documents, persons, None
 
 
 def _plain(
     mapped: memoryview, manifest: Manifest, name: str, keys: Keys
 ) -> tuple[memoryview, vault.SealedRecords | None]:  # fmt: skip
     """The file as its layout knows it, and the records that stay sealed; a file in clear as it is, with None."""
-    if not vault.is_sealed(mapped):
+    entry = _key_of(mapped, manifest, name, keys)
+    if entry is None:
         return mapped, None
     header = vault.header_of(mapped)
-    if (header.list_id, header.generation, header.kind) != (manifest.list_id, manifest.generation, KINDS[name]):
-        raise LayoutError(f"{name} was sealed as another file")
-    entry = keys().find(header.key_id)
-    if entry is None or entry.list_id != manifest.list_id:
-        raise NoKeyError(f"its key {header.key_id.hex()} is not on this box; have headquarters seal the ring for it")
     memory = allocate(header.length)
     vault.open_into(mapped, entry.key, memory)
     if isinstance(mapped.obj, mmap.mmap):
         mapped.obj.madvise(mmap.MADV_DONTNEED)  # 140 MB at a million names; a record that is asked for is read again
     return memory.toreadonly(), vault.SealedRecords(vault.tail_of(mapped), entry) if header.tail else None
+
+
+def _key_of(mapped: memoryview, manifest: Manifest, name: str, keys: Keys) -> RingEntry | None:
+    """The key of a sealed file, None for one in clear. Raises ``LayoutError``; ``NoKeyError`` where it is not here."""
+    if not vault.is_sealed(mapped):
+        return None
+    header = vault.header_of(mapped)
+    named = (manifest.list_id, manifest.generation, manifests.SEALED_KINDS[name])
+    if (header.list_id, header.generation, header.kind) != named:
+        raise LayoutError(f"{name} was sealed as another file")
+    entry = keys().find(header.key_id)
+    if entry is None or entry.list_id != manifest.list_id:
+        raise NoKeyError(f"its key {header.key_id.hex()} is not on this box; have headquarters seal the ring for it")
+    return entry
 
 
 def _mapped(path: Path, digest: FileDigest) -> memoryview:

@@ -42,6 +42,7 @@ class MemoryList:
     erased: object | None = None
     keyed: KeyedStore | None = None
     card: Card | None = None
+    fingers: bool = False
 
 
 def memory_list(

@@ -63,11 +63,17 @@ class ScreenList(Protocol):
     @property
     def card(self) -> Card | None:
         """What a keyed list's header does not say; it may be there without ``keyed``, where the files do not open."""
+    @property
+    def fingers(self) -> bool:
+        """True for a gallery of fingers, usable or not: it has no part in a document's verdict."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is to be told of a list in use, whatever its files are. ``records``: documents and persons, or things."""
+    """What is to be told of a list in use, whatever its files are.
+
+    ``records``: documents and persons, things, or templates.
+    """
 
     generation: int
     source_date: datetime
@@ -85,10 +91,9 @@ def facts_of(one: ScreenList) -> Facts | None:
         as_of = datetime.fromtimestamp(header.as_of, UTC)
         return Facts(header.generation, as_of, header.count, card.silent, card.action, card.title, card.ages)
     m = one.manifest
-    if m is None or one.documents is None or one.persons is None:
+    if m is None or (not one.fingers and (one.documents is None or one.persons is None)):
         return None
-    records = m.records.documents + m.records.persons
-    return Facts(m.generation, m.source_date, records, m.silent, m.action, m.title, m.ages)
+    return Facts(m.generation, m.source_date, m.held, m.silent, m.action, m.title, m.ages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ Laws:
 4. Untrusted time expires nothing (law 10): then no record ends, no age is believed, and the verdict says both.
 5. Data never raises: a list whose bytes turn out damaged while it is asked counts as damaged.
 6. A verdict asks one generation of a keyed list: the opened list never changes under it.
+7. Galleries of fingers have no part in the verdict on a document, however they stand; ``galleries`` tells of them.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Screener:
         reasons: list[Reason] = []
         coverage: list[Coverage] = []
         keyed: tuple[KeyedQuestion, ...] | None = None  # made once, for whichever lists want them
+        lists = [one for one in lists if not one.fingers]
         for one in lists:
             state = self._standing(one, now)
             if (state is CoverageState.ASKED and not _applies(query, one)) or _of_others(query, one):
@@ -88,9 +90,15 @@ class Screener:
 
     def coverage(self, lists: Sequence[ScreenList], now: Trusted) -> tuple[Coverage, ...]:
         """How every list stands, for `status`: as in a verdict on a read that gives every field."""
+        lists = [one for one in lists if not one.fingers]
         parts = [self._part(one, self._standing(one, now), now) for one in lists]
         absent = sorted((self.required or frozenset()) - {one.list_id for one in lists})
         return (*parts, *map(_missing, absent))
+
+    def galleries(self, lists: Sequence[ScreenList], now: Trusted) -> tuple[Coverage, ...]:
+        """How every gallery stands; each counts for a finger that is searched, whichever lists documents require."""
+        found = [one for one in lists if one.fingers]
+        return tuple(replace(self._part(one, self._standing(one, now), now), required=True) for one in found)
 
     def _part(self, one: ScreenList, state: CoverageState, now: Trusted) -> Coverage:
         required = self.required is None or one.list_id in self.required
