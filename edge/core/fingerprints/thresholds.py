@@ -1,0 +1,102 @@
+"""From an impostor tail to thresholds: how high a score must be so that few travellers get a false candidate.
+
+Laws:
+1. Above ``Tail.score`` (FMR 1e-3) the chance that a stranger reaches s is 1e-3 exp(-rate (s - score)). Below it nothing
+   is claimed by this tail, so no threshold of a search ever lies there.
+2. ``false_candidates`` is the share of travellers, none of whom is listed, with one false candidate or more. Of N
+   templates, E = -ln(1 - share) strangers may reach the threshold; each template has the same part in it, whichever
+   gallery it stands in: FMR = E / N (fingerprint-matching facts, section 5).
+3. Two fingers: the impostor scores of two fingers are independent, and each is taken for exponential over its whole
+   range, beginning where the fit reaches FMR 1 (``origin``). That is more than the truth below ``Tail.score`` (the body
+   of impostor scores lies lower), so the sum of two has at most the tail of a Gamma distribution of shape 2:
+   FMR(sum) = e^-u (1 + u), u = rate (sum - 2 origin).
+4. Pure arithmetic: the same numbers give the same thresholds on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+FITTED_AT: Final = 1e-3  # FMR where a tail begins
+DIFFERENT_AT: Final = 1e-2  # FMR below whose score two impressions are not of one finger
+_MAX_U: Final = 700.0  # e^-u is above zero until there
+_STEPS: Final = 200
+
+
+class Tail(Protocol):
+    """A fitted tail (``edge.core.watch.manifest.Tail``, ``Fallback``)."""
+
+    @property
+    def score(self) -> float:
+        """The comparison score at FMR 1e-3."""
+    @property
+    def rate(self) -> float:
+        """How fast the logarithm of the FMR falls, per unit of score; above 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A tail that was fitted to no gallery: what an extractor showed elsewhere."""
+
+    score: float
+    rate: float
+
+
+def allowed(false_candidates: float) -> float:
+    """How many strangers may reach the threshold in one search, so that this share (0..1, open) of travellers has one.
+
+    ``ValueError`` for a share outside.
+    """
+    if not 0 < false_candidates < 1:
+        raise ValueError("a share of travellers lies between 0 and 1")
+    return -math.log1p(-false_candidates)
+
+
+def fmr(tail: Tail, score: float) -> float:
+    """The chance that a stranger reaches ``score``; 1e-3 at most, and for every score below the tail (law 1)."""
+    return FITTED_AT * math.exp(-tail.rate * max(0.0, score - tail.score))
+
+
+def score_at(tail: Tail, rate: float) -> float:
+    """The score at this FMR (above 0); of one above 1e-3, which the tail does not reach, as if it did."""
+    return tail.score + math.log(FITTED_AT / rate) / tail.rate
+
+
+def threshold(tail: Tail, templates: int, false_candidates: float) -> float:
+    """The least score of a candidate in a search over ``templates`` (of all galleries together); laws 1 and 2."""
+    if templates <= 0:
+        return tail.score
+    return max(tail.score, score_at(tail, allowed(false_candidates) / templates))
+
+
+def expected(tail: Tail, templates: int, score: float) -> float:
+    """How many strangers of ``templates`` reach ``score`` by chance, in one search."""
+    return templates * fmr(tail, score)
+
+
+def origin(tail: Tail) -> float:
+    """Where the exponential of a tail reaches FMR 1 (law 3); never below 0, as no score is."""
+    return max(0.0, score_at(tail, 1.0))
+
+
+def fmr_of_two(tail: Tail, total: float) -> float:
+    """The chance that the scores of two fingers of a stranger add up to ``total`` (law 3)."""
+    u = min(_MAX_U, max(0.0, tail.rate * (total - 2 * origin(tail))))
+    return (1 + u) * math.exp(-u)
+
+
+def expected_of_two(tail: Tail, templates: int, total: float) -> float:
+    """How many strangers of ``templates`` reach this sum of two fingers by chance."""
+    return templates * fmr_of_two(tail, total)
+
+
+def threshold_of_two(tail: Tail, templates: int, false_candidates: float) -> float:
+    """The least sum of two fingers that agrees, for the same share of travellers (law 2)."""
+    wanted = allowed(false_candidates) / max(1, templates)
+    low, high = 0.0, _MAX_U
+    for _ in range(_STEPS):  # (1 + u) e^-u falls from 1 at 0
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 + middle) * math.exp(-middle) > wanted else (low, middle)
+    return 2 * origin(tail) + high / tail.rate
