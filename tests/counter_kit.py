@@ -14,13 +14,14 @@ from typing import Any
 import journal_kit
 import memory_lists
 
-from drivers.api import DocumentRead, Feedback, OtherRead
+from drivers.api import DocumentRead, Feedback
 from edge.config import CounterConfig
 from edge.core.documents import DateInterval
 from edge.core.mrz import compose
 from edge.core.screening import Screener
 from edge.core.watch import DocumentEntry, EntryName, PersonEntry
 from edge.counter import CloseRequest, Counter, Surroundings
+from edge.counter.counter import Work
 from edge.journal import Journal
 
 WALL = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -76,7 +77,7 @@ class Bench:
     def messages(self) -> list[dict[str, Any]]:
         return [json.loads(m) for m in self.published]
 
-    def work(self, *things: DocumentRead | OtherRead | CloseRequest) -> list[dict[str, Any]]:
+    def work(self, *things: Work) -> list[dict[str, Any]]:
         """Let the counter's own loop work these off, in this thread; what it published."""
         stopping = threading.Event()
         for thing in things:
