@@ -1,8 +1,10 @@
-"""Plays one virtual keyboard reader over USB/IP; the same control socket as ``drivers.virtual.bench``.
+"""Plays one virtual USB device over USB/IP; the same control socket as ``drivers.virtual.bench``.
 
 ``link`` is a file with one line, the port's name (``usbip://127.0.0.1:PORT/1-1``), there while it is plugged in.
-Further orders: ``{"stall": true}`` (the endpoint halts until the host clears it), ``{"short": n}`` (the next report
-has only n of its 8 bytes), ``{"late": seconds}`` (everything is said so much later, until ``{"late": 0}``).
+Further orders: ``{"late": seconds}`` (everything is said so much later, until ``{"late": 0}``); of a keyboard reader
+``{"stall": true}`` (the endpoint halts until the host clears it) and ``{"short": n}`` (the next report has only n of
+its 8 bytes); of a fingerprint scanner ``{"finger": SEED, "impression": n?}`` (lay it down; ``remove`` lifts it) and
+``{"fault": {name: value}}`` (break it, as its module describes).
 ``bytes`` and ``noise`` are raw reports, 8 bytes each. ``at`` is the monotonic second at which the last report was
 handed to the host, or put by to be said late. A report that the host does not ask for within a second is lost,
 and with it the rest of its document.
@@ -16,8 +18,10 @@ from typing import Any
 
 from drivers.virtual.bench import Answer, Bench
 from drivers.virtual.device import VirtualDevice
+from drivers.virtual.uru4000_device import Uru4000Device
 from drivers.virtual.usb_keyboard import UsbIdentity, UsbKeyboard
 from drivers.virtual.usb_share import UsbShare
+from drivers.virtual.usb_side import UsbSide
 
 
 class UsbBench(Bench):
@@ -29,9 +33,9 @@ class UsbBench(Bench):
 
     def __init__(
         self, device: VirtualDevice, control: Path, link: Path, *, port: int = 0, identity: UsbIdentity | None = None,
-        delay_s: float = 0.0, guard_stdin: bool = False,
+        delay_s: float = 0.0, guard_stdin: bool = False, side: UsbSide | None = None,
     ) -> None:
-        self.share = UsbShare(UsbKeyboard(identity), link, port=port)
+        self.share = UsbShare(side or UsbKeyboard(identity), link, port=port)
         super().__init__(
             device, link, control, fragment=8, delay_s=delay_s, guard_stdin=guard_stdin, port=self.share
         )
@@ -60,3 +64,44 @@ class UsbBench(Bench):
     def _clean(self) -> None:
         super()._clean()
         self.share.close()
+
+
+class UsbScannerBench(UsbBench):
+    """One fingerprint scanner, likewise."""
+
+    def __init__(
+        self, device: Uru4000Device, control: Path, link: Path, *, port: int = 0, guard_stdin: bool = False
+    ) -> None:
+        self.scanner = device
+        super().__init__(device, control, link, port=port, guard_stdin=guard_stdin, side=device)
+
+    def _obey(self, order: dict[str, Any], answer: Answer) -> None:
+        if "finger" in order:
+            self.scanner.finger(int(order["finger"]), int(order.get("impression", 0)))
+        elif "fault" in order:
+            self.scanner.fault(dict(order["fault"]))
+        else:
+            super()._obey(order, answer)
+            return
+        answer({"ok": True})
+
+    def _turn(self, wake: int) -> None:
+        super()._turn(wake)
+        for endpoint in self.scanner.endpoints:
+            while self.share.asked(endpoint):
+                if endpoint != 0x81 and self.scanner.stalls():
+                    self.share.halt(endpoint)
+                    break
+                said = self.scanner.next(endpoint)
+                if said is None:
+                    break
+                if endpoint != 0x81 and self.scanner.tears:
+                    self.share.tear(endpoint, said)
+                    self._unplug()
+                    return
+                self.share.give(endpoint, said)
+
+    def _patience(self) -> float:
+        patience, now = super()._patience(), time.monotonic()
+        dues = [due for end in self.scanner.endpoints if self.share.asked(end) and (due := self.scanner.due(end))]
+        return max(0.0, min([patience, *(due - now for due in dues)]))

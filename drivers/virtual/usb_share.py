@@ -147,6 +147,14 @@ class UsbShare:
                 return True
         return False
 
+    def tear(self, endpoint: int, data: bytes) -> None:
+        """Say half of it, as when the cable is pulled in the midst of it; unplugging is to follow."""
+        for peer in self._peers.values():
+            parked = peer.waiting(endpoint)
+            if parked is not None:
+                peer.parked.remove(parked)
+                peer.send(answer(SUBMIT_ANSWER, parked.number, 0, data[: parked.length])[: 48 + len(data) // 2])
+
     def halt(self, endpoint: int = REPORTS) -> None:
         """The endpoint stalls until the host clears it."""
         self.side.stalled.add(endpoint)

@@ -1,0 +1,130 @@
+"""One fingerprint scanner and the hands in front of it, for the contract of scanners: a rig for each kind.
+
+A rig plays its device's virtual side in a thread of the test's own process. ``faults`` says, for each fault of the
+contract that this kind of device can have, which of the virtual device's own faults it is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from drivers.api import Tier
+from drivers.catalog import open_scanner
+from drivers.fingers import FingerprintScanner
+from drivers.virtual.bench import Bench
+from drivers.virtual.control import ask
+from drivers.virtual.prints import synthetic_print
+from drivers.virtual.uru4000_device import MODELS, Uru4000Device, Uru4000Options
+from drivers.virtual.uru4000_frames import LAYOUTS, seen
+from drivers.virtual.usb_bench import UsbScannerBench
+
+Faults = Mapping[str, dict[str, Any]]
+
+
+class Rig:
+    """What the contract needs of any of them."""
+
+    faults: Faults = {}      # the contract's name of a fault -> what is ordered for it; {} mends nothing
+    capture_s = 5.0          # longest good capture of a finger that lies there
+    bench: Bench
+
+    def __init__(self, folder: Path) -> None:
+        self.control, self.link = folder / "control", folder / "port"
+        self._wake, self._end = os.pipe()
+
+    def __enter__(self) -> Rig:
+        self._thread = threading.Thread(target=self.bench.serve, args=(self._wake,))
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.order(quit=True)
+        self._thread.join(5)
+        os.close(self._wake)
+        os.close(self._end)
+
+    def order(self, **words: Any) -> dict[str, Any]:
+        return ask(self.control, words)
+
+    def scanner(self) -> FingerprintScanner:
+        """A driver for it, not yet open."""
+        raise NotImplementedError
+
+    def expected(self, seed: int) -> bytes:
+        """The pixels that a right driver gives of finger ``seed``."""
+        raise NotImplementedError
+
+    def finger(self, seed: int) -> None:
+        self.order(finger=seed)
+
+    def lift(self) -> None:
+        self.order(remove=True)
+
+    def fault(self, name: str, times: int = 1) -> None:
+        """Break it as the contract calls it."""
+        for key, value in self.faults[name].items():
+            self.order(fault={key: value * times if isinstance(value, int) else value})
+
+    def mend(self) -> None:
+        """Nothing is wrong any more."""
+        raise NotImplementedError
+
+    def pull(self) -> None:
+        self.order(unplug=True)
+
+    def plug(self) -> None:
+        self.order(plug=True)
+
+
+class Uru4000Rig(Rig):
+    """A U.are.U over USB/IP."""
+
+    faults: Faults = {
+        "short image": {"short": 1},
+        "empty image": {"empty": 1},
+        "stall": {"stall": 1},
+        "stale image": {"stale": 1},
+        "silence instead of an image": {"mute": 1},
+        "late image": {"late": 1},
+        "impossible size": {"lines": 1},
+        "parts that do not add up": {"blocks": 1},
+        "wrong key": {"wrong_key": 1},
+        "noise": {"noise": 1},
+        "pulled in mid-image": {"pulled": 1},
+        "silence when it is switched on": {"silent": 1},
+        "power that does not come": {"powerless": 1},
+        "refused orders": {"refuse": 1},
+    }
+
+    def __init__(self, folder: Path, options: Uru4000Options | None = None) -> None:
+        super().__init__(folder)
+        self.options = options or Uru4000Options()
+        self.device = Uru4000Device(self.options)
+        self.bench = UsbScannerBench(self.device, self.control, self.link)
+        self.port = self.link.read_text("ascii").strip()
+
+    def scanner(self) -> FingerprintScanner:
+        return open_scanner("uru4000", "north", {"port": self.port}, time.monotonic, tier=Tier.VIRTUAL)
+
+    def expected(self, seed: int) -> bytes:
+        return seen(
+            synthetic_print(seed, 384, 290, self.options.ppi), LAYOUTS[self.options.layout],
+            upside_down=MODELS[self.options.model].upside_down, really=self.options.honest,
+        )
+
+    def mend(self) -> None:
+        self.order(fault=dict.fromkeys((key for fault in self.faults.values() for key in fault), 0))
+
+
+RIGS: dict[str, Callable[[Path], Rig]] = {
+    "uru4000": Uru4000Rig,
+    "uru4000 ms-2": lambda folder: Uru4000Rig(folder, Uru4000Options(model="ms-2", power_ons=1)),
+}
