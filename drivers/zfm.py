@@ -150,11 +150,9 @@ class ZfmScanner:
 
     def capture(self, timeout_s: float) -> ScanEvent:
         """See FingerprintScanner. A transfer that has begun is not ended by ``timeout_s``."""
-        until = self._clock() + timeout_s
-        with self._working(min(until, self._clock() + REMOVE_S)):
-            if self._state is S.AWAIT_FINGER_OFF and not self._lifted():  # law 3
-                return None if self._cancelled.is_set() else self._retry(RetryReason.REMOVE_FINGER)
-            self._until = until
+        with self._working(self._clock() + timeout_s):
+            if self._state is S.AWAIT_FINGER_OFF and not (lifted := self._lifted(self._clock() + REMOVE_S)):  # law 3
+                return None if lifted is None else self._retry(RetryReason.REMOVE_FINGER)
             self._step(Sign.WANTED)
             self._module.light(Light.READY)
             seen = self._awaited()
@@ -165,7 +163,7 @@ class ZfmScanner:
     def await_off(self, timeout_s: float) -> bool:
         """See FingerprintScanner."""
         with self._working(self._clock() + timeout_s):
-            return self._lifted()
+            return bool(self._lifted(FOREVER))
 
     def cancel(self) -> None:
         """See FingerprintScanner."""
@@ -234,13 +232,17 @@ class ZfmScanner:
             self._module.link.pause(self._settings.poll_s)
         return NO_FINGER
 
-    def _lifted(self) -> bool:
+    def _lifted(self, told_at: float) -> bool | None:
+        """True: no finger lies there. False: it still does at ``told_at``. None: not known when the time was over."""
         while not self._given_up():
-            if self._look() == NO_FINGER:
+            seen = self._look()
+            if seen == NO_FINGER:
                 self._step(Sign.LIFTED)
                 return True
+            if seen != AGAIN and self._clock() >= told_at:
+                return False
             self._module.link.pause(self._settings.poll_s)
-        return False
+        return None
 
     def _look(self) -> str | RetryReason:
         """Have a picture taken; what that says. AGAIN where it says nothing (law 5)."""

@@ -3,8 +3,10 @@
 Laws:
 1. What went wrong has a name: nothing came (TIMEOUT), something that is no frame (RESYNC), a frame with a wrong sum
    (CHECKSUM), too much or too little (LENGTH), the caller gave up (CANCELLED). A refusal is an answer: ``Reply.code``.
-2. An answer names no order. So after every fault the line is drained until QUIET_S pass without a byte before anything
-   is sent: a late answer is never taken for the next one.
+2. An answer names no order, and a late one would be taken for the next: "done" of a light for "image taken", and the
+   image of the person before is fetched. So after every fault the line is drained until QUIET_S pass without a byte,
+   and where an answer is still owed, ReadSysPara is asked first: only its answer has its length, what comes before it
+   is old.
 3. How long an answer is says its own header, never the order.
 4. Data packets that nobody asked for are the rest of an image that was given up: passed over.
 """
@@ -18,13 +20,15 @@ from dataclasses import dataclass, field
 
 from drivers.api import Clock
 from drivers.transport import Transport
-from drivers.zfm_codec import BROADCAST, BadSum, Code, Event, PacketParser, Pid, command
+from drivers.zfm_codec import BROADCAST, BadSum, Code, Event, Order, Packet, PacketParser, Pid, command
 
 CHUNK = 4096         # bytes a read
 QUIET_S = 0.05       # silence that ends what went before
 ANSWER_S = 1.0       # for a module to answer; GenImg exposes first
 GAP_S = 0.5          # silence inside an image that ends it
+COLLECT_S = 0.2      # for answers that are owed
 SLICE_S = 0.25       # how long a wait goes on without looking whether the caller gave up
+PARAMETERS_ANSWER = 17  # bytes: its code and 16
 SETTLE_S = 8.0       # the rest of an image at 57600 baud is out by then
 
 
@@ -65,6 +69,7 @@ class Link:
         self._parser = PacketParser(address)
         self._ahead: deque[Event] = deque()  # at most a chunk's worth: what came right behind an answer
         self._unsettled = True
+        self._owed = False  # an answer may still come
         self.settle_s = SETTLE_S
         self.checksums = 0  # frames with a wrong sum
 
@@ -78,15 +83,20 @@ class Link:
         self._hush()
         if self._unsettled and not self.settle():
             return Reply(Fault.CANCELLED if self._given_up() else Fault.RESYNC)
+        if self._owed:
+            self._collect()
         self.transport.write(command(order, arguments, self._address))
         noise, deadline = self._parser.noise, self._clock() + wait_s
+        fault = Fault.TIMEOUT
         while (event := self._next(deadline)) is not None:
-            if isinstance(event, BadSum):
-                return Reply(self._broken(Fault.CHECKSUM))
-            if event.pid == Pid.ACK:
+            if isinstance(event, BadSum):  # noise before an answer may look like one: it follows at once, or never
+                fault, deadline = Fault.CHECKSUM, min(deadline, self._clock() + QUIET_S)
+            elif event.pid == Pid.ACK:
                 return Reply(None, event.payload[0], event.payload[1:])
-        garbage = self._parser.begun or self._parser.noise > noise
-        return Reply(self._broken(Fault.RESYNC if garbage else Fault.TIMEOUT))
+        self._owed = True
+        if fault is Fault.TIMEOUT and (self._parser.begun or self._parser.noise > noise):
+            fault = Fault.RESYNC
+        return Reply(self._broken(fault))
 
     def data(self, most: int, limit_s: float) -> bytes | Fault:
         """The packets that follow an answer, put together, at most ``most`` bytes within ``limit_s``."""
@@ -116,8 +126,8 @@ class Link:
         return True
 
     def unsettle(self) -> None:
-        """Drain before the next order: an answer may still be on its way."""
-        self._unsettled = True
+        """Drain before the next order: more may come than was asked for."""
+        self._unsettled = self._owed = True
 
     def pause(self, seconds: float) -> None:
         """Wait; ``wake`` of the port ends it. What comes meanwhile nobody asked for."""
@@ -130,6 +140,16 @@ class Link:
         self._parser.clear()
         if self.transport.read(CHUNK, 0):
             self._unsettled = True
+
+    def _collect(self) -> None:
+        """Law 2: what is owed, within COLLECT_S."""
+        self._owed = False
+        self.transport.write(command(Order.READ_PARAMETERS, address=self._address))
+        deadline = self._clock() + COLLECT_S
+        while (event := self._next(deadline)) is not None:
+            if isinstance(event, Packet) and event.pid == Pid.ACK and len(event.payload) == PARAMETERS_ANSWER:
+                return
+        self._hush()
 
     def _broken(self, fault: Fault) -> Fault:
         """Law 2."""
