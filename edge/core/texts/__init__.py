@@ -10,8 +10,8 @@ Laws:
 
 Groups: ``outcome``, ``next`` (what to do now), ``action`` (the texts that lists have where headquarters gave no other;
 what it wrote itself stands as written), ``rule``, ``kind``, ``position`` (of a finger), ``coverage``, ``category``,
-``code`` (outcome codes), ``finding`` (of a zone), ``doubt`` (about typed fields), ``say`` (sentences of the counter's
-view).
+``code`` (outcome codes), ``finding`` (of a zone), ``doubt`` (about typed fields), ``finger`` (what to do at the
+scanner), ``say`` (sentences of the counter's view).
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.core.texts.ar import TEXTS as _AR
-from edge.core.texts.en import TEXTS as _EN
+from edge.core.texts.en import TEXTS as _ENGLISH
+from edge.core.texts.fingers import FINGERS
 from edge.core.texts.fr import TEXTS as _FR
 
-CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({"ar": _AR, "fr": _FR, "en": _EN})
+_EN: Final = {**_ENGLISH, **FINGERS["en"]}
+CATALOGUES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {"ar": {**_AR, **FINGERS["ar"]}, "fr": {**_FR, **FINGERS["fr"]}, "en": _EN}
+)
 LANGUAGES: Final = tuple(CATALOGUES)
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 DEFAULT: Final = "en"
