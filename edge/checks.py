@@ -177,17 +177,19 @@ def _fine(name: str, found: str, unproven: bool) -> Check:
 
 
 def _lists(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
-    from edge import checks_keys, checks_lists
+    from edge import checks_fingers, checks_keys, checks_lists
 
     marks = accepted(Path(config.box.state_dir) / "state.sqlite")
     keys = ListKeys(Path(config.box.state_dir), beside_the_unit())
     lists = Watchlists.open(Path(config.box.lists_dir), high_water=marks, keys=keys.ring).lists
-    opened = {entry.list_id: entry for entry in lists}
+    opened = {entry.list_id: entry for entry in lists if not entry.fingers}
+    fingers = {entry.list_id for entry in lists} - set(opened)
     yield from checks_keys.ring(keys)
     stopped = isinstance(said, Check)
-    ages = checks_lists.stopped(config, lists) if isinstance(said, Check) else said.get("lists", ())
+    ages = checks_lists.stopped(config, lists) if isinstance(said, Check) else [
+        *said.get("lists", ()), *said.get("galleries", ())]
     old = {one["list"]: one["age_seconds"] for one in ages}
-    for list_id in sorted({*opened, *config.screening.required}):
+    for list_id in sorted({*opened, *config.screening.required} - fingers):
         entry = opened.get(list_id)
         required = list_id in config.screening.required
         bad = Grade.ERROR if required else Grade.WARNING
@@ -208,7 +210,11 @@ def _lists(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
                         f"{records.persons} persons, "
                         f"{checks_lists.dated(facts.source_date, old.get(list_id), stopped=stopped)}")
     if stopped:
-        yield from checks_lists.ages(ages, frozenset(config.screening.required))
+        others, prints = (([a for a in ages if (a["list"] in fingers) is kind]) for kind in (False, True))
+        yield from checks_lists.ages(others, frozenset(config.screening.required))
+        yield from checks_lists.ages(prints, frozenset())
+    yield from checks_fingers.galleries(config, lists, old, stopped=stopped)
+    yield from checks_fingers.search(None if isinstance(said, Check) else said.get("fingers"))
     if not config.screening.required:
         yield Check("lists", Grade.WARNING, "no list is required",
                     "name the lists of this post in screening.required, so that a missing one is noticed")
@@ -255,6 +261,7 @@ def _running(config: Config, status: Mapping[str, Any] | Check) -> Iterator[Chec
     state = status["clock"]["state"]
     yield checks_lists.clock(state, records_expire=state != "untrusted")
     yield from checks_lists.ages(status.get("lists", ()), frozenset(config.screening.required))
+    yield from checks_lists.ages(status.get("galleries", ()), frozenset())
     link = status["uplink"]
     if link["state"] not in ("none", "sending"):
         problem = f": {link['problem']}" if link["problem"] else ""

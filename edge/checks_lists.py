@@ -43,9 +43,10 @@ def stopped(config: Config, lists: Sequence[OpenList]) -> list[dict[str, Any]]:
     """The ages of the lists of a box that does not run, as its status would tell them (law 2)."""
     policy = ClockPolicy(disciplined=config.clock.source == "system", hold=timedelta(days=config.clock.held_days))
     now = believed(datetime.now(UTC), floor_of(Path(config.box.state_dir) / "state.sqlite"), policy)
+    rules = screener(config.screening)
     return [
         {"list": one.list_id, "age_seconds": one.age_seconds, "state": one.state, "freshness": one.freshness}
-        for one in screener(config.screening).coverage(lists, now)
+        for one in (*rules.coverage(lists, now), *rules.galleries(lists, now))
     ]
 
 

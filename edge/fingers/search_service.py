@@ -74,8 +74,8 @@ class _Loading(threading.Thread):
 class SearchService:
     """The handler; used by one thread."""
 
-    def __init__(self, options: Options) -> None:
-        self._backend: Backend = Plain()  # options.threads: of a native one
+    def __init__(self, options: Options) -> None:  # noqa: ARG002 - of a native one
+        self._backend: Backend = Plain()
         self._galleries: dict[str, LoadedGallery] = {}
         self._loading: _Loading | None = None
 

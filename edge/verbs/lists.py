@@ -14,9 +14,15 @@ from edge.verbs.options import config_option
 
 if TYPE_CHECKING:
     from edge.core.vault import KeyRing
+    from edge.core.watch import Manifest
+    from edge.fingers.galleries import OpenGallery
     from edge.watchlists import OpenList
 
 _MIB = 256  # of a keyed list that are verified at a time
+_POSITIONS = (
+    "unknown", "right-thumb", "right-index", "right-middle", "right-ring", "right-little",
+    "left-thumb", "left-index", "left-middle", "left-ring", "left-little",
+)  # fmt: skip
 
 
 @click.group("lists")
@@ -145,6 +151,8 @@ def _described(entry: OpenList, now: datetime, problem: str | None) -> dict[str,
         "sound": entry.generation is not None and entry.problem is None,
         "problem": problem,
     }
+    if entry.gallery is not None and entry.manifest:
+        row |= _gallery(entry.manifest, entry.gallery, now)
     if entry.manifest and entry.persons is not None:
         m = entry.manifest
         row |= {
@@ -182,6 +190,44 @@ def _described(entry: OpenList, now: datetime, problem: str | None) -> dict[str,
     return row
 
 
+def _gallery(m: Manifest, gallery: OpenGallery, now: datetime) -> dict[str, Any]:
+    info = gallery.info
+    return {
+        "generation": m.generation,
+        "title": m.title,
+        "source_date": m.source_date,
+        "built_at": m.built_at,
+        "age_seconds": int((now - m.source_date).total_seconds()),
+        "templates": info.templates,
+        "persons": info.persons,
+        "positions": {word: n for word, n in zip(_POSITIONS, info.positions, strict=True) if n},
+        "extractor": info.extractor_id,
+        "image": info.image,
+        "tail": info.tail,
+        "lost": m.lost,
+        "files": m.files,
+        "sealed": gallery.key is not None,
+        "silent": m.silent,
+        "action": m.action,
+        "format": m.format,
+    }
+
+
+def _gallery_line(entry: OpenList, row: dict[str, Any]) -> str:
+    hours, problem = row["age_seconds"] // 3600, f"\n  problem: {entry.problem}" if entry.problem else ""
+    silent = ", silent" if row["silent"] else ""
+    tail = row["tail"]
+    told = f"impostor tail of {tail.pairs:,} pairs" if tail else "no impostor tail of its own"
+    fingers = ", ".join(f"{word} {n:,}" for word, n in row["positions"].items())
+    image = ", reports carry the image" if row["image"] else ""
+    return (
+        f"{entry.list_id}: generation {row['generation']}, {hours // 24} d {hours % 24} h old, "
+        f"{row['templates']:,} templates of {row['persons']:,} persons (gallery), digests agree{silent}\n"
+        f"  {row['extractor']}; {fingers or 'empty'}; {told}{image}\n"
+        f"  {row['title']}, dated {row['source_date']:%Y-%m-%d %H:%M} UTC; {row['action']}{problem}"
+    )
+
+
 def _keyed_line(entry: OpenList, row: dict[str, Any]) -> str:
     hours, problem = row["age_seconds"] // 3600, f"\n  problem: {entry.problem}" if entry.problem else ""
     silent = ", silent" if row["silent"] else ""
@@ -195,6 +241,8 @@ def _keyed_line(entry: OpenList, row: dict[str, Any]) -> str:
 def _line(entry: OpenList, row: dict[str, Any]) -> str:
     if entry.keyed is not None:
         return _keyed_line(entry, row)
+    if entry.gallery is not None:
+        return _gallery_line(entry, row)
     if entry.manifest is None:
         return f"{entry.list_id}: cannot be used: {row['problem']}"
     m = entry.manifest

@@ -73,6 +73,28 @@ def _reader(r: dict[str, Any]) -> list[str]:
     return text
 
 
+def _galleries(status: dict[str, Any]) -> list[str]:
+    """Galleries of fingers as they lie on the disk, and what the search holds of them."""
+    fingers = status.get("fingers")
+    held = {one["list"]: one for one in fingers["search"]["galleries"]} if fingers else {}
+    text = []
+    for entry in status.get("galleries", ()):
+        one = held.get(entry["list"])
+        problem = (one["problem"] if one else entry["problem"]) or ""
+        state = "old" if entry["state"] == "asked" and entry["freshness"] == "old" else entry["state"]
+        edition = _edition(entry).replace(" records ", " templates ")
+        text.append(f"gallery  {entry['list']:12} {state:14} {edition}{'  ' * bool(problem)}{problem}")
+        if one and one["generation"] != entry["generation"]:
+            serving = f"generation {one['generation']} serves" if one["generation"] else "none is loaded yet"
+            text.append(f"         {serving}")
+    if fingers:
+        search = fingers["search"]
+        state = search["problem"] or ("loading" if search["loading"] else "ready")
+        text.append(f"search   {state}  {search['memory_mb']:.0f} MB of galleries in memory, "
+                    f"{search['locked_mb']:.0f} of them locked  started {search['starts']} times")
+    return text
+
+
 def _updates(report: dict[str, Any] | None) -> list[str]:
     """What the last update brought, and why what was refused was."""
     if report is None:
@@ -111,6 +133,7 @@ def lines(status: dict[str, Any]) -> list[str]:
         problem = f"  {entry['problem']}" if entry["problem"] else ""
         state = "old" if entry["state"] == "asked" and entry["freshness"] == "old" else entry["state"]
         text.append(f"list     {entry['list']:12} {state:14} {_edition(entry)}{problem}")
+    text += _galleries(status)
     text += _updates(status.get("updates"))
     waiting = "" if outbox["oldest_seconds"] is None else f", the oldest for {outbox['oldest_seconds']} s"
     text.append(
