@@ -4,9 +4,11 @@ Laws:
 1. The states are a table (STEPS); what stands not in it changes nothing. A mode is written before its state counts.
 2. An image that is flawed is asked for again, ``IMAGE_TRIES`` times while the finger lies there; then the person is
    told to try again. After ``MAX_FLAWED`` flawed ones with no good one between, it is the device that is at fault.
-3. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
+3. An image that does not come in time is still owed, and would be taken for the next person's: the sensor is put out
+   and woken anew before any other is asked for.
+4. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
    since: it is woken anew.
-4. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
+5. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
    went unasked are forgotten.
 """
 
@@ -61,6 +63,7 @@ STEPS: dict[tuple[ScannerState, Sign], tuple[ScannerState, Mode | None]] = {  # 
     (S.AWAIT_FINGER_ON, Sign.ASLEEP): (S.ACTIVATING, None),
     (S.AWAIT_FINGER_ON, Sign.TIME_OVER): (S.IDLE, None),
     (S.AWAIT_FINGER_ON, Sign.FINGER_ON): (S.CAPTURE, None),  # each image orders itself
+    (S.CAPTURE, Sign.ASLEEP): (S.ACTIVATING, None),
     (S.CAPTURE, Sign.SCANNED): (S.AWAIT_FINGER_OFF, Mode.AWAIT_FINGER_OFF),
     (S.AWAIT_FINGER_OFF, Sign.FINGER_OFF): (S.IDLE, None),
     (S.AWAIT_FINGER_OFF, Sign.ASLEEP): (S.ACTIVATING, None),
@@ -136,7 +139,7 @@ class Uru4000:
             if not self._lifted(port, min(until, self._clock() + REMOVE_S)):
                 return None if self._cancelled.is_set() else self._retry(RetryReason.REMOVE_FINGER)
             if self._state is S.IDLE:
-                while (packet := port.interrupt(0)) is not None:  # law 4
+                while (packet := port.interrupt(0)) is not None:  # law 5
                     self._lost_power(port, packet)
                 self._step(Sign.WANTED)
             if not self._await(port, Sign.FINGER_ON, until):
@@ -233,7 +236,7 @@ class Uru4000:
         return sign is not None and self._step(sign) and sign is wanted
 
     def _lost_power(self, port: ScannerLink, packet: Packet) -> bool:
-        """Law 3: does it say so? Then it was woken anew, and waits for nothing."""
+        """Law 4: does it say so? Then it was woken anew, and waits for nothing."""
         if interrupt(packet.data) is not Interrupt.SCAN_POWER_ON or packet.at <= self._woken_at + SETTLED_S:
             return False
         self._remark = "the sensor lost its power while it was at work"
@@ -258,6 +261,10 @@ class Uru4000:
                     f"{self._port_name}: {MAX_FLAWED} images in a row were lost: {found}",
                     advice="it is opened anew; if this stays, try another cable and port",
                 )
+            if found is Flaw.LATE:  # law 3
+                self._step(Sign.ASLEEP)
+                self._wake(port)
+                return self._retry(RetryReason.TRY_AGAIN)
             while not lifted and (packet := port.interrupt(0)) is not None:
                 lifted = interrupt(packet.data) is Interrupt.FINGER_OFF
             if lifted:

@@ -39,6 +39,7 @@ Bytes: TypeAlias = "NDArray[np.uint8]"
 class Flaw(enum.StrEnum):
     """Why there is no image."""
 
+    LATE = "it did not come in time"
     EMPTY = "no bytes"
     SHORT = "fewer bytes than its lines need"
     LINES = "an impossible number of lines"

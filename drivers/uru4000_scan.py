@@ -54,7 +54,8 @@ def take_image(port: ScannerLink, model: Model, seed: Callable[[], int]) -> tupl
         port.image(read)
         read = port.begin_image(TRANSFER)
     port.write_register(MODE, bytes((Mode.CAPTURE,)))
-    raw = take_apart(port.image(read) or b"")
+    data = port.image(read)
+    raw = Flaw.LATE if data is None else take_apart(data)
     if isinstance(raw, Flaw):
         return raw, read.at
     keys = tuple(key(port, number, seed() & 0xFFFF_FFFF) for number in raw.key_numbers)

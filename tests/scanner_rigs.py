@@ -10,9 +10,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from drivers.api import Tier
 from drivers.catalog import open_scanner
@@ -30,8 +31,9 @@ Faults = Mapping[str, dict[str, Any]]
 class Rig:
     """What the contract needs of any of them."""
 
-    faults: Faults = {}      # the contract's name of a fault -> what is ordered for it; {} mends nothing
+    faults: ClassVar[Faults] = {}  # the contract's name of a fault -> what is ordered for it; {} mends nothing
     capture_s = 5.0          # longest good capture of a finger that lies there
+    patience_s = 10.0        # longest capture whatever goes wrong, when two seconds are given
     bench: Bench
 
     def __init__(self, folder: Path) -> None:
@@ -87,7 +89,7 @@ class Rig:
 class Uru4000Rig(Rig):
     """A U.are.U over USB/IP."""
 
-    faults: Faults = {
+    faults: ClassVar[Faults] = {
         "short image": {"short": 1},
         "empty image": {"empty": 1},
         "stall": {"stall": 1},
@@ -106,7 +108,7 @@ class Uru4000Rig(Rig):
 
     def __init__(self, folder: Path, options: Uru4000Options | None = None) -> None:
         super().__init__(folder)
-        self.options = options or Uru4000Options()
+        self.options = options or Uru4000Options(image_s=0.03)
         self.device = Uru4000Device(self.options)
         self.bench = UsbScannerBench(self.device, self.control, self.link)
         self.port = self.link.read_text("ascii").strip()
@@ -124,7 +126,27 @@ class Uru4000Rig(Rig):
         self.order(fault=dict.fromkeys((key for fault in self.faults.values() for key in fault), 0))
 
 
-RIGS: dict[str, Callable[[Path], Rig]] = {
-    "uru4000": Uru4000Rig,
-    "uru4000 ms-2": lambda folder: Uru4000Rig(folder, Uru4000Options(model="ms-2", power_ons=1)),
+class MicrosoftRig(Uru4000Rig):
+    """The one that asks a riddle; its images are those of the other."""
+
+    faults: ClassVar[Faults] = {
+        name: fault for name, fault in Uru4000Rig.faults.items()
+        if name in ("late image", "pulled in mid-image", "wrong key", "silence when it is switched on", "power that does not come")
+    }
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, Uru4000Options(model="ms-2", power_ons=1, image_s=0.03))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kind of rig, and how it is made."""
+
+    kind: type[Rig]
+    make: Callable[[Path], Rig]
+
+
+RIGS: dict[str, Entry] = {
+    "uru4000": Entry(Uru4000Rig, Uru4000Rig),
+    "uru4000-ms": Entry(MicrosoftRig, MicrosoftRig),
 }

@@ -62,7 +62,7 @@ class ImageRead:
         return not self._thread.is_alive()
 
     def result(self) -> bytes | None:
-        """What came; None when nothing did in time, or the endpoint stalled. Raises USBError and its like."""
+        """What came: b"" where the endpoint stalled, None when nothing did in time. Raises USBError and its like."""
         if not self.done(self._limit_s + JOIN_S):
             raise usb.core.USBError("the transfer does not end", None, errno.ETIMEDOUT)
         problem = self._problem
@@ -70,7 +70,7 @@ class ImageRead:
             return None
         if isinstance(problem, usb.core.USBError) and problem.errno in (errno.EPIPE, errno.EOVERFLOW):
             self._endpoint.clear_halt()
-            return None
+            return b""
         if problem is not None:
             raise problem
         return self._data

@@ -185,6 +185,7 @@ class Uru4000Device(UsbSide):
         """Law 1."""
         if state & DARK:
             self._state, self._powered = state, False
+            self._images.clear()
         elif self._state & 0x84 == 0x84:
             self._state = 0x04
         elif (self.model.challenges and not self._proven) or self._happens("powerless"):
