@@ -31,6 +31,9 @@ class SerialScanner(VirtualDevice, Protocol):
     def fault(self, changes: dict[str, Any]) -> None:
         """Break it, or mend it. Raises KeyError for a fault it does not know."""
 
+    def is_pulled(self, sending: int) -> bool:
+        """Is the cable pulled in the middle of what is sent now, ``sending`` bytes?"""
+
 
 class ScannerBench(Bench):
     """With ``paced`` the bytes take the time that they take on a line of the device's speed."""
@@ -50,11 +53,16 @@ class ScannerBench(Bench):
         super()._hear_host()
 
     def _send(self, data: bytes, done: Callable[[int, bool], None] | None) -> None:
+        if self._scanner.is_pulled(len(data)):
+            data, done = data[: len(data) // 2], self._pull
         if not self._paced or not data or not self._port.plugged:
             super()._send(data, done)
             return
         pause_s = PACED_BYTES * BITS_A_BYTE / self._scanner.baud
         self._outlet.add(Job(pieces(data, PACED_BYTES), pause_s, done or tell_nobody))
+
+    def _pull(self, _sent: int, _whole: bool) -> None:
+        self._unplug()
 
     def _obey(self, order: dict[str, Any], answer: Answer) -> None:
         if "finger" in order:

@@ -55,6 +55,7 @@ class Faults:
     stall_after: int = -1        # packets, then nothing
     short: int = -1              # a packet that has lost data, with a right sum
     lose: int = -1               # a packet that is not sent
+    pulled: int = 0              # images yet in the middle of which its cable is pulled
     bad_answers: int = 0         # answers yet with a wrong sum
     mute: int = 0                # commands yet that are not heard
     late: int = 0                # answers yet that come with the one after
@@ -107,6 +108,13 @@ class ZfmDevice:
                 setattr(self.faults, name, value)
             else:
                 raise KeyError(name)
+
+    def is_pulled(self, sending: int) -> bool:
+        """Is the cable pulled in the middle of what is sent now, ``sending`` bytes?"""
+        if sending < self.options.packet or not self.faults.pulled:
+            return False
+        self.faults.pulled -= 1
+        return True
 
     def power_on(self) -> bytes:
         """Law 6; the finger still lies there."""

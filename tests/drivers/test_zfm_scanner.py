@@ -188,15 +188,15 @@ def test_a_hit_image_is_fetched_again_whole(rig, scanner, fault):
     assert "1 images came damaged" in scanner.status().remark
 
 
-@pytest.mark.parametrize("at", range(0, LAST, 7))
-def test_a_wrong_sum_at_any_packet(tmp_path, at):
-    with rig_of(tmp_path) as rig:
-        scanner = rig.scanner(led=False)
-        scanner.open()
-        rig.order(finger=FINGER)
+def test_a_wrong_sum_at_any_packet(rig):
+    scanner = rig.scanner(led=False)
+    rig.order(finger=FINGER)
+    for at in range(0, LAST, 5):
         rig.order(fault={"images": 1, "bad_sum": [at]})
+        scanner.open()
         taken(scanner)
-        scanner.close()
+    scanner.close()
+    assert rig.device.images_sent == 2 * len(range(0, LAST, 5))
 
 
 def test_after_two_hit_images_the_speed_goes_down_and_is_told(rig, scanner):
