@@ -60,9 +60,10 @@ class Instruction(enum.StrEnum):
 class Measures:
     """What is measured of a frame.
 
-    ``frame`` square millimetres of it all; ``blot`` how many of them are dark without any ridge; ``area`` square millimetres of finger; ``contrast`` grey values between ridge and valley (0 to 255); ``ridges`` the
-    share of the finger on which ridges are plain; ``dark`` the share of the finger that is ridge; ``off`` how far its
-    middle lies from the frame's, as a share of half the frame.
+    ``frame`` square millimetres of it all; ``blot`` how many of them are dark without any ridge; ``area`` square
+    millimetres of finger; ``contrast`` grey values between ridge and valley (0 to 255); ``ridges`` the share of the
+    finger on which ridges are plain; ``dark`` the share of the finger that is ridge; ``off`` how far its middle lies
+    from the frame's, as a share of half the frame.
     """
 
     frame: float
