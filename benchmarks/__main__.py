@@ -25,6 +25,7 @@ BENCHMARKS: Final[dict[str, str]] = {
     "mrz_peers": "",
     "mrz_fuzz": "",
     "codec_fuzz": "fuzz",
+    "finger_formats_fuzz": "",
 }
 
 

@@ -51,7 +51,7 @@ def worker(target: str, words: list[str]) -> None:
     import atheris
 
     # The first import of all: what is imported before cannot be watched.
-    with atheris.instrument_imports(include=["drivers"]):
+    with atheris.instrument_imports(include=["drivers", "edge.core.fingerprints"]):
         from benchmarks import codec_oracle, codec_seeds
 
         check = codec_oracle.check_of(target)

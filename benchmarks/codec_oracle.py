@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks import finger_formats_fuzz
 from drivers.api import MAX_RAW
 from drivers.catalog import DRIVERS, open_reader
 from drivers.framing import (
@@ -297,7 +298,9 @@ def check_profile(data: bytes) -> None:
 
 
 def check_of(target: str) -> Callable[[bytes], None]:
-    """The check of one target: a driver's name, ``trace`` or ``profile``."""
+    """The check of one target: a driver's name, ``trace``, ``profile``, or an exchange file of fingers."""
+    if target in finger_formats_fuzz.TARGETS:
+        return finger_formats_fuzz.check_of(target)
     if target == "trace":
         return check_trace
     if target == "profile":
@@ -305,4 +308,4 @@ def check_of(target: str) -> Callable[[bytes], None]:
     return lambda data: check_codec(target, data)
 
 
-TARGETS = (*DRIVERS, "trace", "profile")
+TARGETS = (*DRIVERS, "trace", "profile", *finger_formats_fuzz.TARGETS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import finger_formats_fuzz
 from benchmarks.codec_oracle import SETTINGS, as_input, codec_of
 
 TD3 = ("P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10")
@@ -15,6 +16,9 @@ BLOCKS = ("5901234123457", "M1ERIKSSON/ANNA       EABC123 ZRHUTO")
 
 def seeds(target: str) -> Iterator[bytes]:
     """Inputs that a device really sends (the virtual one), for each way the driver can be set."""
+    if target in finger_formats_fuzz.TARGETS:
+        yield from finger_formats_fuzz.seeds(target)
+        return
     if target == "trace":
         yield b"# Device: none\n# Date: 2026-11-22\n0.000000 > 4900\n0.012000 < 490003\n1.500000 < 0d0d0d\n"
         for path in sorted((Path(__file__).resolve().parents[1] / "tests" / "recordings").rglob("*.trace"))[:20]:

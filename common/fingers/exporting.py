@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from common.fingers import itl
 from common.fingers.extractors import open_extractor
@@ -18,6 +18,8 @@ from common.fingers.packing import pack, unpack, wsq_bytes
 from edge.core.fingerprints import iso19794_2, iso19794_4, nist_itl
 from edge.core.fingerprints.iso19794_4 import FramedImage, Payload
 from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
+
+_T = TypeVar("_T")
 
 ITL, WSQ = "itl", "wsq"
 TEMPLATES: Final[Mapping[str, Callable[[Sequence[Template]], bytes]]] = MappingProxyType(
@@ -69,11 +71,11 @@ class Written:
 def fingers_of(data: bytes, name: str, position: Position | None, ppi: float | None) -> list[Finger]:
     """What a file holds; ``position`` (where given) is of its only finger. Raises FingerError."""
     if iso19794_2.is_record(data):
-        found = [Finger(name, t.position, template=t) for t in iso19794_2.read(data)]
+        found = [Finger(name, t.position, template=t) for t in _named(iso19794_2.read, data, name)]
     elif iso19794_4.is_record(data):
-        found = [_framed(framed, name) for framed in iso19794_4.read(data)]
+        found = [_framed(framed, name) for framed in _named(iso19794_4.read, data, name)]
     elif nist_itl.is_transaction(data):
-        found = [_framed(framed, name) for framed in nist_itl.read(data).images]
+        found = [_framed(framed, name) for framed in _named(nist_itl.read, data, name).images]
     else:
         found = [Finger(name, Position.UNKNOWN, decode_image(data, name, ppi))]
     if position is None:
@@ -83,6 +85,14 @@ def fingers_of(data: bytes, name: str, position: Position | None, ppi: float | N
             f"{name}: holds {len(found)} fingers, and says which each is", advice="leave --position out for this file"
         )
     return [replace(found[0], position=position)]
+
+
+def _named(read: Callable[[bytes], _T], data: bytes, name: str) -> _T:
+    """What is read, or the codec's error with the file's name before it."""
+    try:
+        return read(data)
+    except FingerError as error:
+        raise FingerError(f"{name}: {error.message}", advice=error.advice) from error
 
 
 def _framed(framed: FramedImage, name: str) -> Finger:

@@ -124,7 +124,7 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(prints: Path, tmp_p
     refused(run(tmp_path / "none", "--format", "wsq", "--out", out), "cannot be read")
     damaged = tmp_path / "d.iso"
     damaged.write_bytes(record.read_bytes()[:-1])
-    refused(run(damaged, "--format", "iso2011", "--out", out), "byte 8, record length")
+    refused(run(damaged, "--format", "iso2011", "--out", out), f"{damaged}: ISO/IEC 19794-2:2005 record, byte 8")
     refused(run(*[prints / "3.png"] * 21, "--format", "fir2011", "--out", out), "21 fingers")
     refused(run(prints / "3.png", "--format", "itl", *ITL, "--number", "\u0661", "--out", out), "1.009")
     assert not out.exists()
