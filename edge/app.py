@@ -38,6 +38,7 @@ from edge.lifecycle import OPEN
 from edge.list_keys import ListKeys
 from edge.lists_in_use import ListsInUse
 from edge.rules import screener
+from edge.scanners import Scanners, deliver_to, policy_of
 from edge.state import State
 from edge.updating import Updater
 from edge.uplink import Box as Speaker
@@ -122,11 +123,16 @@ class Box:
             state=self.state, screener=self.screener, now=self.clock.now, refresh_s=config.screening.refresh_seconds,
         )
         self.counters: dict[str, Counter] = {}
-        self._counter_of = {reader: c.name for c in config.counter for reader in c.readers}
+        self._counter_of = {reader: c.name for c in config.counter for reader in (*c.readers, c.scanner) if reader}
         self.answers = Answers(
             config.box.device, self.journal, self.counters, self._status, readers=self._readers_out
         )
         self.desk = Desk(Path(config.box.socket), self.answers.hello, self.answers.handle)
+        self.scanners = Scanners(
+            front.scanners, config.fingers, lists=lambda: self.lists.current.lists, screener=self.screener,
+            now=self.clock.now, deliver=deliver_to(front.inboxes), publish=self.desk.publish,
+            announce=self._announce, alarm=self._reader_alarm, mono=mono, jitter=random.random,
+        )
         self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
         for name, counter in self.counters.items():
             counter.inbox = front.inboxes[name]
@@ -187,6 +193,7 @@ class Box:
         hire("journal-watch", self._watch_journal)
         for counter in self.counters.values():
             hire(f"counter-{counter.name}", counter.run)
+        self.scanners.hire(hire)
         hire("lists", self.lists.run, OnDeath.RESTART)
         hire("retention", self._expire, OnDeath.RESTART)
         if self.config.updates.root:
@@ -215,6 +222,8 @@ class Box:
             commit_timeout_s=self.config.journal.commit_timeout_ms / 1000,
             assembly=self.config.assembly,
             signal=self.devices.signal, reading=self.devices.reading,
+            fingers=self.scanners.offer if self.scanners.stations else None, withdraw=self.scanners.withdraw,
+            finger_policy=policy_of(self.config.fingers), finger_images=self.scanners.images,
         )
 
     def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:
@@ -299,7 +308,7 @@ class Box:
             readers=self.devices.keepers, passing=self.devices.relay.health,
             counters=list(self.counters.values()), lists=lambda: self.lists.current.lists,
             screener=self.screener, journal=self.journal, uplink=lambda: self.uplink,
-            restarts=lambda: self.crew.restarts,
+            restarts=lambda: self.crew.restarts, scanners=self.scanners,
         )
 
 

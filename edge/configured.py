@@ -11,7 +11,7 @@ from common.settings import ConfigError
 from drivers.api import BadSetting, DriverMisuse
 from drivers.named import PROFILE, NamedDevice, of_profile, parse_device
 from edge import config
-from edge.config import ReaderConfig
+from edge.config import ReaderConfig, ScannerConfig
 from edge.config_checks import SCHEME
 from edge.core.errors import BorderpostError
 
@@ -31,6 +31,16 @@ def wrong_reader(reader: ReaderConfig, error: DriverMisuse) -> ConfigError:
     message = WHERE.sub("", error.message.removeprefix(f"reader {reader.name!r}: "))
     place = "" if message.startswith(f"{key} ") else f"{key}: "
     return ConfigError(f'[[reader]] name = "{reader.name}": {place}{message}', advice=error.advice)
+
+
+def wrong_scanner(scanner: ScannerConfig, error: DriverMisuse) -> ConfigError:
+    """The same of a scanner."""
+    key = "driver"
+    if isinstance(error, BadSetting):
+        key = "port" if error.key == "port" else f"settings.{error.key}" if error.key else "settings"
+    message = WHERE.sub("", error.message.removeprefix(f"scanner {scanner.name!r}: "))
+    place = "" if message.startswith(f"{key} ") else f"{key}: "
+    return ConfigError(f'[[scanner]] name = "{scanner.name}": {place}{message}', advice=error.advice)
 
 
 @dataclass(frozen=True, slots=True)

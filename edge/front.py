@@ -34,6 +34,7 @@ from edge.crew import Crew
 from edge.devices import Devices, make_readers
 from edge.journal import JournalBusyError, JournalError
 from edge.journal.lock import take_lock
+from edge.scanners import make_scanners
 
 STANDBY_S = 30.0  # between two tries to start the rest
 LOOK_S = 1.0
@@ -51,6 +52,7 @@ class Front:
         environ: MutableMapping[str, str],
     ) -> None:
         made = make_readers(config, mono)
+        self.scanners = make_scanners(config, mono)  # judged here, opened once there is somebody to take a finger for
         self.crew = Crew(mono)
         self.notifier = systemd.Notifier(environ)
         self.inboxes: dict[str, queue.Queue[Any]] = {c.name: queue.Queue(INBOX_SIZE) for c in config.counter}

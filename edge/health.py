@@ -22,6 +22,7 @@ from edge.counter import Counter
 from edge.journal import Journal
 from edge.lifecycle import OPEN
 from edge.readers import ReaderKeeper
+from edge.scanners import Scanners
 from edge.update_report import last, told
 from edge.uplink import Uplink
 
@@ -46,6 +47,7 @@ class Parts:
     journal: Journal
     uplink: Callable[[], Uplink | None]
     restarts: Callable[[], Mapping[str, int]]
+    scanners: Scanners | None = None
 
 
 class Health:
@@ -72,6 +74,8 @@ class Health:
             },
             "disk_free_mb": _free_mb(p.state_dir),
             "readers": [dict(r.health()) for r in p.readers],
+            "scanners": p.scanners.health() if p.scanners else [],
+            "fingers": p.scanners.status() if p.scanners else None,
             "passthrough": [dict(one) for one in p.passing()],
             "counters": [
                 {
@@ -81,6 +85,7 @@ class Health:
                 for c in p.counters
             ],
             "lists": self._lists(now),
+            "galleries": self._galleries(now),
             "updates": _updates(p.state_dir),
             "outbox": self._outbox(),
             "uplink": self._uplink(),
@@ -98,9 +103,9 @@ class Health:
             "outbox": s["outbox"]["pending"],
             "oldest_seconds": s["outbox"]["oldest_seconds"],
             "disk_free": s["disk_free_mb"] * 1_000_000,
-            "readers": {r["name"]: r["state"] for r in s["readers"]},
-            "list_ages": {entry["list"]: entry["age_seconds"] for entry in s["lists"]},
-            "list_states": {entry["list"]: _standing(entry) for entry in s["lists"]},
+            "readers": {r["name"]: r["state"] for r in (*s["readers"], *s["scanners"])},
+            "list_ages": {entry["list"]: entry["age_seconds"] for entry in (*s["lists"], *s["galleries"])},
+            "list_states": {entry["list"]: _standing(entry) for entry in (*s["lists"], *s["galleries"])},
             "audit_head": s["outbox"]["audit_head"],
         }
 
@@ -121,6 +126,13 @@ class Health:
         opened = self._parts.lists()
         problems = {one.list_id: one.problem for one in opened}
         standing = coverage(self._parts.screener.coverage(opened, now))
+        return [{**entry, "problem": problems.get(entry["list"])} for entry in standing]
+
+    def _galleries(self, now: Trusted) -> list[dict[str, Any]]:
+        """As they lie on the disk; what the search holds of them is in ``fingers``."""
+        opened = self._parts.lists()
+        problems = {one.list_id: one.problem for one in opened}
+        standing = coverage(self._parts.screener.galleries(opened, now))
         return [{**entry, "problem": problems.get(entry["list"])} for entry in standing]
 
     def _outbox(self) -> dict[str, Any]:

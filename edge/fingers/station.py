@@ -1,0 +1,202 @@
+"""One counter's place for fingers: a thread that owns its scanner and works off orders to take a finger.
+
+Laws:
+1. The counter never waits for it: ``offer`` and ``withdraw`` return at once. One order at a time.
+2. Every accepted order is answered once, with a ``problem`` where nothing came of it, also when the box stops.
+3. What happens to a scanner or to a child process is the end of one order: "capture failed, try again".
+4. Between the last byte of an image and the result nothing depends on which lists hold a candidate (ARCHITECTURE
+   law 8): what is published meanwhile is ``working`` and nothing else.
+5. What nobody takes is overwritten.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import structlog
+
+from drivers.api import DeviceError
+from edge.bell import Waiting
+from edge.core.errors import BorderpostError
+from edge.core.fingerprints.answers import FingerTaken, SearchAnswer
+from edge.core.fingerprints.model import FingerImage, Position, Template
+from edge.crew import Stopping
+from edge.fingers.keeper import ScannerKeeper
+from edge.fingers.orders import FingerOrder, FingerResult, erase, erase_image
+from edge.fingers.taking import Frame, Taking
+from edge.lifecycle import OPEN
+
+FAILED = "capture failed, try again"
+NO_FINGER = "no finger was taken in time, try again"
+AWAY = "the scanner is not ready: see `borderpost status`"
+STOPPED = "the box is stopping"
+WITHDRAWN = "it was no longer wanted"
+DELIVER_TRIES, DELIVER_PAUSE_S = 20, 0.1  # a full inbox is tried for two seconds
+
+log = structlog.get_logger("fingers")
+
+
+class Hands(Protocol):
+    """The work on an image, done in child processes. Each call ends within ``work_s`` and raises FingerError."""
+
+    def extract(self, image: FingerImage, position: Position) -> tuple[Template, int]:
+        """The template of a finger, and its NFIQ 2 score (0..100, 255 unknown)."""
+
+    def search(self, template: Template, position: Position) -> SearchAnswer:
+        """1:N over the galleries."""
+
+    def second(self, template: Template, position: Position, answer: SearchAnswer) -> SearchAnswer:
+        """Another finger of the candidates of ``answer``."""
+
+    def verify(self, probe: Template, reference: Template) -> tuple[float, bool]:
+        """1:1: comparison score, and whether it reaches the threshold of a verification."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """``wait_s`` seconds for a finger, ``tries`` frames of one."""
+
+    wait_s: float
+    tries: int
+
+
+class Station:
+    """Takes fingers for one counter.
+
+    ``deliver`` (counter, result) may raise queue.Full; ``publish`` takes a message for the screen.
+    """
+
+    def __init__(
+        self, counter: str, keeper: ScannerKeeper, hands: Hands, *, settings: StationSettings, bell: Waiting,
+        deliver: Callable[[str, FingerResult], None], publish: Callable[[Mapping[str, Any]], None],
+        mono: Callable[[], float],
+    ) -> None:
+        self.counter, self.keeper = counter, keeper
+        self._hands, self._settings, self._bell = hands, settings, bell
+        self._deliver, self._publish, self._mono = deliver, publish, mono
+        self._lock = threading.Lock()
+        self._order: FingerOrder | None = None  # accepted and not answered
+        self._withdrawn = False
+        self._closed = False
+        self.taken = self.failed = 0
+
+    def offer(self, order: FingerOrder) -> bool:
+        """Accept an order, or not; from any thread, at once."""
+        with self._lock:
+            if self._order is not None or self._closed or not self.keeper.ready:
+                return False
+            self._order, self._withdrawn = order, False
+        self._bell.ring()
+        return True
+
+    def withdraw(self, order: FingerOrder) -> None:
+        """Nobody waits for it any more; from any thread, at once."""
+        with self._lock:
+            if self._order is not order:
+                return
+            self._withdrawn = True
+        self.keeper.scanner.cancel()
+
+    def wake(self) -> None:
+        """Something was plugged in or out."""
+        self._bell.ring()
+
+    @property
+    def busy(self) -> bool:
+        """True while an order is under way."""
+        return self._order is not None
+
+    def health(self) -> dict[str, Any]:
+        """For `status`; JSON values."""
+        return {**self.keeper.health(), "counter": self.counter, "taken": self.taken, "failed": self.failed}
+
+    def run(self, stopping: Stopping) -> None:
+        """Work off orders until ``stopping`` is set."""
+        with self._lock:
+            self._closed = False
+        try:
+            while not stopping.is_set():
+                order = self._order
+                if order is None:
+                    self.keeper.tend()
+                else:
+                    self._answer(self._work(order, stopping), stopping)
+        finally:
+            with self._lock:
+                self._closed, order = True, self._order
+            if order is not None:
+                self._answer(_without(order, STOPPED), stopping)
+            self.keeper.close()
+
+    def _work(self, order: FingerOrder, stopping: Stopping) -> FingerResult:
+        if self.keeper.state not in OPEN:
+            return _without(order, AWAY)  # lost between the offer and now
+        try:
+            frame = self._take(order, stopping)
+        except DeviceError:
+            return _without(order, FAILED)
+        if frame is None:
+            return _without(order, STOPPED if stopping.is_set() else WITHDRAWN if self._withdrawn else NO_FINGER)
+        self._tell(order, "working", "", frame.tries)
+        try:
+            return self._judge(order, frame)
+        except BorderpostError as error:
+            erase_image(frame.image)
+            log.warning("finger_failed", counter=self.counter, reason=error.message, advice=error.advice)
+            return _without(order, FAILED)
+
+    def _take(self, order: FingerOrder, stopping: Stopping) -> Frame | None:
+        def tell(step: str, instruction: str, number: int) -> None:
+            self._tell(order, step, instruction, number)
+
+        return Taking(
+            self.keeper, tell, wait_s=self._settings.wait_s, tries=self._settings.tries, mono=self._mono,
+            withdrawn=lambda: self._withdrawn or stopping.is_set(),
+        ).run()
+
+    def _judge(self, order: FingerOrder, frame: Frame) -> FingerResult:
+        template, nfiq2 = self._hands.extract(frame.image, order.position)
+        taken = FingerTaken(order.position, template, frame.image, frame.quality, nfiq2, frame.tries)
+        result = FingerResult(order, taken, None, None, None, at=frame.at)
+        if order.purpose == "verify" and order.reference is not None:
+            score, same = self._hands.verify(template, order.reference)
+            return replace(result, score=score, same=same)
+        if order.purpose == "second" and order.answer is not None:
+            return replace(result, answer=self._hands.second(template, order.position, order.answer))
+        return replace(result, answer=self._hands.search(template, order.position))
+
+    def _answer(self, result: FingerResult, stopping: Stopping) -> None:
+        """Law 2."""
+        self.taken += result.taken is not None
+        self.failed += bool(result.problem)
+        if result.problem:
+            self._tell(result.order, "failed", result.problem, 0)
+        with self._lock:
+            self._order = None
+        for _ in range(DELIVER_TRIES):
+            try:
+                self._deliver(result.order.home, result)
+            except queue.Full:
+                if stopping.wait(DELIVER_PAUSE_S):
+                    break
+            else:
+                return
+        if result.taken is not None:
+            erase(result.taken)
+        log.error("finger_dropped", counter=self.counter,
+                  advice="the counter does not keep up: see `borderpost doctor`")
+
+    def _tell(self, order: FingerOrder, step: str, instruction: str, number: int) -> None:
+        self._publish({
+            "type": "finger", "passage": order.passage, "counter": order.home, "scanner": self.keeper.name,
+            "step": step, "position": order.position.name.lower().replace("_", "-"), "purpose": order.purpose,
+            "instruction": instruction, "try": number, "of": self._settings.tries,
+        })
+
+
+def _without(order: FingerOrder, problem: str) -> FingerResult:
+    return FingerResult(order, None, None, None, None, problem=problem)
