@@ -17,6 +17,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -165,6 +166,8 @@ class Fingers:
     def take(self, result: FingerResult) -> None:
         """Record and show what came of a finger; whatever happens, what must not be kept is overwritten."""
         order, around = result.order, self._around
+        if result.taken is None:
+            result = replace(result, at=around.mono())  # there is no image whose last byte could be meant
         try:
             dossier = self._dossiers.get(order.passage)
             if dossier is None or dossier.order is not order:

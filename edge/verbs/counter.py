@@ -120,6 +120,10 @@ def show(message: Mapping[str, Any], language: str = DEFAULT) -> None:
         click.echo(f"  {text(language, 'say.closed', passage=message['passage'], word=word)}")
     elif kind == "reader":
         _reader(message, language)
+    elif kind in ("finger", "fingers"):
+        from edge.verbs import finger_view
+
+        (finger_view.show_step if kind == "finger" else finger_view.show_fingers)(message, language)
     elif kind == "notice":
         click.secho(f"  {message['text']}", fg="yellow", bold=True)
 
@@ -142,7 +146,7 @@ def _tame(value: Any) -> Any:
     return [_tame(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _word(outcome: str, language: str) -> str:
+def outcome_word(outcome: str, language: str) -> str:
     """The outcome's English word, which the reports use, and beside it the translated one."""
     return outcome if language == DEFAULT else f"{outcome}  {text(language, f'outcome.{outcome}')}"
 
@@ -150,7 +154,7 @@ def _word(outcome: str, language: str) -> str:
 def _verdict(message: Mapping[str, Any], language: str) -> None:
     outcome = message["outcome"]
     colour, shape = LOOKS[outcome]
-    word = _word(outcome, language)
+    word = outcome_word(outcome, language)
     click.echo()
     click.secho(f" {shape} {word} ", fg="white" if colour != "yellow" else "black", bg=colour, bold=True, nl=False)
     click.echo(f"  {message['counter']} ({message['direction']})  {message['passage']}  {message['elapsed_ms']:.0f} ms")
@@ -161,7 +165,7 @@ def _verdict(message: Mapping[str, Any], language: str) -> None:
     _rows(message["rows"], language)
     _document(message["document"], language)
     for reason in message["reasons"]:
-        _reason(reason, language)
+        show_reason(reason, language)
     for finding in message["findings"]:
         said = finding["message"] if language == DEFAULT else _finding(finding, language)
         click.echo(f"   - {said}")
@@ -199,7 +203,7 @@ def _again(message: Mapping[str, Any], language: str) -> None:
     outcome = message["outcome"]
     colour, shape = LOOKS[outcome]
     click.echo()
-    click.secho(f" {shape} {_word(outcome, language)} ", fg=colour, bold=True, nl=False)
+    click.secho(f" {shape} {outcome_word(outcome, language)} ", fg=colour, bold=True, nl=False)
     said = text(language, "say.again", n=message["times"])
     click.echo(f"  {message['counter']} ({message['direction']})  {message['passage']}  {said}")
     _document(message["document"], language)
@@ -225,7 +229,8 @@ def _document(document: Mapping[str, Any], language: str) -> None:
         )
 
 
-def _reason(reason: Mapping[str, Any], language: str) -> None:
+def show_reason(reason: Mapping[str, Any], language: str) -> None:
+    """One record that weighs, with the evidence for it."""
     name = f"  {reason['name']}" if reason["name"] else ""
     kind, category = text(language, f"kind.{reason['kind']}"), reason["category"]
     category = text(language, f"category.{category}") if category else ""

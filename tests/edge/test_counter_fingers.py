@@ -8,8 +8,8 @@ from typing import Any
 
 import journal_kit
 import pytest
+from counter_finger_kit import DISCREET, LEAD, OTHER, PROBLEM, WANTED, FingerBench, answer, bodies, erased, only, taken
 from counter_kit import Bench, standard, zone
-from finger_kit import DISCREET, LEAD, OTHER, PROBLEM, WANTED, FingerBench, answer, bodies, erased, only, taken
 from structlog.testing import capture_logs
 
 from edge.core.fingerprints.model import Position

@@ -10,8 +10,8 @@ from typing import Any
 
 import journal_kit
 import pytest
+from counter_finger_kit import DISCREET, LEAD, WANTED, FingerBench, answer, arrays, bodies, erased, only, taken
 from counter_kit import zone
-from finger_kit import DISCREET, LEAD, WANTED, FingerBench, answer, arrays, bodies, erased, only, taken
 from structlog.testing import capture_logs
 
 from edge.core import sealing

@@ -8,6 +8,8 @@ Laws:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge.core.fingerprints.answers import SearchAnswer
 from edge.core.texts import text
 from edge.core.verdicts import Coverage, CoverageState
@@ -18,18 +20,24 @@ def told(language: str, answer: SearchAnswer) -> tuple[str, ...]:
     shown = answer.shown()
     if shown.problem:
         return (text(language, "say.finger_failed"),)
-    if not shown.coverage:
+    return sentences(language, len(shown.candidates), shown.coverage)
+
+
+def sentences(language: str, candidates: int, coverage: Sequence[Coverage]) -> tuple[str, ...]:
+    """The same for a search that was made and whose number of shown ``candidates`` is known."""
+    if not coverage:
         return (text(language, "say.finger_nothing"),)
-    searched = [one for one in shown.coverage if one.generation is not None]
-    doubtful = [one for one in shown.coverage if one.state is not CoverageState.ASKED]
-    sentences = []
+    searched = [one for one in coverage if one.generation is not None]
+    doubtful = [one for one in coverage if one.state is not CoverageState.ASKED]
+    said = []
     if searched:
-        key = "say.finger_candidates" if shown.candidates else "say.finger_none"
+        key = "say.finger_candidates" if candidates else "say.finger_none"
         lists = "; ".join(_edition(language, one) for one in searched)
-        sentences.append(text(language, key, count=len(shown.candidates), n=shown.templates, lists=lists))
+        templates = sum(one.records for one in coverage)
+        said.append(text(language, key, count=candidates, n=templates, lists=lists))
     if doubtful:
-        sentences.append(text(language, "say.finger_unsearched", lists="; ".join(_why(language, o) for o in doubtful)))
-    return tuple(sentences)
+        said.append(text(language, "say.finger_unsearched", lists="; ".join(_why(language, o) for o in doubtful)))
+    return tuple(said)
 
 
 def _edition(language: str, one: Coverage) -> str:

@@ -139,6 +139,8 @@ TEXTS: Final[dict[str, str]] = {
         "retenez le véhicule et orientez en deuxième ligne. Confirmez auprès du BCN.",
     "action.Secure the firearm and refer to second line. Confirm with the NCB.":
         "mettez l'arme en sûreté et orientez en deuxième ligne. Confirmez auprès du BCN.",
+    "action.Refer to second line and let an examiner compare the fingers. Confirm with the NCB.":
+        "orientez en deuxième ligne et faites comparer les doigts par un examinateur. Confirmez auprès du BCN.",
     "action.Confirm with the NCB.": "confirmez auprès du BCN.",
     "code.confirmed": "le BCN confirme : il s'agit de ce document ou de cette personne",
     "code.not-same-person": "une autre personne au nom semblable",
@@ -229,5 +231,26 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_failed":
         "le doigt n'a pas été recherché : reprendre l'empreinte, ou suivre la procédure de repli du poste",
     "say.finger_nothing": "aucune empreinte de personnes recherchées sur ce boîtier : le doigt n'a pas été recherché",
+    "say.finger_place": "{finger} : posez-le sur le lecteur (essai {n} sur {of})",
+    "say.finger_lift": "levez : {finger}",
+    "say.finger_retry": "{finger}, essai {n} sur {of}",
+    "say.finger_working": "levez le doigt ; la comparaison est en cours",
+    "say.finger_quality": "qualité {n}",
+    "say.finger_ncb":
+        "des pistes, pas des jugements : confirmez auprès du BCN avant toute mesure à l'égard de la personne",
+    "say.finger_second": "un deuxième doigt est demandé : {finger}",
+    "say.finger_same": "le même doigt qu'auparavant (score {score})",
+    "say.finger_other": "pas le même doigt qu'auparavant (score {score}) : à une personne d'en juger",
+    "say.finger_undecided": "impossible de dire si c'est le même doigt",
+    "say.finger_after_closing": "ce doigt est arrivé après la clôture du passage ; un candidat le rouvre",
+    "say.finger_after_time": "ce doigt est arrivé hors délai : il est enregistré et n'est pas gardé pour comparaison",
+    "trouble.another document was read before the finger came": "un autre document a été lu avant la prise du doigt",
+    "trouble.the scanner is busy or away": "le lecteur d'empreintes est occupé ou absent",
+    "trouble.capture failed, try again": "la prise a échoué, recommencez",
+    "trouble.no finger was taken in time, try again": "aucun doigt n'a été pris à temps, recommencez",
+    "trouble.the scanner is not ready: see `borderpost status`":
+        "le lecteur d'empreintes n'est pas prêt : voyez `borderpost status`",
+    "trouble.the box is stopping": "le boîtier est mis hors service",
+    "trouble.it was no longer wanted": "la demande avait été retirée",
     "say.box_gone": "le boîtier ne répond plus : aucun verdict jusqu'à son retour",
 }  # fmt: skip

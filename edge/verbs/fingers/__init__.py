@@ -7,6 +7,8 @@ import click
 from common.command import LazyVerbs
 
 VERBS = {
+    "take": "take a finger of a passage and search it",
+    "verify": "is this the finger that was taken of a passage before?",
     "compare": "compare two fingers, 1:1",
     "export": "write fingers for the NCB and for other systems",
     "evaluate": "measure extractor and matcher on a folder of impressions",
