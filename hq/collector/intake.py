@@ -20,6 +20,7 @@ from edge.core.wire import (
     ClosingBody,
     DroppedBody,
     Event,
+    FingersBody,
     Health,
     NoticeBody,
     PassageBody,
@@ -228,9 +229,10 @@ class Intake:
             self.counts.unopened += 1
             self._store.alarm(device, "unopened", f"a body stays closed: {error.message}", subject=epoch)
             return Index("unopened")
-        if isinstance(body, PassageBody):
+        if isinstance(body, PassageBody | FingersBody):
             lists = tuple(dict.fromkeys(r.list for r in body.reasons))
-            return Index("passage", body.passage, str(body.outcome), str(body.shown), lists)
+            kind = "passage" if isinstance(body, PassageBody) else "fingers"
+            return Index(kind, body.passage, str(body.outcome), str(body.shown), lists)
         if isinstance(body, ClosingBody):
             return Index("closing", body.passage)
         if isinstance(body, DroppedBody):

@@ -171,7 +171,7 @@ class View:
         return int(row[0])
 
     def hits(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
-        """HIT and POSSIBLE passages and the closings, with a row number above ``after``, oldest first."""
+        """HIT and POSSIBLE passages, their fingers, and the closings: rows numbered above ``after``, oldest first."""
         return self._hits(
             "(m.outcome IN ('HIT', 'POSSIBLE') OR m.kind = 'closing') AND m.n > ?", after, limit
         )
@@ -183,7 +183,7 @@ class View:
     def _hits(self, where: str, after: int, limit: int) -> list[Hit]:
         rows = self._db.execute(
             "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device"
-            " AND c.passage = m.passage) AS closed"
+            " AND c.passage = m.passage AND (m.kind <> 'fingers' OR (c.epoch = m.epoch AND c.seq > m.seq))) AS closed"
             f" FROM messages m WHERE {where} AND m.n < {_HORIZON} ORDER BY m.n LIMIT ?",
             (after, limit),
         )

@@ -29,7 +29,7 @@ _FIRST = (
         mono     INTEGER NOT NULL, -- milliseconds since the box's boot
         digest   BLOB NOT NULL,   -- SHA-256 of sealed
         sealed   BLOB NOT NULL,
-        kind     TEXT NOT NULL DEFAULT '',   -- passage, closing, dropped, notice, unopened; '' until looked into
+        kind     TEXT NOT NULL DEFAULT '',   -- passage, closing, dropped, notice, fingers, unopened; '' until read
         passage  TEXT NOT NULL DEFAULT '',   -- the passage a passage or closing speaks of
         outcome  TEXT NOT NULL DEFAULT '',   -- the truth
         shown    TEXT NOT NULL DEFAULT '',   -- what the counter saw
@@ -98,6 +98,13 @@ def first(db: sqlite_utils.Database) -> None:
     """The tables of version 0.1."""
     for statement in _FIRST:
         db.execute(statement)
+
+
+@migrations()
+def look_again(db: sqlite_utils.Database) -> None:
+    """Bodies that stayed closed are looked into once more: an older version did not know those about fingers."""
+    db.execute("UPDATE messages SET kind = '' WHERE kind = 'unopened'")
+    db.execute("UPDATE epochs SET unopened = 0")
 
 
 def open_writing(path: Path) -> sqlite3.Connection:

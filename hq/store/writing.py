@@ -28,7 +28,8 @@ class Put(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What may stand in clear beside a sealed message. ``kind``: passage, closing, dropped, notice, unopened."""
+    """What may stand in clear beside a sealed message. ``kind``: passage, fingers, closing, dropped, notice,
+    unopened."""
 
     kind: str
     passage: str = ""

@@ -16,7 +16,7 @@ from hq.verbs.options import config_option, now, say_json, stream_option
 
 if TYPE_CHECKING:
     from edge.core.sealing import SealPrivate
-    from edge.core.wire import BodyReason, ClosingBody, PassageBody
+    from edge.core.wire import BodyReason, ClosingBody, FingersBody, PassageBody
     from hq.store import Hit
 
 POLL_S = 0.2
@@ -49,7 +49,7 @@ def when(_ctx: click.Context, _param: click.Parameter, text: str | None) -> date
 )
 @click.option("--once", is_flag=True, help="print what is there (all of it without --since) and exit")
 def command(config_path: Path, as_json: bool, since: datetime | None, once: bool) -> None:
-    """Follow HIT and POSSIBLE passages, silent ones marked, and the decisions that close them.
+    """Follow HIT and POSSIBLE passages, silent ones marked, their fingers, and the decisions that close them.
 
     A hit is a lead: confirm it with the NCB. This output holds personal data; it is not logged.
     """
@@ -75,7 +75,7 @@ def command(config_path: Path, as_json: bool, since: datetime | None, once: bool
 def record(hit: Hit, keys: Mapping[str, SealPrivate]) -> dict[str, object]:
     """One line: what stands in clear, and with ``opened`` true what the sealed body says."""
     from edge.core.sealing import SealError, open_sealed
-    from edge.core.wire import BODY_TYPE, ClosingBody, PassageBody, WireError, decode_body
+    from edge.core.wire import BODY_TYPE, ClosingBody, FingersBody, PassageBody, WireError, decode_body
 
     line: dict[str, object] = {
         "kind": hit.kind,
@@ -87,7 +87,7 @@ def record(hit: Hit, keys: Mapping[str, SealPrivate]) -> dict[str, object]:
         "clock": hit.clock,
         "outcome": hit.outcome,
         "shown": hit.shown,
-        "silent": hit.kind == "passage" and hit.shown != hit.outcome,
+        "silent": hit.kind in ("passage", "fingers") and hit.shown != hit.outcome,
         "closed": hit.closed,
         "lists": list(hit.lists),
         "opened": False,
@@ -98,6 +98,8 @@ def record(hit: Hit, keys: Mapping[str, SealPrivate]) -> dict[str, object]:
         return line
     if isinstance(body, PassageBody):
         line |= {"opened": True} | _passage(body)
+    elif isinstance(body, FingersBody):
+        line |= {"opened": True} | _fingers(body)
     elif isinstance(body, ClosingBody):
         line |= {"opened": True} | _closing(body)
     return line
@@ -112,6 +114,29 @@ def _passage(body: PassageBody) -> dict[str, object]:
         "document": msgspec.to_builtins(body.document) if body.document else None,
         "reasons": [_reason(r) for r in body.reasons],
         "findings": list(body.findings),
+    }
+
+
+def _fingers(body: FingersBody) -> dict[str, object]:
+    from edge.core.fingerprints.model import Position
+    from edge.core.screening.by_finger import position_word
+
+    known = {int(position) for position in Position}
+    return {
+        "counter": body.counter,
+        "scanner": body.scanner or body.counter,
+        "purpose": body.purpose,
+        "positions": [position_word(Position(p)) if p in known else str(p) for p in body.positions],
+        "reasons": [_reason(r) for r in body.reasons],
+        "generations": {c.list: c.generation for c in body.coverage},
+        "templates": body.templates,
+        "extractor": body.extractor,
+        "quality": body.quality,
+        "score": body.score,
+        "same": body.same,
+        "problem": body.problem,
+        "after": body.after,
+        "image_bytes": len(body.image),
     }
 
 
@@ -146,6 +171,8 @@ def _say_text(line: Mapping[str, object]) -> None:
     if not line["opened"]:
         click.echo("    the body is sealed to a key that hq.toml does not name")
         return
+    if line["kind"] == "fingers":
+        _say_fingers(line)
     document = line.get("document")
     if isinstance(document, Mapping):
         names = ", ".join(filter(None, (document.get("surname", ""), document.get("given_names", ""))))
@@ -163,3 +190,21 @@ def _say_text(line: Mapping[str, object]) -> None:
         if reason["action"]:
             click.echo(f"      {reason['action']}")
     sys.stdout.flush()
+
+
+def _say_fingers(line: Mapping[str, object]) -> None:
+    positions, reasons = line["positions"], line["reasons"]
+    assert isinstance(positions, list)
+    fingers = " and ".join(positions)
+    if line["problem"]:
+        said = f"not searched: {line['problem']}"
+    elif line["purpose"] == "verify":
+        said = "no decision" if line["same"] is None else (
+            "the same finger as before" if line["same"] else "not the same finger as before")
+        said += f", score {line['score']}"
+    else:
+        found = "candidates, to be compared by a person" if reasons else "no candidate, which is no clearance"
+        said = f"{found}: {line['templates']} templates, extractor {line['extractor']}, quality {line['quality']}"
+    late = {"closed": ", after the passage was closed", "kept": ", after its time"}.get(str(line["after"]), "")
+    image = ", with an image" if line["image_bytes"] else ""
+    click.echo(f"    finger {fingers} at {line['scanner']}: {said}{late}{image}")
