@@ -15,15 +15,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
 
+import numpy as np
+
 from drivers.api import Tier
 from drivers.catalog import open_scanner
 from drivers.fingers import FingerprintScanner
 from drivers.virtual.bench import Bench
 from drivers.virtual.control import ask
 from drivers.virtual.prints import synthetic_print
+from drivers.virtual.scanner_bench import ScannerBench
 from drivers.virtual.uru4000_device import MODELS, Uru4000Device, Uru4000Options
 from drivers.virtual.uru4000_frames import LAYOUTS, seen
 from drivers.virtual.usb_bench import UsbScannerBench
+from drivers.virtual.zfm_device import Faults as ZfmFaults
+from drivers.virtual.zfm_device import ZfmDevice, ZfmOptions
 
 Faults = Mapping[str, dict[str, Any]]
 
@@ -131,11 +136,65 @@ class MicrosoftRig(Uru4000Rig):
 
     faults: ClassVar[Faults] = {
         name: fault for name, fault in Uru4000Rig.faults.items()
-        if name in ("late image", "pulled in mid-image", "wrong key", "silence when it is switched on", "power that does not come")
+        if name.split()[0] in ("late", "pulled", "wrong", "silence", "power")
     }
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, Uru4000Options(model="ms-2", power_ons=1, image_s=0.03))
+
+
+class ZfmRig(Rig):
+    """A serial module of the EF01 family on a pty; ``paced``: at the speed of its line."""
+
+    faults: ClassVar[Faults] = {
+        "short image": {"short": 100},
+        "stall": {"stall_after": 100},
+        "silence instead of an image": {"stall_after": 0},
+        "late image": {"late": 1},
+        "noise": {"noise": "ef01ffffffff0700030055"},
+        "wrong sum at the first packet": {"bad_sum": [0]},
+        "wrong sum in the middle": {"bad_sum": [143]},
+        "wrong sum at the last packet": {"bad_sum": [287]},
+        "lost packet": {"lose": 42},
+        "answers with a wrong sum": {"bad_answers": 1},
+        "orders unheard": {"mute": 1},
+        "speed changed behind our back": {"baud": 9600},
+        "unknown codes": {"codes": {"01": [0x77], "0A": [0x78]}},
+        "pulled in mid-image": {"pulled": 1},
+        "silence when it is switched on": {"mute": 1},
+        "refused orders": {"codes": {"13": [0xFE]}},
+    }
+    counted = frozenset({"mute", "late", "bad_answers", "pulled"})
+
+    def __init__(self, folder: Path, options: ZfmOptions | None = None, *, paced: bool = False) -> None:
+        super().__init__(folder)
+        self.device = ZfmDevice(options)
+        self.bench = ScannerBench(self.device, self.link, self.control, paced=paced)
+
+    def scanner(self, **settings: Any) -> FingerprintScanner:
+        given = {"port": str(self.link), "poll_s": 0.02} | settings
+        return open_scanner("zfm", "flat", given, time.monotonic, tier=Tier.VIRTUAL)
+
+    def expected(self, seed: int) -> bytes:
+        options = self.device.options
+        return four_bits(seed, width=options.width, height=options.height)
+
+    def fault(self, name: str, times: int = 1) -> None:
+        self.order(fault={"images": times})
+        for key, value in self.faults[name].items():
+            if key == "codes":
+                value = {order: codes * times for order, codes in value.items()}
+            self.order(fault={key: value * times if key in self.counted else value})
+
+    def mend(self) -> None:
+        whole = ("bad_sum", "noise", "codes", "short", "lose", "stall_after", *self.counted)
+        self.order(fault={name: getattr(ZfmFaults(), name) for name in whole})
+
+
+def four_bits(seed: int, impression: int = 0, width: int = 256, height: int = 288) -> bytes:
+    """What a four-bit sensor makes of a finger, reckoned from the finger itself."""
+    grey = np.frombuffer(synthetic_print(seed, width, height, impression=impression), np.uint8)
+    return ((grey // 16) * 17).astype(np.uint8).tobytes()
 
 
 @dataclass(frozen=True)
@@ -149,4 +208,5 @@ class Entry:
 RIGS: dict[str, Entry] = {
     "uru4000": Entry(Uru4000Rig, Uru4000Rig),
     "uru4000-ms": Entry(MicrosoftRig, MicrosoftRig),
+    "zfm": Entry(ZfmRig, ZfmRig),
 }

@@ -1,9 +1,9 @@
 """``python -m drivers.virtual KIND --link PATH --control SOCKET``: one virtual reader, one process.
 
 KIND is ``elyctis``, ``text``, ``honeywell``, ``rte`` or ``est``, or the fingerprint module ``zfm``: the link becomes
-the serial port. Or it is
-``hid_keyboard``: the reader is shared over USB/IP (``--usbip-port``, 0: any free one), and the link becomes a file
-with one line, the port to configure (``usbip://127.0.0.1:PORT/1-1``). ``KIND --help`` lists what can be varied.
+the serial port. Or it is ``hid_keyboard`` or the fingerprint scanner ``uru4000``: the device is shared over USB/IP
+(``--usbip-port``, 0: any free one), and the link becomes a file with one line, the port to configure
+(``usbip://127.0.0.1:PORT/1-1``). ``KIND --help`` lists what can be varied.
 
 ``python -m drivers.virtual present --control SOCKET ROW ROW [ROW]`` lays a document on a running one; ``lift``,
 ``block``, ``send``, ``noise``, ``unplug`` and ``plug`` are the other hands in front of it. ``finger --control SOCKET
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from drivers.virtual.bench import Bench
-from drivers.virtual.control import USB_KIND, VirtualReaderFault, ask
+from drivers.virtual.control import USB_KIND, USB_SCANNER, VirtualReaderFault, ask
 from drivers.virtual.device import VirtualDevice
 
 
@@ -50,8 +50,12 @@ KINDS = {
     "hid_keyboard": Kind(
         "keyboard_device", "KeyboardDevice", "Typing", (("layout", "LAYOUTS"), ("row_end", "ROW_END_KEYS"))
     ),
+    "uru4000": Kind(
+        "uru4000_device", "Uru4000Device", "Uru4000Options", (("model", "MODELS"), ("layout", "LAYOUTS"))
+    ),
     "zfm": Kind("zfm_device", "ZfmDevice", "ZfmOptions", (("packet", "SIZES"),)),
 }
+ON_USB = frozenset({USB_KIND, USB_SCANNER})
 SERIAL_SCANNERS = frozenset({"zfm"})
 
 
@@ -96,17 +100,18 @@ def parser(words: Sequence[str]) -> argparse.ArgumentParser:
     kinds = top.add_subparsers(dest="kind", required=True)
     for name, kind in KINDS.items():
         one = kinds.add_parser(name)
-        port = "a file for the port's name" if name == USB_KIND else "the path that becomes the serial port"
+        port = "a file for the port's name" if name in ON_USB else "the path that becomes the serial port"
         one.add_argument("--link", type=Path, required=True, help=port)
         one.add_argument("--control", type=Path, required=True, help="UNIX socket that takes orders")
         one.add_argument("--delay-ms", type=float, default=0.0, help="pause between fragments or reports")
         one.add_argument("--stdin-guard", action="store_true", help="end when standard input ends")
-        if name == USB_KIND:
+        if name in ON_USB:
             one.add_argument("--usbip-port", type=int, default=0, help="TCP port of 127.0.0.1 (0: any free one)")
+        if name == USB_KIND:
             one.add_argument("--vendor", type=hexadecimal, help="USB vendor id, four hex digits")
             one.add_argument("--product", type=hexadecimal, help="USB product id, four hex digits")
             one.add_argument("--serial", help="USB serial number (empty: none)")
-        else:
+        elif name not in ON_USB:
             one.add_argument("--fragment", type=int, default=0, help="bytes per write (0: whole)")
         if name in SERIAL_SCANNERS:
             one.add_argument("--paced", action="store_true", help="bytes take the time that the line needs")
@@ -192,6 +197,14 @@ def play(arguments: argparse.Namespace) -> int:
         identity = UsbIdentity(**{key: value for key, value in chosen.items() if value is not None})
         UsbBench(
             device, arguments.control, arguments.link, port=arguments.usbip_port, identity=identity, delay_s=delay_s,
+            guard_stdin=arguments.stdin_guard,
+        ).run()
+    elif arguments.kind == USB_SCANNER:
+        from drivers.virtual.uru4000_device import Uru4000Device
+        from drivers.virtual.usb_bench import UsbScannerBench
+
+        UsbScannerBench(
+            cast(Uru4000Device, device), arguments.control, arguments.link, port=arguments.usbip_port,
             guard_stdin=arguments.stdin_guard,
         ).run()
     elif arguments.kind in SERIAL_SCANNERS:

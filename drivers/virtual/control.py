@@ -19,6 +19,7 @@ from typing import Any
 ANSWER_LIMIT_S = 30.0
 START_LIMIT_S = 10.0
 USB_KIND = "hid_keyboard"
+USB_SCANNER = "uru4000"
 
 
 class VirtualReaderFault(Exception):  # noqa: N818 - a fault of the bench, not of a device
@@ -74,11 +75,11 @@ class VirtualReader:
 
     @property
     def port(self) -> str:
-        """The port to configure: the link to the serial port, or what the link says of a keyboard shared over USB/IP.
+        """The port to configure: the link to the serial port, or what the link says of a device shared over USB/IP.
 
-        Raises OSError while a keyboard is unplugged.
+        Raises OSError while such a device is unplugged.
         """
-        return self.link.read_text("ascii").strip() if self.kind == USB_KIND else str(self.link)
+        return self.link.read_text("ascii").strip() if self.kind in (USB_KIND, USB_SCANNER) else str(self.link)
 
     def __enter__(self) -> VirtualReader:
         return self.start()

@@ -33,7 +33,7 @@ DARK = 0x80
 SCAN_POWER, FINGER_ON, FINGER_OFF, WILL_FAIL = b"\x56\xaa", b"\x01\x01", b"\x02\x00", b"\x08\x00"
 SHARED_KEY = bytes.fromhex("79ac91795ca1478e98e00f3c598f5f4b")
 ABOUT = bytes.fromhex("1a0a1a0a01150000002000108b211130")  # what a real 4500 says in INFO
-POWER_S, AGAIN_S, SAY_S = 0.003, 0.008, 0.002
+AGAIN_S = 0.008
 MAX_WAITING = 8  # interrupts, images
 EMPTY_GLASS = bytes((245,)) * (WIDTH * HEIGHT)
 
@@ -58,15 +58,21 @@ MODELS = {
 
 @dataclass(frozen=True, slots=True)
 class Uru4000Options:
-    """Which one it is. ``power_ons``: how often it says that it has power; ``image_s``: what an image takes."""
+    """Which one it is. ``power_ons``: how often it says that it has power; ``image_s``: what an image takes;
+    ``pause_s``: what it takes to say anything else.
+
+    ``model`` and ``layout`` are keys of MODELS and LAYOUTS; ``serial`` may be empty, as many real ones' is.
+    """
 
     model: str = "4500"
     layout: str = "usual"
     power_ons: int = 3
     image_s: float = 0.12
+    pause_s: float = 0.003
     honest: bool = True    # else its flags say scrambled, and nothing is
     seed: int = 1          # of its keys, challenges and noise
     ppi: float = 512.0
+    serial: str = "VIRTUAL-1"
 
 
 @dataclass(slots=True)
@@ -97,12 +103,12 @@ class Uru4000Device(UsbSide):
     endpoints = {IRQ: INTERRUPT, IMAGE: BULK}  # noqa: RUF012 - a constant of the class
 
     def __init__(
-        self, options: Uru4000Options | None = None, *, clock: Callable[[], float] = time.monotonic, serial: str = "",
+        self, options: Uru4000Options | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.options = options or Uru4000Options()
-        self.model = MODELS[self.options.model]
+        mine = self.options = options or Uru4000Options()
+        self.model = MODELS[mine.model]
         super().__init__(UsbIdentity(
-            self.model.vendor, self.model.product, serial or "VIRTUAL-1", "borderpost", "virtual fingerprint scanner"
+            self.model.vendor, self.model.product, mine.serial, "borderpost", "virtual fingerprint scanner"
         ))
         self.faults = Faults()
         self._clock = clock
@@ -194,7 +200,7 @@ class Uru4000Device(UsbSide):
             fresh, self._state, self._powered = not self._powered, state, True
             if fresh and not self._happens("silent"):
                 for count in range(self.options.power_ons):
-                    self._say(SCAN_POWER, POWER_S + count * AGAIN_S)
+                    self._say(SCAN_POWER, self.options.pause_s + count * AGAIN_S)
 
     def _set_mode(self, mode: int) -> None:
         """Law 2."""
@@ -205,9 +211,9 @@ class Uru4000Device(UsbSide):
             if self.faults.stale and not self._images:
                 self._images.append((0.0, transfer([bytes(WIDTH)] * HEIGHT, LAYOUTS["plain"], 0, self.key)))
             if self._glass is not None:
-                self._say(FINGER_ON, SAY_S)
+                self._say(FINGER_ON, self.options.pause_s)
         elif mode == 0x12 and self._glass is None:
-            self._say(FINGER_OFF, SAY_S)
+            self._say(FINGER_OFF, self.options.pause_s)
         elif mode == 0x20 and not self._happens("mute"):
             late = 2.0 if self._happens("late") else 0.0
             self._images.append((self._clock() + self.options.image_s + late, self._image()))
@@ -266,19 +272,19 @@ class Uru4000Device(UsbSide):
             raise ValueError("not the size of the sensor")
         self._glass = pixels
         if self._mode == 0x10:
-            self._say(FINGER_ON, SAY_S)
+            self._say(FINGER_ON, self.options.pause_s)
 
     def remove(self) -> bytes:
         """Lift it."""
         lay, self._glass = self._glass, None
         if lay is not None and self._mode in (0x12, 0x20):
-            self._say(FINGER_OFF, SAY_S)
+            self._say(FINGER_OFF, self.options.pause_s)
         return b""
 
     def blink(self) -> None:
         """The sensor loses its power and has it again: it waits for nothing any more."""
         self._mode, self._powered, self._state = 0, False, DARK | 0x01
-        self._say(SCAN_POWER, SAY_S)
+        self._say(SCAN_POWER, self.options.pause_s)
 
     def fault(self, changes: dict[str, Any]) -> None:
         """See Faults; ``blink`` besides. Raises KeyError for a fault that it does not know."""
