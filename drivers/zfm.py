@@ -36,6 +36,7 @@ from drivers.zfm_module import Address, Image, Light, Module
 FAULTS = 3
 LOST = 3
 REMOVE_S = 1.0    # so long ``capture`` waits for a finger that was captured already to be lifted
+LOOK_S = 0.3      # for one GenImg
 CLOSING_S = 0.15  # for the light to go off
 FOREVER = float("inf")
 
@@ -161,8 +162,8 @@ class ZfmScanner:
             return self._retry(seen) if isinstance(seen, RetryReason) else None
 
     def await_off(self, timeout_s: float) -> bool:
-        """See FingerprintScanner."""
-        with self._working(self._clock() + timeout_s):
+        """See FingerprintScanner. It looks once, however short the time."""
+        with self._working(self._clock() + max(timeout_s, LOOK_S)):
             return bool(self._lifted(FOREVER))
 
     def cancel(self) -> None:

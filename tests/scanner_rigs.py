@@ -152,9 +152,7 @@ class ZfmRig(Rig):
         "silence instead of an image": {"stall_after": 0},
         "late image": {"late": 1},
         "noise": {"noise": "ef01ffffffff0700030055"},
-        "wrong sum at the first packet": {"bad_sum": [0]},
-        "wrong sum in the middle": {"bad_sum": [143]},
-        "wrong sum at the last packet": {"bad_sum": [287]},
+        "wrong sums": {"bad_sum": [0, 143, 287]},
         "lost packet": {"lose": 42},
         "answers with a wrong sum": {"bad_answers": 1},
         "orders unheard": {"mute": 1},
@@ -183,8 +181,9 @@ class ZfmRig(Rig):
         self.order(fault={"images": times})
         for key, value in self.faults[name].items():
             if key == "codes":
-                value = {order: codes * times for order, codes in value.items()}
-            self.order(fault={key: value * times if key in self.counted else value})
+                self.order(fault={key: {order: codes * times for order, codes in value.items()}})
+            else:
+                self.order(fault={key: value * times if key in self.counted else value})
 
     def mend(self) -> None:
         whole = ("bad_sum", "noise", "codes", "short", "lose", "stall_after", *self.counted)
