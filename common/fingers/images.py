@@ -76,7 +76,7 @@ def decode_image(data: bytes, name: str, ppi: float | None = None) -> FingerImag
     stated = _stated_ppi(opened, data) if ppi is None else (ppi, ppi)
     if abs(stated[0] - stated[1]) > ASPECT * stated[0]:
         raise FingerError(
-            f"{name}: {stated[0]:g} pixels per inch across and {stated[1]:g} down",
+            f"{name}: {stated[0]:.0f} pixels per inch across and {stated[1]:.0f} down",
             advice="scale the image to square pixels, or give the true resolution with --ppi",
         )
     try:
