@@ -11,16 +11,19 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from common.settings import ConfigError
 from drivers.api import DriverMisuse
-from drivers.catalog import open_scanner
+from drivers.catalog import SCANNERS, open_scanner
 from drivers.discovery import seen_at, unlike
 from drivers.fingers import FingerprintScanner
+from drivers.named import SETTING
 from edge.bell import Bell
-from edge.config import Config, FingersConfig, ScannerConfig
+from edge.config import Config, FingersConfig, ScannerConfig, load
 from edge.configured import wrong_scanner
 from edge.core.fingerprints.model import Position
 from edge.core.screening import Screener
@@ -56,6 +59,28 @@ def make_scanner(config: ScannerConfig, mono: Callable[[], float]) -> Fingerprin
         return open_scanner(config.driver, config.name, {**config.settings, "port": config.port}, mono)
     except DriverMisuse as error:
         raise wrong_scanner(config, error) from error
+
+
+def named_scanner(text: str, config_path: Path, mono: Callable[[], float]) -> FingerprintScanner:
+    """The scanner that a command line names: ``[[scanner]]`` of edge.toml, or DRIVER=PORT. Raises BorderpostError."""
+    driver, equals, rest = text.partition("=")
+    if equals:
+        port, *pairs = SETTING.split(rest)
+        settings = {key: _number(value) for key, value in (pair.split("=", 1) for pair in pairs)}
+        return make_scanner(ScannerConfig(name="named", port=port, driver=driver, settings=settings), mono)
+    known = load(config_path).scanner
+    found = next((one for one in known if one.name == text), None)
+    if found is None:
+        names = ", ".join(one.name for one in known) or "none"
+        raise ConfigError(
+            f"{config_path} has no scanner {text!r}",
+            advice=f"give one of: {names}; or DRIVER=PORT with a driver of: {', '.join(SCANNERS)}",
+        )
+    return make_scanner(found, mono)
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def policy_of(config: FingersConfig) -> FingerPolicy:

@@ -7,6 +7,7 @@ import click
 from common.command import LazyVerbs
 
 VERBS = {
+    "capture": "capture one finger from a scanner into a file",
     "take": "take a finger of a passage and search it",
     "verify": "is this the finger that was taken of a passage before?",
     "compare": "compare two fingers, 1:1",
