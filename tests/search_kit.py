@@ -95,14 +95,23 @@ def gallery_bytes(wanted: Sequence[Wanted], extractor: str = EXTRACTOR) -> bytes
     return build(extractor, [one.entry() for one in wanted], templates, list(describe_many(templates)))
 
 
+def crowd(count: int, *, record: str = "C") -> bytes:
+    """A gallery of many references of one finger, described once: for what needs size, not people."""
+    template = finger(4711)
+    (described,) = describe_many([template])
+    entries = [GalleryEntry(f"{record}-{i:07d}", "F", INDEX, name="Invented") for i in range(count)]
+    return build(EXTRACTOR, entries, [template] * count, [described] * count)
+
+
 def put(
     root: Path, generation: int, wanted: Sequence[Wanted], *, list_id: str = "wanted", key: RingEntry | None = KEY,
     extractor: str = EXTRACTOR, silent: bool = False, image: bool = False, tail: Tail | None = TAIL,
-    source: datetime = DATE, policy: Policy | None = None, plain: bytes | None = None,
+    source: datetime = DATE, policy: Policy | None = None, plain: bytes | None = None, stated: bytes | None = None,
 ) -> Path:  # fmt: skip
-    """A generation on the disk, sealed by ``key``; ``plain``: these bytes instead of what ``wanted`` gives."""
+    """A generation on the disk, sealed by ``key``; ``plain``: these bytes instead of what ``wanted`` gives; ``stated``:
+    the gallery whose counts the manifest tells."""
     data = gallery_bytes(wanted, extractor) if plain is None else plain
-    table = GalleryTable(gallery_bytes(wanted, extractor) if plain is not None else data)
+    table = GalleryTable(data if plain is None or stated is None else stated)
     if key is not None:
         data = vault.seal_file(data, replace(key, list_id=list_id), generation=generation, kind="GALL")
     place = root / list_id / f"{generation:010d}"

@@ -3,8 +3,8 @@
 Laws:
 1. Shown and silent references never meet: each kind has its own best ``RERANKED``, its own number of templates, its own
    threshold and its own ``MAX_CANDIDATES``. What is shown is the same, to the last digit, whatever is silent.
-2. The same work is done whether or not there are silent references: what they leave of the second ``RERANKED`` is
-   filled with the next shown ones, whose scores are thrown away.
+2. The same work is done whether or not there are silent references: what one kind leaves of its ``RERANKED`` is filled
+   with the next ones of the other, whose scores are thrown away.
 3. References past their review date are scanned and dropped; they count for no threshold.
 4. A gallery of another extractor is not scanned, and says so; the others are.
 5. One person is one candidate, by the best of their references; the order is how few strangers reach the score, then
@@ -90,12 +90,12 @@ def search(
     blocks, scores = _scan(backend, mine, asked, probe.position)
     silent, valid = _flags(blocks, today)
     shown, hidden = np.nonzero(valid & ~silent)[0], np.nonzero(valid & silent)[0]
-    chosen = _best(scores, shown, 2 * RERANKED)
-    covert = _best(scores, hidden, RERANKED)
-    work = np.concatenate([chosen[: 2 * RERANKED - len(covert)], covert])  # law 2
+    open_, covert = _best(scores, shown, 2 * RERANKED), _best(scores, hidden, 2 * RERANKED)
+    kept = open_[:RERANKED], covert[:RERANKED]
+    work = np.concatenate([*kept, open_[RERANKED:], covert[RERANKED:]])[: 2 * RERANKED]  # law 2
     compared = dict(zip(work.tolist(), _rerank(backend, mine, blocks, work), strict=True))
     found: list[Found] = []
-    for places, count, kind in ((chosen[:RERANKED], len(shown), False), (covert, len(hidden), True)):
+    for places, count, kind in ((kept[0], len(shown), False), (kept[1], len(hidden), True)):
         hits = _hits(blocks, places, compared, count, false_candidates)
         found += [_found(hit, silent=kind) for hit in _persons(hits)]
     return Searched(tuple(found), tuple(_part(one, probe, blocks, valid) for one in galleries))

@@ -58,8 +58,10 @@ class Holding:
 class GalleryChild:
     """The child with its galleries; ``tend`` and ``call`` from any thread. ``galleries()``: as they lie on the disk."""
 
-    def __init__(self, galleries: Callable[[], Sequence[OpenList]], *, memory_mib: int, threads: int) -> None:
-        self._galleries = galleries
+    def __init__(
+        self, galleries: Callable[[], Sequence[OpenList]], *, memory_mib: int, threads: int, poll_s: float = POLL_S
+    ) -> None:
+        self._galleries, self._poll_s = galleries, poll_s
         self._child = Child(
             {talk.SERVICE: talk.Options(threads)}, module=talk.MODULE, memory_mib=memory_mib, no_new_code=True,
             start_s=START_S,
@@ -134,7 +136,7 @@ class GalleryChild:
         return state.loading is not None
 
     def _tell(self, order: object) -> talk.Progress:
-        found = self._child.call(talk.SERVICE, order, talk.Progress, POLL_S)
+        found = self._child.call(talk.SERVICE, order, talk.Progress, self._poll_s)
         self._noticed()
         return found
 

@@ -10,6 +10,7 @@ Laws:
 
 from __future__ import annotations
 
+import errno
 import threading
 
 import msgspec
@@ -38,6 +39,7 @@ from edge.fingers.search_talk import (
 )
 
 _AGAIN = "update the box: its parts do not fit together"
+_TOO_LARGE = "does not fit into fingers.search_mb beside what serves"
 
 
 def service(options: msgspec.Raw) -> Handler:
@@ -64,9 +66,10 @@ class _Loading(threading.Thread):
         except BorderpostError as error:  # LayoutError, VaultError, FingerError
             self.problem = f"is damaged: {error.message}"
         except OSError as error:
-            self.problem = f"cannot be read: {error.strerror or 'input/output error'}"
+            why = f"cannot be read: {error.strerror or 'input/output error'}"
+            self.problem = _TOO_LARGE if error.errno == errno.ENOMEM else why
         except MemoryError:
-            self.problem = "does not fit into fingers.search_mb beside what serves"
+            self.problem = _TOO_LARGE
         if self.problem:
             self.problem = f"generation {self.order.generation} {self.problem}"
 

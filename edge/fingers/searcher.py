@@ -24,7 +24,7 @@ from edge.core.trusted import Trusted
 from edge.core.verdicts import Coverage
 from edge.fingers import search_talk as talk
 from edge.fingers.search_coverage import Standing, coverage
-from edge.fingers.search_keeping import GalleryChild
+from edge.fingers.search_keeping import POLL_S, GalleryChild
 from edge.fingers.tails import verify_threshold
 from edge.opened_list import OpenList
 
@@ -67,7 +67,9 @@ class Searcher:
         policy: SearchPolicy, *, mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lists, self._screener, self._now, self._policy, self._mono = lists, screener, now, policy, mono
-        self._keeping = GalleryChild(self._galleries, memory_mib=policy.memory_mib, threads=policy.threads)
+        self._keeping = GalleryChild(
+            self._galleries, memory_mib=policy.memory_mib, threads=policy.threads, poll_s=min(POLL_S, policy.work_s)
+        )
 
     def run(self, stopping: Stopping) -> None:
         """Keep child and galleries until told to stop."""
@@ -120,6 +122,11 @@ class Searcher:
         order = talk.Verify(talk.print_of(probe), talk.print_of(reference))
         found, _ = self._keeping.call(order, talk.Compared, self._policy.work_s)
         return found.score, found.score >= least
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, None without one."""
+        return self._keeping.pid
 
     def image_lists(self) -> frozenset[str]:
         """Galleries whose policy wants the image in the report with a candidate of theirs."""

@@ -1,0 +1,238 @@
+"""The search over galleries with the real child: who is found, what is told, which generation serves."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import search_kit as kit
+from search_kit import INDEX, OTHER, Box, Wanted, again, finger, people, put
+
+from edge.core.fingerprints.model import FingerError, Position
+from edge.core.fingerprints.told import told
+from edge.core.screening.by_finger import by_finger
+from edge.core.trusted import ClockState, Trusted
+from edge.core.vault import KeyRing
+from edge.core.verdicts import CoverageState, Outcome, Verdict
+from edge.core.watch import Policy
+from edge.erasure import Eraser
+from edge.fingers.searcher import NOT_LOADED
+from edge.watchlists import Watchlists
+
+
+def test_a_listed_finger_is_found_and_a_stranger_is_not(tmp_path: Path) -> None:
+    put(tmp_path, 3, [*people(60), Wanted("R-9", 9)])
+    with Box(tmp_path) as box:
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert answer.problem == ""
+        (found,) = answer.candidates
+        assert (found.list_id, found.record, found.reference, found.position) == ("wanted", "R-9", "F-9", INDEX)
+        assert (found.category, found.name, found.silent, found.fingers) == ("red", "Invented R-9", False, 1)
+        assert found.action == "Refer to second line. Confirm with the NCB."
+        assert found.expected < 0.01
+        (part,) = answer.coverage
+        assert (part.list_id, part.generation, part.records, part.state) == ("wanted", 3, 61, CoverageState.ASKED)
+        assert part.age_seconds == 2 * 86_400
+        stranger = box.searcher.search(finger(77), INDEX)
+        assert stranger.problem == ""
+        assert stranger.candidates == ()
+        assert stranger.templates == 61
+        assert told("en", stranger) == ("no candidate in 61 templates of wanted, generation 3: this is no clearance",)
+
+
+def test_two_fingers_and_one_to_one(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(40), Wanted("R-9", 9), Wanted("R-9", 9, OTHER, reference="F-9"), Wanted("R-8", 9)])
+    with Box(tmp_path) as box:
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert {c.record for c in answer.candidates} == {"R-9", "R-8"}
+        both = box.searcher.second(again(finger(9, OTHER)), OTHER, answer)
+        first, other = both.candidates
+        assert (first.record, first.fingers, first.agrees) == ("R-9", 2, True)
+        assert first.score > answer.candidates[0].score
+        assert (other.record, other.fingers, other.agrees) == ("R-8", 1, None)
+        wrong = box.searcher.second(finger(66, OTHER), OTHER, answer)
+        assert {(c.record, c.fingers) for c in wrong.candidates} == {("R-9", 2), ("R-8", 1)}
+        score, same = box.searcher.verify(again(finger(9)), finger(9))
+        assert same
+        assert box.searcher.verify(again(finger(9)), finger(10)) == (pytest.approx(1.5, abs=2.5), False)
+        assert score > 8
+        with pytest.raises(FingerError, match="cannot be compared"):
+            box.searcher.verify(finger(9), finger(9, extractor="other-1"))
+        with pytest.raises(FingerError, match="cannot be compared"):
+            box.searcher.second(finger(9, extractor="other-1"), OTHER, answer)
+
+
+def test_candidates_become_reasons_that_a_person_judges(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9), Wanted("R-1", 9, silent=True)])
+    with Box(tmp_path) as box:
+        answer = box.searcher.search(again(finger(9)), INDEX)
+    reasons = by_finger(answer)
+    assert [(r.record, r.silent, r.outcome) for r in reasons] == [
+        ("R-9", False, Outcome.POSSIBLE), ("R-1", True, Outcome.POSSIBLE)]
+    verdict = Verdict.of(reasons, answer.coverage)
+    assert [r.record for r in verdict.shown().reasons] == ["R-9"]
+    rules = {e.rule: (e.query, e.listed) for e in reasons[0].evidence}
+    assert rules["finger"] == ("", "right-index")
+    assert rules["templates searched"] == ("", "22")
+    assert rules["extractor"] == ("", kit.EXTRACTOR)
+    assert 0.99 < reasons[0].score <= 1
+    only_silent = replace(answer, candidates=tuple(c for c in answer.candidates if c.silent))
+    nobody = replace(answer, candidates=())
+    assert Verdict.of(by_finger(only_silent), answer.coverage).shown() == Verdict.of((), answer.coverage).shown()
+    assert told("fr", only_silent) == told("fr", nobody)
+    assert by_finger(replace(answer, problem="x")) == ()
+
+
+def test_a_newer_generation_takes_its_place_between_searches(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("OLD", 9)])
+    with Box(tmp_path) as box:
+        assert [c.record for c in box.searcher.search(again(finger(9)), INDEX).candidates] == ["OLD"]
+        pid = box.searcher.pid
+        put(tmp_path, 2, [*people(20), Wanted("NEW", 9)])
+        box.refresh()
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert [c.record for c in answer.candidates] == ["NEW"]
+        assert answer.coverage[0].generation == 2
+        assert box.searcher.pid == pid
+
+
+def test_the_old_generation_serves_while_the_new_one_is_read(tmp_path: Path) -> None:
+    """The swap is made by the child in ``Poll`` alone: until then every search is answered by the old one."""
+    put(tmp_path, 1, [*people(20), Wanted("OLD", 9)])
+    with Box(tmp_path, policy=replace(Box(tmp_path).policy, work_s=0.01)) as box:
+        while box.searcher.tend():
+            pass
+        put(tmp_path, 2, [*people(20), Wanted("NEW", 9)])
+        box.refresh()
+        answer = box.searcher.search(again(finger(9)), INDEX)  # waits a hundredth of a second, not for the reading
+        assert ([c.record for c in answer.candidates], answer.coverage[0].generation) in (
+            (["OLD"], 1), (["NEW"], 2))
+        while box.searcher.tend():
+            pass
+        assert box.searcher.search(again(finger(9)), INDEX).coverage[0].generation == 2
+
+
+def test_a_damaged_new_generation_is_told_and_the_old_one_goes_on(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("OLD", 9)])
+    with Box(tmp_path) as box:
+        box.searcher.search(finger(1), INDEX)
+        # its digest and seal are right, what is sealed is no gallery: only who opens it can tell
+        put(tmp_path, 2, [*people(20), Wanted("NEW", 9)], plain=b"BPWATCH\0GALL" + bytes(200),
+            stated=kit.gallery_bytes(people(20)))
+        box.refresh()
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert [c.record for c in answer.candidates] == ["OLD"]
+        (part,) = answer.coverage
+        assert (part.generation, part.state) == (1, CoverageState.DAMAGED)
+        (row,) = box.searcher.status()["galleries"]
+        assert row["generation"] == 1
+        assert row["problem"].startswith("generation 2 is damaged: a list file has layout version 0")
+        put(tmp_path, 3, [*people(20), Wanted("NEW", 9)])
+        box.refresh()
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert ([c.record for c in answer.candidates], answer.coverage[0].state) == (["NEW"], CoverageState.ASKED)
+        assert box.searcher.status()["galleries"][0]["problem"] == ""
+
+
+@pytest.mark.parametrize("wrong", ["digest", "key", "counts"])
+def test_what_does_not_agree_is_not_loaded(tmp_path: Path, wrong: str) -> None:
+    place = put(tmp_path, 1, [*people(20), Wanted("R-9", 9)])
+    if wrong == "digest":  # changed after the box had verified it
+        box = Box(tmp_path)
+        data = bytearray((place / "gallery.bin").read_bytes())
+        data[-9] ^= 1
+        (place / "gallery.bin").write_bytes(bytes(data))
+    elif wrong == "key":
+        box = Box(tmp_path)
+        box.lists = Watchlists.open(tmp_path, keys=KeyRing)
+    else:
+        shutil.rmtree(place)
+        put(tmp_path, 1, [], plain=kit.gallery_bytes(people(19)), stated=kit.gallery_bytes(people(20)))
+        box = Box(tmp_path)
+    with box:
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert answer.candidates == ()
+        assert answer.problem == NOT_LOADED
+        (part,) = answer.coverage
+        assert (part.generation, part.records, part.state) == (None, 0, CoverageState.DAMAGED)
+        assert "no candidate" not in " ".join(told("en", answer))
+        (row,) = box.searcher.status()["galleries"]
+        assert {"digest": "does not agree with its digest", "key": "is not on this box",
+                "counts": "its counts differ from the manifest"}[wrong] in row["problem"]
+
+
+def test_one_damaged_gallery_leaves_the_others_searched(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9)], key=None)
+    put(tmp_path, 1, [], list_id="broken", key=None, plain=kit.gallery_bytes(people(19)),
+        stated=kit.gallery_bytes(people(20)))
+    put(tmp_path, 1, [Wanted("R-9", 9)], list_id="alien", key=None, extractor="other-1")
+    with Box(tmp_path) as box:
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert answer.problem == ""
+        assert [c.list_id for c in answer.candidates] == ["wanted"]
+        states = {c.list_id: (c.state, c.records) for c in answer.coverage}
+        assert states == {"wanted": (CoverageState.ASKED, 21), "broken": (CoverageState.DAMAGED, 0),
+                          "alien": (CoverageState.DAMAGED, 0)}
+        assert Verdict.of((), answer.coverage).outcome is Outcome.INCOMPLETE
+        assert "broken (damaged)" in told("en", answer)[1]
+        alone = box.searcher.search(again(finger(9, extractor="third-1")), INDEX)
+        assert alone.problem == (
+            "alien: made by other-1, the finger was extracted by third-1; "
+            "wanted: made by invented-1, the finger was extracted by third-1")
+
+
+def test_old_galleries_unsure_time_and_galleries_that_went(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9)], source=datetime(2026, 1, 1, tzinfo=UTC))
+    with Box(tmp_path) as box:
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert (len(answer.candidates), answer.coverage[0].state) == (1, CoverageState.STALE)
+        box.now = kit.UNTRUSTED
+        assert box.searcher.search(finger(1), INDEX).coverage[0].state is CoverageState.TIME_UNTRUSTED
+        shutil.rmtree(tmp_path / "wanted" / "0000000001")
+        box.refresh()
+        gone = box.searcher.search(again(finger(9)), INDEX)
+        assert gone.candidates == ()
+        assert [c.state for c in gone.coverage] == [CoverageState.DAMAGED]
+        assert box.searcher.status()["memory_mb"] == 0
+
+
+def test_an_erased_gallery_leaves_the_child_and_is_told(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9)], policy=Policy(erase_after_s=86_400))
+    with Box(tmp_path) as box:
+        assert box.searcher.search(again(finger(9)), INDEX).candidates
+        later = kit.NOW + timedelta(days=3)
+        box.now = Trusted(ClockState.SIGNED, later, later)
+        assert Eraser(tmp_path).run(box.lists.lists, box.now)
+        box.refresh()
+        answer = box.searcher.search(again(finger(9)), INDEX)
+        assert answer.candidates == ()
+        assert [c.state for c in answer.coverage] == [CoverageState.ERASED]
+        assert box.searcher.status()["memory_mb"] == 0
+
+
+def test_images_are_wanted_by_the_lists_that_say_so(tmp_path: Path) -> None:
+    put(tmp_path, 1, [Wanted("R-9", 9)], list_id="with-image", key=None, image=True)
+    put(tmp_path, 1, [Wanted("R-8", 8)], list_id="without", key=None)
+    with Box(tmp_path) as box:
+        assert box.searcher.search(finger(77), INDEX).image_wanted == {"with-image"}
+        assert box.searcher.image_lists() == {"with-image"}
+
+
+def test_a_box_without_galleries_starts_nothing_and_says_so(tmp_path: Path) -> None:
+    with Box(tmp_path) as box:
+        assert not box.searcher.tend()
+        assert box.searcher.pid is None
+        answer = box.searcher.search(finger(1), INDEX)
+        assert (answer.candidates, answer.coverage, answer.problem) == ((), (), "")
+        assert told("en", answer) == ("no prints of wanted persons are on this box: the finger was not searched",)
+
+
+def test_any_position_may_be_searched(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9, OTHER)])
+    with Box(tmp_path) as box:
+        probe = again(finger(9, OTHER))
+        assert [c.record for c in box.searcher.search(probe, Position.UNKNOWN).candidates] == ["R-9"]
+        assert box.searcher.search(probe, INDEX).candidates == ()
