@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from edge.core import sealing, wire
+from edge.core.padding import IMAGE_SIZE
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
-from edge.journal import AWAITING, CLOSED, Journal, JournalLimits, NewPassage
+from edge.journal import AWAITING, CLOSED, Journal, JournalLimits, NewFinger, NewPassage
 
 DEVICE = "post-7"
 SESSION = "session-0001"
@@ -80,6 +81,25 @@ def new_passage(
         summary=summary,
         body=body,
         number_hash=body.number_hash,
+    )
+
+
+def new_finger(number: int, *, opens: bool = False, silent: bool = False, image: bytes = b"") -> NewFinger:
+    """What came of a finger of the invented passage ``number``; ``opens`` with a shown candidate."""
+    shown = Outcome.POSSIBLE if opens else Outcome.CLEAR
+    reason = wire.BodyReason(
+        list="prints", record=f"F-{number}", kind="finger", outcome="POSSIBLE", score=0.99, silent=not opens
+    )
+    body = wire.FingersBody(
+        passage=f"passage-{number:06}", counter="entry-1", at=START, clock=ClockState.SIGNED, purpose="search",
+        positions=(2,), outcome=Outcome.POSSIBLE if opens or silent else Outcome.CLEAR, shown=shown,
+        reasons=(reason,) if opens or silent else (), image=image,
+    )
+    summary = ({"list": "prints", "record": f"F-{number}", "kind": "finger", "score": 0.99},) if opens else ()
+    return NewFinger(
+        passage=body.passage, at=START, clock=ClockState.SIGNED, counter="entry-1", purpose="search",
+        position="right-index", shown=shown, opens=opens, truth_clear=not (opens or silent), summary=summary,
+        body=body, block=wire.fit_block(body, IMAGE_SIZE),
     )
 
 

@@ -14,7 +14,7 @@ from edge.journal import Journal  # noqa: E402
 
 
 def main(path: Path, start: int) -> None:
-    """Record from number ``start`` on; every third one is a HIT that is closed again."""
+    """Record from number ``start`` on; every third one is a HIT, every other a CLEAR whose finger opens a lead."""
     journal: Journal = kit.journal(path, wal_pages=20)
     journal.start()
     number = start
@@ -23,6 +23,10 @@ def main(path: Path, start: int) -> None:
         recorded = journal.record(kit.new_passage(number, outcome)).result(10)
         sys.stdout.write(f"{recorded.seq} passage-{number:06}\n")
         sys.stdout.flush()
+        if outcome is Outcome.CLEAR:
+            recorded = journal.record_finger(kit.new_finger(number, opens=True, image=b"WSQ" * 900)).result(10)
+            sys.stdout.write(f"{recorded.seq} finger-{number:06}\n")
+            sys.stdout.flush()
         number += 1
 
 

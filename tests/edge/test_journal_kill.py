@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what was acknowledged is there, whole and in order."""
+"""kill -9 at any moment: what was acknowledged is there, whole and in order; passages and their fingers."""
 
 from __future__ import annotations
 
@@ -42,12 +42,21 @@ def _check(path: Path, acknowledged: dict[int, str]) -> None:
     assert journal.epoch == "epoch-0"
     items = journal.pending(limit=10_000)
     assert [i.seq for i in items] == list(range(1, len(items) + 1))
-    rows = {p.seq: p.passage for p in journal.passages(10_000)}
-    assert acknowledged.items() <= rows.items()
-    assert set(rows) == {i.seq for i in items}  # a passage and its outbox row: both or neither
+    rows = {p.seq: p for p in journal.passages(10_000)}
+    bodies = {i.seq: kit.open_body(journal, i.seq, i.body) for i in items}
+    fingers = {seq: body for seq, body in bodies.items() if isinstance(body, wire.FingersBody)}
+    told = {seq: row.passage for seq, row in rows.items()}
+    told |= {seq: body.passage.replace("passage", "finger") for seq, body in fingers.items()}
+    assert acknowledged.items() <= told.items()
+    assert set(told) == set(bodies)  # a passage or a finger, and its outbox row: both or neither
+    of = {row.passage: row for row in rows.values()}
+    opened = {body.passage for body in fingers.values()}
+    for name, row in of.items():  # a finger and the passage that it opens: both or neither
+        assert (str(row.shown) == "POSSIBLE") is (name in opened)
+        assert row.state == ("closed" if str(row.shown) == "CLEAR" else "awaiting")
     check = journal.verify_audit()
     assert (check.sound, check.rows) == (True, len(items))
-    body = kit.open_body(journal, items[-1].seq, items[-1].body)
-    assert isinstance(body, wire.PassageBody)
-    assert body.passage == rows[items[-1].seq]
+    last = bodies[items[-1].seq]
+    assert isinstance(last, wire.PassageBody | wire.FingersBody)
+    assert last.passage.replace("passage", "finger") == told[items[-1].seq].replace("passage", "finger")
     journal.close()
