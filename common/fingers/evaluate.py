@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.fingers.child import Child, ChildFailedError
-from common.fingers.extraction import NAME, ExtractOptions, extract_in
+from common.fingers.extraction import NAME, ExtractOptions
 from common.fingers.impressions import TEMPLATES, Impression, Pair, impressions_of, pairs_of
-from common.fingers.inputs import read_finger
+from common.fingers.inputs import extract_file, read_finger
 from common.fingers.rates import Rates, rates
 from edge.core.fingerprints.cylinders import describe_many
-from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
+from edge.core.fingerprints.model import FingerError, Template
 from edge.core.fingerprints.rigid import rigid
 from edge.core.fingerprints.shard import shard_of
 
@@ -141,16 +141,16 @@ class _Work:
                 self.done += 1
 
     def _one(self, child: Child, impression: Impression) -> Template | None:
-        found = read_finger(impression.path, self._ppis[impression.group])
+        found = read_finger(impression.path)
         if isinstance(found, Template):
             return found
-        assert isinstance(found, FingerImage)
         try:
-            return extract_in(child, found, Position.UNKNOWN, timeout_s=TIMEOUT_S)
-        except ChildFailedError:
-            return None
+            ppi = self._ppis[impression.group]
+            return extract_file(child, found, impression.path, ppi=ppi, timeout_s=TIMEOUT_S)
         except FingerError as error:
-            raise FingerError(f"{impression.path}: {error.message}", advice=error.advice) from error
+            if isinstance(error.__cause__, ChildFailedError):
+                return None
+            raise
 
 
 def _one_extractor(templates: Sequence[Template | None]) -> None:

@@ -1,25 +1,32 @@
-"""A file that holds a finger, whatever it is: an image or a minutiae record."""
+"""A file that holds a finger, whatever it is, to a template: a minutiae record read here, an image by the child."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from common.fingers.images import decode_image, read_bytes
+from common.fingers.child import Child, ChildFailedError
+from common.fingers.extraction import TIMEOUT_S, extract_file_in
+from common.fingers.frames import Fault
+from common.fingers.images import read_bytes
 from edge.core.fingerprints import iso19794_2
-from edge.core.fingerprints.model import FingerError, FingerImage, Template
+from edge.core.fingerprints.model import FingerError, Position, Template
 
-UNKNOWN_EXTRACTOR = "unknown"  # of a minutiae record: the standard has no place to name it
+UNKNOWN_EXTRACTOR: Final = "unknown"  # of a minutiae record: the standard has no place to name it
 
 
-def read_finger(path: Path, ppi: float | None = None, assume: str | None = None) -> FingerImage | Template:
-    """An image (PNG, TIFF, WSQ), or the one view of an ISO/IEC 19794-2 record of 2005 or 2011.
-
-    ``ppi`` overrides an image's resolution; ``assume`` is the extractor_id that a record's template shall carry, else
-    UNKNOWN_EXTRACTOR. Raises FingerError that names the file.
-    """
+def read_finger(path: Path, assume: str | None = None) -> Template | bytes:
+    """The template of a minutiae record (``template_of``), or the bytes of any other file. Raises FingerError."""
     data = read_bytes(path)
-    if not data.startswith(b"FMR\0"):
-        return decode_image(data, str(path), ppi)
+    return template_of(data, path, assume) if iso19794_2.is_record(data) or data.startswith(b"FMR") else data
+
+
+def template_of(data: bytes, path: Path, assume: str | None = None) -> Template:
+    """The one view of an ISO/IEC 19794-2 record of 2005 or 2011.
+
+    ``assume`` is the extractor_id that its template shall carry, else UNKNOWN_EXTRACTOR. Raises FingerError that names
+    the file.
+    """
     try:
         views = iso19794_2.read(data, assume or UNKNOWN_EXTRACTOR)
     except FingerError as error:
@@ -27,3 +34,24 @@ def read_finger(path: Path, ppi: float | None = None, assume: str | None = None)
     if len(views) != 1:
         raise FingerError(f"{path}: {len(views)} views", advice="give a record of one view of one finger")
     return views[0]
+
+
+def extract_file(
+    child: Child, data: bytes, path: Path, *, ppi: float | None = None, position: Position = Position.UNKNOWN,
+    timeout_s: float = TIMEOUT_S,
+) -> Template:  # fmt: skip
+    """The template of an image file (PNG, TIFF, WSQ), unpacked and extracted in the child.
+
+    Raises FingerError that names the file; ChildFailedError where the child is not to blame on the file.
+    """
+    try:
+        return extract_file_in(child, data, str(path), position, ppi=ppi, timeout_s=timeout_s)
+    except ChildFailedError as error:
+        if error.fault is Fault.NOT_STARTED:
+            raise
+        raise FingerError(
+            f"{path}: {error.message}", advice="the file may be damaged: export it as PNG, then try again"
+        ) from error
+    except FingerError as error:
+        named = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
+        raise FingerError(named, advice=error.advice) from error

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.fingers.extractors import NAMES, extractor_id_of, open_extractor
+from common.fingers.extractors import NAMES, extractor_id_of
 from edge.verbs.options import json_option
 
 if TYPE_CHECKING:
-    from edge.core.fingerprints.model import FingerImage, Template
+    from edge.core.fingerprints.model import Template
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -38,12 +38,10 @@ def command(
     """
     import msgspec
 
-    from common.fingers.inputs import read_finger
     from edge.core.fingerprints.compare import compare
 
     assumed = extractor_id_of(extractor) if assume_extractor else None
-    found = read_finger(probe, ppi, assumed), read_finger(reference, ppi, assumed)
-    one, two = _templates(found, extractor)
+    one, two = _templates((probe, reference), extractor, ppi, assumed)
     score = compare(one, two)
     if as_json:
         click.echo(msgspec.json.encode(
@@ -58,24 +56,25 @@ def command(
             click.echo(f"{path}: failure to acquire: no minutiae found", err=True)
 
 
-def _templates(found: tuple[FingerImage | Template, ...], name: str) -> list[Template]:
+def _templates(paths: tuple[Path, Path], name: str, ppi: float | None, assumed: str | None) -> list[Template]:
     """Templates of one extractor. Raises FingerError for a record beside an image of which nothing is assumed."""
-    from common.fingers.inputs import UNKNOWN_EXTRACTOR
+    from common.fingers.child import Child
+    from common.fingers.extraction import NAME, ExtractOptions
+    from common.fingers.inputs import extract_file, read_finger
     from edge.core.fingerprints.model import FingerError, Template
 
-    unknown = [isinstance(one, Template) and one.extractor_id == UNKNOWN_EXTRACTOR for one in found]
-    images = [not isinstance(one, Template) for one in found]
-    if any(unknown) and any(images):
+    found = [read_finger(path, assumed) for path in paths]
+    records = [isinstance(one, Template) for one in found]
+    if any(records) and not all(records) and assumed is None:
         raise FingerError(
             "a minutiae record does not say which extractor made it: it cannot be compared with an image",
             advice="compare two images, or say --assume-extractor if the record was made with --extractor",
         )
-    extractor = open_extractor(name) if any(images) else None
-    templates = []
-    for one in found:
-        if isinstance(one, Template):
-            templates.append(one)
-        else:
-            assert extractor is not None
-            templates.append(extractor.extract(one))
-    return templates
+    child = Child({NAME: ExtractOptions(name, quality=False)})
+    try:
+        return [
+            one if isinstance(one, Template) else extract_file(child, one, path, ppi=ppi)
+            for path, one in zip(paths, found, strict=True)
+        ]
+    finally:
+        child.close()
