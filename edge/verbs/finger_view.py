@@ -26,7 +26,7 @@ def show_step(message: Mapping[str, Any], language: str = DEFAULT) -> None:
     if step == "place":
         click.secho(f"  {message['passage']}  {text(language, 'say.finger_place', **values)}", bold=True)
     elif step in ("lift", "retry"):
-        said = text(language, f"instruction.{message['instruction']}") if message["instruction"] else ""
+        said = text(language, f"finger.{message['instruction']}") if message["instruction"] else ""
         key = "say.finger_lift" if step == "lift" else "say.finger_retry"
         click.secho(f"  {text(language, key, **values)}{f': {said}' if said else ''}", fg="yellow", bold=True)
     elif step == "working":
