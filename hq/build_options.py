@@ -18,6 +18,7 @@ from hq.build_report import BuildReport, SourceReport
 from hq.sources.catalog import KINDS
 
 MAX_LOST: Final = 0.01  # share of a source's rows, 0..1
+EXTRACTORS: Final = ("leader", "mindtct")
 MAX_AHEAD: Final = timedelta(days=1)  # how far a source date may lie in the future (zones, clocks)
 
 
@@ -68,6 +69,10 @@ class BuildOptions:
     allow_short: bool = False
     ages: Mapping[str, Policy] = field(default_factory=dict)
     keyed: Mapping[str, KeyRing] = field(default_factory=dict)  # lists that become keyed ones, and where their keys are
+    extractor: str = ""  # of galleries: leader or mindtct
+    assume_extractor: bool = False  # minutiae records of others are taken as if that extractor had made them
+    templates: Path | None = None  # file of templates that were extracted before (``hq.gallery_cache``)
+    images: Collection[str] = ()  # galleries whose candidates are reported with the image
 
 
 def settle_date(spec: SourceSpec, report: SourceReport, options: BuildOptions, now: datetime) -> None:
@@ -87,8 +92,9 @@ def settle_date(spec: SourceSpec, report: SourceReport, options: BuildOptions, n
         )
 
 
-def check_specs(specs: Sequence[SourceSpec], keyed: Collection[str]) -> None:
+def check_specs(specs: Sequence[SourceSpec], keyed: Collection[str], extractor: str = "") -> None:
     """Refuse sources that do not fit their list. Raises ``BuildError``."""
+    _check_fingers(specs, keyed, extractor)
     seen = set()
     for spec in specs:
         _check_kind(spec, keyed)
@@ -96,6 +102,20 @@ def check_specs(specs: Sequence[SourceSpec], keyed: Collection[str]) -> None:
         if place in seen:
             raise BuildError(f"the source {spec.path} is given twice", advice="leave out one of the two")
         seen.add(place)
+
+
+def _check_fingers(specs: Sequence[SourceSpec], keyed: Collection[str], extractor: str) -> None:
+    galleries = {spec.list_id for spec in specs if KINDS[spec.kind].fingers}
+    for list_id in galleries:
+        if list_id in keyed or any(s.list_id == list_id and not KINDS[s.kind].fingers for s in specs):
+            raise BuildError(
+                f"{list_id} would hold fingers and something else", advice="give the fingers a list: KIND@LISTID:PATH"
+            )
+    if galleries and extractor not in EXTRACTORS:
+        raise BuildError(
+            f"a gallery needs an extractor: {' or '.join(EXTRACTORS)}",
+            advice="add --extractor leader (finds more), or --extractor mindtct (twenty times faster)",
+        )
 
 
 def _check_kind(spec: SourceSpec, keyed: Collection[str]) -> None:
@@ -111,9 +131,11 @@ def _check_kind(spec: SourceSpec, keyed: Collection[str]) -> None:
         )
 
 
-def check_options(ids: Sequence[str], options: BuildOptions) -> None:
+def check_options(ids: Sequence[str], options: BuildOptions, galleries: Collection[str] = ()) -> None:
     """Refuse options that name no list of this build, or that no list may have. Raises ``BuildError``."""
-    for named in (*options.silent, *options.actions, *options.thresholds, *options.ages, *options.keyed):
+    galleries = set(galleries)
+    told = (options.silent, options.actions, options.thresholds, options.ages, options.keyed, options.images)
+    for named in (name for names in told for name in names):
         if named not in ids:
             raise BuildError(
                 "an option names a list that this build does not make", advice=f"lists are {', '.join(ids)}"
@@ -122,6 +144,10 @@ def check_options(ids: Sequence[str], options: BuildOptions) -> None:
         raise BuildError(
             f"{named} is a keyed list, which holds no names to score", advice=f"leave out --thresholds {named}=…"
         )
+    for named in set(options.thresholds) & galleries:
+        raise BuildError(f"{named} is a gallery, which holds no names to score", advice="leave out --thresholds")
+    for named in set(options.images) - galleries:
+        raise BuildError(f"{named} is no gallery, and has no image to report", advice="leave out --image")
     for text in options.actions.values():
         if manifests.prejudges(text) or len(manifests.with_ncb(text)) > MAX_ACTION:
             raise BuildError(

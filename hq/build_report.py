@@ -8,9 +8,10 @@ from datetime import date, datetime
 from typing import Final
 
 from edge.core.watch.entries import DocumentEntry, PersonEntry
-from edge.core.watch.manifest import Records
+from edge.core.watch.manifest import GalleryInfo, Records
 from edge.core.watch.objects import FirearmEntry, VehicleEntry
 from hq.sources.base import Complaint, Item
+from hq.sources.finger_entry import FingerEntry, FingerRead
 
 LISTED_COMPLAINTS: Final = 50  # of one source; the rest is counted
 
@@ -30,6 +31,7 @@ class SourceReport:
     persons: int = 0
     vehicles: int = 0
     firearms: int = 0
+    fingers: int = 0
     lost: int = 0
     left_out: int = 0
     past_review: int = 0  # records that match no longer on the day of the build
@@ -62,6 +64,8 @@ class SourceReport:
             self.vehicles += 1
         elif isinstance(item, FirearmEntry):
             self.firearms += 1
+        elif isinstance(item, FingerEntry | FingerRead):
+            self.fingers += 1
 
     @property
     def kept(self) -> str:
@@ -69,6 +73,8 @@ class SourceReport:
         counts = {"persons": self.persons, "documents": self.documents}
         if self.vehicles or self.firearms:
             counts = {"vehicles": self.vehicles, "firearms": self.firearms}
+        if self.fingers:
+            counts = {"fingers": self.fingers}
         return ", ".join(f"{n:,} {what}" for what, n in counts.items())
 
     @property
@@ -87,6 +93,7 @@ class ListReport:
     records: Records
     bytes: int
     silent: bool
+    gallery: GalleryInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

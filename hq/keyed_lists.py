@@ -39,6 +39,7 @@ from hq.list_folder import ListFolder, write_synced
 from hq.source_reading import Hear, Progress, entries_of
 from hq.sources.base import Entry
 from hq.sources.catalog import KINDS as SOURCE_KINDS
+from hq.sources.finger_entry import FingerEntry, FingerRead
 
 _ROUND: Final = ~255  # progress is told by rows, 256 at a time
 
@@ -185,7 +186,7 @@ class _Own:
 
 def _rows(entries: Iterable[Entry], own: _Own) -> Iterator[tuple[str, int]]:
     for entry in entries:
-        own.actions += bool(entry.action)
+        own.actions += not isinstance(entry, FingerEntry | FingerRead) and bool(entry.action)
         yield from rows_of(entry)
 
 

@@ -10,6 +10,7 @@ from edge.core.watch.entries import DocumentEntry
 from edge.core.watch.objects import FirearmEntry, VehicleEntry
 from edge.core.watch.persons_build import PersonBuilder
 from hq.sources.base import Entry
+from hq.sources.finger_entry import FingerEntry, FingerRead
 
 
 class EntryError(BorderpostError):
@@ -28,9 +29,9 @@ class Filler:
 
     def take(self, entry: Entry) -> None:
         """Add one entry and, of a person, the documents. Raises ``EntryError``."""
-        if isinstance(entry, VehicleEntry | FirearmEntry):
+        if isinstance(entry, VehicleEntry | FirearmEntry | FingerEntry | FingerRead):
             raise EntryError(
-                f"{self.file} holds objects, which a generation of documents and persons cannot hold",
+                f"{self.file} holds objects or fingers, which a generation of documents and persons cannot hold",
                 advice="check the source with `borderpost-hq lists check`",
             )
         filled = replace(entry, silent=entry.silent or self.silent, action=entry.action or self.action)

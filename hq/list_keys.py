@@ -28,12 +28,11 @@ from edge.core.vault import KeyRing, RingEntry, RingError, key_id, open_ring, se
 from edge.core.vault.ring import MAX_BYTES, OtherKeyError
 from edge.core.watch import manifest as manifests
 from edge.core.watch.layout import LayoutError
-from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest
+from edge.core.watch.manifest import PERSONS, SEALED_KINDS, FileDigest
 from hq.errors import KeyFileError
 from hq.list_folder import ListFolder
 
 MAX_FILE: Final = 2 << 30  # bytes of a list file that is sealed as a whole; larger lists are keyed ones (adr/0018)
-_KINDS: Final = {DOCUMENTS: "DOCS", PERSONS: "PERS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +156,19 @@ def sealed_generation(place: Path, entry: RingEntry) -> dict[str, bytes]:
     """The files of a sealed copy of the generation in ``place``. Raises ``KeyFileError`` if it is damaged."""
     try:
         manifest = manifests.decode(_bytes(place / manifests.FILE_NAME))
-        files = {name: _bytes(place / name) for name in _KINDS}
+        files = {name: _bytes(place / name) for name in manifest.files}
         for name, data in files.items():
             if manifest.files[name] != _digest(data):
                 raise LayoutError(f"{name} does not agree with its digest")
-        files[PERSONS], tail = seal_records(files[PERSONS], entry)
-        tails = {PERSONS: tail}
+        tails = {}
+        if PERSONS in files:  # a gallery is opened as a whole: into the memory of the process that searches it
+            files[PERSONS], tails[PERSONS] = seal_records(files[PERSONS], entry)
     except LayoutError as error:
         raise KeyFileError(f"{place}: {error.message}", advice="build the list again") from error
     except OSError as error:
         raise KeyFileError(f"{place}: {error.strerror}", advice="build the list again") from error
     sealed = {
-        name: seal_file(data, entry, generation=manifest.generation, kind=_KINDS[name], tail=tails.get(name, b""))
+        name: seal_file(data, entry, generation=manifest.generation, kind=SEALED_KINDS[name], tail=tails.get(name, b""))
         for name, data in files.items()
     }
     told = msgspec.structs.replace(manifest, files={name: _digest(data) for name, data in sealed.items()})

@@ -4,7 +4,8 @@ Laws:
 1. Of every list the newest generation is verified to its last byte, of a keyed list every base that is kept: deltas are
    made between them. Its card must agree with its seal, and the newest base's plain file with its digest.
 2. Nothing here raises for what is damaged: ``problem`` says it, and the other lists are verified too.
-3. The records of a keyed list can be asked with its key alone; without a ring all but that is verified.
+3. The records of a keyed list can be asked with its key alone, and a sealed gallery is looked into with its key alone;
+   without a ring all but that is verified.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from edge.core.keyed.record import Record
 from edge.core.keyed.store import Store
 from edge.core.vault import KeyRing
 from edge.core.watch import manifest as manifests
+from hq.gallery_files import open_gallery
 from hq.generation_files import GenerationError, open_generation
 from hq.keyed_build import opened, plain_of, verify
-from hq.list_kinds import KEYED, Held, Kind, held
+from hq.list_kinds import GALLERY, KEYED, WATCH, Held, Kind, held
 
 _BLOCK: Final = 1 << 20  # bytes read at a time
 _HASH: Final = 32
@@ -66,7 +68,7 @@ def _verified(folder: Path, ring: KeyRing | None, ask: Callable[[str], Sequence[
             return Verified(folder.name, problem="it holds no generation")
         if found.kind == KEYED:
             return _keyed(folder, found, ring, ask, told)
-        return _watch(folder, found.newest_watch, told)
+        return _generation(folder, max(found.newest_watch, found.newest_gallery), ring, told)
     except (LayoutError, GenerationError) as error:
         return Verified(folder.name, problem=error.message)
     except OSError as error:
@@ -122,7 +124,7 @@ def _check_plain(path: Path, rows: int) -> None:
             raise LayoutError(f"{path.name} is damaged; without it boxes need a whole new base under a new key")
 
 
-def _watch(folder: Path, generation: int, told: Told) -> Verified:
+def _generation(folder: Path, generation: int, ring: KeyRing | None, told: Told) -> Verified:
     place = folder / manifests.folder_name(generation)
     told(f"{folder.name}: {place.name}")
     with open_regular(place / manifests.FILE_NAME) as file:
@@ -142,9 +144,13 @@ def _watch(folder: Path, generation: int, told: Told) -> Verified:
                 block = file.read(_BLOCK)
         if (length, digest.hexdigest()) != (stated.bytes, stated.sha256):
             raise LayoutError(f"{name} does not agree with its manifest")
-    if not sealed:
-        open_generation(place)
-    return Verified(
-        folder.name, "watch", generation, manifest.source_date, manifest.records.documents + manifest.records.persons,
-        "sealed" if sealed else "persons and documents",
-    )
+    info = manifest.fingers
+    if info is None:
+        what = "sealed" if sealed else "persons and documents"
+        if not sealed:
+            open_generation(place)
+        return Verified(folder.name, WATCH, generation, manifest.source_date, manifest.held, what)
+    if ring is not None or not sealed:
+        open_gallery(place, ring)
+    what = f"templates by {info.extractor_id}{', sealed' if sealed else ''}"
+    return Verified(folder.name, GALLERY, generation, manifest.source_date, manifest.held, what)

@@ -9,7 +9,7 @@ Laws:
 4. The list is as old as its oldest source.
 5. The same sources give the same bytes (but for the dates in the manifest), so that a build can be
    checked by repeating it.
-6. Keyed lists (``hq.keyed_lists``) are made in the same run, under the same rules.
+6. Keyed lists (``hq.keyed_lists``) and galleries (``hq.gallery_build``) are made in the same run, under the same rules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,17 @@ from edge.core.watch import manifest as manifests
 from edge.core.watch.documents import DocumentTable
 from edge.core.watch.documents_build import DocumentBuilder
 from edge.core.watch.layout import LayoutError
-from edge.core.watch.manifest import DOCUMENTS, PERSONS, FileDigest, Lost, Manifest, Policy, Records, Thresholds
+from edge.core.watch.manifest import (
+    DOCUMENTS,
+    PERSONS,
+    FileDigest,
+    GalleryInfo,
+    Lost,
+    Manifest,
+    Policy,
+    Records,
+    Thresholds,
+)
 from edge.core.watch.persons import PersonTable
 from edge.core.watch.persons_build import PersonBuilder
 from hq import keyed_lists
@@ -64,6 +74,7 @@ class _Built:
     records: Records
     lost: Lost
     files: Mapping[str, bytes]
+    gallery: GalleryInfo | None = None
 
 
 def build(
@@ -82,9 +93,10 @@ def build(
     """
     options = options or BuildOptions()
     ids = list(dict.fromkeys(spec.list_id for spec in specs))
-    check_specs(specs, options.keyed)
-    check_options(ids, options)
-    check_kinds(out, ids, options.keyed)
+    galleries = {spec.list_id for spec in specs if KINDS[spec.kind].fingers}
+    check_specs(specs, options.keyed, options.extractor)
+    check_options(ids, options, galleries)
+    check_kinds(out, ids, options.keyed, galleries)
     reports: list[SourceReport] = []
     built, spread = [], []
     with ExitStack() as stack:
@@ -95,9 +107,8 @@ def build(
             if folder is not None and list_id in options.keyed:
                 spread.append(keyed_lists.spread_list(folder, list_id, mine, reading))
             else:
-                built.append(
-                    _build_list(list_id, mine, options, now=now, reports=reports, progress=progress, hear=hear)
-                )
+                make = _build_gallery if list_id in galleries else _build_list
+                built.append(make(list_id, mine, options, now=now, reports=reports, progress=progress, hear=hear))
         check_losses(reports, options)
         folder = folder or stack.enter_context(ListFolder(out))
         keyed = tuple(keyed_lists.assemble_list(folder, one, now, progress) for one in spread)
@@ -150,6 +161,37 @@ def _build_list(
     )
 
 
+def _build_gallery(
+    list_id: str,
+    specs: Sequence[SourceSpec],
+    options: BuildOptions,
+    *,
+    now: datetime,
+    reports: list[SourceReport],
+    progress: Progress | None,
+    hear: Hear | None,
+) -> _Built:
+    from hq.gallery_build import build_gallery  # the extractors' room is entered for fingers alone
+
+    kind = KINDS[specs[0].kind]
+    before = len(reports)
+    made = build_gallery(list_id, specs, options, now=now, reports=reports, progress=progress, hear=hear)
+    mine = reports[before:]
+    return _Built(
+        list_id=list_id,
+        title=kind.title,
+        action=manifests.with_ncb(options.actions.get(list_id, kind.action)),
+        silent=list_id in options.silent,
+        thresholds=Thresholds(),
+        ages=options.ages.get(list_id),
+        source_date=min(r.source_date for r in mine if r.source_date),
+        records=made.records,
+        lost=Lost(rows=sum(r.lost for r in mine), of=sum(r.rows for r in mine)),
+        files=made.files,
+        gallery=made.info,
+    )
+
+
 def _counted(files: Mapping[str, bytes]) -> Records:
     """Open what was built, as the box will, and count it."""
     try:
@@ -175,6 +217,7 @@ def _manifest(made: _Built, generation: int, now: datetime) -> Manifest:
         action=made.action,
         thresholds=made.thresholds,
         policy=made.ages or msgspec.UNSET,
+        gallery=made.gallery or msgspec.UNSET,
     )
 
 
@@ -190,4 +233,5 @@ def _list_report(manifest: Manifest) -> ListReport:
         records=manifest.records,
         bytes=sum(f.bytes for f in manifest.files.values()),
         silent=manifest.silent,
+        gallery=manifest.fingers,
     )

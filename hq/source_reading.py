@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +12,15 @@ import msgspec
 
 from edge.core.errors import BorderpostError
 from hq.build_report import SourceReport
-from hq.sources.base import Complaint, Entry, Marked, SourceError
+from hq.sources.base import Complaint, Entry, Item, Marked, SourceError
 from hq.sources.catalog import KINDS
 
 Take = Callable[[Entry], None]
 Hear = Callable[[SourceReport, Complaint], None]
 Progress = Callable[[str, int], None]
 """``progress(file name, rows read so far)``, called for every row."""
+Through = Callable[[Iterable[Item]], Iterator[Item]]
+"""What the items of a source go through before they are counted: files that are read, say."""
 
 _SYNC_ADVICE: Final = "check the path, rights and free space"
 
@@ -35,18 +37,20 @@ def read_source(
     today: date,
     hear: Hear | None = None,
     progress: Progress | None = None,
+    through: Through | None = None,
 ) -> None:
     """Stream ``path`` as ``report.kind``; afterwards ``report`` says what was read. Raises ``SourceError``."""
-    for entry in entries_of(path, report, today=today, hear=hear, progress=progress):
+    for entry in entries_of(path, report, today=today, hear=hear, progress=progress, through=through):
         take(entry)
 
 
 def entries_of(
-    path: Path, report: SourceReport, *, today: date, hear: Hear | None = None, progress: Progress | None = None
-) -> Iterator[Entry]:
+    path: Path, report: SourceReport, *, today: date, hear: Hear | None = None, progress: Progress | None = None,
+    through: Through | None = None,
+) -> Iterator[Entry]:  # fmt: skip
     """The entries of ``path`` as they are read; after the last one ``report`` is whole. Raises ``SourceError``."""
     source = KINDS[report.kind].reader(path)
-    for item in source:
+    for item in source if through is None else through(source):
         report.count(item, today)
         if not isinstance(item, Complaint):
             yield item

@@ -20,6 +20,7 @@ from typing import Protocol, runtime_checkable
 from edge.core.errors import BorderpostError
 from edge.core.watch.entries import DocumentEntry, PersonEntry
 from edge.core.watch.objects import FirearmEntry, VehicleEntry
+from hq.sources.finger_entry import FingerEntry, FingerRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class SourceError(BorderpostError):
     """A source as a whole cannot be used."""
 
 
-Entry = DocumentEntry | PersonEntry | VehicleEntry | FirearmEntry
+Entry = DocumentEntry | PersonEntry | VehicleEntry | FirearmEntry | FingerEntry | FingerRead
 Item = Entry | Complaint
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.core.keyed.card import Thing
 from hq.sources.base import Source
+from hq.sources.fingers_index import FingersIndex
 from hq.sources.firearms_csv import FirearmsCsv
 from hq.sources.ftm import Ftm
 from hq.sources.interpol_json import InterpolJson
@@ -25,7 +26,7 @@ class SourceKind:
     """A format: its reader, and the defaults of a list that is built from it.
 
     ``thing`` is what a keyed list of it is of; None for what holds persons. ``objects``: vehicles or firearms, which no
-    generation of documents and persons can hold.
+    generation of documents and persons can hold. ``fingers``: prints, which a gallery alone holds.
     """
 
     reader: Callable[[Path], Source]
@@ -33,6 +34,7 @@ class SourceKind:
     title: str
     action: str
     thing: Thing | None = None
+    fingers: bool = False
 
     @property
     def objects(self) -> bool:
@@ -98,5 +100,12 @@ KINDS: Final[dict[str, SourceKind]] = {
         "Lost, stolen and trafficked firearms",
         "Secure the firearm and refer to second line. Confirm with the NCB.",
         thing="firearms",
+    ),
+    "fingers-index": SourceKind(
+        FingersIndex,
+        "fingers",
+        "Fingers of wanted persons",
+        "Refer to second line and let an examiner compare the fingers. Confirm with the NCB.",
+        fingers=True,
     ),
 }

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from hq.verbs.list_texts import Progress, print_source, share
+from hq.verbs.options import config_option, ring_of, ring_option
 
 if TYPE_CHECKING:
+    from edge.core.vault import KeyRing
     from hq.diff_documents import DocumentChanges
     from hq.list_diff import Difference, PersonChanges
 
@@ -36,9 +38,12 @@ LISTED_GROUPS: Final = 10  # of categories and issuers, by size
     "--delta", "delta_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Of keyed lists: write the delta there, if not too much is removed.",
 )  # fmt: skip
+@ring_option
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 def diff(
-    *, old: Path, new: Path, max_removed: str, force: bool, references: int, delta_path: Path | None, as_json: bool
+    *, old: Path, new: Path, max_removed: str, force: bool, references: int, delta_path: Path | None,
+    ring_path: Path | None, config_path: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Say what changes from generation OLD to generation NEW of one list, in counts a person can judge.
 
@@ -48,12 +53,16 @@ def diff(
     Of a keyed list OLD and NEW are two bases, or two folders whose newest bases are compared: records added,
     removed and changed. Both must be of one list key.
 
+    Of a gallery: references new, gone and changed, by finger position, and the bytes of the delta. A sealed one is
+    opened with --ring.
+
     \b
     Try it:
       borderpost-hq lists diff lists/un/0000000001 lists/un/0000000002
       borderpost-hq lists diff lists/sltd/base-0000000001.sdl lists/sltd/base-0000000002.sdl --delta 1-2.sdd
     """
     from hq import keyed_diff
+    from hq.gallery_files import is_gallery
     from hq.list_diff import check_removed, compare
 
     allowed = share(max_removed, "--max-removed")
@@ -63,6 +72,9 @@ def diff(
         return
     if delta_path is not None or old.is_file() or new.is_file():
         raise click.UsageError("--delta and files are for two bases of a keyed list (base-*.sdl).")
+    if is_gallery(old) and is_gallery(new):
+        _diff_galleries(old, new, allowed, force, ring_of(config_path, ring_path), as_json)
+        return
     progress = Progress(sys.stderr, time.monotonic)
     try:
         found = compare(old, new, progress=progress.row)
@@ -104,6 +116,34 @@ def _diff_keyed(
     if delta_path is not None:
         size = keyed_diff.write_delta(old, new, delta_path)
         click.echo(f"wrote {delta_path}: {size:,} bytes", err=True)
+
+
+def _diff_galleries(
+    old: Path, new: Path, allowed: float, force: bool, ring: KeyRing | None, as_json: bool
+) -> None:
+    import msgspec
+
+    from hq.gallery_diff import compare
+    from hq.list_diff import check_removed
+
+    found = compare(old, new, ring)
+    if as_json:
+        click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "removed_share": found.removed_share}))
+    else:
+        click.echo(
+            f"{found.list_id}: generation {found.old} ({found.old_source_date:%Y-%m-%d}) -> "
+            f"generation {found.new} ({found.new_source_date:%Y-%m-%d})\n"
+            f"persons: {found.old_persons:,} -> {found.new_persons:,}\n"
+            f"references: {found.old_templates:,} -> {found.new_templates:,}: {found.added:,} new, "
+            f"{found.removed:,} gone, {found.changed:,} changed"
+        )
+        _print_groups("new", found.added_by)
+        _print_groups("gone", found.removed_by)
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}")
+        click.echo(f"delta: {found.delta:,} bytes" if found.delta else "delta: none leads there")
+        click.echo(f"removed: {found.removed_share:.2%}")
+    check_removed(found, allowed, force=force)
 
 
 @click.command("check")

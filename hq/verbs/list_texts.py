@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 if TYPE_CHECKING:
+    from edge.core.watch.manifest import GalleryInfo
     from hq.build_report import SourceReport
 
 PROGRESS_AFTER_S: Final = 1.0  # a terminal's line is rewritten as often
@@ -18,11 +19,11 @@ CLEAR_LINE: Final = "\r\x1b[K"
 class Progress:
     """What the build is at, on standard error: one line, rewritten and cleared, on a terminal; few lines in a pipe.
 
-    ``out`` is standard error, ``mono`` gives monotonic seconds.
+    ``out`` is standard error, ``mono`` gives monotonic seconds; ``every`` how many rows pass between two looks at it.
     """
 
-    def __init__(self, out: TextIO, mono: Callable[[], float]) -> None:
-        self._out, self._mono = out, mono
+    def __init__(self, out: TextIO, mono: Callable[[], float], every: int = 256) -> None:
+        self._out, self._mono, self._every = out, mono, every
         self._terminal = out.isatty()
         self._pause = PROGRESS_AFTER_S if self._terminal else PIPE_PROGRESS_S
         self._next = mono() + self._pause
@@ -30,11 +31,11 @@ class Progress:
 
     def row(self, file: str, rows: int) -> None:
         """One more row of ``file`` has been read; writes now and then."""
-        if rows % 256 or self._mono() < self._next:
+        if rows % self._every or self._mono() < self._next:
             return
         self._next = self._mono() + self._pause
         self._shown = self._terminal
-        text = f"{file}: {rows:,} rows"
+        text = f"{file}: {rows:,}" + ("" if " " in file else " rows")
         self._out.write(CLEAR_LINE + text if self._terminal else text + "\n")
         self._out.flush()
 
@@ -65,6 +66,17 @@ def print_source(source: SourceReport, max_lost: float | None = None) -> None:
         click.echo(f"  and {more:,} more; by reason:")
         for reason, count in source.reasons.most_common():
             click.echo(f"  {count:8,}  {reason}")
+
+
+def tail_text(gallery: GalleryInfo) -> str:
+    """What is known of chance scores in a gallery, in words."""
+    tail = gallery.tail
+    if tail is None:
+        return "too few strangers to fit its impostor tail: posts take what the extractor showed elsewhere"
+    return (
+        f"impostor tail of {tail.pairs:,} pairs, drawn by {tail.seed}: FMR 0.1 % at score {tail.score:.2f}, "
+        f"falling by {tail.rate:.2f} a point"
+    )
 
 
 def share(text: str, option: str) -> float:

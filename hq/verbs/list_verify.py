@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hq.verbs.options import config_option
+from hq.verbs.options import config_option, ring_of, ring_option
 
 if TYPE_CHECKING:
     from hq.list_verify import Verified
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command("verify")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="OUT")
 @config_option
-@click.option("--ring", "ring_path", type=click.Path(path_type=Path, dir_okay=False), help="Ring of list keys.")
+@ring_option
 @click.option("--document", metavar="STATE:NUMBER", help="With --ring: ask the lists of documents.")
 @click.option("--plate", metavar="STATE:PLATE", help="With --ring: ask the lists of vehicles.")
 @click.option("--vin", help="With --ring: ask the lists of vehicles.")
@@ -27,7 +27,8 @@ def verify(
     *, out: Path, config_path: Path, ring_path: Path | None, document: str | None, plate: str | None,
     vin: str | None, serial: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Verify every list below OUT, the folder of `lists build`, and with --ring ask its keyed lists.
+    """Verify every list below OUT, the folder of `lists build`, with --ring also inside sealed galleries, and
+    ask its keyed lists.
 
     Exit code 1 if a list is damaged, or --ring lacks its key, or there is none.
 
@@ -37,9 +38,6 @@ def verify(
     import msgspec
 
     from edge.core.keyed import keys as texts
-    from hq import config
-    from hq import keys as hq_keys
-    from hq.list_keys import RingFile
     from hq.list_verify import verify_lists
 
     asked = [value for value in (document, plate, vin, serial) if value is not None]
@@ -58,13 +56,7 @@ def verify(
             found += texts.firearm_questions("", "", serial)
         return [text for text in found if text]
 
-    ring = None
-    if ring_path is not None:
-        if not ring_path.is_file():
-            raise click.UsageError(f"there is no ring {ring_path}; make it: borderpost-hq keys list-key")
-        settings = config.load(config_path).keys
-        private = hq_keys.load_seal([Path(p) for p in settings.seal], hq_keys.read_passphrase(settings))
-        ring = RingFile(ring_path, private).read()
+    ring = ring_of(config_path, ring_path)
     lists = verify_lists(out, ring, ask, lambda what: click.echo(what, err=True))
     sound = bool(lists) and all(one.problem is None for one in lists)
     if as_json:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from hq.verbs import list_diff, list_verify
-from hq.verbs.list_texts import Progress, days, print_source, share
+from hq.verbs.list_texts import Progress, days, print_source, share, tail_text
 from hq.verbs.options import config_option
 
 if TYPE_CHECKING:
     from edge.core.vault import KeyRing
-    from edge.core.watch.manifest import Policy, Thresholds
-    from hq.build_report import BuildReport
+    from edge.core.watch.manifest import GalleryInfo, Policy, Thresholds
+    from hq.build_report import BuildReport, ListReport
     from hq.publisher import BuildOptions
 
 
@@ -40,8 +40,8 @@ command.add_command(list_verify.verify)
     required=True,
     multiple=True,
     metavar="KIND[@LISTID]:PATH",
-    help="KIND is un-xml, ofac-csv, ftm, interpol-json, sltd-csv, tdawn-csv, persons-csv, vehicles-csv or "
-    "firearms-csv. Repeatable; sources of one list id become one list.",
+    help="KIND is un-xml, ofac-csv, ftm, interpol-json, sltd-csv, tdawn-csv, persons-csv, vehicles-csv, "
+    "firearms-csv or fingers-index. Repeatable; sources of one list id become one list.",
 )
 @click.option(
     "--keyed", multiple=True, metavar="LISTID=RING",
@@ -80,6 +80,18 @@ command.add_command(list_verify.verify)
     "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write everything that was not understood there, one JSON object a line.",
 )  # fmt: skip
+@click.option("--extractor", type=click.Choice(["leader", "mindtct"]), help="Of galleries: what finds the minutiae.")
+@click.option(
+    "--assume-extractor", is_flag=True,
+    help="Take ISO/IEC 19794-2 records as if that extractor had made them: finds fewer, prefer images.",
+)  # fmt: skip
+@click.option(
+    "--templates", "templates", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Keep templates there (in clear), so that the next build extracts new prints alone.",
+)  # fmt: skip
+@click.option(
+    "--image", "images", multiple=True, metavar="LISTID", help="Posts report candidates of this gallery with the image."
+)  # fmt: skip
 @click.option("--allow-empty", is_flag=True, help="Publish a list without rows.")
 @click.option("--allow-short", is_flag=True, help="Take files of OFAC without their end mark.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
@@ -97,6 +109,10 @@ def build(
     thresholds: tuple[str, ...],
     ages: tuple[str, ...],
     report_path: Path | None,
+    extractor: str | None,
+    assume_extractor: bool,
+    templates: Path | None,
+    images: tuple[str, ...],
     allow_empty: bool,
     allow_short: bool,
     as_json: bool,
@@ -114,6 +130,7 @@ def build(
       borderpost-hq lists build --out lists --source un-xml:consolidated.xml
       borderpost-hq keys list-key --list sltd --generation 1
       borderpost-hq lists build --out lists --source sltd-csv:sltd.csv --keyed sltd=keys/list-keys.ring
+      borderpost-hq lists build --out lists --source fingers-index:prints/index.csv --extractor leader
     """
     from hq.publisher import BuildError, BuildOptions, SourceSpec
     from hq.publisher import build as publish
@@ -130,8 +147,12 @@ def build(
         allow_short=allow_short,
         ages={k: _ages(v) for k, v in (_pair(t, "--ages") for t in ages)},
         keyed=_rings(config_path, keyed),
+        extractor=extractor or "",
+        assume_extractor=assume_extractor,
+        templates=templates,
+        images=frozenset(images),
     )
-    progress = Progress(sys.stderr, time.monotonic)
+    progress = Progress(sys.stderr, time.monotonic, every=1 if extractor else 256)  # a second a print
     try:
         specs = [SourceSpec.parse(s) for s in sources]
         with ComplaintFile(report_path) if report_path else nullcontext() as complaints:
@@ -157,6 +178,9 @@ def _print(report: BuildReport, options: BuildOptions, as_json: bool) -> None:
         print_source(source, options.max_lost)
     for made in report.lists:
         silent = ", silent" if made.silent else ""
+        if made.gallery is not None:
+            _print_gallery(made, made.gallery, silent)
+            continue
         click.echo(
             f"published {made.list_id} generation {made.generation}: {made.records.persons:,} persons "
             f"({made.records.names:,} names), {made.records.documents:,} documents, "
@@ -171,6 +195,16 @@ def _print(report: BuildReport, options: BuildOptions, as_json: bool) -> None:
             f"published {one.list_id} generation {one.generation}: {one.records:,} records of {one.thing} by key "
             f"{one.key}, {one.bytes:,} bytes, dated {one.source_date:%Y-%m-%d}{silent}\n  {against}"
         )
+
+
+def _print_gallery(made: ListReport, gallery: GalleryInfo, silent: str) -> None:
+    image = ", reported with the image" if gallery.image else ""
+    click.echo(
+        f"published {made.list_id} generation {made.generation}: {gallery.templates:,} templates of "
+        f"{gallery.persons:,} persons by {gallery.extractor_id}, {made.bytes:,} bytes, "
+        f"dated {made.source_date:%Y-%m-%d}{silent}{image}"
+    )
+    click.echo(f"  {tail_text(gallery)}")
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -7,8 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from edge.core.vault import KeyRing
 
 config_option = click.option(
     "--config",
@@ -18,9 +22,27 @@ config_option = click.option(
     show_default=True,
     help="headquarters' configuration",
 )
+ring_option = click.option(
+    "--ring", "ring_path", type=click.Path(path_type=Path, dir_okay=False), help="Ring of list keys."
+)
 # The project's convention: a query answers one JSON document, a stream one object a line.
 json_option = click.option("--json", "as_json", is_flag=True, help="one JSON array")
 stream_option = click.option("--json", "as_json", is_flag=True, help="one JSON object a line")
+
+
+def ring_of(config_path: Path, ring_path: Path | None) -> KeyRing | None:
+    """The ring at ``ring_path``, opened by hq.toml's seal key; None where none is named."""
+    from hq import config
+    from hq import keys as hq_keys
+    from hq.list_keys import RingFile
+
+    if ring_path is None:
+        return None
+    if not ring_path.is_file():
+        raise click.UsageError(f"there is no ring {ring_path}; make it: borderpost-hq keys list-key")
+    settings = config.load(config_path).keys
+    private = hq_keys.load_seal([Path(p) for p in settings.seal], hq_keys.read_passphrase(settings))
+    return RingFile(ring_path, private).read()
 
 
 def now() -> datetime:
