@@ -61,13 +61,19 @@ class World:
         source.write_text("reference,surname,given_names,birth_date\n" + rows, encoding="utf-8")
         build(self.out, [SourceSpec.parse(f"persons-csv@un:{source}")], now=datetime.now(T0.tzinfo))
 
-    def publish(self, list_id: str = "sltd", *, whole: bool = False) -> editions.Prepared:
+    def publish(
+        self, list_id: str = "sltd", *, whole: bool = False, ring: KeyRing | None = None, change_kind: bool = False,
+        in_clear: bool = True,
+    ) -> editions.Prepared:  # fmt: skip
         with self.hq.open() as repository:
             offer = offer_of(list_id, repository.draft(f"list-{list_id}"))
             known = history.read(repository.folder, list_id)
             work = self.out.parent / "work"
             work.mkdir(exist_ok=True)
-            made = editions.prepare(self.out, list_id, offer, known, work, in_clear=True, whole=whole)
+            made = editions.prepare(
+                self.out, list_id, offer, known, work, in_clear=in_clear, whole=whole, ring=ring,
+                change_kind=change_kind,
+            )  # fmt: skip
             if made.editions:
                 add(repository, made.editions, [key(list_id)], begins=made.begins)
         self.hq.stamp()

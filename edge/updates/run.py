@@ -33,6 +33,7 @@ from edge.state import State, StateError, damage_note
 from edge.update_report import FOLDER, MAX_PROBLEMS, ListOutcome, Refusal, Report, Task, keep
 from edge.updates.errors import UpdateError
 from edge.updates.fetchers import DirFetcher, Fetcher
+from edge.updates.gallery_place import STEP_NAMES, GalleryPlace
 from edge.updates.https import HttpsFetcher, Tls
 from edge.updates.keyed_place import BASE, DELTA, KeyedPlace
 from edge.updates.marks import StateMarks
@@ -161,6 +162,8 @@ class _OneList:
             names = {file.name for file in step.files}
             if not step.start and names == NAMES:
                 kind: type[Place] = WatchPlace
+            elif names == (STEP_NAMES if step.start else GalleryPlace.names):
+                kind = GalleryPlace
             elif names - {CARD} == {DELTA if step.start else BASE}:
                 kind = KeyedPlace
             else:

@@ -30,11 +30,12 @@ KEPT: Final = 3             # generations of a list
 LOOKED_AT: Final = 5        # of those that are there, newest first
 _STAGED: Final = ".update-"
 _GONE: Final = ".gone-"
-_KINDS: Final = {manifests.DOCUMENTS: "DOCS", manifests.PERSONS: "PERS"}
 
 
 class WatchPlace(Place):
     """``LISTS/<list id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}``."""
+
+    names = NAMES
 
     def standing(self) -> Standing:
         """The newest generation whose files agree with their manifest."""
@@ -43,9 +44,9 @@ class WatchPlace(Place):
             try:
                 data = read_limited(place / manifests.FILE_NAME, manifests.MAX_BYTES)
                 manifest = manifests.decode(data)
-                if (manifest.list_id, manifest.generation) == (self.list_id, generation):
-                    _check_files(manifest, {name: place / name for name in NAMES})
-                    return Standing(generation, records_of(manifest), hashlib.sha256(data).hexdigest())
+                if (manifest.list_id, manifest.generation) == (self.list_id, generation) and self._is_mine(manifest):
+                    _check_files(manifest, {name: place / name for name in self.names})
+                    return Standing(generation, manifest.held, hashlib.sha256(data).hexdigest())
             except (LayoutError, OSError):
                 continue
         return Standing()
@@ -57,15 +58,26 @@ class WatchPlace(Place):
             return []
         return sorted(found, reverse=True)
 
-    def _check(self, step: Step, files: Files, before: Standing) -> None:  # noqa: ARG002 - always whole
-        data = read_limited(files[manifests.FILE_NAME], manifests.MAX_BYTES)
+    def _is_mine(self, manifest: Manifest) -> bool:
+        """True for a generation of this kind of list."""
+        return {*manifest.files, manifests.FILE_NAME} == self.names
+
+    def _manifest(self, step: Step, path: Path) -> Manifest:
+        """The manifest that a step brings; it must be what the step says. Raises ``LayoutError``, UpdateError."""
+        data = read_limited(path, manifests.MAX_BYTES)
         manifest = manifests.decode(data)
         if manifest.list_id != self.list_id:
             raise self.mismatch("its manifest is of another list")
-        self.agree(step, manifest.generation, records_of(manifest), hashlib.sha256(data).hexdigest())
+        if not self._is_mine(manifest):
+            raise self.mismatch("its manifest names other files")
+        self.agree(step, manifest.generation, manifest.held, hashlib.sha256(data).hexdigest())
+        return manifest
+
+    def _check(self, step: Step, files: Files, before: Standing) -> None:  # noqa: ARG002 - always whole
+        manifest = self._manifest(step, files[manifests.FILE_NAME])
         _check_files(manifest, files)
-        for name, kind in _KINDS.items():
-            self._check_sealed(manifest, files[name], kind)
+        for name in manifest.files:
+            self._check_sealed(manifest, files[name], manifests.SEALED_KINDS[name])
 
     def _check_sealed(self, manifest: Manifest, path: Path, kind: str) -> None:
         with open_regular(path) as file:
@@ -87,8 +99,11 @@ class WatchPlace(Place):
         self.folder.mkdir(parents=True, exist_ok=True)
         staged = self.folder / f"{_STAGED}{step.to}"
         staged.mkdir()
-        for name in sorted(NAMES):
-            link_or_copy(files[name], staged / name)
+        try:
+            self._fill(staged, step, files)
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
         sync_folder(staged)
         if final.exists():  # damaged, or from a key that was replaced: the sound one takes its place
             final.rename(self.folder / f"{_GONE}{step.to}")
@@ -97,6 +112,11 @@ class WatchPlace(Place):
         sync_folder(self.folder.parent)
         if anew:
             self._remove([generation for generation in self._there() if generation > step.to])
+
+    def _fill(self, staged: Path, step: Step, files: Files) -> None:  # noqa: ARG002 - always whole
+        """Put the generation's files into a hidden folder."""
+        for name in sorted(self.names):
+            link_or_copy(files[name], staged / name)
 
     def tidy(self, *, anew: bool) -> None:
         """Remove what is older than the ``KEPT`` newest, and what a killed update left."""
@@ -119,11 +139,6 @@ class WatchPlace(Place):
             for left in self.folder.iterdir():
                 if left.name.startswith((_STAGED, _GONE)):
                     shutil.rmtree(left, ignore_errors=True)
-
-
-def records_of(manifest: Manifest) -> int:
-    """What ``records_after`` counts of a watch list: documents and persons."""
-    return manifest.records.documents + manifest.records.persons
 
 
 def _check_files(manifest: Manifest, files: Files) -> None:

@@ -2,15 +2,16 @@
 
 Laws:
 1. A keyed list (``base-*.sdl`` and ``card.json``) adds the deltas that ``history.missing`` asks for, made between the
-   bases that are kept, and its base when one is due. A watch list adds its newest generation whole.
+   bases that are kept, and its base when one is due; a gallery likewise, between its generations
+   (``hq.distribution.galleries``). A watch list adds its newest generation whole.
 2. ``records_after`` and ``digest_after`` come from the header of the base, or are those of ``manifest.json``: a box
    refuses a list that turns out otherwise.
 3. ``whole`` adds the newest base also where deltas lead to it, for posts whose copy is damaged.
 4. A delta that cannot be made (its base is gone, or came under another list key, or it would be too long) is told; the
    base is added then, so that every box has a way. Under another list key the list begins anew: no older step stays.
-5. Persons in clear leave the house only by somebody's word.
-6. A list that is published as keyed stays so, and the other way round, unless somebody says that it changes; then it
-   begins anew. Of a folder that holds both kinds the keyed list is taken while its base is the newest.
+5. Persons and fingers in clear leave the house only by somebody's word.
+6. A list stays of the kind that it is published as, unless somebody says that it changes; then it begins anew. Of a
+   folder that holds several kinds the keyed list is taken while its base is the newest.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ from edge.core.distribution import CARD, Offer
 from edge.core.errors import LayoutError
 from edge.core.keyed import card as cards
 from edge.core.keyed.header import Header
+from edge.core.vault import KeyRing
 from edge.core.watch import manifest as manifests
-from hq.distribution import history, shrinking
+from edge.core.watch.manifest import Manifest
+from hq.distribution import galleries, history, shrinking
 from hq.distribution.errors import PublishError
 from hq.distribution.publishing import Edition
 from hq.distribution.retention import Generation
 from hq.distribution.shrinking import Shrunk
 from hq.keyed_build import KeyedBuildError, delta_between, opened
-from hq.list_kinds import KEYED, WATCH, WORDS, Held, Kind, held
+from hq.list_kinds import GALLERY, KEYED, WATCH, WORDS, Held, Kind, held
 
 BASE: Final = "base.sdl"
 DELTA: Final = "delta.sdd"
@@ -64,12 +67,12 @@ class Prepared:
 def prepare(
     source: Path, list_id: str, offer: Offer, known: Sequence[Generation], work: Path, *,
     in_clear: bool = False, whole: bool = False, change_kind: bool = False, targets: Path | None = None,
-    judge: Judge | None = None, progress: Progress | None = None,
+    ring: KeyRing | None = None, judge: Judge | None = None, progress: Progress | None = None,
 ) -> Prepared:  # fmt: skip
     """What the newest generation below ``source``/``list_id`` adds to ``offer``; deltas are written below ``work``.
 
-    ``targets`` is where the repository keeps what is published. No editions: there is nothing newer. Raises
-    PublishError.
+    ``targets`` is where the repository keeps what is published, ``ring`` opens sealed galleries. No editions: there is
+    nothing newer. Raises PublishError.
     """
     folder = source / list_id
     try:
@@ -77,6 +80,9 @@ def prepare(
         begins = _changes(folder, found, offer, change_kind)
         if found.kind == KEYED:
             return _keyed(folder, list_id, found.bases, offer, known, work, whole, begins, judge, progress)
+        if found.kind == GALLERY:
+            return _gallery(folder, list_id, found, offer, known, work, ring, in_clear, whole, begins, targets, judge,
+                            progress)  # fmt: skip
         if found.kind == WATCH:
             place = folder / manifests.folder_name(found.newest_watch)
             return _watch(place, list_id, offer, in_clear, begins, targets, judge)
@@ -92,6 +98,8 @@ def kind_of(offer: Offer) -> Kind | None:
     names = {file.name for step in offer.steps if step.to == offer.newest for file in step.files}
     if names & {BASE, DELTA}:
         return KEYED
+    if names & {manifests.GALLERY, galleries.DELTA}:
+        return GALLERY
     return WATCH if manifests.FILE_NAME in names else None
 
 
@@ -99,11 +107,12 @@ def _changes(folder: Path, found: Held, offer: Offer, allowed: bool) -> bool:
     """True if the list becomes one of the other kind; raises PublishError unless that is ``allowed`` (law 6)."""
     if found.kind is None:
         return False
-    if found.kind == WATCH and found.bases and not allowed:
+    if found.kind != KEYED and found.bases and not allowed:
+        newest = max(found.newest_watch, found.newest_gallery)
         raise PublishError(
             f"{folder} holds {WORDS[KEYED]}, base {found.newest_base}, and beside it a newer generation "
-            f"{found.newest_watch} of documents and persons",
-            advice=f"remove {manifests.folder_name(found.newest_watch)} if --keyed was forgotten when it was built; "
+            f"{newest} of {'documents and persons' if found.kind == WATCH else 'fingers'}",
+            advice=f"remove {manifests.folder_name(newest)} if --keyed was forgotten when it was built; "
             "--change-kind takes it, and not the keyed list",
         )
     published = kind_of(offer)
@@ -192,14 +201,43 @@ def _header(path: Path, list_id: str) -> Header:
         return file.header
 
 
-def _watch(
-    place: Path, list_id: str, offer: Offer, in_clear: bool, begins: bool, targets: Path | None, judge: Judge | None
-) -> Prepared:  # fmt: skip
+def _manifest(place: Path, list_id: str) -> tuple[Manifest, str]:
+    """The manifest of the generation in ``place``, and its SHA-256 in hex. Raises LayoutError, OSError."""
     data = _read(place / manifests.FILE_NAME, manifests.MAX_BYTES)
     manifest = manifests.decode(data)
     if (manifest.list_id, manifests.folder_name(manifest.generation)) != (list_id, place.name):
         raise LayoutError("its manifest belongs to another list or generation")
-    records = manifest.records.documents + manifest.records.persons
+    return manifest, hashlib.sha256(data).hexdigest()
+
+
+def _gallery(
+    folder: Path, list_id: str, found: Held, offer: Offer, known: Sequence[Generation], work: Path,
+    ring: KeyRing | None, in_clear: bool, whole: bool, changes: bool, targets: Path | None, judge: Judge | None,
+    progress: Progress | None,
+) -> Prepared:  # fmt: skip
+    manifest, _ = _manifest(folder / manifests.folder_name(found.newest_gallery), list_id)
+    newest, as_of = manifest.generation, manifest.source_date.astimezone(UTC)
+    done = Prepared(newest, as_of, manifest.held, GALLERY)
+    if newest < offer.newest or (
+        newest == offer.newest and (not whole or galleries.base_is_there(folder, manifest, offer))
+    ):
+        return done
+    if judge is not None and targets is not None:
+        judge(shrinking.of_manifests(offer, targets, manifest))
+    made = galleries.prepare(
+        folder, found.galleries, manifest, offer, known, work, ring=ring, in_clear=in_clear, whole=whole,
+        changes=changes, progress=progress,
+    )  # fmt: skip
+    return replace(
+        done, editions=tuple(made.editions), begins=made.begins, unmade=tuple(made.unmade), kept=made.kept
+    )
+
+
+def _watch(
+    place: Path, list_id: str, offer: Offer, in_clear: bool, begins: bool, targets: Path | None, judge: Judge | None
+) -> Prepared:  # fmt: skip
+    manifest, digest = _manifest(place, list_id)
+    records = manifest.held
     as_of = manifest.source_date.astimezone(UTC)
     if manifest.generation <= offer.newest:
         return Prepared(manifest.generation, as_of, records, WATCH)
@@ -216,7 +254,6 @@ def _watch(
         if _sha256(place / name) != stated.sha256:
             raise LayoutError(f"{name} does not agree with its manifest")
     files = {name: place / name for name in (manifests.FILE_NAME, manifests.DOCUMENTS, manifests.PERSONS)}
-    digest = hashlib.sha256(data).hexdigest()
     edition = Edition(list_id, 0, manifest.generation, as_of, files, records, digest)
     return Prepared(manifest.generation, as_of, records, WATCH, (edition,), begins)
 

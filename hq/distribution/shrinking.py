@@ -5,8 +5,9 @@ Laws:
    somebody's word, and the refusal says the numbers.
 2. Of a keyed list the records that are gone are counted between the two bases, as `lists diff` counts them, where the
    one before is kept, sound, of the same key and what was published.
-3. Elsewhere the counts that are published tell at least how many are gone: of a watch list persons and documents each
-   (the published manifest), else the records of the whole set. Where none was stated nobody can know.
+3. Elsewhere the counts that are published tell at least how many are gone: the published manifest those of documents
+   and persons, or of a gallery's persons and templates, each for itself; else the records of the whole set. Where none
+   was stated nobody can know.
 """
 
 from __future__ import annotations
@@ -90,11 +91,16 @@ def of_bases(offer: Offer, bases: Mapping[int, Path], new: int, count: int) -> S
 
 
 def of_manifests(offer: Offer, targets: Path, manifest: manifests.Manifest) -> Shrunk | None:
-    """Of a watch list; ``targets`` is where the repository keeps what is published."""
-    return by_counts(offer, manifest.generation, _counts(manifest), _published(offer, targets))
+    """Of a watch list or a gallery; ``targets`` is where the repository keeps what is published."""
+    before, counts = _published(offer, targets), _counts(manifest)
+    if before is None or set(before) != set(counts):  # not known, or of another kind
+        return by_counts(offer, manifest.generation, {RECORDS: manifest.held})
+    return by_counts(offer, manifest.generation, counts, before)
 
 
 def _counts(manifest: manifests.Manifest) -> dict[str, int]:
+    if manifest.fingers is not None:
+        return {"persons": manifest.records.persons, "templates": manifest.held}
     return {"documents": manifest.records.documents, "persons": manifest.records.persons}
 
 

@@ -8,7 +8,7 @@ Laws:
 3. Deltas where there is a way of at most ``MAX_FILES`` files that is shorter in bytes than starting anew; else the
    newest base and the deltas after it; else the longer way of deltas. Of several ways the one with the fewest files,
    then the fewest bytes. A list's card (``CARD``) describes the list and not the step: of several the last one is
-   fetched, and only if the box has another; it does not count.
+   fetched, and only if the box has another; it does not count, and neither does the manifest of a generation.
 4. If the newest cannot be reached, the highest that can, but never below ``floor``.
 """
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.core.distribution.offers import Offer, Step
+from edge.core.watch.manifest import FILE_NAME as MANIFEST
 
 CARD: Final = "card.json"
 MAX_FILES: Final = 15  # deltas from any generation of the last six months: headquarters publishes so
@@ -116,7 +117,7 @@ def _cost(steps: Iterable[Step]) -> tuple[int, int]:
 
 
 def _files(step: Step) -> int:
-    return sum(file.name != CARD for file in step.files)
+    return sum(file.name not in (CARD, MANIFEST) for file in step.files)
 
 
 def _ways(steps: Iterable[Step], begin: int) -> dict[int, tuple[Step, ...]]:

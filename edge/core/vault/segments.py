@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,9 +107,25 @@ def header_of(buffer: Buffer) -> Header:
     return header
 
 
-def seal_file(plain: Buffer, entry: RingEntry, *, generation: int, kind: str, tail: bytes = b"") -> bytes:
-    """The sealed file. ``kind`` is 1 to 8 ASCII characters; at most ``MAX_PLAIN`` bytes, else ``ValueError``.
+def key_id_of(head: Buffer) -> bytes:
+    """The name of the key of a sealed file, from its first ``HEADER_SIZE`` bytes or more. Raises ``VaultError``."""
+    if len(head) < HEADER_SIZE or not is_sealed(head):
+        raise VaultError("a file is no sealed one")
+    name: bytes = _HEADER.unpack_from(head)[6]
+    return name
 
+
+def seal_file(plain: Buffer, entry: RingEntry, *, generation: int, kind: str, tail: bytes = b"") -> bytes:
+    """The sealed file, in one piece (see ``sealed_pieces``)."""
+    return b"".join(sealed_pieces(plain, entry, generation=generation, kind=kind, tail=tail))
+
+
+def sealed_pieces(
+    plain: Buffer, entry: RingEntry, *, generation: int, kind: str, tail: bytes = b""
+) -> Iterator[bytes]:  # fmt: skip
+    """The sealed file, header first, then a segment at a time.
+
+    ``kind`` is 1 to 8 ASCII characters; at most ``MAX_PLAIN`` bytes, else ``ValueError``.
     ``tail`` is put behind the segments as it is: only what is sealed already may stand there.
     """
     view = memoryview(plain).cast("B")
@@ -119,11 +136,12 @@ def seal_file(plain: Buffer, entry: RingEntry, *, generation: int, kind: str, ta
     header = Header(entry.list_id, generation, kind, entry.key_id, salt, len(view), len(tail))
     head = header.encode()
     key = _file_key(entry.key, head)
-    parts = [head]
+    yield head
     for number in range(header.segments):
         piece = view[number * SEGMENT : (number + 1) * SEGMENT]
-        parts.append(key.seal(_nonce(number, header.segments), piece, head))
-    return b"".join([*parts, tail])
+        yield key.seal(_nonce(number, header.segments), piece, head)
+    if tail:
+        yield tail
 
 
 def open_into(buffer: Buffer, key: bytes, into: memoryview) -> None:
