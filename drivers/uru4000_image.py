@@ -31,8 +31,8 @@ ABSENT, SCRAMBLED, KEY_STANDS, NEXT_KEY = 0x01, 0x02, 0x04, 0x80
 FEEDBACK = (0, 2, 3, 6, 10, 12, 19, 22, 25, 28, 31)  # of 0x9248144D: s[n + 32] = xor of s[n + t]
 MASK_BITS = (4, 8, 11, 14, 18, 21, 24, 29)
 LOOKS_SCRAMBLED = 5000  # mean square deviation of the sum of two lines: libfprint's measure and bound
-NOISE = 7000.0          # mean square difference of two lines: 10,922 of random bytes, under 4,000 of steepest ridges
-MAX_NOISY = 8           # pairs of lines
+NOISE = 7000.0          # mean square difference of neighbours: 10,922 of random bytes, under 5,000 of steepest ridges
+MAX_NOISY = 8           # lines
 Bytes: TypeAlias = "NDArray[np.uint8]"
 
 
@@ -171,10 +171,11 @@ def descramble(image: RawImage, keys: tuple[int, ...]) -> bytes:
 
 
 def noisy(lines: bytes) -> bool:
-    """Law 4: are more than ``MAX_NOISY`` pairs of neighbouring lines as unlike as noise is?"""
+    """Law 4: are more than ``MAX_NOISY`` lines noise? Its neighbours are unlike both ways; those of ridges one way."""
     rows = np.frombuffer(lines, np.uint8).reshape(-1, WIDTH).astype(np.float32)
-    unlike = ((rows[1:] - rows[:-1]) ** 2).mean(axis=1)
-    return int((unlike >= NOISE).sum()) > MAX_NOISY
+    down = ((rows[1:] - rows[:-1]) ** 2).mean(axis=1)
+    across = ((rows[1:, 1:] - rows[1:, :-1]) ** 2).mean(axis=1)
+    return int((np.minimum(down, across) >= NOISE).sum()) > MAX_NOISY
 
 
 def picture(image: RawImage, lines: bytes, *, upside_down: bool) -> bytes:

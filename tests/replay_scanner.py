@@ -23,7 +23,7 @@ from drivers.uru4000 import Uru4000, link
 def main(port: str, seed: int, out: Path) -> dict[str, object]:
     scanner = Uru4000(
         name="north", driver="uru4000", tier=Tier.RECORDED, port=port, clock=time.monotonic,
-        connect=lambda: link(port, time.monotonic, slice_s=10.0, control_s=5.0, image_s=5.0), seed=lambda: seed,
+        connect=lambda: link(port, time.monotonic, slice_s=5.0, control_s=5.0, image_s=5.0), seed=lambda: seed,
     )
     scanner.open()
     found = scanner.capture(10.0)

@@ -11,7 +11,7 @@ Laws, from Documentation/usb/usbmon.rst (binary form, 64-byte header) and draft-
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from drivers.virtual.usb_share import Exchange
 from drivers.virtual.usb_side import LOW_SPEED, UsbSide
@@ -52,13 +52,20 @@ def event(exchange: Exchange, number: int, kind: str, time_us: int) -> bytes:
     ) + data
 
 
-def pcapng(exchanges: Iterable[Exchange]) -> bytes:
-    """Transfers, in the order in which they ended, as a file."""
+def pcapng(exchanges: Sequence[Exchange], last: Exchange | None = None) -> bytes:
+    """Transfers, in the order in which they ended, as a file.
+
+    ``last`` was under way when the host went: it was submitted before the last of the others, and ended after it.
+    """
     out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", LINK_TYPE, 0, 0))
     for number, exchange in enumerate(exchanges, 1):
         now = START_S * 1_000_000 + number * STEP_US
+        if last is not None and number == len(exchanges):
+            out += packet(event(last, number + 1, "S", now), now)
         out += packet(event(exchange, number, "S", now), now)
         out += packet(event(exchange, number, "C", now + STEP_US // 2), now + STEP_US // 2)
+        if last is not None and number == len(exchanges):
+            out += packet(event(last, number + 1, "C", now + STEP_US), now + STEP_US)
     return out
 
 
