@@ -75,6 +75,11 @@ class Child:
         """Of the process, None without one."""
         return self._process.pid if self._process is not None else None
 
+    @property
+    def busy(self) -> bool:
+        """Is a request under way?"""
+        return self._lock.locked()
+
     def start(self) -> None:
         """Begin loading, if it has not begun; waits for nothing. Raises ChildFailedError."""
         with self._lock:
@@ -107,10 +112,20 @@ class Child:
                 raise self._failed(Fault.GARBAGE) from None
 
     def close(self) -> None:
-        """End the process: its input is closed, then it is killed. Harmless when repeated; waits for a running call."""
-        with self._lock:
-            self._closed = True
+        """End the process: its input is closed, then it is killed. Harmless when repeated.
+
+        A call that runs in another thread has GOODBYE_S to end; then it fails as if the child had been killed.
+        """
+        self._closed = True
+        if not self._lock.acquire(timeout=GOODBYE_S):
+            process = self._process
+            if process is not None:
+                process.kill()
+            self._lock.acquire()
+        try:
             self._end(GOODBYE_S)
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> Child:
         self.start()

@@ -82,15 +82,15 @@ def point(genuine: Scores, impostor: Scores, fingers: NDArray[np.integer[Any]], 
 
 
 def eer(genuine: Scores, impostor: Scores) -> float:
-    """Where FMR and FNMR meet; between two thresholds the middle of the smaller gap (FVC2000, section 4.3)."""
+    """Where FMR and FNMR meet, on the straight line between the two thresholds around that place."""
     at = np.unique(np.concatenate([[-math.inf], genuine, impostor]))
     fnmr = np.searchsorted(np.sort(genuine), at, side="right") / len(genuine)
     fmr = 1 - np.searchsorted(np.sort(impostor), at, side="right") / len(impostor)
     after = int(np.argmax(fnmr >= fmr))  # the last threshold has FMR 0
     before = max(after - 1, 0)
-    gap_before, gap_after = abs(fmr[before] - fnmr[before]), abs(fnmr[after] - fmr[after])
-    taken = before if gap_before <= gap_after else after
-    return float((fmr[taken] + fnmr[taken]) / 2)
+    gap_before, gap_after = fmr[before] - fnmr[before], fnmr[after] - fmr[after]
+    part = gap_before / (gap_before + gap_after) if gap_before + gap_after > 0 else 0.0
+    return float(fnmr[before] + part * (fnmr[after] - fnmr[before]))
 
 
 def interval(missed: NDArray[np.bool_], fingers: NDArray[np.integer[Any]]) -> tuple[float, float]:
