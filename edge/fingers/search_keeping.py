@@ -27,7 +27,7 @@ from edge.fingers.tails import fallback
 from edge.opened_list import OpenList
 
 POLL_S: Final = 5.0     # a child that says nothing for so long hangs
-START_S: Final = 15.0   # from the start of a child until it can be asked
+START_S: Final = 8.0     # from the start of a child until it can be asked
 BLAMED: Final = 3       # deaths of the child while it reads one generation
 
 log = structlog.get_logger("search")

@@ -20,7 +20,7 @@ from edge.core.errors import BorderpostError
 from edge.core.fingerprints.model import FingerError
 from edge.fingers import ranking
 from edge.fingers.loaded import LoadedGallery, load
-from edge.fingers.ranking import Backend, Plain
+from edge.fingers.scan_backend import open_backend
 from edge.fingers.search_talk import (
     MAX_LISTS,
     Added,
@@ -77,8 +77,8 @@ class _Loading(threading.Thread):
 class SearchService:
     """The handler; used by one thread."""
 
-    def __init__(self, options: Options) -> None:  # noqa: ARG002 - of a native one
-        self._backend: Backend = Plain()
+    def __init__(self, options: Options) -> None:
+        self._backend = open_backend(options.threads)
         self._galleries: dict[str, LoadedGallery] = {}
         self._loading: _Loading | None = None
 
