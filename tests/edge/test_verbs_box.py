@@ -49,8 +49,8 @@ def test_status_as_json_and_as_text(post: BoxWorld) -> None:
     status = json.loads(out)
     assert code == 0
     assert set(status) == {
-        "device", "site", "uptime_seconds", "clock", "disk_free_mb", "readers", "passthrough", "counters", "lists",
-        "updates", "outbox", "uplink", "restarts",
+        "device", "site", "uptime_seconds", "clock", "disk_free_mb", "readers", "scanners", "fingers", "passthrough",
+        "counters", "lists", "galleries", "updates", "outbox", "uplink", "restarts",
     }
     assert status["counters"][0]["passages"] == 3
     assert status["counters"][0]["shown"] == {"HIT": 1, "POSSIBLE": 0, "UNREADABLE": 0, "INCOMPLETE": 0, "CLEAR": 2}
