@@ -58,9 +58,12 @@ class Check:
 
 def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
     """Every check in the order in which a technician mends things; ``where``: the file that ``config`` stands in."""
+    from edge.checks_scanners import scanners
+
     said = _ask(config)
     for name, checks in (
         ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said, where)),
+        ("scanners", scanners(config, said, where)),
         ("lists", _lists(config, said)), ("journal", _journal(config)), ("disk", _disk(config)),
         ("updates", _updates(config)), ("running", _running(config, said)), ("link", _link(config)),
     ):
@@ -131,7 +134,7 @@ def _readers(config: Config, said: Mapping[str, Any] | Check, where: str) -> Ite
             continue
         unproven = made.status().tier == Tier.VIRTUAL
         if running is None:
-            yield from _port(name, reader.port, made.present(), unproven)
+            yield from port_check(name, reader.port, made.present(), unproven)
         elif reader.name in running:
             yield from _reader(running[reader.name], unproven)
         else:
@@ -147,13 +150,13 @@ def _readers(config: Config, said: Mapping[str, Any] | Check, where: str) -> Ite
                     problem.advice)
 
 
-def _port(name: str, port: str, present: bool | None, unproven: bool) -> Iterator[Check]:
-    """What a look at the port of a reader says while the box does not run."""
+def port_check(name: str, port: str, present: bool | None, unproven: bool) -> Iterator[Check]:
+    """What a look at the port of a device says while the box does not run."""
     if present is None:
         yield Check(name, Grade.INFO, f"{port}: not tried, only opening tells" + (f"; {UNPROVEN}" if unproven else ""),
                     "start the box and look again")
     elif not present:
-        yield Check(name, Grade.ERROR, f"{port} is absent", "plug the reader in; `borderpost devices` shows what is")
+        yield Check(name, Grade.ERROR, f"{port} is absent", "plug it in; `borderpost devices` shows what is")
     elif port.startswith("/") and not _is_device(port):
         yield Check(name, Grade.ERROR, f"{port} is no serial port", "`borderpost devices` gives the line to write")
     elif port.startswith("/") and not os.access(port, os.R_OK | os.W_OK):

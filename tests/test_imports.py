@@ -121,11 +121,12 @@ COMPOSITION: dict[str, set[str]] = {
     "edge.devices": {"edge.front", "edge.checks"},  # doctor has it judge the configuration of the readers
 }
 # What any file of the box may know: the contract of devices, and a descriptor that threads ring.
-OPEN_TO_ALL = ("drivers.api", "drivers.transport.bell")
+OPEN_TO_ALL = ("drivers.api", "drivers.fingers", "drivers.transport.bell")
 # Everybody else of the box who imports from drivers, and exactly what.
 REACHES: dict[str, set[str]] = {
     # the part of the composition root that makes readers
     "edge.devices": {"drivers.catalog", "drivers.discovery", "drivers.profiles", "drivers.transport.serial_out"},
+    "edge.scanners": {"drivers.catalog", "drivers.discovery", "drivers.named"},
     # verbs that work on a device without the daemon: roots of their own, which make it by name
     "edge.configured": {"drivers.named"},
     "edge.recording": {"drivers.named", "drivers.trace"},

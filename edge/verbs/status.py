@@ -73,6 +73,25 @@ def _reader(r: dict[str, Any]) -> list[str]:
     return text
 
 
+def _scanner(s: dict[str, Any]) -> list[str]:
+    """One line, and one more for each thing that is not as it should be."""
+    proven = str(s["tier"]) if s["proven"] else f"{s['tier']}: unproven"
+    device = "".join(f"  {key} {s[key]}" for key in ("firmware", "serial", "product") if s[key])
+    text = [
+        f"scanner  {s['name']:12} {s['state']:8} {s['driver']} ({proven})  counter {s['counter']}  "
+        f"fingers {s['taken']}  failed {s['failed']}  images {s['captures']}  told to try again {s['retries']}{device}"
+    ]
+    if s["losses"] or s["faults"]:
+        text.append(f"         opened {s['opens']} times, lost {s['losses']}, faults {s['faults']}")
+    if s["problem"]:
+        text.append(f"         {s['problem']}; next: {s['advice']}")
+    if s["remark"]:
+        text.append(f"         the device: {s['remark']}")
+    if s["swapped"]:
+        text.append(f"         not the one that was set up: {s['swapped']}")
+    return text
+
+
 def _galleries(status: dict[str, Any]) -> list[str]:
     """Galleries of fingers as they lie on the disk, and what the search holds of them."""
     fingers = status.get("fingers")
@@ -88,7 +107,8 @@ def _galleries(status: dict[str, Any]) -> list[str]:
             serving = f"generation {one['generation']} serves" if one["generation"] else "none is loaded yet"
             text.append(f"         {serving}")
     if fingers:
-        search = fingers["search"]
+        extract, search = fingers["extract"], fingers["search"]
+        text.append(f"extract  {extract['problem'] or 'ready'}  started {extract['starts']} times")
         state = search["problem"] or ("loading" if search["loading"] else "ready")
         text.append(f"search   {state}  {search['memory_mb']:.0f} MB of galleries in memory, "
                     f"{search['locked_mb']:.0f} of them locked  started {search['starts']} times")
@@ -118,6 +138,8 @@ def lines(status: dict[str, Any]) -> list[str]:
         text.append("         the age of lists cannot be judged, records do not expire, no list is erased")
     for r in status["readers"]:
         text += _reader(r)
+    for one in status.get("scanners", ()):
+        text += _scanner(one)
     for one in status["passthrough"]:
         text.append(
             f"to PC    {one['to']:12} {one['state']:8} PCs {one['connected']}  passed on {one['emitted']}  "
