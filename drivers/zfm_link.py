@@ -81,10 +81,8 @@ class Link:
     def ask(self, order: int, arguments: bytes = b"", wait_s: float = ANSWER_S) -> Reply:
         """Send an order and wait up to ``wait_s`` for its answer; before it, up to ``settle_s`` for quiet."""
         self._hush()
-        if self._unsettled and not self.settle():
+        if not self._quiet() or (self._owed and not self._collected()):
             return Reply(Fault.CANCELLED if self._given_up() else Fault.RESYNC)
-        if self._owed:
-            self._collect()
         self.transport.write(command(order, arguments, self._address))
         noise, deadline = self._parser.noise, self._clock() + wait_s
         fault = Fault.TIMEOUT
@@ -141,15 +139,19 @@ class Link:
         if self.transport.read(CHUNK, 0):
             self._unsettled = True
 
-    def _collect(self) -> None:
-        """Law 2: what is owed, within COLLECT_S."""
+    def _quiet(self) -> bool:
+        return not self._unsettled or self.settle()
+
+    def _collected(self) -> bool:
+        """Law 2: what is owed has come, or does not come within COLLECT_S; and the line is quiet."""
         self._owed = False
         self.transport.write(command(Order.READ_PARAMETERS, address=self._address))
         deadline = self._clock() + COLLECT_S
         while (event := self._next(deadline)) is not None:
             if isinstance(event, Packet) and event.pid == Pid.ACK and len(event.payload) == PARAMETERS_ANSWER:
-                return
-        self._hush()
+                return True
+        self._unsettled = True
+        return self._quiet()
 
     def _broken(self, fault: Fault) -> Fault:
         """Law 2."""
