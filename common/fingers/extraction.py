@@ -111,7 +111,10 @@ def to_message(template: Template) -> TemplateMessage:
 
 
 def from_message(message: TemplateMessage) -> Template:
-    """From the pipe. Raises FingerError if its parts do not fit together."""
+    """From the pipe; its arrays are its own, so that whoever holds it may erase it.
+
+    Raises FingerError if its parts do not fit together.
+    """
     count = len(message.angle)
     lengths = len(message.x) // 2, len(message.y) // 2, len(message.kind), len(message.quality)
     whole = set(lengths) == {count} and len(message.x) % 2 == len(message.y) % 2 == 0
@@ -121,8 +124,8 @@ def from_message(message: TemplateMessage) -> Template:
     return Template(
         extractor_id=message.extractor_id, position=Position(message.position), width=message.width,
         height=message.height, x=np.frombuffer(message.x, "<i2").astype(np.int16),
-        y=np.frombuffer(message.y, "<i2").astype(np.int16), angle=np.frombuffer(message.angle, np.uint8),
-        kind=np.frombuffer(message.kind, np.uint8), quality=np.frombuffer(message.quality, np.uint8),
+        y=np.frombuffer(message.y, "<i2").astype(np.int16), angle=np.frombuffer(message.angle, np.uint8).copy(),
+        kind=np.frombuffer(message.kind, np.uint8).copy(), quality=np.frombuffer(message.quality, np.uint8).copy(),
         image_quality=message.image_quality,
     )  # fmt: skip
 
