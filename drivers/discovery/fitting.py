@@ -52,7 +52,9 @@ def suggestions(plugged: Plugged, profiles: Iterable[Profile]) -> list[Profile]:
 
 
 def can_open(profile: Profile, plugged: Plugged) -> bool:
-    """Law 2."""
+    """Law 2. A fingerprint scanner is no reader, and no profile's."""
+    if plugged.kind == "scanner":
+        return False
     return DRIVERS[profile.driver].bus == ("usb" if plugged.kind == "keyboard" else "serial")
 
 

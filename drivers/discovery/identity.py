@@ -33,6 +33,7 @@ ADAPTERS = frozenset({"0403", "067b", "10c4", "1a86", "110a", "0557", "9710"})  
 CONTROLLER = re.compile(r"[0-9A-F]{4}:[0-9A-F]{2}:[0-9A-F]{2}\.[0-9A-F]")  # a PCI address: a root hub's "serial"
 IN_A_PORT = re.compile(r"[^\s@\ufffd]+")  # what a serial number may hold to stand in a usb: port
 NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+ON_ITS_OWN = ("keyboard", "scanner")  # USB devices without a port of the kernel's: called usb:VVVV:PPPP…
 MAX_NAME = 40  # characters of a reader's name in edge.toml
 
 
@@ -56,7 +57,7 @@ def identity(plugged: Plugged, everything: Iterable[Plugged]) -> Identity:
         return Identity(plugged.by_path or plugged.node, where)
     doubt = serial_doubt(plugged, everything)
     serial = "" if is_default(plugged) else plugged.serial
-    if plugged.kind == "keyboard":
+    if plugged.kind in ON_ITS_OWN:
         return _keyboard(plugged, doubt, serial)
     if not doubt and plugged.by_id:
         return Identity(plugged.by_id, f"by its serial number {plugged.serial}", plugged.serial, plugged.place)
@@ -132,7 +133,7 @@ def names(port: str, plugged: Plugged, resolved: str = "") -> bool:
         except BadSetting:
             return False
         return (
-            plugged.kind == "keyboard" and plugged.usb_id == f"{wanted.vendor:04x}:{wanted.product:04x}"
+            plugged.kind in ON_ITS_OWN and plugged.usb_id == f"{wanted.vendor:04x}:{wanted.product:04x}"
             and wanted.serial in ("", plugged.serial) and wanted.place in ("", plugged.usb_place)
         )
     return plugged.subsystem == "tty" and bool({port, resolved} & {plugged.node, plugged.by_id, plugged.by_path} - {""})
@@ -147,19 +148,20 @@ class Lines:
 
 
 def lines_for(plugged: Plugged, profile: str, identity: Identity, taken: Collection[str] = ()) -> Lines:
-    """The ``[[reader]]`` lines for edge.toml.
+    """The ``[[reader]]`` lines for edge.toml, or the ``[[scanner]]`` lines.
 
-    ``profile`` is the name of its profile, ``taken`` the reader names that edge.toml has already.
+    ``profile`` is the name of its profile (a scanner's: of its driver), ``taken`` the names that edge.toml has already.
     """
+    scans = plugged.kind == "scanner"
     if not identity.port:
         return Lines()
     name = free_name(profile, taken)
     pairs = [
-        ("name", name), ("port", identity.port), ("profile", profile), ("serial", identity.serial),
-        ("path", identity.path),
+        ("name", name), ("port", identity.port), ("driver" if scans else "profile", profile),
+        ("serial", identity.serial), ("path", identity.path),
     ]
     text = "".join(f"{key} = {quoted(value)}\n" for key, value in pairs if value)
-    return Lines(name, f"# {plugged.title}, {identity.why}\n[[reader]]\n{text}")
+    return Lines(name, f"# {plugged.title}, {identity.why}\n[[{'scanner' if scans else 'reader'}]]\n{text}")
 
 
 def free_name(wish: str, taken: Collection[str]) -> str:

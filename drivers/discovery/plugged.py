@@ -1,8 +1,9 @@
 """One thing that is plugged in and could be a reader, made from udev's properties of it. Pure.
 
 Laws:
-1. Only what could be a reader: serial ports on USB, serial ports on the board that really have a chip,
-   and USB devices that type (HID boot keyboards: interface class 03, subclass 01, protocol 01).
+1. Only what could be a reader or a fingerprint scanner: serial ports on USB, serial ports on the board that really have
+   a chip, USB devices that type (HID boot keyboards: interface class 03, subclass 01, protocol 01), and those whose ids
+   a driver of scanners knows.
 2. What a device says of itself is a stranger's text: printable characters, at most ``MAX_TEXT`` of them.
 3. Nothing here raises: a property that is missing or odd leaves a field empty.
 """
@@ -13,6 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from drivers.catalog import SCANNERS
+
 MAX_TEXT = 126  # characters of a name or serial number: what a USB string can hold
 BY_ID, BY_PATH = "/dev/serial/by-id/", "/dev/serial/by-path/"
 KEYBOARD = ":030101:"  # in ID_USB_INTERFACES: a HID boot keyboard
@@ -21,6 +24,7 @@ ON_BOARD = re.compile(rf"/dev/tty(?:{'|'.join(CHIPS)})\d{{1,3}}")
 NO_CHIP = ("", "0")  # sysfs `type` of a serial port the kernel made room for, and found nothing at (PORT_UNKNOWN)
 PLACE = re.compile(r"/(\d{1,3}-\d{1,3}(?:\.\d{1,3}){0,6})(?=[/:]|$)")
 HEX_ID = re.compile(r"[0-9a-f]{4}")
+NAMELESS = {"keyboard": "a USB keyboard", "scanner": "a fingerprint scanner", "serial": "a USB serial port"}
 ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
@@ -53,10 +57,15 @@ class Plugged:
 
     @property
     def kind(self) -> str:
-        """``keyboard``, ``serial`` (on USB) or ``board``."""
+        """``keyboard``, ``scanner`` (of fingers), ``serial`` (on USB) or ``board``."""
         if self.subsystem == "usb":
-            return "keyboard"
+            return "scanner" if self.scanner_driver else "keyboard"
         return "serial" if self.usb_place or self.vid else "board"
+
+    @property
+    def scanner_driver(self) -> str:
+        """The driver of fingerprint scanners that knows its ids; empty if none does."""
+        return scanner_driver(self.vid, self.pid) if self.subsystem == "usb" else ""
 
     @property
     def place(self) -> str:
@@ -67,7 +76,7 @@ class Plugged:
     def title(self) -> str:
         """What it calls itself, for people."""
         said = " ".join(filter(None, (self.manufacturer, self.product)))
-        return said or {"keyboard": "a USB keyboard", "serial": "a USB serial port"}.get(self.kind, "a serial port")
+        return said or NAMELESS.get(self.kind, "a serial port")
 
 
 def from_properties(properties: Mapping[str, str], *, port_type: str = "") -> Plugged | None:
@@ -80,7 +89,8 @@ def from_properties(properties: Mapping[str, str], *, port_type: str = "") -> Pl
     places = PLACE.findall(get("DEVPATH", ""))
     on_usb = get("ID_BUS", "") == "usb" or bool(places)
     if subsystem == "usb":
-        if get("DEVTYPE", "") != "usb_device" or KEYBOARD not in get("ID_USB_INTERFACES", ""):
+        known = scanner_driver(_hex_id(get("ID_VENDOR_ID", "")), _hex_id(get("ID_MODEL_ID", "")))
+        if get("DEVTYPE", "") != "usb_device" or not (known or KEYBOARD in get("ID_USB_INTERFACES", "")):
             return None
     elif subsystem != "tty" or not node:
         return None
@@ -102,6 +112,14 @@ def from_properties(properties: Mapping[str, str], *, port_type: str = "") -> Pl
         usb_place=places[-1] if places else "",
         interface=printable(get("ID_USB_INTERFACE_NUM", "")),
     )
+
+
+def scanner_driver(vid: str, pid: str) -> str:
+    """The driver of fingerprint scanners that knows these ids, each four hexadecimal digits; empty if none does."""
+    if not (vid and pid):
+        return ""
+    ids = int(vid, 16), int(pid, 16)
+    return next((name for name, entry in SCANNERS.items() if entry.bus == "usb" and ids in entry.usb_ids), "")
 
 
 def _by_path(links: str, path: str) -> str:

@@ -20,7 +20,7 @@ from edge.verbs.options import config_option, json_option
 if TYPE_CHECKING:
     from drivers.discovery import Plugged
     from drivers.profiles import Profile, Profiles
-    from edge.config import Config, ReaderConfig
+    from edge.config import Config, ReaderConfig, ScannerConfig
 
 DEFAULT_PROFILES = "/etc/borderpost/profiles"
 PROVEN = {"virtual": "unproven", "recorded": "proven on a recording", "certified": "certified"}
@@ -41,7 +41,7 @@ next:  plug the reader in and wait two seconds; a USB reader that still does not
 @click.option("--as", "wished", metavar="PROFILE", help="Take this profile for devices that no profile names.")
 @click.pass_context
 def command(context: click.Context, config_path: Path, as_json: bool, folder: Path | None, wished: str | None) -> None:
-    """List what is plugged in and could be a reader, and what to write into edge.toml.
+    """List what is plugged in and could be a reader or scanner, and what to write into edge.toml.
 
     For each device: its place, the profile that fits and how far that is proven, the name by which it stays the
     same one (its serial number if that is its own, else the place it is plugged in; never ttyUSB0), and the
@@ -78,7 +78,8 @@ def command(context: click.Context, config_path: Path, as_json: bool, folder: Pa
         found = discovery.devices()
     except DriverError as error:
         raise BorderpostError(error.message, advice=error.advice) from error
-    answer = report(found, known, settings.reader if settings else (), chosen)
+    readers, scanners = (settings.reader, settings.scanner) if settings else ((), ())
+    answer = report(found, known, readers, chosen, scanners)
     if as_json:
         click.echo(msgspec.json.encode(answer))
     else:
@@ -91,23 +92,28 @@ def command(context: click.Context, config_path: Path, as_json: bool, folder: Pa
 
 def report(
     found: Sequence[Plugged], profiles: Profiles, readers: Sequence[ReaderConfig], wished: Profile | None = None,
+    scanners: Sequence[ScannerConfig] = (),
 ) -> dict[str, Any]:
     """Everything the verb has to say, as ``--json`` says it."""
     from drivers.discovery import identity, lines_for
 
-    taken = {reader.name for reader in readers}
+    taken = {reader.name for reader in readers} | {scanner.name for scanner in scanners}
     entries: list[dict[str, Any]] = []
     for plugged in found:
-        entry = _entry(plugged, found, profiles, readers, wished)
+        if plugged.kind == "scanner":
+            entry = _scanner_entry(plugged, found, scanners)
+        else:
+            entry = _entry(plugged, found, profiles, readers, wished)
         if entry["profile"] and not entry["reader"]:
             named = lines_for(plugged, entry["profile"]["name"], identity(plugged, found), taken)
             entry["lines"] = named.text
             taken.add(named.name)
         entries.append(entry)
     used = {entry["reader"] for entry in entries}
+    configured = [(one.name, one.port) for one in readers] + [(one.name, one.port) for one in scanners]
     return {
         "devices": entries,
-        "absent": [{"reader": r.name, "port": r.port} for r in readers if r.name not in used and _local(r.port)],
+        "absent": [{"reader": name, "port": port} for name, port in configured if name not in used and _local(port)],
         "problems": [
             {"file": str(p.file), "key": p.key, "message": p.message, "advice": p.advice} for p in profiles.problems
         ],
@@ -141,6 +147,27 @@ def _entry(
         "same_device_as": twin,
         "reader": reader.name if reader else "",
         "differs": _differs(plugged, reader, profiles) if reader else "",
+        "lines": "",
+    }
+
+
+def _scanner_entry(plugged: Plugged, found: Sequence[Plugged], scanners: Sequence[ScannerConfig]) -> dict[str, Any]:
+    """The same of a fingerprint scanner: its driver stands where a reader's profile does."""
+    from drivers.catalog import SCANNERS
+    from drivers.discovery import identity, names, unlike_unheard
+
+    stable, driver = identity(plugged, found), plugged.scanner_driver
+    mine = next((one for one in scanners if names(one.port, plugged)), None)
+    entry = SCANNERS[driver]
+    return {
+        "node": plugged.node, "kind": plugged.kind, "usb": plugged.usb_id, "title": plugged.title,
+        "manufacturer": plugged.manufacturer, "product": plugged.product, "serial": plugged.serial,
+        "place": plugged.place, "usb_place": plugged.usb_place, "by_id": "", "by_path": "", "interface": "",
+        "port": stable.port, "why": stable.why,
+        "profile": {"name": driver, "title": entry.title, "driver": driver, "tier": str(entry.tier)},
+        "also": [], "could_be": [], "same_device_as": "",
+        "reader": mine.name if mine else "",
+        "differs": unlike_unheard(plugged, mine.serial, mine.path, (), mine.driver) if mine else "",
         "lines": "",
     }
 
@@ -212,7 +239,9 @@ def show(answer: dict[str, Any], *, terminal: bool) -> None:
         click.echo(f"next:  {bad['advice']}")
     lines = [entry["lines"] for entry in answer["devices"] if entry["lines"]]
     if lines:
-        click.secho("\nPaste into edge.toml, and name the reader in the readers of a [[counter]]:\n", bold=terminal)
+        scans = any(entry["kind"] == "scanner" and entry["lines"] for entry in answer["devices"])
+        also = ", the scanner as its scanner" if scans else ""
+        click.secho(f"\nPaste into edge.toml, and name the reader in the readers of a [[counter]]{also}:\n", bold=terminal)
         click.echo("\n".join(lines), nl=False)
 
 
@@ -220,9 +249,10 @@ def _block(entry: dict[str, Any]) -> None:
     serial = f"  serial number {entry['serial']}" if entry["serial"] else ""
     head = "  ".join(filter(None, (entry["usb_place"] or entry["place"], entry["usb"], entry["title"])))
     click.secho(head + serial, bold=True)
-    rows = [("now at", entry["node"]), ("profile", _profile_text(entry)), ("identity", entry["port"] or "none")]
-    rows.append(("", entry["why"]))
-    rows.append(("reader", entry["reader"] or "not configured"))
+    scans = entry["kind"] == "scanner"
+    rows = [("now at", entry["node"]), ("driver" if scans else "profile", _profile_text(entry))]
+    rows += [("identity", entry["port"] or "none"), ("", entry["why"])]
+    rows.append(("scanner" if scans else "reader", entry["reader"] or "not configured"))
     for name, text in rows:
         colour = "yellow" if name == "profile" and "unproven" in text else None
         click.echo(f"    {name:9} ", nl=False)

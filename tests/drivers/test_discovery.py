@@ -14,7 +14,7 @@ from drivers.api import Tier
 from drivers.discovery import Plugged, differs, fitting, from_properties, identity, lines_for, names, suggestions
 from drivers.discovery.identity import free_name, quoted
 from drivers.discovery.plugged import MAX_TEXT
-from drivers.profiles import Profile
+from drivers.profiles import Profile, load
 from drivers.transport.names import UsbName, usb_name
 
 PCI = "/devices/pci0000:00/0000:00:14.0/usb1"
@@ -179,6 +179,40 @@ def test_keyboards_are_named_by_ids_and_serial_number_or_place():
     own = made(WEDGE, ID_SERIAL_SHORT="AX-7")
     assert (identity(own, [own]).port, identity(own, [own]).path) == ("usb:0db5:013a:AX-7", "1-3")
     assert identity(made(WEDGE, ID_SERIAL_SHORT="A X"), []).port == "usb:0db5:013a@1-3"
+
+
+SCANNER = {
+    "SUBSYSTEM": "usb", "DEVTYPE": "usb_device", "DEVNAME": "/dev/bus/usb/001/050", "ID_BUS": "usb",
+    "DEVPATH": "/devices/pci0000:00/0000:00:14.0/usb1/1-9", "ID_VENDOR_ID": "05ba", "ID_MODEL_ID": "000a",
+    "ID_SERIAL_SHORT": "{FB0B9071-2E08}", "ID_PATH": "pci-0000:00:14.0-usb-0:9", "ID_USB_INTERFACES": ":ffffff:",
+}
+
+
+def test_a_fingerprint_scanner_is_known_by_its_ids():
+    one = made(SCANNER)
+    assert (one.kind, one.scanner_driver, one.usb_place) == ("scanner", "uru4000", "1-9")
+    assert from_properties({**SCANNER, "ID_MODEL_ID": "ffff"}) is None
+    assert made(CDC).scanner_driver == ""
+    named = identity(one, [one])
+    assert named.port == "usb:05ba:000a:{FB0B9071-2E08}"
+    assert names(named.port, one)
+    assert identity(made(SCANNER, ID_SERIAL_SHORT=""), []).port == "usb:05ba:000a@1-9"
+
+
+def test_the_lines_of_a_scanner_name_its_driver():
+    one = made(SCANNER)
+    lines = lines_for(one, "uru4000", identity(one, [one]), taken=["uru4000"])
+    assert lines.name == "uru4000-2"
+    assert tomllib.loads(lines.text) == {"scanner": [{
+        "name": "uru4000-2", "port": "usb:05ba:000a:{FB0B9071-2E08}", "driver": "uru4000",
+        "serial": "{FB0B9071-2E08}", "path": "pci-0000:00:14.0-usb-0:9",
+    }]}
+
+
+def test_no_profile_of_a_reader_fits_a_scanner():
+    one = made(SCANNER)
+    assert fitting(one, load().values()) == []
+    assert suggestions(one, load().values()) == []
 
 
 def test_without_any_link_there_is_no_identity_and_it_is_said():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers import profiles
+from drivers.catalog import SCANNERS
 
 RULES = Path(__file__).resolve().parents[2] / "systemd" / "60-borderpost-readers.rules"
 TOKEN = re.compile(r'([A-Z]+)(?:\{([^}]+)\})?(==|!=|\+=|-=|:=|=)"([^"]*)"')
@@ -84,7 +85,20 @@ def test_the_ids_are_those_of_the_shipped_profiles() -> None:
     assert typing
     assert ids_with("BORDERPOST_KEYBOARD") == typing | KEYBOARDS_BESIDES
     assert others >= KEYBOARDS_BESIDES
-    assert ids_with("BORDERPOST_READER") == typing | others
+    assert ids_with("BORDERPOST_READER") == typing | others | ids_with("BORDERPOST_SCANNER")
+
+
+def test_the_ids_of_scanners_are_those_of_the_catalogue() -> None:
+    known = {f"{vendor:04x}:{product:04x}" for entry in SCANNERS.values() for vendor, product in entry.usb_ids}
+    assert len(known) > 5
+    assert ids_with("BORDERPOST_SCANNER") == known
+
+
+def test_a_scanner_belongs_to_the_daemon_and_does_not_sleep() -> None:
+    scanner = device("05ba", "000a")
+    assert (scanner["GROUP"], scanner["MODE"]) == ("borderpost", "0660")
+    assert scanner["ATTR{power/control}"] == "on"
+    assert "RUN" not in interface(scanner, "usbhid")  # the keyboard that holds it stays one
 
 
 def usb_of(profile: profiles.Profile) -> set[str]:

@@ -21,7 +21,7 @@ from drivers.discovery import Plugged
 from drivers.profiles import load
 from edge import config
 from edge import devices as box
-from edge.config import ReaderConfig
+from edge.config import ReaderConfig, ScannerConfig
 from edge.verbs import devices
 
 BOX = """\
@@ -183,6 +183,32 @@ ITS_KEYS = Plugged("/dev/bus/usb/001/004", "usb", "2b78", "0010", "IDB7", "ELYCT
 
 def told(*found: Plugged, readers: tuple[ReaderConfig, ...] = ()) -> dict[str, Any]:
     return devices.report(found, load(), readers)
+
+
+def test_a_fingerprint_scanner_with_its_driver_and_lines(bench: Bench) -> None:
+    hardware = keyboard("1-5", "05ba", "000a", "SN5").replace("030101", "ffffff")
+    code, said, errors = bench.ask("--json", hardware=hardware)
+    assert code == 0, errors
+    (entry,) = json.loads(said)["devices"]
+    assert (entry["kind"], entry["port"], entry["profile"]["name"]) == ("scanner", "usb:05ba:000a:SN5", "uru4000")
+    (pasted_one,) = tomllib.loads(entry["lines"])["scanner"]
+    assert (pasted_one["driver"], pasted_one["port"]) == ("uru4000", "usb:05ba:000a:SN5")
+    code, said, errors = bench.ask(hardware=hardware)
+    assert "proven on a recording" in said, errors
+    assert "the scanner as its scanner" in said
+
+
+def test_a_configured_scanner_is_recognized_and_a_swap_told() -> None:
+    one = Plugged(
+        "/dev/bus/usb/001/050", "usb", vid="05ba", pid="000a", serial="SN5", path_id="pci-0-usb-0:5", usb_place="1-5"
+    )
+    mine = ScannerConfig(name="desk", port="usb:05ba:000a", driver="uru4000", serial="SN4")
+    away = ScannerConfig(name="other", port="usb:045e:00ca", driver="uru4000")
+    answer = devices.report([one], load(), (), None, (mine, away))
+    (entry,) = answer["devices"]
+    assert (entry["reader"], entry["lines"]) == ("desk", "")
+    assert "SN4" in entry["differs"]
+    assert answer["absent"] == [{"reader": "other", "port": "usb:045e:00ca"}]
 
 
 def test_the_keyboard_side_of_a_known_reader_is_not_offered_as_another() -> None:
