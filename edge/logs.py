@@ -11,7 +11,7 @@ ALLOWED = frozenset({
     "seq", "upto", "store", "code", "advice", "path", "port", "host", "age_s", "clock", "device", "dropped",
     "pending", "signal", "names", "bytes", "free_mb", "attempt", "session", "outcome_code", "first", "last",
     "version", "late", "span", "resent", "acked", "rc", "times", "days", "seconds",
-    "before", "files", "key_ids",
+    "before", "files", "key_ids", "purpose", "starts",
 })
 
 redact = logs.redactor(ALLOWED)
