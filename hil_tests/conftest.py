@@ -78,6 +78,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--device", action="append", default=[], help="virtual, recordings, or DRIVER=PORT[,key=value...]"
     )
+    group.addoption("--scanner", action="append", default=[], help="virtual, or DRIVER=PORT of a fingerprint scanner")
     group.addoption("--patience", type=float, default=60.0, help="seconds to wait for a pair of hands")
     group.addoption("--flood-mb", type=float, default=1.0, help="how much noise a virtual port is flooded with")
     group.addoption("--every", type=int, default=1, help="cut frames at every N-th byte only")

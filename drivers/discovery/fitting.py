@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from drivers.catalog import DRIVERS
+from drivers.catalog import DRIVERS, SCANNERS, DriverEntry
 from drivers.discovery.identity import fits_usb
 from drivers.discovery.plugged import Plugged
 from drivers.profiles import Profile
@@ -49,6 +49,11 @@ def suggestions(plugged: Plugged, profiles: Iterable[Profile]) -> list[Profile]:
     """The general profiles (those that name no device) that could be tried with it, by name."""
     general = (p for p in profiles if not p.usb and not p.ports and can_open(p, plugged))
     return sorted(general, key=lambda p: p.name)
+
+
+def scanner_entry(plugged: Plugged) -> DriverEntry:
+    """The driver of a device of kind "scanner". Raises KeyError for others."""
+    return SCANNERS[plugged.scanner_driver]
 
 
 def can_open(profile: Profile, plugged: Plugged) -> bool:

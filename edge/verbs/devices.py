@@ -41,7 +41,7 @@ next:  plug the reader in and wait two seconds; a USB reader that still does not
 @click.option("--as", "wished", metavar="PROFILE", help="Take this profile for devices that no profile names.")
 @click.pass_context
 def command(context: click.Context, config_path: Path, as_json: bool, folder: Path | None, wished: str | None) -> None:
-    """List what is plugged in and could be a reader or scanner, and what to write into edge.toml.
+    """List what is plugged in and could be a reader, and what to write into edge.toml.
 
     For each device: its place, the profile that fits and how far that is proven, the name by which it stays the
     same one (its serial number if that is its own, else the place it is plugged in; never ttyUSB0), and the
@@ -153,12 +153,10 @@ def _entry(
 
 def _scanner_entry(plugged: Plugged, found: Sequence[Plugged], scanners: Sequence[ScannerConfig]) -> dict[str, Any]:
     """The same of a fingerprint scanner: its driver stands where a reader's profile does."""
-    from drivers.catalog import SCANNERS
-    from drivers.discovery import identity, names, unlike_unheard
+    from drivers.discovery import identity, names, scanner_entry, unlike_unheard
 
-    stable, driver = identity(plugged, found), plugged.scanner_driver
+    stable, driver, entry = identity(plugged, found), plugged.scanner_driver, scanner_entry(plugged)
     mine = next((one for one in scanners if names(one.port, plugged)), None)
-    entry = SCANNERS[driver]
     return {
         "node": plugged.node, "kind": plugged.kind, "usb": plugged.usb_id, "title": plugged.title,
         "manufacturer": plugged.manufacturer, "product": plugged.product, "serial": plugged.serial,
@@ -241,7 +239,8 @@ def show(answer: dict[str, Any], *, terminal: bool) -> None:
     if lines:
         scans = any(entry["kind"] == "scanner" and entry["lines"] for entry in answer["devices"])
         also = ", the scanner as its scanner" if scans else ""
-        click.secho(f"\nPaste into edge.toml, and name the reader in the readers of a [[counter]]{also}:\n", bold=terminal)
+        to_do = f"Paste into edge.toml, and name the reader in the readers of a [[counter]]{also}:"
+        click.secho(f"\n{to_do}\n", bold=terminal)
         click.echo("\n".join(lines), nl=False)
 
 
