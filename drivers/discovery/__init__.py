@@ -16,5 +16,6 @@ from drivers.discovery.udev import NoUdev, devices, enumerate_devices, seen_at
 
 __all__ = [
     "Fit", "Identity", "Lines", "Monitor", "NoUdev", "Plugged", "devices", "differs", "enumerate_devices", "fitting",
-    "from_properties", "identity", "lines_for", "names", "scanner_entry", "seen_at", "suggestions", "unlike", "unlike_unheard",
+    "from_properties", "identity", "lines_for", "names", "scanner_entry", "seen_at", "suggestions", "unlike",
+    "unlike_unheard",
 ]
