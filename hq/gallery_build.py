@@ -15,7 +15,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from edge.core.fingerprints.cylinders import BATCH, Described, describe_many
+from edge.core.fingerprints.cylinders import Described, describe_many
 from edge.core.fingerprints.gallery import MAX_TEMPLATES, GalleryEntry, GalleryTable
 from edge.core.fingerprints.gallery_write import build
 from edge.core.fingerprints.model import FingerError, Template
@@ -25,14 +25,15 @@ from edge.core.watch.manifest import GALLERY, GalleryInfo, Records
 from hq.build_options import BuildError, BuildOptions, SourceSpec, settle_date
 from hq.build_report import SourceReport
 from hq.gallery_cache import TemplateCache
-from hq.gallery_extract import Extraction
+from hq.gallery_extract import WORKERS, Extraction
 from hq.gallery_tail import fitted
-from hq.source_reading import Hear, Progress, read_source
+from hq.source_reading import Hear, Progress, read_source, written
 from hq.sources.base import Complaint, Entry, Item
 from hq.sources.catalog import KINDS
 from hq.sources.finger_entry import FingerEntry, FingerRead
 
 LEAST_CYLINDERS: Final = 2  # of a template: fewer score 0 against everything
+GROUP: Final = 8            # templates that are described together: progress is told as often
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,15 @@ def build_gallery(
     references = _References(list_id in options.silent, manifests.with_ncb(
         options.actions.get(list_id, KINDS[specs[0].kind].action)
     ))  # fmt: skip
-    assert options.extractor
+    for spec in specs:  # an index states no date: what is wrong with it is said before hours of extracting
+        dated = SourceReport(spec.path.name, spec.kind, list_id, file_date=written((spec.path,)))
+        settle_date(spec, dated, options, now)
     with ExitStack() as stack:
         cache = stack.enter_context(TemplateCache(options.templates)) if options.templates else None
         try:
-            extraction = stack.enter_context(Extraction(options.extractor, assume=options.assume_extractor,
-                                                        cache=cache))  # fmt: skip
+            extraction = stack.enter_context(
+                Extraction(options.extractor, assume=options.assume_extractor, cache=cache, workers=WORKERS)
+            )
         except FingerError as error:
             raise BuildError(f"the extractor does not start: {error.message}", advice=error.advice) from error
         for spec in specs:
@@ -139,7 +143,7 @@ class _Reading:
 
     def _compared(self, items: Iterator[Item]) -> Iterator[Item]:
         """Describe what was read, a batch at a time."""
-        while batch := list(islice(items, BATCH)):
+        while batch := list(islice(items, GROUP)):
             read = [one for one in batch if isinstance(one, FingerRead)]
             described = iter(list(describe_many(one.template for one in read)))
             for one in batch:

@@ -22,14 +22,14 @@ from types import TracebackType
 from typing import Final
 
 from common.files import open_regular
-from common.fingers.child import Child, ChildFailedError
-from common.fingers.extraction import NAME, ExtractOptions, extract_in
+from common.fingers.child import MODULE, Child, ChildFailedError
+from common.fingers.extraction import NAME, ExtractOptions, extract_file_in, extract_in
 from common.fingers.extractors import extractor_id_of
 from common.fingers.frames import Fault
-from common.fingers.images import MAX_BYTES, decode_image
+from common.fingers.images import MAX_BYTES
 from common.fingers.packing import unpack
 from edge.core.fingerprints import iso19794_2, iso19794_4
-from edge.core.fingerprints.iso19794_4 import FramedImage
+from edge.core.fingerprints.iso19794_4 import Payload
 from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
 from hq.build_options import BuildError
 from hq.gallery_cache import TemplateCache, cache_key
@@ -49,13 +49,15 @@ class Extraction:
     """Extractor processes. Use with ``with``."""
 
     def __init__(
-        self, extractor: str, *, assume: bool = False, cache: TemplateCache | None = None, workers: int = WORKERS
+        self, extractor: str, *, assume: bool = False, cache: TemplateCache | None = None, workers: int = WORKERS,
+        module: str = MODULE,
     ) -> None:  # fmt: skip
-        """``extractor`` is one of ``common.fingers.extractors.NAMES``; ``assume``: law 4. Raises FingerError."""
+        """``extractor`` is one of ``common.fingers.extractors.NAMES``; ``assume``: law 4; ``module`` is what the
+        processes run. Raises FingerError."""
         self.extractor_id = extractor_id_of(extractor)
         self._assume, self._cache = assume, cache
         options = ExtractOptions(extractor, threads=1, quality=True)
-        self._children = [Child({NAME: options}) for _ in range(workers)]
+        self._children = [Child({NAME: options}, module=module) for _ in range(workers)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="extract")
         self._running = 0  # failures of processes, one after the other
@@ -119,18 +121,24 @@ class Extraction:
         known = self._cache.get(key) if self._cache is not None else None
         if known is not None:
             return known
-        found = _finger(data, entry, self.extractor_id if self._assume else None)
-        if isinstance(found, Template):
-            return replace(found, position=entry.position)  # the index is the list's word
+        if iso19794_2.is_record(data):
+            return self._assumed(data, entry.position)
         child = self._free.get()
         try:
-            template = extract_in(child, found, entry.position, quality=True, timeout_s=TIMEOUT_S)
+            template = _extracted(child, data, entry)
         finally:
             self._free.put(child)
         self._running = 0
         if self._cache is not None:
             self._cache.put(key, template)
         return template
+
+    def _assumed(self, data: bytes, position: Position) -> Template:
+        if not self._assume:
+            raise FingerError(f"{_THE_FILE} holds minutiae of another extractor, and no image", advice="")
+        views = iso19794_2.read(data, self.extractor_id)
+        found = views[_only([view.position for view in views], position)]
+        return replace(found, position=position)  # the index is the list's word
 
     def _end(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -154,25 +162,21 @@ def _bytes(entry: FingerEntry) -> bytes:
     return data
 
 
-def _finger(data: bytes, entry: FingerEntry, assume: str | None) -> FingerImage | Template:
-    """What a file shows of the row's finger: an image, or a template taken as it is. Raises FingerError."""
-    if iso19794_2.is_record(data):
-        if assume is None:
-            raise FingerError(f"{_THE_FILE} holds minutiae of another extractor, and no image", advice="")
-        return _of_position(iso19794_2.read(data, assume), entry.position)
-    if iso19794_4.is_record(data):
-        framed = _framed(iso19794_4.read(data), entry.position)
-        image = unpack(framed, _THE_FILE)
-        return image if entry.ppi is None else FingerImage(image.pixels, entry.ppi)
-    return decode_image(data, _THE_FILE, entry.ppi)
-
-
-def _of_position(views: list[Template], position: Position) -> Template:
-    return views[_only([view.position for view in views], position)]
-
-
-def _framed(views: list[FramedImage], position: Position) -> FramedImage:
-    return views[_only([view.position for view in views], position)]
+def _extracted(child: Child, data: bytes, entry: FingerEntry) -> Template:
+    """The template of an image file, or of the row's view of an ISO/IEC 19794-4 record; decoded in the child too."""
+    if not iso19794_4.is_record(data):
+        return extract_file_in(
+            child, data, _THE_FILE, entry.position, ppi=entry.ppi, quality=True, timeout_s=TIMEOUT_S
+        )
+    views = iso19794_4.read(data)
+    framed = views[_only([view.position for view in views], entry.position)]
+    ppi = entry.ppi or framed.ppi
+    if framed.payload is Payload.PLAIN:
+        image = FingerImage(unpack(framed, _THE_FILE).pixels, ppi)
+        return extract_in(child, image, entry.position, quality=True, timeout_s=TIMEOUT_S)
+    return extract_file_in(
+        child, framed.data, _THE_FILE, entry.position, ppi=ppi, quality=True, timeout_s=TIMEOUT_S
+    )
 
 
 def _only(held: list[Position], wanted: Position) -> int:

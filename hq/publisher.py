@@ -100,7 +100,10 @@ def build(
     reports: list[SourceReport] = []
     built, spread = [], []
     with ExitStack() as stack:
-        folder = stack.enter_context(ListFolder(out)) if options.keyed else None
+        folder = stack.enter_context(ListFolder(out)) if options.keyed or galleries else None
+        if folder is not None:
+            for list_id in galleries:
+                folder.next_generation(list_id, options.generation)  # refused before hours of extracting
         for list_id in ids:
             mine = [spec for spec in specs if spec.list_id == list_id]
             reading = keyed_lists.Reading(options, now, reports, progress, hear)

@@ -61,7 +61,7 @@ def entries_of(
     report.source_date = source.source_date
     report.remarks = source.remarks
     report.unended = source.unended if isinstance(source, Marked) else ()
-    report.file_date = _oldest(source.files)
+    report.file_date = written(source.files)
     if report.past_review and report.past_review == report.rows - report.lost:
         report.remarks += (f"warning: all {report.past_review} records are past their review date and match nothing",)
 
@@ -117,7 +117,7 @@ class ComplaintFile:
             raise ReportError(f"the report cannot be written: {error.strerror}", advice=_SYNC_ADVICE) from error
 
 
-def _oldest(files: Sequence[Path]) -> datetime | None:
+def written(files: Sequence[Path]) -> datetime | None:
     """When the oldest of these files was last written (UTC); None where that cannot be told."""
     try:
         times = [int(f.stat().st_mtime) for f in files]

@@ -73,7 +73,8 @@ def some(count: int, *, seed: int = 0) -> Wanted:
 
 
 def generation(
-    out: Path, wanted: Wanted, number: int, *, list_id: str = "un", as_of: datetime = AS_OF, key: RingEntry | None = None
+    out: Path, wanted: Wanted, number: int, *, list_id: str = "un", as_of: datetime = AS_OF,
+    key: RingEntry | None = None,
 ) -> Path:  # fmt: skip
     """Lay a generation below ``out`` as ``lists build`` (and ``keys seal-lists``, with a key) would."""
     data = written(wanted)
