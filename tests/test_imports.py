@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from drivers.catalog import DRIVERS
+from drivers.catalog import DRIVERS, SCANNERS
 
 ROOT = Path(__file__).resolve().parents[1]
-FAMILIES = tuple(entry.module for entry in DRIVERS.values())
+FAMILIES = tuple(entry.module for entry in (*DRIVERS.values(), *SCANNERS.values()))
 # what turns bytes into reads: the families, their helpers, and what they share
 OUR_CODECS = (
     *FAMILIES, "drivers.elyctis_doubt", "drivers.hid_layouts", "drivers.honeywell_lines",
     "drivers.framing", "drivers.rows", "drivers.settings", "drivers.reader",
+    "drivers.uru4000_image", "drivers.uru4000_power", "drivers.uru4000_scan", "drivers.uru4000_wire",
 )
 PACKAGES = ("common", "edge", "drivers", "provisioning", "hq", "demo")
 
