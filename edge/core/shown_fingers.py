@@ -20,9 +20,12 @@ from edge.core.fingerprints.answers import MAX_CANDIDATES, FingerTaken, SearchAn
 from edge.core.fingerprints.model import Position
 from edge.core.screening.by_finger import by_finger, position_word
 from edge.core.shown import coverage, reason_values
-from edge.core.verdicts import Coverage, Outcome, Reason, ReasonKind, Verdict, worst
+from edge.core.verdicts import Coverage, CoverageState, Outcome, Reason, ReasonKind, Verdict, worst
 
 _LEADS: Final = frozenset({Outcome.HIT, Outcome.POSSIBLE})
+_LOOKED_INTO: Final = frozenset({
+    CoverageState.ASKED, CoverageState.STALE, CoverageState.TIME_UNTRUSTED, CoverageState.NOT_APPLICABLE,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class Judged:
     truth: Outcome
     shown: Outcome
     candidates: tuple[Reason, ...]
+
+
+def searched(answer: SearchAnswer | None) -> bool:
+    """True if at least one gallery was looked into, be it an old one, or one without this finger (law 3)."""
+    return answer is not None and not answer.problem and any(c.state in _LOOKED_INTO for c in answer.coverage)
 
 
 def merged(before: Iterable[Reason], answer: SearchAnswer | None, *, second: bool) -> tuple[Reason, ...]:

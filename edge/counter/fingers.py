@@ -28,7 +28,7 @@ from edge.core.fingerprints.model import Position
 from edge.core.padding import IMAGE_SIZE, MAX_IMAGE, PLAIN_SIZE
 from edge.core.screening.by_finger import position_word
 from edge.core.shown import summary
-from edge.core.shown_fingers import Judged, finger_message, judged, merged
+from edge.core.shown_fingers import Judged, finger_message, judged, merged, searched
 from edge.core.verdicts import Outcome, Verdict
 from edge.core.wire import FingersBody, fingers_body, fit_block
 from edge.counter.around import FingerRequest, Surroundings
@@ -241,7 +241,7 @@ class Fingers:
         candidates = merged(dossier.candidates, answer, second=order.purpose == "second")
         galleries = answer.coverage if answer else dossier.galleries
         # A second finger that could not be taken leaves the first one searched.
-        failed = bool(problem) and order.purpose == "search"
+        failed = order.purpose == "search" and not searched(answer)
         return judged(
             dossier.documents, candidates, galleries, truth=dossier.truth, shown=dossier.shown, failed=failed
         )

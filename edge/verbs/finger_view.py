@@ -66,7 +66,7 @@ _LATE = {"closed": "say.finger_after_closing", "kept": "say.finger_after_time"}
 def _head(message: Mapping[str, Any], language: str) -> None:
     outcome = message["outcome"]
     click.echo()
-    if message["candidates"] or (message["problem"] and outcome == "INCOMPLETE"):
+    if message["candidates"] or outcome == "INCOMPLETE":
         colour, shape = LOOKS[outcome]
         front = "white" if colour != "yellow" else "black"
         click.secho(f" {shape} {outcome_word(outcome, language)} ", fg=front, bg=colour, bold=True, nl=False)

@@ -149,6 +149,21 @@ def test_a_finger_that_was_asked_for_and_not_searched_is_never_shown_like_clear(
     assert only(bench.found(answer()), "fingers")["outcome"] == "CLEAR"  # searched after all
 
 
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [(None, "INCOMPLETE"), (CoverageState.MISSING, "INCOMPLETE"), (CoverageState.DAMAGED, "INCOMPLETE"),
+     (CoverageState.ERASED, "INCOMPLETE"), (CoverageState.ASKED, "CLEAR"), (CoverageState.NOT_APPLICABLE, "CLEAR")],
+)  # fmt: skip
+def test_a_search_that_looked_into_no_gallery_is_never_shown_like_clear(
+    journal: Journal, state: CoverageState | None, outcome: str
+) -> None:
+    bench = FingerBench(journal, ask="always")
+    bench.scan()
+    galleries = () if state is None else (Coverage("prints", None, None, 0, state, required=False),)
+    told = only(bench.found(replace(answer(), coverage=galleries)), "fingers")
+    assert told["outcome"] == outcome
+
+
 def test_galleries_never_stand_in_for_lists_that_were_missing(journal: Journal) -> None:
     bench = FingerBench(journal, ask="always", lists=[])
     assert only(bench.scan(), "verdict")["outcome"] == "INCOMPLETE"
