@@ -236,8 +236,8 @@ class Fingers:
     def _judge(self, dossier: Dossier, result: FingerResult, problem: str) -> Judged:
         """The passage with this finger; a verification changes nothing of it."""
         order = result.order
-        searched = order.purpose != "verify"
-        answer = result.answer if searched and result.taken is not None and not problem else None
+        asked = order.purpose != "verify"
+        answer = result.answer if asked and result.taken is not None and not problem else None
         candidates = merged(dossier.candidates, answer, second=order.purpose == "second")
         galleries = answer.coverage if answer else dossier.galleries
         # A second finger that could not be taken leaves the first one searched.
