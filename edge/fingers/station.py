@@ -26,7 +26,7 @@ from edge.core.fingerprints.answers import FingerTaken, SearchAnswer
 from edge.core.fingerprints.model import FingerImage, Position, Template
 from edge.crew import Stopping
 from edge.fingers.keeper import ScannerKeeper
-from edge.fingers.orders import FingerOrder, FingerResult, erase, erase_image
+from edge.fingers.orders import FingerOrder, FingerResult, erase, erase_image, erase_template
 from edge.fingers.taking import Frame, Taking
 from edge.lifecycle import OPEN
 
@@ -187,6 +187,8 @@ class Station:
                 return
         if result.taken is not None:
             erase(result.taken)
+        if result.order.reference is not None:
+            erase_template(result.order.reference)
         log.error("finger_dropped", counter=self.counter,
                   advice="the counter does not keep up: see `borderpost doctor`")
 

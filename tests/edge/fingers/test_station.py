@@ -201,7 +201,8 @@ def test_a_stop_answers_what_was_accepted_and_lets_the_port_go() -> None:
 def test_what_a_full_counter_does_not_take_is_overwritten() -> None:
     place = Place([capture_of(7)]).made_ready()
     place.results.put(("lane-1", FingerResult(order(), None, None, None, None, "full")))
-    place.station.offer(order())
+    reference = a_template()
+    place.station.offer(order(purpose="verify", reference=reference))
     thread = threading.Thread(target=place.station.run, args=(place.stop,))
     thread.start()
     while not place.hands.extracted or place.station.busy:
@@ -209,4 +210,5 @@ def test_what_a_full_counter_does_not_take_is_overwritten() -> None:
     place.stop.set()
     thread.join(20)
     assert not place.hands.extracted[0].pixels.any()
+    assert not reference.x.any()
     assert place.results.get_nowait()[1].problem == "full"
