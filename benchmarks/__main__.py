@@ -26,6 +26,7 @@ BENCHMARKS: Final[dict[str, str]] = {
     "mrz_fuzz": "",
     "codec_fuzz": "fuzz",
     "finger_formats_fuzz": "",
+    "gallery_deltas": "",
 }
 
 

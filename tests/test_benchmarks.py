@@ -138,3 +138,12 @@ def test_a_million_names_in_small(tmp_path: Path) -> None:
     assert told["recall"]["scanned_hits"] >= len(people)
     assert told["recall"]["differences"] == told["recall"]["differences_by_birth_date"] == 0
     assert told["recall"]["token_differences"] == 0
+
+
+def test_a_gallery_on_its_way(tmp_path: Path) -> None:
+    figures = ran(tmp_path, "gallery_deltas", "--templates", "300", "--changed", "10")
+    assert figures["same"]
+    assert 1000 < figures["bytes_a_template"] < 3000
+    assert figures["delta_bytes"] < 12 * 3000
+    assert figures["put"]["cpu_s"] > 0
+    assert figures["open"]["cpu_s"] >= 0
