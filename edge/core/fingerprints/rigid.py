@@ -34,9 +34,9 @@ FAR: Final = np.float32(0.08)  # of the shorter distance
 TURN: Final = 14  # 256ths of a turn: 20 degrees
 CHUNK: Final = 128  # references compared at a time: 20 MB
 
-_STRAIGHT: Final = np.float32(np.cos(TURN * np.pi / 128))
-_COSINE: Final = np.cos(np.arange(256) * np.pi / 128).astype(np.float32)
-_SINE: Final = np.sin(np.arange(256) * np.pi / 128).astype(np.float32)
+STRAIGHT: Final = np.float32(np.cos(TURN * np.pi / 128))
+COSINE: Final = np.cos(np.arange(256) * np.pi / 128).astype(np.float32)
+SINE: Final = np.sin(np.arange(256) * np.pi / 128).astype(np.float32)
 
 Places = NDArray[np.intp]
 Floats = NDArray[np.float32]
@@ -93,10 +93,10 @@ def _agree(ax: Floats, ay: Floats, bx: Floats, by: Floats, turn: NDArray[np.uint
     one, two = np.sqrt(dax * dax + day * day), np.sqrt(dbx * dbx + dby * dby)
     agree = np.abs(one - two) <= NEAR + FAR * np.minimum(one, two)
     agree &= np.abs((turn[:, None, :] - turn[:, :, None]).view(np.int8).astype(np.int16)) <= TURN
-    cosine, sine = _COSINE[turn][:, :, None], _SINE[turn][:, :, None]
+    cosine, sine = COSINE[turn][:, :, None], SINE[turn][:, :, None]
     along = dax * dbx + day * dby  # of the line in one finger and in the other
     across = day * dbx - dax * dby
-    straight = cosine * along - sine * across >= _STRAIGHT * (one * two)
+    straight = cosine * along - sine * across >= STRAIGHT * (one * two)
     agree &= straight & straight.swapaxes(1, 2)
     return np.asarray(agree & (one > 0) & (two > 0))
 

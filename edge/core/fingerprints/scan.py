@@ -25,7 +25,7 @@ BEST: Final = 12  # minutiae of the probe whose similarity counts
 CHUNK: Final = 1024  # templates compared at a time: 30 MB
 
 Scores = NDArray[np.float32]
-_ROOTS: Final = np.sqrt(np.arange(BITS + 1, dtype=np.float32))
+ROOTS: Final = np.sqrt(np.arange(BITS + 1, dtype=np.float32))
 
 
 def apart(probe: Described, bits: NDArray[np.uint64], angle: NDArray[np.uint8], window: int = WINDOW) -> Scores:
@@ -37,7 +37,7 @@ def apart(probe: Described, bits: NDArray[np.uint64], angle: NDArray[np.uint8], 
     differ = np.bitwise_count(probe.bits.reshape(*shape, -1) ^ bits).sum(-1, dtype=np.int32)
     ones = np.bitwise_count(bits).sum(-1, dtype=np.int32)
     mine = np.bitwise_count(probe.bits).sum(-1, dtype=np.int32).reshape(shape)
-    least = _ROOTS[mine] + _ROOTS[ones]
+    least = ROOTS[mine] + ROOTS[ones]
     squared = differ.astype(np.float32) / np.maximum(least * least, np.float32(1))
     turned = (probe.angle.reshape(shape) - angle).view(np.int8)
     return np.where(np.abs(turned.astype(np.int16)) <= window, squared, np.float32(1)).astype(np.float32)
