@@ -147,3 +147,16 @@ def test_a_gallery_on_its_way(tmp_path: Path) -> None:
     assert figures["delta_bytes"] < 12 * 3000
     assert figures["put"]["cpu_s"] > 0
     assert figures["open"]["cpu_s"] >= 0
+
+
+def test_a_finger_from_pixels_to_candidates(tmp_path: Path) -> None:
+    pytest.importorskip("nbis")
+    words = ("--templates", "2000", "--persons", "3", "--impressions", "1", "--extractor", "mindtct", "--goal", "30")
+    figures = ran(tmp_path, "finger_counter", *words)
+    assert figures["good"]
+    assert figures["taken"] == 3
+    assert figures["found"] >= 2
+    assert 1000 < figures["bytes_a_template"] < 4000
+    stages = [figures[stage]["wall"]["median"] for stage in ("gate", "extract", "search")]
+    assert min(stages) > 0
+    assert sum(stages) <= figures["all"]["wall"]["worst"] * 3
