@@ -178,4 +178,4 @@ def test_the_unit_may_open_every_port_that_is_offered() -> None:
 
 def test_memory_with_opened_lists_reaches_neither_swap_nor_a_core_dump() -> None:
     unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
-    assert {"MemorySwapMax=0", "LimitCORE=0", "LimitMEMLOCK=512M"} <= set(unit.splitlines())
+    assert {"MemorySwapMax=0", "LimitCORE=0", "LimitMEMLOCK=2G", "OOMPolicy=continue"} <= set(unit.splitlines())

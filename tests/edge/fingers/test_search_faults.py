@@ -229,6 +229,7 @@ def test_keys_and_people_stand_in_the_memory_of_the_child_alone(tmp_path: Path) 
         status = (process / "status").read_text()
         limits = (process / "limits").read_text()
         assert re.search(r"Max core file size\s+0\s+0", limits)
+        assert int((process / "oom_score_adj").read_text()) >= 500  # the child goes before the daemon does
         assert process.stat().st_uid == 0  # not dumpable: its entries belong to root, whoever runs it
         held = box.searcher.status()
         if resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY:
