@@ -114,7 +114,7 @@ def _check_fingers(specs: Sequence[SourceSpec], keyed: Collection[str], extracto
     if galleries and extractor not in EXTRACTORS:
         raise BuildError(
             f"a gallery needs an extractor: {' or '.join(EXTRACTORS)}",
-            advice="add --extractor leader (finds more), or --extractor mindtct (twenty times faster)",
+            advice="add --extractor leader (finds more), or --extractor mindtct (four times faster)",
         )
 
 
