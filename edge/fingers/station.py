@@ -1,7 +1,8 @@
 """One counter's place for fingers: a thread that owns its scanner and works off orders to take a finger.
 
 Laws:
-1. The counter never waits for it: ``offer`` and ``withdraw`` return at once. One order at a time.
+1. The counter never waits for it: ``offer`` and ``withdraw`` return at once. One order at a time; one more is taken
+   while a withdrawn one comes to its end, for the traveller who is next.
 2. Every accepted order is answered once, with a ``problem`` where nothing came of it, also when the box stops.
 3. What happens to a scanner or to a child process is the end of one order: "capture failed, try again".
 4. Between the last byte of an image and the result nothing depends on which lists hold a candidate (ARCHITECTURE
@@ -80,22 +81,30 @@ class Station:
         self._deliver, self._publish, self._mono = deliver, publish, mono
         self._lock = threading.Lock()
         self._order: FingerOrder | None = None  # accepted and not answered
-        self._withdrawn = False
+        self._next: FingerOrder | None = None   # the same, behind a withdrawn one
+        self._withdrawn = self._next_withdrawn = False
         self._closed = False
         self.taken = self.failed = 0
 
     def offer(self, order: FingerOrder) -> bool:
         """Accept an order, or not; from any thread, at once."""
         with self._lock:
-            if self._order is not None or self._closed or not self.keeper.ready:
+            if self._closed:
                 return False
-            self._order, self._withdrawn = order, False
+            if self._order is None and self.keeper.ready:
+                self._order, self._withdrawn = order, False
+            elif self._order is not None and self._withdrawn and self._next is None and self.keeper.state in OPEN:
+                self._next, self._next_withdrawn = order, False
+            else:
+                return False
         self._bell.ring()
         return True
 
     def withdraw(self, order: FingerOrder) -> None:
         """Nobody waits for it any more; from any thread, at once."""
         with self._lock:
+            if self._next is order:
+                self._next_withdrawn = True
             if self._order is not order:
                 return
             self._withdrawn = True
@@ -127,8 +136,8 @@ class Station:
                     self._answer(self._work(order, stopping), stopping)
         finally:
             with self._lock:
-                self._closed, order = True, self._order
-            if order is not None:
+                self._closed = True
+            while (order := self._order) is not None:
                 self._answer(_without(order, STOPPED), stopping)
             self.keeper.close()
 
@@ -176,7 +185,8 @@ class Station:
         if result.problem:
             self._tell(result.order, "failed", result.problem, 0)
         with self._lock:
-            self._order = None
+            self._order, self._next = self._next, None
+            self._withdrawn = self._next_withdrawn
         for _ in range(DELIVER_TRIES):
             try:
                 self._deliver(result.order.home, result)

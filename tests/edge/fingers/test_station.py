@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,50 @@ def test_a_verification_gives_score_and_decision() -> None:
     assert place.station.offer(order(purpose="verify", reference=a_template()))
     _, result = place.run_once()
     assert (result.score, result.same, result.answer) == (9.5, True, None)
+
+
+def both_to(found: list[FingerResult], stop: threading.Event) -> Callable[[str, FingerResult], None]:
+    """Takes two results, then lets the station end."""
+    def deliver(_home: str, result: FingerResult) -> None:
+        found.append(result)
+        if len(found) == 2:
+            stop.set()
+
+    return deliver
+
+
+def test_the_next_traveller_s_order_is_taken_while_a_withdrawn_one_comes_to_its_end() -> None:
+    place = Place([capture_of(7)]).made_ready()
+    gone, here, third = order(), order(), order()
+    assert place.station.offer(gone)
+    assert not place.station.offer(here)
+    place.station.withdraw(gone)
+    assert place.station.offer(here)
+    assert not place.station.offer(third)
+    found: list[FingerResult] = []
+    place.station._deliver = both_to(found, place.stop)
+    place.station.run(place.stop)
+    assert [(one.order, one.problem) for one in found] == [(gone, WITHDRAWN), (here, "")]
+    assert not place.station.busy
+
+
+def test_one_that_waits_behind_a_withdrawn_one_can_be_withdrawn_too_and_is_answered_when_the_box_stops() -> None:
+    for stops in (False, True):
+        place = Place([capture_of(7)]).made_ready()
+        gone, here = order(), order()
+        assert place.station.offer(gone)
+        place.station.withdraw(gone)
+        assert place.station.offer(here)
+        found: list[FingerResult] = []
+        place.station._deliver = both_to(found, place.stop)
+        if stops:
+            place.stop.set()
+        else:
+            place.station.withdraw(here)
+        place.station.run(place.stop)
+        assert [one.order for one in found] == [gone, here]
+        assert found[1].problem == (STOPPED if stops else WITHDRAWN)
+        assert place.scanner.captures == 0
 
 
 def test_one_order_at_a_time_and_none_without_a_scanner() -> None:
