@@ -60,7 +60,7 @@ class Extraction:
         self._children = [Child({NAME: options}, module=module) for _ in range(workers)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="extract")
-        self._running = 0  # failures of processes, one after the other
+        self._failures = 0  # of processes, one after the other
 
     def __enter__(self) -> Extraction:
         """Start the processes, and wait until they are loaded. Raises FingerError."""
@@ -107,8 +107,8 @@ class Extraction:
             if not len(template):
                 raise FingerError(f"{_THE_FILE} shows no minutiae", advice="")
         except ChildFailedError as error:
-            self._running += 1
-            if error.fault is Fault.NOT_STARTED or self._running >= FAILED:
+            self._failures += 1
+            if error.fault is Fault.NOT_STARTED or self._failures >= FAILED:
                 raise BuildError(f"the extractor fails: {error.message}", advice=error.advice) from error
             return Complaint(file, entry.line, f"the extractor {error.fault.value} on {_THE_FILE}", lost=True)
         except FingerError as error:
@@ -128,7 +128,7 @@ class Extraction:
             template = _extracted(child, data, entry)
         finally:
             self._free.put(child)
-        self._running = 0
+        self._failures = 0
         if self._cache is not None:
             self._cache.put(key, template)
         return template

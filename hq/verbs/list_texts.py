@@ -30,12 +30,12 @@ class Progress:
         self._shown = False
 
     def row(self, file: str, rows: int) -> None:
-        """One more row of ``file`` has been read; writes now and then."""
+        """One more row of ``file`` has been read, or one more of a thing is done; writes now and then."""
         if rows % self._every or self._mono() < self._next:
             return
         self._next = self._mono() + self._pause
         self._shown = self._terminal
-        text = f"{file}: {rows:,}" + ("" if " " in file else " rows")
+        text = f"{file}: {rows:,}{' rows' if '.' in file else ''}"
         self._out.write(CLEAR_LINE + text if self._terminal else text + "\n")
         self._out.flush()
 

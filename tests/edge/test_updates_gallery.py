@@ -11,11 +11,15 @@ import pytest
 from gallery_kit import AS_OF, Wanted, generation, some, written
 from updated_box import World
 
+from edge.core.distribution import Offer, Step, plan
+from edge.core.distribution.offers import OfferedFile
+from edge.core.fingerprints import gallery as galleries
 from edge.core.fingerprints.gallery import GalleryTable
 from edge.core.fingerprints.gallery_delta import DeltaHead, make
 from edge.core.vault import KeyRing, RingEntry, seal_file
 from edge.core.watch import manifest as manifests
 from edge.updates.errors import UpdateError
+from edge.updates.gallery_place import DELTA, GalleryPlace
 from edge.updates.placing import DivergedError
 from edge.watchlists import Watchlists
 from hq.distribution.errors import PublishError
@@ -163,9 +167,6 @@ def test_a_rotten_copy_is_replaced_whole(world: Fingers) -> None:
 
 def _forged(world: Fingers, delta: bytes, *, seal: RingEntry | None = KEY, number: int = 2) -> UpdateError:
     """What a place says of this delta under the true manifest of generation 2, signed or not."""
-    from edge.core.distribution import Step
-    from edge.updates.gallery_place import DELTA, GalleryPlace
-
     place = GalleryPlace(world.lists, "un", lambda ident: entry.key if (entry := RING.find(ident)) else None)
     told = world.out / "un" / manifests.folder_name(2) / manifests.FILE_NAME
     path = world.out.parent / DELTA
@@ -203,8 +204,6 @@ def test_wrong_and_forged_deltas_change_nothing(world: Fingers) -> None:
 
 
 def test_a_gallery_that_no_search_here_can_open_is_refused(world: Fingers, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge.core.fingerprints import gallery as galleries
-
     world.publish("un", ring=RING, whole=True)
     shutil.rmtree(world.lists / "un" / "0000000001")
     monkeypatch.setattr(galleries, "describer", lambda: "0" * 16)
@@ -226,3 +225,14 @@ def test_a_list_becomes_a_gallery_by_somebodys_word(tmp_path: Path) -> None:
     made = world.publish("un", ring=RING, change_kind=True)
     assert (made.begins, [(e.start, e.to) for e in made.editions]) == (True, [(0, 2)])
     assert world.one("un").now == 2
+
+
+def test_the_manifests_of_many_deltas_do_not_make_the_way_too_long() -> None:
+    names = ("gallery.delta", manifests.FILE_NAME)
+    steps = [
+        Step("un", number, number + 1, AS_OF, 1, "", tuple(OfferedFile(name, 100, ()) for name in names))
+        for number in range(1, 15)
+    ]
+    base = Step("un", 0, 15, AS_OF, 1, "", (OfferedFile(manifests.GALLERY, 10**8, ()),))
+    found = plan(Offer("un", (base, *steps)), 1)
+    assert [(step.start, step.to) for step in found.steps] == [(n, n + 1) for n in range(1, 15)]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
-from gallery_kit import EXTRACTOR, Wanted, entry, finger, some, written
+from gallery_kit import AS_OF, EXTRACTOR, Wanted, entry, finger, generation, some, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +20,7 @@ from edge.core.fingerprints.gallery import GalleryTable
 from edge.core.fingerprints.gallery_delta import DeltaHead, GalleryDelta, changes, compose, make
 from edge.core.fingerprints.gallery_write import build
 from edge.core.fingerprints.model import FingerError, Position
+from edge.core.watch.manifest import FILE_NAME, FileDigest, GalleryInfo, Records, Tail, decode, encode
 
 STEP = DeltaHead("wanted", 1, 2, "ab" * 32)
 
@@ -163,3 +167,34 @@ def test_damage_raises_nothing_but_a_layout_error(at: int, put: bytes, cut: bool
             look(damaged)
         except LayoutError:
             continue
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"gallery": msgspec.UNSET},
+        {"files": {"documents.bin": FileDigest(1, "0" * 64), "persons.bin": FileDigest(1, "0" * 64)}},
+        {"files": {"gallery.bin": FileDigest(1, "0" * 64), "persons.bin": FileDigest(1, "0" * 64)}},
+        {"records": Records(0, 3, 0)},
+        {"gallery": GalleryInfo(EXTRACTOR, 5, 2, (0,) * 11)},
+        {"gallery": GalleryInfo(EXTRACTOR, 4, 2, (4, *(0,) * 10), tail=Tail(4.7, 3.2, 9, 1, datetime(2026, 3, 1)))},  # noqa: DTZ001
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    place = generation(tmp_path, some(4), 1)
+    manifest = decode((place / FILE_NAME).read_bytes())
+    assert manifest.fingers is not None
+    assert manifest.held == 4
+    with pytest.raises(LayoutError):
+        decode(encode(msgspec.structs.replace(manifest, **changed)))
+
+
+def test_a_tail_goes_through_the_manifest(tmp_path: Path) -> None:
+    manifest = decode((generation(tmp_path, some(4), 1) / FILE_NAME).read_bytes())
+    assert manifest.fingers is not None
+    tail = Tail(4.71, 3.2, 200_000, 7, AS_OF)
+    told = encode(msgspec.structs.replace(manifest, gallery=msgspec.structs.replace(manifest.fingers, tail=tail)))
+    assert b'"lambda": 3.2' in told
+    found = decode(told).fingers
+    assert found is not None
+    assert found.tail == tail
