@@ -6,7 +6,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports lock bench fuzz clean
-.PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-distribution bench-finger-counter
+.PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-distribution bench-finger-counter bench-fingers
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -63,6 +63,9 @@ bench-tampering: $(VENV)/.ready ## every tampering with metadata, chunks, deltas
 
 bench-at-rest: $(VENV)/.ready ## what it costs to keep lists sealed
 	@$(BIN)/python -m benchmarks.at_rest $(ARGS)
+
+bench-fingers: $(VENV)/.ready ## a finger among 10,000 and 100,000: time, memory, nobody lost, others beside (ARGS="--sizes 1000000")
+	@$(BIN)/python -m benchmarks.finger_search $(ARGS)
 
 bench-finger-counter: $(VENV)/.ready ## from the pixels of a finger to candidates among 100,000 (ARGS="--extractor mindtct")
 	@$(BIN)/python -m benchmarks.finger_counter $(ARGS)

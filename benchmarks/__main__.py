@@ -26,6 +26,7 @@ BENCHMARKS: Final[dict[str, str]] = {
     "mrz_fuzz": "",
     "codec_fuzz": "fuzz",
     "finger_formats_fuzz": "",
+    "finger_search": "bench-fingers",
     "finger_counter": "bench-finger-counter",
     "gallery_deltas": "",
 }

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -32,10 +33,9 @@ Points = NDArray[np.complex128]  # x + iy, y down
 
 
 def fingers(count: int, seed: int = 0) -> Iterator[Template]:
-    """``count`` fingers."""
+    """``count`` fingers; the first ones are the same whatever the count."""
     for batch in range(0, count, BATCH):
-        drawn = np.random.default_rng([seed, batch])
-        yield from _batch(min(BATCH, count - batch), drawn)
+        yield from islice(_batch(BATCH, np.random.default_rng([seed, batch])), count - batch)
 
 
 def _batch(count: int, drawn: np.random.Generator) -> Iterator[Template]:

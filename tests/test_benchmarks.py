@@ -160,3 +160,19 @@ def test_a_finger_from_pixels_to_candidates(tmp_path: Path) -> None:
     stages = [figures[stage]["wall"]["median"] for stage in ("gate", "extract", "search")]
     assert min(stages) > 0
     assert sum(stages) <= figures["all"]["wall"]["worst"] * 3
+
+
+def test_fingers(tmp_path: Path) -> None:
+    words = ("--sizes", "300", "900", "--searches", "6", "--slow", "3", "--pairs", "10")
+    figures = ran(tmp_path, "finger_search", *words)
+    assert figures["good"]
+    assert 100 < figures["bytes_a_template"] < 2000
+    assert 0 < figures["describe_us"] < 100_000
+    assert {row["templates"] for row in figures["rows"]} == {300, 900}
+    for row in figures["rows"]:
+        assert 0 < row["wall_ms"]["median"] <= row["wall_ms"]["worst"]
+        assert row["in_best"] == 1
+        assert row["rank_1"] == 1
+    assert "NumPy, the oracle" in {row["engine"] for row in figures["rows"]}
+    pairs = figures["pairs"]
+    assert 0 < pairs["native"] < pairs["NumPy"]

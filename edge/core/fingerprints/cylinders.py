@@ -38,7 +38,7 @@ WORDS: Final = BITS // 64
 SPREAD: Final = 8.0  # pixels: the Gaussian of a neighbour in space
 TURN_SPREAD: Final = 40.0  # degrees: the same in direction
 FULL: Final = 0.25  # of one neighbour's peak: what sets a bit
-BATCH: Final = 64  # templates described at a time: about 30 MB
+BATCH: Final = 4  # templates described at a time: what a core keeps in its cache (64 take twice the time)
 
 _UNIT: Final = 14  # bits after the point of the sine table
 _PEAK: Final = 63  # of a Gaussian in space

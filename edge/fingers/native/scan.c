@@ -16,7 +16,11 @@
 #define ABI 1
 
 /* The best machine code for what the processor has; the loader chooses once. */
+#ifdef __x86_64__
 #define EACH __attribute__((target_clones("popcnt", "default")))
+#else
+#define EACH
+#endif
 
 typedef struct {
     const uint64_t *bits; /* [cylinders][WORDS] */
