@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -143,6 +144,12 @@ class Box:
 
     def refresh(self) -> None:
         self.lists = self.lists.refresh()
+
+    def settle(self) -> None:
+        """Look until nothing is being read."""
+        until = time.monotonic() + 20
+        while self.searcher.tend() and time.monotonic() < until:
+            time.sleep(0.005)
 
     def __enter__(self) -> Box:
         return self

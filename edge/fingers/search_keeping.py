@@ -81,6 +81,12 @@ class GalleryChild:
                 self._lost(error)
                 return False
 
+    def waits(self) -> bool:
+        """True while a gallery has no generation that serves, and may yet have one: then a finger had better wait."""
+        with self._lock:
+            return any(one.list_id not in self._state.held and self._is_new(one)
+                       for one in self._galleries() if one.gallery is not None)
+
     def call(self, order: object, reply: type[_R], timeout_s: float) -> tuple[_R, bool]:
         """The child's answer, and whether it came from the process that ``tend`` saw last. Raises FingerError."""
         with self._lock:

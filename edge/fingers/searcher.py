@@ -4,7 +4,8 @@ Laws:
 1. Every call ends within ``work_s`` and the start of a child. Where the child fails, ``search`` answers with a
    ``problem``, ``second`` and ``verify`` raise FingerError; this process is not touched (``search_keeping``).
 2. An answer names every gallery of the box, asked or not: what was not searched is never told as "none".
-3. A finger that comes while galleries are read waits for them, within ``work_s``.
+3. A finger that comes while a gallery is read for the first time waits for it, half of ``work_s`` at most; it never
+   waits for a newer generation of one that serves.
 4. A second finger takes no candidate away: where it does not agree, that is said (``FingerCandidate.agrees``).
 5. Whoever starts a child must outlive it (``common.fingers.child``, law 4): ``run`` is a crew's thread.
 """
@@ -30,7 +31,6 @@ from edge.opened_list import OpenList
 
 LOOK_S: Final = 1.0     # between two looks for newer galleries
 BUSY_S: Final = 0.05    # the same while one is being read
-LEAST_S: Final = 0.1    # an order gets at least so long
 FAILED: Final = "the search failed, try again"
 NOT_LOADED: Final = "no gallery is loaded: see `borderpost doctor`"
 
@@ -164,12 +164,13 @@ class Searcher:
 
     def _asked(self, order: object, reply: type[_R]) -> _R:
         """The answer of a child that holds all galleries it can. Raises FingerError."""
-        until = self._mono() + self._policy.work_s
+        begun, work_s = self._mono(), self._policy.work_s
         while True:
-            while self.tend() and self._mono() < until:
+            while self.tend() and self._keeping.waits() and self._mono() - begun < work_s / 2:
                 time.sleep(BUSY_S)
-            answer, known = self._keeping.call(order, reply, max(LEAST_S, until - self._mono()))
-            if known or self._mono() >= until:
+            left = work_s - (self._mono() - begun)
+            answer, known = self._keeping.call(order, reply, max(work_s / 2, left))
+            if known or left < work_s / 2:
                 return answer  # else it had died unnoticed, and another one answered that holds nothing yet
 
 

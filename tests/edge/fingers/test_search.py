@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import search_kit as kit
 from search_kit import INDEX, OTHER, Box, Wanted, again, finger, people, put
 
+from common.fingers.frames import raw
 from edge.core.fingerprints.model import FingerError, Position
 from edge.core.fingerprints.told import told
 from edge.core.screening.by_finger import by_finger
@@ -19,6 +22,10 @@ from edge.core.vault import KeyRing
 from edge.core.verdicts import CoverageState, Outcome, Verdict
 from edge.core.watch import Policy
 from edge.erasure import Eraser
+from edge.fingers import search_talk as talk
+from edge.fingers.search_keeping import load_order
+from edge.fingers.search_service import service
+from edge.fingers.search_talk import Options, Poll, Progress, Search, Unload
 from edge.fingers.searcher import NOT_LOADED
 from edge.watchlists import Watchlists
 
@@ -93,26 +100,48 @@ def test_a_newer_generation_takes_its_place_between_searches(tmp_path: Path) -> 
         pid = box.searcher.pid
         put(tmp_path, 2, [*people(20), Wanted("NEW", 9)])
         box.refresh()
+        between = box.searcher.search(again(finger(9)), INDEX)  # waits for no newer generation
+        assert ([c.record for c in between.candidates], between.coverage[0].generation) in ((["OLD"], 1), (["NEW"], 2))
+        box.settle()
         answer = box.searcher.search(again(finger(9)), INDEX)
         assert [c.record for c in answer.candidates] == ["NEW"]
         assert answer.coverage[0].generation == 2
         assert box.searcher.pid == pid
 
 
-def test_the_old_generation_serves_while_the_new_one_is_read(tmp_path: Path) -> None:
-    """The swap is made by the child in ``Poll`` alone: until then every search is answered by the old one."""
-    put(tmp_path, 1, [*people(20), Wanted("OLD", 9)])
-    with Box(tmp_path, policy=replace(Box(tmp_path).policy, work_s=0.01)) as box:
-        while box.searcher.tend():
-            pass
-        put(tmp_path, 2, [*people(20), Wanted("NEW", 9)])
-        box.refresh()
-        answer = box.searcher.search(again(finger(9)), INDEX)  # waits a hundredth of a second, not for the reading
-        assert ([c.record for c in answer.candidates], answer.coverage[0].generation) in (
-            (["OLD"], 1), (["NEW"], 2))
-        while box.searcher.tend():
-            pass
-        assert box.searcher.search(again(finger(9)), INDEX).coverage[0].generation == 2
+def test_the_old_generation_serves_until_the_new_one_is_whole_and_is_wiped_then(tmp_path: Path) -> None:
+    """The service itself, order by order: what was read takes its place in ``Poll`` alone."""
+    orders = []
+    for number, record in ((1, "OLD"), (2, "NEW")):
+        put(tmp_path, number, [*people(20), Wanted(record, 9)])
+        orders.append(load_order(Watchlists.open(tmp_path, keys=lambda: kit.RING).lists[0]))
+    serving = service(raw(Options()))
+    search = Search(talk.print_of(again(finger(9))), 0.01, None)
+
+    def ask(order: object) -> Any:
+        return serving(raw(order))
+
+    def polled() -> Progress:
+        while (progress := ask(Poll())).busy:
+            time.sleep(0.005)
+        return cast(Progress, progress)
+
+    assert ask(orders[0]).busy
+    assert polled().loaded == (("wanted", 1),)
+    old = serving._galleries["wanted"]  # type: ignore[attr-defined]
+    ask(orders[1])
+    serving._loading.join(10)  # type: ignore[attr-defined]
+    assert [one.record for one in ask(search).found] == ["OLD"]
+    assert any(old._memory)
+    assert polled().loaded == (("wanted", 2),)
+    assert not any(old._memory)
+    assert [one.record for one in ask(search).found] == ["NEW"]
+    assert ask(Unload("wanted")).loaded == ()
+    assert ask(search).parts == ()
+    with pytest.raises(FingerError, match="cannot read an order"):
+        serving(raw({"x": 1}))
+    with pytest.raises(FingerError, match="cannot read its options"):
+        service(raw("x"))
 
 
 def test_a_damaged_new_generation_is_told_and_the_old_one_goes_on(tmp_path: Path) -> None:
@@ -123,6 +152,7 @@ def test_a_damaged_new_generation_is_told_and_the_old_one_goes_on(tmp_path: Path
         put(tmp_path, 2, [*people(20), Wanted("NEW", 9)], plain=b"BPWATCH\0GALL" + bytes(200),
             stated=kit.gallery_bytes(people(20)))
         box.refresh()
+        box.settle()
         answer = box.searcher.search(again(finger(9)), INDEX)
         assert [c.record for c in answer.candidates] == ["OLD"]
         (part,) = answer.coverage
@@ -132,6 +162,7 @@ def test_a_damaged_new_generation_is_told_and_the_old_one_goes_on(tmp_path: Path
         assert row["problem"].startswith("generation 2 is damaged: a list file has layout version 0")
         put(tmp_path, 3, [*people(20), Wanted("NEW", 9)])
         box.refresh()
+        box.settle()
         answer = box.searcher.search(again(finger(9)), INDEX)
         assert ([c.record for c in answer.candidates], answer.coverage[0].state) == (["NEW"], CoverageState.ASKED)
         assert box.searcher.status()["galleries"][0]["problem"] == ""

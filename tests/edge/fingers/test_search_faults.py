@@ -143,6 +143,7 @@ def test_a_generation_that_does_not_fit_is_told_and_the_old_one_serves(tmp_path:
         resource.prlimit(victim, resource.RLIMIT_DATA, (limit, limit))
         put(tmp_path, 3, [], key=None, plain=kit.crowd(30_000))  # 56 MB
         box.refresh()
+        box.settle()
         answer = box.searcher.search(again(finger(9)), INDEX)
         assert [c.record for c in answer.candidates] == ["R-9"]
         assert (answer.coverage[0].generation, answer.coverage[0].state) == (1, CoverageState.DAMAGED)
@@ -172,6 +173,20 @@ def test_a_generation_that_ends_the_child_three_times_is_left_alone(
         assert [c.record for c in answer.candidates] == ["R-9"]
         assert {c.list_id: c.state for c in answer.coverage} == {
             "deadly": CoverageState.DAMAGED, "wanted": CoverageState.ASKED}
+
+
+def test_a_finger_does_not_end_a_child_that_reads_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gallery that takes longer to read than a finger may wait: told as not searched, and read on."""
+    put(tmp_path, 1, [], key=None, plain=kit.crowd(30_000))
+    with Box(tmp_path, policy=SearchPolicy(work_s=2.0)) as box:
+        keeping = box.searcher._keeping
+        monkeypatch.setattr(keeping, "waits", lambda: True)
+        box.searcher.tend()
+        victim = pid_of(box)
+        assert box.searcher.search(again(finger(9)), INDEX).candidates == ()  # waited half of its time
+        box.settle()
+        assert box.searcher.search(finger(9), INDEX).problem == ""
+        assert pid_of(box) == victim
 
 
 def test_nothing_is_left_over(tmp_path: Path) -> None:
