@@ -99,7 +99,8 @@ class Searcher:
             return SearchAnswer((), self._coverage(()), template.extractor_id, problem)
         asked = self._coverage(searched.parts)
         if asked and not any(not part.problem for part in searched.parts):
-            return SearchAnswer((), asked, template.extractor_id, _why(searched.parts))
+            why = _why(searched.parts) or (FAILED if self._keeping.waits() else NOT_LOADED)
+            return SearchAnswer((), asked, template.extractor_id, why)
         found = tuple(talk.candidate_of(one) for one in searched.found)
         return SearchAnswer(found, asked, template.extractor_id, image_wanted=self.image_lists())
 
@@ -185,7 +186,7 @@ def _row(one: OpenList, serving: OpenList | None, refused: str) -> dict[str, Any
 
 
 def _why(parts: Sequence[talk.Part]) -> str:
-    return "; ".join(f"{part.list_id}: {part.problem}" for part in parts if part.problem) or NOT_LOADED
+    return "; ".join(f"{part.list_id}: {part.problem}" for part in parts if part.problem)
 
 
 def _judged(candidate: FingerCandidate, summed: talk.Summed | None) -> FingerCandidate:
