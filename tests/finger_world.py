@@ -28,6 +28,16 @@ LEAD_ZONE = zone("S7310442K", "Brandeau", "Colette")  # a number on the demo's i
 POSSIBLE_ZONE = zone("L04508178", "Dunmore", "Peregrine")  # one look-alike away from another
 
 SECTION = """
+[[counter]]
+name = "lane-2"
+direction = "exit"
+readers = ["page-2"]
+
+[[reader]]
+name = "page-2"
+driver = "text"
+port = "page-2.tty"
+
 [[scanner]]
 name = "finger-1"
 driver = "uru4000"
@@ -79,7 +89,10 @@ def build_gallery(folder: Path, persons: Iterable[Person], *more: str, list_id: 
 
 
 class FingerWorld(BoxWorld):
-    """One box whose counter ``lane-1`` has a scanner; ``gallery`` is a lists folder that is copied beside its lists."""
+    """One box whose counter ``lane-1`` has a scanner, and ``lane-2`` none; ``gallery`` is a lists folder to copy from.
+
+    ``second`` is the reader of ``lane-2``.
+    """
 
     def __init__(
         self, folder: Path, gallery: Path | None, *, ask: str = "always", wait_s: float = 20.0, work_s: float = 10.0,
@@ -87,6 +100,8 @@ class FingerWorld(BoxWorld):
     ) -> None:
         super().__init__(folder)
         self.scanner = VirtualReader(folder / "finger.port", folder / "finger.ctl", "uru4000").start()
+        self.second = VirtualReader(folder / "page-2.tty", folder / "page-2.ctl", "text").start()
+        self._ears: dict[str, Listener] = {}
         section = SECTION.format(port=self.scanner.port, ask=ask, wait_s=wait_s, work_s=work_s)
         text, desk = self.config.read_text("utf-8"), 'readers = ["page-1"]\n'
         text = text.replace(desk, desk + 'scanner = "finger-1"\n')
@@ -98,6 +113,7 @@ class FingerWorld(BoxWorld):
 
     def start(self, **more: Any) -> FingerWorld:
         """Start the box; wait until a finger can be taken and every gallery is searched."""
+        self._ears.clear()
         super().start(**more)
         until(self.fingers_ready, "scanner, extractor and gallery are ready", LOADED_S)
         return self
@@ -108,26 +124,36 @@ class FingerWorld(BoxWorld):
         scanners, fingers = status.get("scanners") or [], status.get("fingers") or {}
         search = fingers.get("search", {})
         return bool(
-            scanners and all(one["state"] == "ready" for one in scanners)
+            scanners and all(one["state"] == "ready" for one in (*scanners, *status["readers"]))
             and fingers["extract"]["starts"] and not fingers["extract"]["problem"]
             and all(one["templates"] for one in search["galleries"]) and not search["loading"]
         )
 
-    def hear(self) -> Listener:
-        """Everything that the counter is told from now on."""
-        return Listener(self)
+    def hear(self, name: str = "") -> Listener:
+        """Everything that the counters are told from now on; of one name there is one at a time (a desk has few)."""
+        ear = self._ears.get(name) or self._ears.setdefault(name, Listener(self))
+        while not ear.messages.empty():
+            ear.messages.get_nowait()
+        return ear
 
     def read(self, lines: Sequence[str] = CLEAR_ZONE) -> None:
         """Lay a document down; nothing is waited for."""
         assert self.reader.present(tuple(lines)) is not None
 
-    def lay(self, ear: Listener, *touches: tuple[int, int], passage: str = "") -> dict[str, Any]:
-        """Do as the screen says with these (finger, impression), one a try; the ``fingers`` message that comes of it."""
+    def lay(
+        self, ear: Listener, *touches: tuple[int, int], passage: str = "", heard: list[dict[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """Do as the screen says with these (finger, impression), one a try; the ``fingers`` message of it.
+
+        ``passage``: look at its messages alone; ``heard`` gets every message about fingers.
+        """
         left = list(touches)
         while True:
             message = ear.messages.get(timeout=LOADED_S)
             if passage and message.get("passage") != passage:
                 continue
+            if heard is not None and message["type"] in ("finger", "fingers"):
+                heard.append(message)
             if message["type"] == "fingers":
                 self.scanner.remove()
                 return message
@@ -157,6 +183,7 @@ class FingerWorld(BoxWorld):
         """End what runs."""
         super().close()
         self.scanner.close()
+        self.second.close()
 
 
 EXTRACT, SEARCH = "common.fingers.child_main", "edge.fingers.child_main"
