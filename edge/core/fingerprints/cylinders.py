@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from edge.core.fingerprints.model import Template
 
-DESCRIBER: Final = "cylinders-384-1"  # this way to describe: another way is another name
 LIMIT: Final = 32  # minutiae described of a template
 MOST: Final = 64  # the largest limit: pairs are kept as bits of a 64-bit word (rigid.py)
 CONTEXT: Final = 96  # minutiae that count as neighbours
