@@ -5,6 +5,7 @@ Law: while the box runs, its own word on its scanners is the only one (``edge.ch
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,6 @@ UNPROVEN = "unproven: only our own emulator has spoken to this driver"
 
 def scanners(config: Config, said: Mapping[str, Any] | Check, where: str) -> Iterator[Check]:
     """A line for each scanner; ``where``: the file that ``config`` stands in."""
-    from edge.app import mono
     from edge.scanners import make_scanner
 
     running = None if isinstance(said, Check) else {one["name"]: one for one in said.get("scanners", ())}
@@ -27,7 +27,7 @@ def scanners(config: Config, said: Mapping[str, Any] | Check, where: str) -> Ite
         name = f"scanner {scanner.name}"
         try:
             with named(where):
-                made = make_scanner(scanner, mono)
+                made = make_scanner(scanner, time.monotonic)
         except BorderpostError as error:  # the box would not start
             yield Check(name, Grade.ERROR, error.message, error.advice)
             continue

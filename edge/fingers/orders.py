@@ -3,9 +3,9 @@
 Laws:
 1. Only values: neither side changes what the other holds, but for ``erase``, which the last holder calls.
 2. Pixels and minutiae are in no ``repr``; ``erase`` overwrites them in memory (ARCHITECTURE law 9).
-3. Exactly one ``FingerResult`` answers an order that the station accepted, naming that very object, with a ``problem`` where nothing came of it,
-   also after it was withdrawn. It goes to the inbox of the order's ``owner``; where that is full the station erases
-   what was taken and tells it. A station that has handed over a result accepts the next order.
+3. Exactly one ``FingerResult`` answers an order that the station accepted, naming that very object, with a ``problem``
+   where nothing came of it, also after it was withdrawn. It goes to the inbox of the order's ``owner``; where that is
+   full the station erases what was taken and tells it. A station that has handed over a result accepts the next order.
 """
 
 from __future__ import annotations
