@@ -25,6 +25,7 @@ _M = TypeVar("_M")
 SERVICES: Final[Mapping[str, str]] = MappingProxyType({
     # name -> module; its ``service`` is the factory
     "extract": "common.fingers.extraction",
+    "images": "common.fingers.image_service",
 })
 EXIT_MEMORY: Final = 12  # ENOMEM
 EXIT_BUG: Final = 70  # sysexits EX_SOFTWARE

@@ -1,7 +1,8 @@
 """From files of fingers to an exchange file: what may come in, what each format makes of it.
 
 In: PNG, TIFF, WSQ; ISO/IEC 19794-4 records and NIST-ITL files (their images); ISO/IEC 19794-2 records (templates, for
-the formats of templates only). Out: FORMATS. Nothing is read from or written to disk here.
+the formats of templates only). Out: FORMATS. Nothing is read from or written to disk here, and images are unpacked,
+packed and extracted in the child alone (``workshop``): a damaged file ends that, never this process.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from common.fingers import itl
-from common.fingers.extractors import open_extractor
-from common.fingers.images import decode_image
-from common.fingers.packing import pack, unpack, wsq_bytes
+from common.fingers import extraction, image_service, itl
+from common.fingers.child import Child
+from common.fingers.extraction import ExtractOptions, extract_in
+from common.fingers.image_service import pack_in, unpack_framed_in, unpack_in
 from edge.core.fingerprints import iso19794_2, iso19794_4, nist_itl
 from edge.core.fingerprints.iso19794_4 import FramedImage, Payload
 from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
@@ -47,12 +48,11 @@ class Finger:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How to write: ``form`` of FORMATS; ``payload`` of images (None: as PAYLOADS has it); ``extractor`` for templates;
-    ``header`` and ``references`` of NIST-ITL."""
+    """How to write: ``form`` of FORMATS; ``payload`` of images (None: as PAYLOADS has it); ``header`` and
+    ``references`` of NIST-ITL."""
 
     form: str
     payload: Payload | None = None
-    extractor: str = "mindtct"
     header: itl.Header | None = None
     references: Mapping[int, str] = field(default_factory=dict)
 
@@ -68,16 +68,27 @@ class Written:
     minutiae: int | None = None
 
 
-def fingers_of(data: bytes, name: str, position: Position | None, ppi: float | None) -> list[Finger]:
-    """What a file holds; ``position`` (where given) is of its only finger. Raises FingerError."""
+def workshop(form: str, extractor: str) -> Child:
+    """The child for one export; it starts when something is asked of it. The caller closes it."""
+    services: dict[str, object] = {image_service.NAME: {}}
+    if form in TEMPLATES:
+        services[extraction.NAME] = ExtractOptions(extractor, quality=False)
+    return Child(services)
+
+
+def fingers_of(child: Child, data: bytes, name: str, position: Position | None, ppi: float | None) -> list[Finger]:
+    """What a file holds; ``position`` (where given) is of its only finger, ``ppi`` overrides what images state.
+
+    Raises FingerError.
+    """
     if iso19794_2.is_record(data):
         found = [Finger(name, t.position, template=t) for t in _named(iso19794_2.read, data, name)]
     elif iso19794_4.is_record(data):
-        found = [_framed(framed, name) for framed in _named(iso19794_4.read, data, name)]
+        found = [_framed(child, framed, name, ppi) for framed in _named(iso19794_4.read, data, name)]
     elif nist_itl.is_transaction(data):
-        found = [_framed(framed, name) for framed in _named(nist_itl.read, data, name).images]
+        found = [_framed(child, framed, name, ppi) for framed in _named(nist_itl.read, data, name).images]
     else:
-        found = [Finger(name, Position.UNKNOWN, decode_image(data, name, ppi))]
+        found = [Finger(name, Position.UNKNOWN, unpack_in(child, data, name, ppi))]
     if position is None:
         return found
     if len(found) != 1:
@@ -95,16 +106,17 @@ def _named(read: Callable[[bytes], _T], data: bytes, name: str) -> _T:
         raise FingerError(f"{name}: {error.message}", advice=error.advice) from error
 
 
-def _framed(framed: FramedImage, name: str) -> Finger:
-    return Finger(name, framed.position, unpack(framed, name), impression=framed.impression)
+def _framed(child: Child, framed: FramedImage, name: str, ppi: float | None) -> Finger:
+    image = unpack_framed_in(child, framed, name, ppi)
+    return Finger(name, framed.position, image, impression=framed.impression)
 
 
-def export(fingers: Sequence[Finger], wanted: Wanted) -> tuple[bytes, list[Written]]:
+def export(child: Child, fingers: Sequence[Finger], wanted: Wanted) -> tuple[bytes, list[Written]]:
     """The file, and what stands in it. Raises FingerError."""
     if not 1 <= len(fingers) <= MAX_FINGERS:
         raise FingerError(f"{len(fingers)} fingers: 1 to {MAX_FINGERS} in a file", advice="write several files")
     if wanted.form in TEMPLATES:
-        return _templates(fingers, wanted)
+        return _templates(child, fingers, wanted)
     for finger in fingers:
         if finger.image is None:
             raise FingerError(
@@ -112,10 +124,10 @@ def export(fingers: Sequence[Finger], wanted: Wanted) -> tuple[bytes, list[Writt
                 advice=f"give the image, or export as {' or '.join(TEMPLATES)}",
             )
     if wanted.form == WSQ:
-        return _wsq(fingers)
+        return _wsq(child, fingers)
     payload = wanted.payload or PAYLOADS[wanted.form]
     framed = [
-        replace(pack(finger.image, finger.position, payload), impression=finger.impression)
+        replace(pack_in(child, finger.image, finger.position, payload), impression=finger.impression)
         for finger in fingers
         if finger.image is not None
     ]
@@ -127,27 +139,31 @@ def export(fingers: Sequence[Finger], wanted: Wanted) -> tuple[bytes, list[Writt
     return itl.write(wanted.header, wanted.references, framed), told
 
 
-def _templates(fingers: Sequence[Finger], wanted: Wanted) -> tuple[bytes, list[Written]]:
-    extractor = open_extractor(wanted.extractor) if any(f.template is None for f in fingers) else None
+def _templates(child: Child, fingers: Sequence[Finger], wanted: Wanted) -> tuple[bytes, list[Written]]:
     made = []
     for finger in fingers:
         template = finger.template
-        if template is None and extractor is not None and finger.image is not None:
-            template = extractor.extract(finger.image, finger.position)
+        if template is None and finger.image is not None:
+            template = _extracted(child, finger.image, finger)
         if template is not None:
             made.append(replace(template, position=finger.position))
     told = [Written(_name(t.position), t.width, t.height, 500, len(t)) for t in made]
     return TEMPLATES[wanted.form](made), told
 
 
-def _wsq(fingers: Sequence[Finger]) -> tuple[bytes, list[Written]]:
+def _extracted(child: Child, image: FingerImage, finger: Finger) -> Template:
+    try:
+        return extract_in(child, image, finger.position)
+    except FingerError as error:
+        raise FingerError(f"{finger.name}: {error.message}", advice=error.advice) from error
+
+
+def _wsq(child: Child, fingers: Sequence[Finger]) -> tuple[bytes, list[Written]]:
     image = fingers[0].image
     if len(fingers) != 1 or image is None:
         raise FingerError("a WSQ file holds one finger", advice="write a file for each, or take another format")
-    data = wsq_bytes(image)
-    again = decode_image(data, "the WSQ file")
-    height, width = again.pixels.shape
-    return data, [Written(_name(fingers[0].position), width, height, 500)]
+    made = pack_in(child, image, fingers[0].position, Payload.WSQ)
+    return made.data, [Written(_name(made.position), made.width, made.height, round(made.ppi))]
 
 
 def _name(position: Position) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +15,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from common.command import guarded
+from common.fingers.packing import pack
 from drivers.virtual.prints import png, synthetic_print
 from edge.cli import borderpost
 from edge.core.fingerprints import iso19794_2, iso19794_4, nist_itl
-from edge.core.fingerprints.model import FingerError, Position
+from edge.core.fingerprints.iso19794_4 import FramedImage, Payload
+from edge.core.fingerprints.model import FingerError, FingerImage, Position
 
 for _needed in ("nbis", "nistitl", "wsq", "PIL"):
     pytest.importorskip(_needed, reason="the extra fingers is not installed")
@@ -128,6 +134,57 @@ def test_what_cannot_be_exported_says_why_and_leaves_nothing(prints: Path, tmp_p
     refused(run(*[prints / "3.png"] * 21, "--format", "fir2011", "--out", out), "21 fingers")
     refused(run(prints / "3.png", "--format", "itl", *ITL, "--number", "\u0661", "--out", out), "1.009")
     assert not out.exists()
+
+
+# Bytes of a sound WSQ file: with these in their place the C library below ``wsq`` ends the process that it runs in.
+FATAL = {"segmentation fault": (600, 0xFF), "abort": (130, 0)}
+
+
+def damaged(kind: str) -> FramedImage:
+    pixels = np.frombuffer(synthetic_print(3, *SIDES), np.uint8).reshape(SIDES[::-1])
+    whole = pack(FingerImage(pixels), Position.RIGHT_INDEX, Payload.WSQ)
+    at, value = FATAL[kind]
+    return replace(whole, data=whole.data[:at] + bytes([value]) + whole.data[at + 1 :])
+
+
+@pytest.mark.parametrize("kind", FATAL)
+@pytest.mark.parametrize("within", ["a file", "19794-4"])
+@pytest.mark.parametrize("form", ["fir2011", "iso2005"])
+def test_a_picture_that_crashes_its_decoder_is_refused_by_name(
+    tmp_path: Path, kind: str, within: str, form: str
+) -> None:
+    path = tmp_path / "hostile"
+    path.write_bytes(damaged(kind).data if within == "a file" else iso19794_4.write_2011([damaged(kind)]))
+    words = ["fingers", "export", str(path), "--format", form, "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-c", "from edge.cli import main; main()", *words], capture_output=True, text=True,
+        check=False, timeout=60, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert said[0].startswith(f"error: {path}: damaged")
+    assert said[1].startswith("next: ")
+    assert len(said) == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["hostile"]
+
+
+def test_the_resolution_that_is_given_counts_more_than_what_exchange_files_say(prints: Path, tmp_path: Path) -> None:
+    for payload in ("plain", "png"):
+        assert run(prints / "3.png", "--format", "fir2011", "--payload", payload, "--out", tmp_path / payload,
+                   "--position", "left-ring").exit_code == 0  # fmt: skip
+        words = (tmp_path / payload, "--format", "fir2011", "--out", tmp_path / "again", "--force", "--ppi", "508")
+        assert run(*words).exit_code == 0
+        assert round(iso19794_4.read((tmp_path / "again").read_bytes())[0].ppi) == 508
+    assert run(prints / "3.png", "--format", "itl", *ITL, "--out", tmp_path / "nist").exit_code == 0
+    for ppi, width in (("250", 400), ("1000", 100)):
+        words = (tmp_path / "nist", "--format", "wsq", "--out", tmp_path / "wsq", "--force", "--json", "--ppi", ppi)
+        assert json.loads(run(*words).output)["fingers"][0]["width"] == width
+    refused(run(tmp_path / "nist", "--format", "wsq", "--out", tmp_path / "w", "--ppi", "72"), "72 pixels per inch")
+    record = tmp_path / "record"
+    assert run(prints / "3.png", "--format", "iso2005", "--out", record).exit_code == 0
+    done = run(record, "--format", "iso2011", "--out", tmp_path / "r", "--ppi", "500")
+    assert done.exit_code == 2
+    assert "--ppi is of images" in done.output
 
 
 def test_wrong_words_are_told(prints: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from common.fingers import exporting, itl, saving
+from common.fingers.child import Child
 from common.fingers.extractors import NAMES
 from common.fingers.images import read_bytes
 from edge.core.fingerprints.iso19794_4 import Payload
@@ -25,7 +26,8 @@ from edge.verbs.options import json_option
               help="itl: NIST-ITL for the NCB; iso: templates (19794-2); fir: images (19794-4).")
 @click.option("--position", "positions", type=click.Choice(list(exporting.POSITIONS)), multiple=True,
               help="Which finger; once for each IMAGE, in their order.")
-@click.option("--ppi", type=float, default=None, help="Pixels per inch, where the images do not say it rightly.")
+@click.option("--ppi", type=float, default=None,
+              help="Pixels per inch of all images, where their files do not say it rightly.")
 @click.option("--payload", type=click.Choice([payload.value for payload in Payload]), default=None,
               help="How images lie in itl (wsq unless said) and fir (plain unless said).")
 @click.option("--extractor", type=click.Choice(NAMES), default="mindtct", show_default=True,
@@ -55,11 +57,15 @@ def command(images: tuple[Path, ...], out: Path, form: str, positions: tuple[str
     saving.check_free(out, replace=force)
     references = {itl.SYSTEM: said["system"], itl.CASE: said["case"], itl.RECORD: said["record"]}
     wanted = exporting.Wanted(
-        form, None if payload is None else Payload(payload), extractor,
+        form, None if payload is None else Payload(payload),
         _header(said) if form == exporting.ITL else None,
         {number: text for number, text in references.items() if text},
     )
-    data, written = exporting.export(_fingers(images, positions, ppi), wanted)
+    child = exporting.workshop(form, extractor)
+    try:
+        data, written = exporting.export(child, _fingers(child, images, positions, ppi), wanted)
+    finally:
+        child.close()
     saving.save(out, data, replace=force)
     if as_json:
         summary = {"file": str(out), "format": form, "bytes": len(data), "fingers": written}
@@ -71,13 +77,17 @@ def command(images: tuple[Path, ...], out: Path, form: str, positions: tuple[str
         click.echo(f"  {finger.position:14}{finger.width} x {finger.height} at {finger.ppi} per inch{minutiae}")
 
 
-def _fingers(images: tuple[Path, ...], positions: tuple[str, ...], ppi: float | None) -> list[exporting.Finger]:
+def _fingers(
+    child: Child, images: tuple[Path, ...], positions: tuple[str, ...], ppi: float | None
+) -> list[exporting.Finger]:
     if positions and len(positions) != len(images):
         raise click.UsageError(f"{len(positions)} positions for {len(images)} images: give one for each, or none")
     found: list[exporting.Finger] = []
     for place, path in enumerate(images):
         position = exporting.POSITIONS[positions[place]] if positions else None
-        found += exporting.fingers_of(read_bytes(path), str(path), position, ppi)
+        found += exporting.fingers_of(child, read_bytes(path), str(path), position, ppi)
+    if ppi is not None and all(finger.image is None for finger in found):
+        raise click.UsageError("--ppi is of images: these files hold minutiae, which say where they lie")
     return found
 
 
