@@ -47,6 +47,8 @@ def scanners(config: Config, said: Mapping[str, Any] | Check, where: str) -> Ite
 def _running(scanner: Mapping[str, Any], unproven: bool) -> Iterator[Check]:
     name = f"scanner {scanner['name']}"
     if scanner["state"] in OPEN:
+        if scanner["problem"]:  # the last it did, and no image since
+            yield Check(name, Grade.WARNING, f"the last finger failed: {scanner['problem']}", scanner["advice"])
         yield Check(name, Grade.OK, f"{scanner['port']} is {scanner['state']}" + (f"; {UNPROVEN}" if unproven else ""))
     else:
         problem = f": {scanner['problem']}" if scanner["problem"] else ""

@@ -120,7 +120,10 @@ COMPOSITION: dict[str, set[str]] = {
     "edge.app": {"edge.verbs.run", "edge.checks"},  # doctor asks its clocks
     "edge.front": {"edge.app"},
     "edge.devices": {"edge.front", "edge.checks"},  # doctor has it judge the configuration of the readers
-    "edge.scanners": {"edge.app", "edge.front", "edge.checks_scanners", "edge.verbs.fingers.capture"},  # of the scanners
+    # doctor judges their configuration, health knows the type, one verb makes a scanner by name
+    "edge.scanners": {
+        "edge.app", "edge.front", "edge.health", "edge.checks_scanners", "edge.verbs.fingers.capture",
+    },
 }
 # What any file of the box may know: the contract of devices, and a descriptor that threads ring.
 OPEN_TO_ALL = ("drivers.api", "drivers.fingers", "drivers.transport.bell")
