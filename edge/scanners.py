@@ -4,6 +4,8 @@ The part of the composition root that reaches concrete drivers of scanners. Laws
 1. ``make_scanners`` judges the whole configuration of the scanners before anything is opened.
 2. A station, and what keeps the children, restart alone: fingers failing never stops documents (ARCHITECTURE law 6).
 3. A box without scanners has no thread and no process for fingers.
+4. With scanners the memory that this process gives back is overwritten (``common.freed``): images pass through
+   libraries and ``bytes`` that nobody else can erase.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from common.freed import overwrite_freed
 from common.settings import ConfigError
 from drivers.api import DriverMisuse
 from drivers.catalog import SCANNERS, open_scanner
@@ -128,6 +131,7 @@ class Scanners:
         """Start the threads (law 3)."""
         if not self.stations:
             return
+        overwrite_freed()
         hire("fingers-extract", self.hands.run, OnDeath.RESTART)
         hire("fingers-search", self.searcher.run, OnDeath.RESTART)
         for name, station in self.stations.items():
@@ -142,6 +146,14 @@ class Scanners:
         """Nobody waits for it any more."""
         if station := self.stations.get(order.counter):
             station.withdraw(order)
+
+    def stop(self) -> None:
+        """The box stops, and the crew was told so: end what waits for a scanner, or for a child that loads."""
+        if not self.stations:
+            return
+        for station in self.stations.values():
+            station.stop()
+        self.hands.stop()
 
     def wake(self) -> None:
         """Something was plugged in or out."""

@@ -8,6 +8,7 @@ Laws:
 3. Pipes and process belong to one ``Child``; ``close`` leaves neither zombie nor descriptor.
 4. The thread that starts the process outlives it: the kernel ends a child with the thread that made it. Who starts is
    whoever calls ``start``, or ``call`` after a failure. One request at a time; others wait within their own time.
+5. Of a request and its answer nothing stays here but what the caller holds (``frames``, law 3).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from common.fingers.frames import HEAD, MAX_FRAME, Fault, Ready, Reply, Request, Setup, framed, raw
+from common.fingers.frames import HEAD, MAX_FRAME, Fault, Ready, Reply, Request, Setup, framed, packed, raw, wipe
 from edge.core.fingerprints.model import FingerError
 
 MODULE: Final = "common.fingers.child_main"
@@ -34,7 +35,6 @@ GOODBYE_S: Final = 1.0  # to end by itself once its input is closed
 REAP_S: Final = 5.0  # from SIGKILL to the end: longer only in the kernel's own hands
 MEMORY_MIB: Final = 1536  # LEADER on a rolled finger takes 1.1 GiB
 AGAIN: Final = "try again; if it happens every time, look at the journal and the box's memory"
-_CHUNK: Final = 1 << 20  # bytes read at once
 _SETTLE_S: Final = 0.1  # for a process that has closed its pipes to be seen to end
 
 T = TypeVar("T")
@@ -101,15 +101,15 @@ class Child:
             self._loaded(time.monotonic() + self._start_s)
             until = time.monotonic() + timeout_s
             self._number += 1
-            request = framed(Request(self._number, service, raw(body)))
-            found = self._exchange(request, until)
-            if found.number != self._number:
-                raise self._failed(Fault.GARBAGE)
-            self._told(found.fault, found.message, found.advice)
+            answer = bytearray()
+            order = packed(body)
+            request = framed(Request(self._number, service, msgspec.Raw(order)))
             try:
-                return msgspec.msgpack.decode(found.body, type=reply)
-            except msgspec.MsgspecError:
-                raise self._failed(Fault.GARBAGE) from None
+                answer = self._exchange(request, until)
+                return self._understood(answer, reply)
+            finally:
+                for used in (order, request, answer):
+                    wipe(used)
 
     def close(self) -> None:
         """End the process: its input is closed, then it is killed. Harmless when repeated.
@@ -181,12 +181,22 @@ class Child:
             self._ready = ready
         return self._ready
 
-    def _exchange(self, request: bytes, until: float) -> Reply:
+    def _exchange(self, request: bytearray, until: float) -> bytearray:
         try:
             self._write(request, until)
-            return _decoded(self._read(until), Reply)
+            return self._read(until)
         except _LostError as lost:
             raise self._failed(lost.fault) from None
+
+    def _understood(self, answer: bytearray, reply: type[T]) -> T:
+        try:
+            found = msgspec.msgpack.decode(answer, type=Reply)
+            if found.number != self._number:
+                raise self._failed(Fault.GARBAGE)
+            self._told(found.fault, found.message, found.advice)
+            return msgspec.msgpack.decode(found.body, type=reply)
+        except msgspec.MsgspecError:
+            raise self._failed(Fault.GARBAGE) from None
 
     def _told(self, fault: str, message: str, advice: str) -> None:
         if fault == Fault.REFUSED:
@@ -222,7 +232,7 @@ class Child:
             process.wait(REAP_S)
         return None
 
-    def _write(self, data: bytes, until: float) -> None:
+    def _write(self, data: bytearray, until: float) -> None:
         pipe = self._process and self._process.stdin
         assert pipe
         left = memoryview(data)
@@ -235,29 +245,29 @@ class Child:
             except OSError:
                 raise _LostError(Fault.KILLED) from None
 
-    def _read(self, until: float) -> bytes:
+    def _read(self, until: float) -> bytearray:
         length = int.from_bytes(self._bytes(HEAD, until), "big")
         if length > MAX_FRAME:
             raise _LostError(Fault.GARBAGE)
         return self._bytes(length, until)
 
-    def _bytes(self, count: int, until: float) -> bytes:
+    def _bytes(self, count: int, until: float) -> bytearray:
         pipe = self._process and self._process.stdout
         assert pipe
-        parts: list[bytes] = []
-        while count:
+        data = bytearray(count)
+        left = memoryview(data)
+        while left:
             _wait(pipe.fileno(), select.POLLIN, until)
             try:
-                part = os.read(pipe.fileno(), min(count, _CHUNK))
+                came = os.readv(pipe.fileno(), [left])
             except BlockingIOError:
                 continue
             except OSError:
-                part = b""
-            if not part:
+                came = 0
+            if not came:
                 raise _LostError(Fault.KILLED)
-            parts.append(part)
-            count -= len(part)
-        return b"".join(parts)
+            left = left[came:]
+        return data
 
 
 class _LostError(Exception):
@@ -276,7 +286,7 @@ def _wait(descriptor: int, event: int, until: float) -> None:
         raise _LostError(Fault.HUNG)
 
 
-def _decoded(frame: bytes, kind: type[T]) -> T:
+def _decoded(frame: bytearray, kind: type[T]) -> T:
     try:
         return msgspec.msgpack.decode(frame, type=kind)
     except msgspec.MsgspecError:

@@ -17,7 +17,20 @@ from typing import Final, TypeVar
 import msgspec
 
 from common.fingers.confine import confine
-from common.fingers.frames import HEAD, MAX_FRAME, Fault, Handler, Ready, Reply, Request, Setup, framed, raw
+from common.fingers.frames import (
+    HEAD,
+    MAX_FRAME,
+    Fault,
+    Forgetful,
+    Handler,
+    Ready,
+    Reply,
+    Request,
+    Setup,
+    framed,
+    pack,
+    wipe,
+)
 from edge.core.fingerprints.model import FingerError
 
 _M = TypeVar("_M")
@@ -35,7 +48,7 @@ EXIT_GARBAGE: Final = 65  # sysexits EX_DATAERR
 def main(services: Mapping[str, str] = SERVICES) -> int:
     """Serve until the input ends; the exit code."""
     given, out = _private_pipes()
-    setup = _read(given, Setup)
+    setup = _decoded(_frame(given), Setup)
     if setup is None:
         return EXIT_GARBAGE
     granted = confine(setup.parent, memory_mib=setup.memory_mib, no_new_code=setup.no_new_code)
@@ -55,20 +68,27 @@ def main(services: Mapping[str, str] = SERVICES) -> int:
 
 def _serve(given: int, out: int, handlers: Mapping[str, Handler]) -> int:
     while True:
-        request = _read(given, Request)
+        frame = _frame(given)
+        request = _decoded(frame, Request)
         if request is None:
             return 0
-        reply, code = _answer(handlers, request)
+        body = bytearray()
+        reply, code = _answer(handlers, request, body)
         _write(out, reply)
+        wipe(frame)  # while it waits for the next order it holds nothing of the last
+        wipe(body)
         if code:
             return code
 
 
-def _answer(handlers: Mapping[str, Handler], request: Request) -> tuple[Reply, int]:
-    """The reply, and the exit code where the process is not to be trusted with another request."""
+def _answer(handlers: Mapping[str, Handler], request: Request, body: bytearray) -> tuple[Reply, int]:
+    """The reply over ``body``, and the exit code where the process is not to be trusted with another request."""
     number = request.number
     try:
-        body = raw(handlers[request.service](request.body))
+        answer = handlers[request.service](request.body)
+        pack(answer, body)
+        if isinstance(answer, Forgetful):
+            answer.forget()
         if len(body) > MAX_FRAME >> 1:
             return Reply(number, fault=Fault.BUG.value, message="answer too long"), EXIT_BUG
     except FingerError as error:
@@ -78,7 +98,7 @@ def _answer(handlers: Mapping[str, Handler], request: Request) -> tuple[Reply, i
         return Reply(number, fault=fault.value, message=type(error).__name__), (
             EXIT_MEMORY if fault is Fault.MEMORY else EXIT_BUG
         )
-    return Reply(number, body), 0
+    return Reply(number, msgspec.Raw(body)), 0
 
 
 def _kind(error: Exception) -> Fault:
@@ -103,32 +123,37 @@ def _private_pipes() -> tuple[int, int]:
     return given, out
 
 
-def _read(given: int, kind: type[_M]) -> _M | None:
-    head = _bytes(given, HEAD)
-    length = int.from_bytes(head, "big")
-    if len(head) < HEAD or length > MAX_FRAME:
-        return None
+def _decoded(frame: bytearray, kind: type[_M]) -> _M | None:
     try:
-        return msgspec.msgpack.decode(_bytes(given, length), type=kind)
+        return msgspec.msgpack.decode(frame, type=kind)
     except msgspec.MsgspecError:
         return None
 
 
-def _bytes(given: int, count: int) -> bytes:
-    parts: list[bytes] = []
-    while count:
-        part = os.read(given, min(count, 1 << 20))
-        if not part:
-            return b""
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
+def _frame(given: int) -> bytearray:
+    """The next one; empty, as none is, where the input ended or nobody would send so much."""
+    head = _bytes(given, HEAD)
+    length = int.from_bytes(head, "big")
+    return bytearray() if len(head) < HEAD or length > MAX_FRAME else _bytes(given, length)
+
+
+def _bytes(given: int, count: int) -> bytearray:
+    data = bytearray(count)
+    left = memoryview(data)
+    while left:
+        came = os.readv(given, [left])
+        if not came:
+            return bytearray()
+        left = left[came:]
+    return data
 
 
 def _write(out: int, message: object) -> None:
-    left = memoryview(framed(message))
+    frame = framed(message)
+    left = memoryview(frame)
     while left:
         left = left[os.write(out, left) :]
+    wipe(frame)
 
 
 if __name__ == "__main__":

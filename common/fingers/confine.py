@@ -2,7 +2,8 @@
 
 Laws:
 1. The process dies with the thread that started it (PR_SET_PDEATHSIG counts threads), and at once if that is gone.
-2. No core dump, no debugger of the same user: what is in its memory is personal data.
+2. No core dump, no debugger of the same user: what is in its memory is personal data. What is given back of it is
+   overwritten (``common.freed``): the native libraries work on images, and leave theirs behind.
 3. Its private writable memory is limited (RLIMIT_DATA), so that a hostile image takes this process and not the box.
 4. When the box runs short of memory it is the first to go (oom_score_adj of proc(5)), before what waits for it.
 5. With ``no_new_code`` no memory can become executable (PR_SET_MDWE, Linux 6.3), as under systemd's
@@ -18,6 +19,8 @@ import resource
 import signal
 from pathlib import Path
 from typing import Final
+
+from common.freed import overwrite_freed
 
 SET_PDEATHSIG: Final = 1
 SET_DUMPABLE: Final = 4
@@ -41,6 +44,7 @@ def confine(parent: int, *, memory_mib: int, no_new_code: bool) -> bool:
         Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO), encoding="ascii")
     libc.prctl(SET_DUMPABLE, 0, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    overwrite_freed()
     if memory_mib:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         limit = memory_mib << 20

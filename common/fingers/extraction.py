@@ -11,10 +11,11 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from common.fingers.child import Child
 from common.fingers.extractors import Extractor, open_extractor
-from common.fingers.frames import Handler
+from common.fingers.frames import Handler, wipe
 from common.fingers.images import decode_image
 from edge.core.fingerprints.model import MAX_MINUTIAE, MAX_SIDE, FingerError, FingerImage, Position, Template
 
@@ -59,21 +60,26 @@ class FileRequest(msgspec.Struct, array_like=True, frozen=True, tag="file"):
 
 
 class TemplateMessage(msgspec.Struct, array_like=True, frozen=True):
-    """A template; arrays as little-endian bytes, two each for ``x`` and ``y``."""
+    """A template; arrays as little-endian bytes, two each for ``x`` and ``y``, in memory that can be overwritten."""
 
     extractor_id: str
     position: int
     width: int
     height: int
     image_quality: int
-    x: bytes
-    y: bytes
-    angle: bytes
-    kind: bytes
-    quality: bytes
+    x: bytearray
+    y: bytearray
+    angle: bytearray
+    kind: bytearray
+    quality: bytearray
 
     def __repr__(self) -> str:
         return f"TemplateMessage({self.extractor_id}, {len(self.angle)} minutiae)"
+
+    def forget(self) -> None:
+        """See ``frames.Forgetful``."""
+        for part in (self.x, self.y, self.angle, self.kind, self.quality):
+            wipe(part)
 
 
 def extract_in(
@@ -105,13 +111,17 @@ def to_message(template: Template) -> TemplateMessage:
     """For the pipe."""
     return TemplateMessage(
         template.extractor_id, int(template.position), template.width, template.height, template.image_quality,
-        template.x.astype("<i2").tobytes(), template.y.astype("<i2").tobytes(), template.angle.tobytes(),
-        template.kind.tobytes(), template.quality.tobytes(),
+        *(_bytes(one, "<i2") for one in (template.x, template.y)),
+        *(_bytes(one, "u1") for one in (template.angle, template.kind, template.quality)),
     )  # fmt: skip
 
 
+def _bytes(array: NDArray[np.generic], dtype: str) -> bytearray:
+    return bytearray(np.ascontiguousarray(array, dtype).view(np.uint8).data)
+
+
 def from_message(message: TemplateMessage) -> Template:
-    """From the pipe; its arrays are its own, so that whoever holds it may erase it.
+    """From the pipe; its arrays are the message's own memory, so that whoever holds the template may erase it.
 
     Raises FingerError if its parts do not fit together.
     """
@@ -123,9 +133,9 @@ def from_message(message: TemplateMessage) -> Template:
         raise FingerError("a template whose parts do not fit together", advice="capture the finger again")
     return Template(
         extractor_id=message.extractor_id, position=Position(message.position), width=message.width,
-        height=message.height, x=np.frombuffer(message.x, "<i2").astype(np.int16),
-        y=np.frombuffer(message.y, "<i2").astype(np.int16), angle=np.frombuffer(message.angle, np.uint8).copy(),
-        kind=np.frombuffer(message.kind, np.uint8).copy(), quality=np.frombuffer(message.quality, np.uint8).copy(),
+        height=message.height, x=np.frombuffer(message.x, "<i2").astype(np.int16, copy=False),
+        y=np.frombuffer(message.y, "<i2").astype(np.int16, copy=False), angle=np.frombuffer(message.angle, np.uint8),
+        kind=np.frombuffer(message.kind, np.uint8), quality=np.frombuffer(message.quality, np.uint8),
         image_quality=message.image_quality,
     )  # fmt: skip
 
@@ -149,7 +159,10 @@ def service(options: msgspec.Raw) -> Handler:
             else _pixels(request)
         )  # fmt: skip
         template = _extracted(image, Position(request.position), extractor, judge if request.quality else None)
-        return to_message(template)
+        message = to_message(template)
+        for column in (template.x, template.y, template.angle, template.kind, template.quality):
+            column.fill(0)  # made here, and of no use any more
+        return message
 
     return handle
 

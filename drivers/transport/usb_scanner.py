@@ -4,7 +4,7 @@ Laws:
 1. Interrupts are read from the moment of opening, in a thread of their own (usb_pump): what the device says first is
    not missed.
 2. An image is asked for before it is ordered: ``begin_image`` starts the transfer and returns, and what has come by
-   then was not ordered (``ImageRead.done``).
+   then was not ordered (``ImageRead.done``). A transfer that nobody waits for any more takes what still comes.
 3. No transfer is without a limit, and one is disposed of only when nobody is in it: where libusb gives a transfer not
    back, the device stays open rather than being freed under it.
 4. The device's kernel drivers, its configuration and other interfaces of it (the keys of a keyboard) are left alone.
@@ -29,7 +29,7 @@ from drivers.transport.usb_port import FAULTS
 from drivers.transport.usb_pump import Packet, Pump
 from drivers.transport.usbip import UsbIpBackend
 
-SLICE_S, CONTROL_S, IMAGE_S = 0.1, 1.0, 1.0
+SLICE_S, CONTROL_S, IMAGE_S = 0.1, 1.0, 2.0
 JOIN_S = 2.0
 VENDOR_OUT, VENDOR_IN = 0x40, 0xC0
 BULK, INTERRUPT, KIND = 2, 3, 3
@@ -44,17 +44,20 @@ class ImageRead:
     def __init__(self, endpoint: UsbDevice, length: int, limit_s: float, clock: Callable[[], float]) -> None:
         self._endpoint, self._length, self._limit_s, self._clock = endpoint, length, limit_s, clock
         self._data = b""
+        self._late = False
         self._problem: Exception | None = None
         self.at = 0.0  # when it ended, by the clock
         self._thread = threading.Thread(target=self._run, name="usb image", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
+        began = self._clock()
         try:
             self._data = bytes(self._endpoint.read(self._length, int(self._limit_s * 1000)))
         except Exception as problem:  # told to the owner by ``result``
             self._problem = problem
         self.at = self._clock()
+        self._late = self.at - began >= self._limit_s  # then libusb gives what came by then, and the rest is to come
 
     def done(self, wait_s: float) -> bool:
         """Has it ended within so many seconds?"""
@@ -62,18 +65,23 @@ class ImageRead:
         return not self._thread.is_alive()
 
     def result(self) -> bytes | None:
-        """What came: b"" where the endpoint stalled, None when nothing did in time. Raises USBError and its like."""
+        """What came: b"" where the endpoint stalled, None when it did not come whole in time.
+
+        It is given once, and not kept here. Raises USBError and its like.
+        """
         if not self.done(self._limit_s + JOIN_S):
             raise usb.core.USBError("the transfer does not end", None, errno.ETIMEDOUT)
         problem = self._problem
-        if isinstance(problem, usb.core.USBTimeoutError):
+        if isinstance(problem, usb.core.USBTimeoutError) or (problem is None and self._late):
+            self._data = b""
             return None
         if isinstance(problem, usb.core.USBError) and problem.errno in (errno.EPIPE, errno.EOVERFLOW):
             self._endpoint.clear_halt()
             return b""
         if problem is not None:
             raise problem
-        return self._data
+        data, self._data = self._data, b""
+        return data
 
 
 class UsbScannerPort:
@@ -101,6 +109,7 @@ class UsbScannerPort:
         self._remote: UsbIpBackend | None = UsbIpBackend(name) if isinstance(name, UsbIpName) else None
         self._device: UsbDevice = None
         self._image: ImageRead | None = None
+        self._round_trip_s = 0.0
         try:
             self._device = find(port, name, self._remote or backend)
             irq, self._bulk = self._claim(interface)
@@ -115,6 +124,11 @@ class UsbScannerPort:
     def ids(self) -> tuple[int, int]:
         """Vendor and product."""
         return self._device.idVendor, self._device.idProduct
+
+    @property
+    def round_trip_s(self) -> float:
+        """Seconds that the last control transfer took: the way there and back, through a network too."""
+        return self._round_trip_s
 
     def serial(self) -> str:
         """The device's serial number; "" if it has none or does not give it."""
@@ -154,7 +168,10 @@ class UsbScannerPort:
             raise self._told(problem) from None
 
     def _control(self, kind: int, register: int, data: int | bytes) -> Any:
-        return self._device.ctrl_transfer(kind, self._request, register, 0, data, int(self._control_s * 1000))
+        began = self._clock()
+        answer = self._device.ctrl_transfer(kind, self._request, register, 0, data, int(self._control_s * 1000))
+        self._round_trip_s = self._clock() - began
+        return answer
 
     def _told(self, problem: Exception) -> DeviceError:
         if isinstance(problem, usb.core.USBTimeoutError) or getattr(problem, "errno", None) == errno.ETIMEDOUT:
@@ -170,8 +187,8 @@ class UsbScannerPort:
         return packets[0] if packets else None
 
     def begin_image(self, length: int) -> ImageRead:
-        """Law 2. The one before has to have ended. Raises DeviceError."""
-        if self._image is not None and not self._image.done(0):
+        """Law 2. Waits until the one before has ended, and throws away what it brought. Raises DeviceError."""
+        if self._image is not None and not self._image.done(self._image_s + JOIN_S):
             raise DeviceStuck(f"{self._port}: a transfer does not end", advice=REPLUG)
         try:
             self._image = ImageRead(self._bulk, length, self._image_s, self._clock)

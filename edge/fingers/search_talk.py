@@ -2,7 +2,8 @@
 
 Laws:
 1. A key goes to the child in ``Load`` alone, through the pipe: never by command line, environment or file.
-2. Minutiae travel as bytes (``Print``); none of these has a ``repr`` that shows them or a key.
+2. Minutiae travel as bytes (``Print``), which are views of the template's own arrays and no copies that nobody could
+   erase; none of these has a ``repr`` that shows them or a key.
 3. Every reply is small and bounded: at most ``MAX_CANDIDATES`` shown and as many silent.
 """
 
@@ -12,6 +13,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.core.fingerprints.answers import MAX_CANDIDATES, FingerCandidate
 from edge.core.fingerprints.model import MAX_MINUTIAE, MAX_SIDE, FingerError, Position, Template
@@ -20,7 +22,7 @@ SERVICE: Final = "search"
 MODULE: Final = "edge.fingers.child_main"
 MAX_LISTS: Final = 64  # galleries of one box, as of lists
 
-_Bytes: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=2 * MAX_MINUTIAE)]
+_Bytes: TypeAlias = Annotated[memoryview, msgspec.Meta(max_length=2 * MAX_MINUTIAE)]
 
 
 class _Quiet(msgspec.Struct, array_like=True, frozen=True):
@@ -180,23 +182,26 @@ class Compared(msgspec.Struct, array_like=True, frozen=True):
 
 def print_of(template: Template) -> Print:
     """A template as it is sent."""
-    x, y = (np.asarray(one, "<i2").tobytes() for one in (template.x, template.y))
-    rest = template.angle, template.kind, template.quality
-    angle, kind, quality = (np.asarray(one, "u1").tobytes() for one in rest)
+    x, y = (_view(one, "<i2") for one in (template.x, template.y))
+    angle, kind, quality = (_view(one, "u1") for one in (template.angle, template.kind, template.quality))
     return Print(
         template.extractor_id, int(template.position), template.width, template.height, x, y, angle, kind, quality
     )
 
 
+def _view(array: NDArray[np.generic], dtype: str) -> memoryview:
+    return np.ascontiguousarray(array, dtype).view(np.uint8).data
+
+
 def template_of(sent: Print) -> Template:
-    """A template as it came. Raises FingerError for arrays of unlike lengths."""
+    """A template as it came, over the memory that it came in. Raises FingerError for arrays of unlike lengths."""
     x, y = np.frombuffer(sent.x, "<i2"), np.frombuffer(sent.y, "<i2")
     angle, kind, quality = (np.frombuffer(one, "u1") for one in (sent.angle, sent.kind, sent.quality))
     if not len(x) == len(y) == len(angle) == len(kind) == len(quality):
         raise FingerError("a template's columns are of unlike lengths", advice="take the finger again")
     return Template(
-        sent.extractor_id, Position(sent.position), sent.width, sent.height, x.astype(np.int16), y.astype(np.int16),
-        angle.astype(np.uint8), kind.astype(np.uint8), quality.astype(np.uint8),
+        sent.extractor_id, Position(sent.position), sent.width, sent.height, x.astype(np.int16, copy=False),
+        y.astype(np.int16, copy=False), angle, kind, quality,
     )  # fmt: skip
 
 
