@@ -4,7 +4,8 @@ Laws:
 1. Nothing is kept: neither templates nor scores touch a disk.
 2. An impression without minutiae, or in which extraction crashed, is a failure to acquire: its pairs count with score
    0, and it is named. It never drops out.
-3. A file that cannot be read is a fault of the experiment, and ends it.
+3. A file that cannot be read or unpacked is a fault of the experiment, and ends it, whether what unpacks it says so or
+   crashes: on one and the same damaged file libraries do now this, now that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.fingers.child import Child, ChildFailedError
-from common.fingers.extraction import NAME, ExtractOptions
-from common.fingers.impressions import TEMPLATES, Impression, Pair, impressions_of, pairs_of
-from common.fingers.inputs import extract_file, read_finger
+from common.fingers.extraction import extract_in
+from common.fingers.frames import Fault
+from common.fingers.image_service import unpack_in
+from common.fingers.impressions import TEMPLATES, Impression, Pairs, impressions_of, pairs_of
+from common.fingers.inputs import read_finger, services
 from common.fingers.rates import Rates, rates
 from edge.core.fingerprints.cylinders import describe_many
-from edge.core.fingerprints.model import FingerError, Template
+from edge.core.fingerprints.model import FingerError, Position, Template
 from edge.core.fingerprints.rigid import rigid
 from edge.core.fingerprints.shard import shard_of
 
@@ -65,15 +68,15 @@ def evaluate(
         )
     impressions = [one for group, folder in enumerate(folders) for one in impressions_of(folder, group)]
     pairs = pairs_of(impressions, fingers)
-    if {pair.genuine for pair in pairs} != {True, False}:
+    if pairs.genuine.all() or not pairs.genuine.any():
         raise FingerError(
             "no genuine or no impostor pairs", advice="at least two fingers (persons) with two impressions each"
         )
     templates, failed = _templates(impressions, extractor, by_group, workers, told)
     scores, compare_s, describe_s = _scores(templates, pairs, told)
-    genuine = np.array([pair.genuine for pair in pairs])
+    genuine = pairs.genuine
     return Evaluation(
-        rates=rates(scores[genuine], scores[~genuine], [pair.finger for pair in pairs if pair.genuine]),
+        rates=rates(scores[genuine], scores[~genuine], pairs.finger[genuine]),
         extractor_id=next(t.extractor_id for t in templates if t is not None) if any(templates) else extractor,
         impressions=len(impressions), failed=tuple(impressions[place].path for place in failed),
         minutiae=float(np.median([0 if t is None else len(t) for t in templates])),
@@ -87,8 +90,7 @@ def _templates(
     """A template each, None where acquiring failed, and where it did (law 2)."""
     count = min(workers or os.cpu_count() or 1, MOST_WORKERS, len(impressions))
     work = _Work(impressions, ppis)
-    options = {NAME: ExtractOptions(extractor, quality=False)}
-    children = [Child(options) for _ in range(count)]
+    children = [Child(services(extractor)) for _ in range(count)]
     try:
         if any(work.needs_extractor()):
             for child in children:
@@ -144,13 +146,16 @@ class _Work:
         found = read_finger(impression.path)
         if isinstance(found, Template):
             return found
+        name = str(impression.path)
+        image = unpack_in(child, found, name, self._ppis[impression.group], timeout_s=TIMEOUT_S)
         try:
-            ppi = self._ppis[impression.group]
-            return extract_file(child, found, impression.path, ppi=ppi, timeout_s=TIMEOUT_S)
+            return extract_in(child, image, Position.UNKNOWN, timeout_s=TIMEOUT_S)
+        except ChildFailedError as error:
+            if error.fault is Fault.NOT_STARTED:
+                raise
+            return None
         except FingerError as error:
-            if isinstance(error.__cause__, ChildFailedError):
-                return None
-            raise
+            raise FingerError(f"{name}: {error.message}", advice=error.advice) from error
 
 
 def _one_extractor(templates: Sequence[Template | None]) -> None:
@@ -162,24 +167,34 @@ def _one_extractor(templates: Sequence[Template | None]) -> None:
 
 
 def _scores(
-    templates: Sequence[Template | None], pairs: Sequence[Pair], told: Told
+    templates: Sequence[Template | None], pairs: Pairs, told: Told
 ) -> tuple[NDArray[np.float64], float, float]:
     """The score of each pair; CPU seconds of one comparison, and to describe one template."""
     there = [place for place, template in enumerate(templates) if template is not None]
     began = time.process_time()
     described = dict(zip(there, describe_many(t for t in templates if t is not None), strict=True))
     describing = (time.process_time() - began) / max(1, len(there))
-    wanted: dict[int, list[tuple[int, int]]] = {}  # probe -> (pair, reference)
-    for at, pair in enumerate(pairs):
-        for probe, reference in zip(pair.first, pair.second, strict=True):
-            if probe in described and reference in described:
-                wanted.setdefault(probe, []).append((at, reference))
+    usable = np.isin(np.arange(len(templates)), there)
     scores: NDArray[Any] = np.zeros(len(pairs), np.float64)
     began, compared = time.process_time(), 0
-    for done, (probe, others) in enumerate(wanted.items()):
+    of = sum(len(np.unique(column)) for column in pairs.first.T)
+    for done, (probe, at, references) in enumerate(_by_probe(pairs, usable)):
         one = described[probe]
-        shard = shard_of(one.extractor_id, (described[reference] for _, reference in others))
-        np.add.at(scores, [at for at, _ in others], rigid(one, shard))
-        compared += len(others)
-        told("impressions compared", done + 1, len(wanted))
+        shard = shard_of(one.extractor_id, (described[reference] for reference in references.tolist()))
+        scores[at] += rigid(one, shard)
+        compared += len(references)
+        told("impressions compared", done + 1, of)
     return scores, (time.process_time() - began) / max(1, compared), describing
+
+
+def _by_probe(
+    pairs: Pairs, usable: NDArray[np.bool_]
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int32]]]:
+    """Of each probe, finger by finger: its place, its pairs (each once), and the references in them."""
+    for probes, references in zip(pairs.first.T, pairs.second.T, strict=True):
+        order = np.argsort(probes, kind="stable")
+        order = order[usable[probes[order]] & usable[references[order]]]
+        starts = np.nonzero(np.diff(probes[order], prepend=-1))[0]
+        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+            at = order[start:end]
+            yield int(probes[at[0]]), at, references[at]

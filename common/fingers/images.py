@@ -67,6 +67,12 @@ def decode_image(data: bytes, name: str, ppi: float | None = None) -> FingerImag
     """
     if ppi is not None and not MIN_PPI <= ppi <= MAX_PPI:
         raise FingerError(f"{name}: {ppi:g} pixels per inch", advice=f"give --ppi from {MIN_PPI} to {MAX_PPI}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own limit is above ours; what it says of damage, we say (law 1)
+        return _decoded(data, name, ppi)
+
+
+def _decoded(data: bytes, name: str, ppi: float | None) -> FingerImage:
     opened = _opened(data, name)
     width, height = opened.size
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
@@ -134,9 +140,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
             raise FingerError(f"{name}: WSQ cannot be read: the package wsq is missing", advice=EXTRA) from error
     formats = [f for f in FORMATS if f != "WSQ" or data.startswith(b"\xff\xa0")]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own limit is above ours
-            opened: Image.Image = pillow.open(io.BytesIO(data), formats=formats)
+        opened: Image.Image = pillow.open(io.BytesIO(data), formats=formats)
     except pillow.UnidentifiedImageError as error:
         raise FingerError(f"{name}: neither PNG, TIFF nor WSQ", advice="save the image as PNG") from error
     except Exception as error:

@@ -7,22 +7,26 @@ Laws:
    two folders are never compared.
 3. With two fingers to a person, the fingers of a folder in the order of their numbers make persons: first and second,
    third and fourth, and so on; one left over is not used. Impression I of a person is impression I of both.
+4. A pair takes some twenty bytes, and there are at most MAX_PAIRS.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.core.fingerprints.model import FingerError
 
 IMAGES: Final = frozenset({".png", ".tif", ".tiff", ".wsq"})
 TEMPLATES: Final = frozenset({".iso", ".fmr", ".ist", ".iso-fmr"})
-MAX_FILES: Final = 20_000  # of a folder: 200 million pairs, a day
+MAX_FILES: Final = 4_000  # of a folder: 8 million pairs, a quarter of an hour of one core
+MAX_PAIRS: Final = 8_000_000  # of all folders: 160 MB
 _NAME: Final = re.compile(r"(\d{1,9})_(\d{1,9})")
 
 
@@ -37,16 +41,25 @@ class Impression:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Places of impressions: ``first[k]`` is compared with ``second[k]``, and the scores are summed.
+class Pairs:
+    """Places of impressions, int32[pairs, fingers]: ``first[k]`` is compared with ``second[k]`` finger by finger, and
+    the scores are summed. ``genuine`` bool[pairs]; ``finger`` int32[pairs]: whose ``first`` is (finger or person)."""
 
-    ``finger`` numbers the finger (or person) of a genuine pair within the experiment.
-    """
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    finger: NDArray[np.int32]
+    genuine: NDArray[np.bool_]
 
-    first: tuple[int, ...]
-    second: tuple[int, ...]
-    finger: int
-    genuine: bool
+    def __len__(self) -> int:
+        return len(self.finger)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The impressions of the persons of one folder: int32[impressions, fingers] places, int32[impressions] whose."""
+
+    places: NDArray[np.int32]
+    whose: NDArray[np.int32]
 
 
 def impressions_of(folder: Path, group: int = 0) -> list[Impression]:
@@ -76,28 +89,45 @@ def impressions_of(folder: Path, group: int = 0) -> list[Impression]:
     return [found[key] for key in sorted(found)]
 
 
-def pairs_of(impressions: Sequence[Impression], fingers: int = 1) -> list[Pair]:
-    """Every pair (law 2); with ``fingers`` 2 every pair of impressions of persons (law 3)."""
-    persons = _persons(impressions, fingers)
-    found: list[Pair] = []
-    for who, (_, mine) in enumerate(persons):
-        found += [Pair(mine[one], mine[two], who, True) for one, two in combinations(sorted(mine), 2)]
-    for (who, (group, mine)), (_, (other_group, other)) in combinations(enumerate(persons), 2):
-        if group == other_group:
-            found += [Pair(mine[one], other[two], who, False) for one in sorted(mine) for two in sorted(other)]
-    return found
+def pairs_of(impressions: Sequence[Impression], fingers: int = 1) -> Pairs:
+    """Every pair (law 2); with ``fingers`` 2 every pair of impressions of persons (law 3). Raises FingerError."""
+    groups = list(_groups(impressions, fingers))
+    count = sum(len(rows.whose) * (len(rows.whose) - 1) // 2 for rows in groups)
+    if count > MAX_PAIRS:
+        raise FingerError(f"{count:,} pairs of impressions", advice=f"give fewer: {MAX_PAIRS:,} pairs are the most")
+    parts = [_paired(rows) for rows in groups]
+    empty = np.zeros((0, fingers), np.int32)
+    return Pairs(
+        np.concatenate([empty, *(part.first for part in parts)]),
+        np.concatenate([empty, *(part.second for part in parts)]),
+        np.concatenate([np.zeros(0, np.int32), *(part.finger for part in parts)]),
+        np.concatenate([np.zeros(0, np.bool_), *(part.genuine for part in parts)]),
+    )
 
 
-def _persons(impressions: Sequence[Impression], fingers: int) -> list[tuple[int, dict[int, tuple[int, ...]]]]:
-    """Group and places by impression number, of every finger or person."""
+def _paired(rows: _Rows) -> Pairs:
+    """Every two rows, once."""
+    count = len(rows.whose)
+    one = np.repeat(np.arange(count, dtype=np.int32), np.arange(count - 1, -1, -1))
+    other = np.concatenate([np.zeros(0, np.int32), *(np.arange(k + 1, count, dtype=np.int32) for k in range(count))])
+    whose = rows.whose[one]
+    return Pairs(rows.places[one], rows.places[other], whose, whose == rows.whose[other])
+
+
+def _groups(impressions: Sequence[Impression], fingers: int) -> Iterator[_Rows]:
+    """The impressions of each folder's persons (law 3); persons are numbered through."""
     places: dict[tuple[int, int], dict[int, int]] = {}
     for place, one in enumerate(impressions):
         places.setdefault((one.group, one.finger), {})[one.number] = place
-    found: list[tuple[int, dict[int, tuple[int, ...]]]] = []
+    person = 0
     for group in sorted({group for group, _ in places}):
         hands = [places[key] for key in sorted(key for key in places if key[0] == group)]
+        rows: list[list[int]] = []
+        whose: list[int] = []
         for at in range(0, len(hands) - fingers + 1, fingers):
             together = hands[at : at + fingers]
-            common = set.intersection(*(set(hand) for hand in together))
-            found.append((group, {number: tuple(hand[number] for hand in together) for number in common}))
-    return found
+            for number in sorted(set.intersection(*(set(hand) for hand in together))):
+                rows.append([hand[number] for hand in together])
+                whose.append(person)
+            person += 1
+        yield _Rows(np.asarray(rows, np.int32).reshape(-1, fingers), np.asarray(whose, np.int32))

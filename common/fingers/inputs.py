@@ -5,14 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from common.fingers import extraction, image_service
 from common.fingers.child import Child, ChildFailedError
-from common.fingers.extraction import TIMEOUT_S, extract_file_in
+from common.fingers.extraction import TIMEOUT_S, ExtractOptions, extract_in
 from common.fingers.frames import Fault
+from common.fingers.image_service import unpack_in
 from common.fingers.images import read_bytes
 from edge.core.fingerprints import iso19794_2
 from edge.core.fingerprints.model import FingerError, Position, Template
 
 UNKNOWN_EXTRACTOR: Final = "unknown"  # of a minutiae record: the standard has no place to name it
+WHOSE: Final = "minutiae records do not say which extractor made them: scores hold only if one made them all"
+
+
+def services(extractor: str) -> dict[str, object]:
+    """What a ``Child`` has to serve that is given to ``extract_file``."""
+    return {image_service.NAME: {}, extraction.NAME: ExtractOptions(extractor, quality=False)}
 
 
 def read_finger(path: Path, assume: str | None = None) -> Template | bytes:
@@ -42,16 +50,12 @@ def extract_file(
 ) -> Template:  # fmt: skip
     """The template of an image file (PNG, TIFF, WSQ), unpacked and extracted in the child.
 
-    Raises FingerError that names the file; ChildFailedError where the child is not to blame on the file.
+    Raises FingerError that names the file; ChildFailedError if no child starts.
     """
+    image = unpack_in(child, data, str(path), ppi, timeout_s=timeout_s)
     try:
-        return extract_file_in(child, data, str(path), position, ppi=ppi, timeout_s=timeout_s)
-    except ChildFailedError as error:
-        if error.fault is Fault.NOT_STARTED:
-            raise
-        raise FingerError(
-            f"{path}: {error.message}", advice="the file may be damaged: export it as PNG, then try again"
-        ) from error
+        return extract_in(child, image, position, timeout_s=timeout_s)
     except FingerError as error:
-        named = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
-        raise FingerError(named, advice=error.advice) from error
+        if isinstance(error, ChildFailedError) and error.fault is Fault.NOT_STARTED:
+            raise
+        raise FingerError(f"{path}: {error.message}", advice=error.advice) from error

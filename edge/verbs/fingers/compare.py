@@ -38,11 +38,14 @@ def command(
     """
     import msgspec
 
+    from common.fingers.inputs import UNKNOWN_EXTRACTOR, WHOSE
     from edge.core.fingerprints.compare import compare
 
     assumed = extractor_id_of(extractor) if assume_extractor else None
     one, two = _templates((probe, reference), extractor, ppi, assumed)
     score = compare(one, two)
+    if one.extractor_id == UNKNOWN_EXTRACTOR:
+        click.echo(WHOSE, err=True)
     if as_json:
         click.echo(msgspec.json.encode(
             {"score": round(score, 4), "extractor_id": one.extractor_id, "minutiae": [len(one), len(two)]}
@@ -59,8 +62,7 @@ def command(
 def _templates(paths: tuple[Path, Path], name: str, ppi: float | None, assumed: str | None) -> list[Template]:
     """Templates of one extractor. Raises FingerError for a record beside an image of which nothing is assumed."""
     from common.fingers.child import Child
-    from common.fingers.extraction import NAME, ExtractOptions
-    from common.fingers.inputs import extract_file, read_finger
+    from common.fingers.inputs import extract_file, read_finger, services
     from edge.core.fingerprints.model import FingerError, Template
 
     found = [read_finger(path, assumed) for path in paths]
@@ -70,7 +72,7 @@ def _templates(paths: tuple[Path, Path], name: str, ppi: float | None, assumed: 
             "a minutiae record does not say which extractor made it: it cannot be compared with an image",
             advice="compare two images, or say --assume-extractor if the record was made with --extractor",
         )
-    child = Child({NAME: ExtractOptions(name, quality=False)})
+    child = Child(services(name))
     try:
         return [
             one if isinstance(one, Template) else extract_file(child, one, path, ppi=ppi)

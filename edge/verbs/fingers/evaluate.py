@@ -48,12 +48,15 @@ def command(
     import msgspec
 
     from common.fingers.evaluate import evaluate
+    from common.fingers.inputs import UNKNOWN_EXTRACTOR, WHOSE
 
     found = evaluate(
         folders, extractor, ppis=ppis or (None,), fingers=fingers, workers=workers, told=_Progress()
     )
     for path in found.failed:
         click.echo(f"failure to acquire, counted with score 0: {path}", err=True)
+    if found.extractor_id == UNKNOWN_EXTRACTOR:
+        click.echo(WHOSE, err=True)
     if as_json:
         click.echo(msgspec.json.encode(_row(found)))
     else:

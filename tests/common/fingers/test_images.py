@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -119,6 +121,20 @@ def test_several_pages_are_refused() -> None:
     pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
     with pytest.raises(FingerError, match="more than one page"):
         decode_image(out.getvalue(), "a")
+
+
+@pytest.mark.parametrize("tail", [b"", b"\x05\x00" + bytes(8)])
+def test_what_a_library_says_of_a_file_reaches_nobody(tail: bytes) -> None:
+    """A second page that is not there: Pillow warns of it."""
+    whole = bytearray(saved("TIFF"))
+    at = struct.unpack_from("<I", whole, 4)[0]
+    following = at + 2 + 12 * struct.unpack_from("<H", whole, at)[0]
+    struct.pack_into("<I", whole, following, len(whole))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with pytest.raises(FingerError, match="damaged"):
+            decode_image(bytes(whole) + tail, "a")
+    assert not heard
 
 
 def test_strange_colours_are_refused() -> None:
