@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -129,7 +130,7 @@ def _position(text: str) -> Position:
     """A word (``right-index``), or the number of ISO/IEC 19794-2, table 2."""
     word = text.casefold().replace(" ", "-").replace("_", "-")
     found = POSITIONS.get(word)
-    if found is None and word.isascii() and word.isdigit() and int(word) < len(Position):
+    if found is None and re.fullmatch("[0-9]{1,9}", word) and int(word) < len(Position):
         found = Position(int(word))
     if found is None:
         raise fields.RowError("position is none of unknown, right-thumb … left-little, and no number from 0 to 10")
@@ -140,12 +141,13 @@ def _file(text: str, folder: Path) -> Path:
     if not text:
         raise fields.RowError("file is empty")
     path = PurePosixPath(text.replace("\\", "/"))
-    if len(text) > MAX_PATH or path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in text:
+    parts = path.parts  # of "." there are none
+    if len(text) > MAX_PATH or not parts or path.is_absolute() or ".." in parts or ":" in parts[0] or "\0" in text:
         raise fields.RowError("file leads out of the folder of the index")
     try:
         found = (folder / path).resolve(strict=True)
         inside = found.is_relative_to(folder.resolve()) and found.is_file()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, UnicodeEncodeError):
         raise fields.RowError("its file is not there") from None
     if not inside:
         raise fields.RowError("its file is no file below the folder of the index")
