@@ -23,7 +23,7 @@ import structlog
 
 from edge.answers import Answers
 from edge.clock import ClockPolicy, TrustedClock, Word
-from edge.config import Config
+from edge.config import Config, CounterConfig
 from edge.core import sealing
 from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
@@ -134,7 +134,7 @@ class Box:
             now=self.clock.now, deliver=deliver_to(front.inboxes), publish=self.desk.publish,
             announce=self._announce, alarm=self._reader_alarm, mono=mono, jitter=random.random,
         )
-        self.counters |= {c.name: Counter(c, self._surroundings()) for c in config.counter}
+        self.counters |= {c.name: Counter(c, self._surroundings(c)) for c in config.counter}
         for name, counter in self.counters.items():
             counter.inbox = front.inboxes[name]
         self.health = Health(self._parts())
@@ -206,7 +206,7 @@ class Box:
 
     # -- parts -----------------------------------------------------------------------------------
 
-    def _surroundings(self) -> Surroundings:
+    def _surroundings(self, counter: CounterConfig) -> Surroundings:
         return Surroundings(
             lists=lambda: self.lists.current.lists,
             screener=self.screener,
@@ -224,7 +224,7 @@ class Box:
             assembly=self.config.assembly,
             signal=self.devices.signal, reading=self.devices.reading,
             fingers=self.scanners.offer if self.scanners.stations else None, withdraw=self.scanners.withdraw,
-            finger_policy=policy_of(self.config.fingers), finger_images=self.scanners.images,
+            finger_policy=policy_of(self.config.fingers, counter), finger_images=self.scanners.images,
             pack_image=packed,
         )
 

@@ -26,7 +26,7 @@ from drivers.discovery import seen_at, unlike
 from drivers.fingers import FingerprintScanner
 from drivers.named import SETTING
 from edge.bell import Bell
-from edge.config import Config, FingersConfig, ScannerConfig, load
+from edge.config import Config, CounterConfig, FingersConfig, ScannerConfig, load
 from edge.configured import wrong_scanner
 from edge.core.fingerprints.model import Position
 from edge.core.screening import Screener
@@ -86,9 +86,10 @@ def _number(text: str) -> int | str:
     return int(text) if text.isdecimal() else text
 
 
-def policy_of(config: FingersConfig) -> FingerPolicy:
-    """When a finger is asked for, and which."""
-    return FingerPolicy(config.ask, tuple(positions_of(config)), config.keep_s)
+def policy_of(config: FingersConfig, counter: CounterConfig) -> FingerPolicy:
+    """When a finger is asked for at this counter, and which. One without a scanner of its own asks for none: its
+    officers may have one taken at another counter."""
+    return FingerPolicy(config.ask if counter.scanner else "never", tuple(positions_of(config)), config.keep_s)
 
 
 def positions_of(config: FingersConfig) -> list[Position]:
