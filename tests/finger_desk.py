@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import numpy as np
 
-from drivers.api import DeviceError, Tier
+from drivers.api import Tier
 from drivers.fingers import FingerCapture, Retry, ScanEvent, ScannerState, ScannerStatus
 from drivers.virtual.prints import synthetic_print
 
 WIDTH, HEIGHT = 256, 288
+Step: TypeAlias = ScanEvent | Exception | Callable[[], ScanEvent]
 
 
 def capture_of(seed: int, *, impression: int = 0, at: float = 0.0, share: float = 1.0) -> FingerCapture:
@@ -38,26 +40,33 @@ class Clock:
 
 
 class ScriptedScanner:
-    """Gives the events of ``script`` one after the other, then nothing; an exception in it is raised."""
+    """Gives the events of ``script`` one after the other, then nothing; an exception in it is raised, and a call in it
+    is what it does while it reads an image. ``lifts`` says what each wait for a lifted finger comes to, True after
+    that."""
 
     name = "finger-1"
 
-    def __init__(self, script: Iterable[ScanEvent | Exception], clock: Clock) -> None:
-        self.script: deque[ScanEvent | Exception] = deque(script)
+    def __init__(self, script: Iterable[Step], clock: Clock) -> None:
+        self.script: deque[Step] = deque(script)
+        self.lifts: deque[bool] = deque()
+        self.at_off: Callable[[], None] = lambda: None
+        self.capturing = False
         self.clock = clock
         self.plugged = True
-        self.refuses = False
+        self.refuses: Exception | None = None
         self.opened = self.closed = self.offs = 0
         self.captures = 0
         self.cancelled = threading.Event()
 
     @property
     def state(self) -> ScannerState:
+        if self.capturing:
+            return ScannerState.CAPTURE
         return ScannerState.IDLE if self.opened > self.closed else ScannerState.CLOSED
 
     def open(self) -> None:
-        if self.refuses:
-            raise DeviceError("it refuses", advice="plug it in again")
+        if self.refuses is not None:
+            raise self.refuses
         self.opened += 1
 
     def capture(self, timeout_s: float) -> ScanEvent:
@@ -67,12 +76,21 @@ class ScriptedScanner:
         event = self.script.popleft()
         if isinstance(event, Exception):
             raise event
+        if callable(event):
+            self.capturing = True
+            try:
+                event = event()
+            finally:
+                self.capturing = False
         self.captures += isinstance(event, FingerCapture)
         return event
 
     def await_off(self, timeout_s: float) -> bool:
         self.offs += 1
-        return True
+        self.at_off()
+        lifted = not self.lifts or self.lifts.popleft()
+        self.clock.now += 0 if lifted else timeout_s
+        return lifted
 
     def cancel(self) -> None:
         self.cancelled.set()

@@ -3,48 +3,41 @@
 Laws:
 1. Every wait has an end: ``wait_s`` for the finger in all, ``OFF_S`` for it to be lifted between two tries.
 2. A frame that passes the gate ends it; else the best of ``tries`` frames is kept, if there is a finger on it at all.
-   What is not kept is overwritten (ARCHITECTURE law 9).
-3. A Retry of the device is a try as well; it is told as an instruction to the person.
-4. Who gave the order may withdraw it; it is looked at at least once a second.
+   What is not kept is overwritten (ARCHITECTURE law 9), whatever ends it.
+3. A Retry of the device is a try as well; it is told as an instruction to the person. An image that was lost on its
+   way is none: it is told as the device's, and costs the person no try (``edge.fingers.source`` ends a row of them).
+4. Who gave the order may withdraw it, which ends every wait and a transfer (``edge.fingers.watching``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 
-from drivers.fingers import FingerCapture, Retry, RetryReason, ScanEvent
+from drivers.fingers import FingerCapture, Retry, RetryReason
 from edge.core.fingerprints.frame_quality import Instruction, judge
 from edge.core.fingerprints.model import FingerImage
 from edge.fingers.orders import erase_image
+from edge.fingers.source import Source
+from edge.fingers.watching import Watch
 
-SLICE_S = 0.5  # of waiting for a finger
+SLICE_S = 0.5  # of waiting for a finger, on the glass or off it
 OFF_S = 5.0    # longest wait for a finger to be lifted
 USABLE = 10    # of 100: below it a frame is not worth an extraction
 
 Tell: TypeAlias = Callable[[str, str, int], None]
-"""``tell(step, instruction, try)``: place, lift, retry."""
+"""``tell(step, instruction, try)``: place, reading, lift, retry. ``reading`` comes from another thread."""
 
 RETRIES = {
-    RetryReason.TRY_AGAIN: Instruction.AGAIN,
+    RetryReason.TRY_AGAIN: Instruction.LOST,
     RetryReason.CENTER_FINGER: Instruction.CENTRE,
     RetryReason.PRESS_HARDER: Instruction.PRESS_HARDER,
     RetryReason.TOO_FAST: Instruction.HOLD_STILL,
     RetryReason.REMOVE_FINGER: Instruction.LIFT,
 }
-
-
-class Source(Protocol):
-    """What gives frames: a scanner behind its keeper."""
-
-    def capture(self, timeout_s: float) -> ScanEvent:
-        """See ``drivers.fingers.FingerprintScanner``."""
-
-    def await_off(self, timeout_s: float) -> bool:
-        """See ``drivers.fingers.FingerprintScanner``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,7 @@ class Frame:
 
 
 class Taking:
-    """One finger. ``mono`` gives seconds, ``withdrawn`` says that nobody waits for it any more."""
+    """One finger. ``mono`` gives seconds, ``withdrawn`` says that nobody waits for it any more, to any thread."""
 
     def __init__(
         self, source: Source, tell: Tell, *, wait_s: float, tries: int, mono: Callable[[], float],
@@ -67,59 +60,90 @@ class Taking:
     ) -> None:
         self._source, self._tell = source, tell
         self._wait_s, self._tries, self._mono, self._withdrawn = wait_s, tries, mono, withdrawn
+        self._until = 0.0
+        self._number = 1
+        self._best: Frame | None = None
+        self._watch = Watch(source, withdrawn=withdrawn, long=lambda: tell("reading", "", self._number))
 
     def run(self) -> Frame | None:
-        """The best frame; None if no finger came, or none that could be used. Raises DeviceError."""
-        best: Frame | None = None
-        until = self._mono() + self._wait_s
-        self._tell("place", "", 1)
-        for number in range(1, self._tries + 1):
-            event = self._await(until)
-            if event is None:
-                break
-            if isinstance(event, Retry):
-                instruction = RETRIES[event.reason]
-            else:
-                frame, instruction = _judged(event, number)
-                best = _better(best, frame)
-                if frame.passed:
-                    return best
-            if number < self._tries:
-                self._tell("lift", str(instruction), number + 1)
-                self._source.await_off(min(OFF_S, max(0.0, until - self._mono())))
-                self._tell("retry", str(instruction), number + 1)
-        if best is not None and best.quality < USABLE:
-            erase_image(best.image)
-            return None
-        return best
+        """The best frame; None if no finger came, none that could be used, or nobody wants it. Raises DeviceError.
 
-    def _await(self, until: float) -> FingerCapture | Retry | None:
-        while not self._withdrawn():
-            left = until - self._mono()
-            if left <= 0:
-                return None
-            event = self._source.capture(min(SLICE_S, left))
+        To be called once.
+        """
+        self._until = self._mono() + self._wait_s
+        try:
+            with self._watch:
+                self._work()
+            best = self._best
+            if self._withdrawn() or (best is not None and not best.passed and best.quality < USABLE):
+                self._drop()
+        except BaseException:
+            self._drop()
+            raise
+        return self._best
+
+    def _work(self) -> None:
+        self._tell("place", "", 1)
+        while (event := self._awaited()) is not None:
+            instruction = RETRIES[event.reason] if isinstance(event, Retry) else self._judged(event)
+            if instruction is Instruction.NONE:
+                return
+            self._number += instruction is not Instruction.LOST
+            if self._number > self._tries:
+                return
+            self._ask_again(instruction)
+
+    def _awaited(self) -> FingerCapture | Retry | None:
+        while not self._withdrawn() and (left := self._until - self._mono()) > 0:
+            with self._watch.frame():
+                event = self._source.capture(min(SLICE_S, left))
             if event is not None:
-                return event
+                return None if self._withdrawn() else event
         return None
+
+    def _ask_again(self, instruction: Instruction) -> None:
+        """Have the finger lifted and laid down again. To lift it is not said twice."""
+        lift = instruction is Instruction.LIFT
+        self._tell("lift", "" if lift else str(instruction), self._number)
+        lifted = self._lifted()
+        if self._withdrawn():
+            return
+        if lift and lifted:
+            self._tell("place", "", self._number)
+        else:
+            self._tell("retry", str(instruction), self._number)
+
+    def _lifted(self) -> bool:
+        until = min(self._until, self._mono() + OFF_S)
+        while not self._withdrawn() and (left := until - self._mono()) > 0:
+            if self._source.await_off(min(SLICE_S, left)):
+                return True
+        return False
+
+    def _judged(self, capture: FingerCapture) -> Instruction:
+        """What is wrong with a frame; the better one is kept."""
+        image = image_of(capture)
+        try:
+            found = judge(image)
+        except BaseException:
+            erase_image(image)
+            raise
+        new, old = Frame(image, found.score, found.passed, self._number, capture.at), self._best
+        if old is None or new.passed or new.quality > old.quality:
+            self._drop()
+            self._best = new
+        else:
+            erase_image(image)
+            self._best = replace(old, tries=self._number)
+        return found.instruction
+
+    def _drop(self) -> None:
+        best, self._best = self._best, None
+        if best is not None:
+            erase_image(best.image)
 
 
 def image_of(capture: FingerCapture) -> FingerImage:
     """The capture as an image whose memory is ours, so that it can be overwritten."""
     pixels = np.frombuffer(capture.pixels, np.uint8).reshape(capture.height, capture.width).copy()
     return FingerImage(pixels, capture.ppi)
-
-
-def _judged(capture: FingerCapture, number: int) -> tuple[Frame, Instruction]:
-    image = image_of(capture)
-    found = judge(image)
-    return Frame(image, found.score, found.passed, number, capture.at), found.instruction
-
-
-def _better(old: Frame | None, new: Frame) -> Frame:
-    """The one to keep; the other is overwritten. Its ``tries`` counts all that were made."""
-    if old is None:
-        return new
-    keep, drop = (new, old) if new.passed or new.quality > old.quality else (old, new)
-    erase_image(drop.image)
-    return Frame(keep.image, keep.quality, keep.passed, new.tries, keep.at)

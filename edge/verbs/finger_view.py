@@ -29,6 +29,8 @@ def show_step(message: Mapping[str, Any], language: str = DEFAULT) -> None:
         said = text(language, f"finger.{message['instruction']}") if message["instruction"] else ""
         key = "say.finger_lift" if step == "lift" else "say.finger_retry"
         click.secho(f"  {text(language, key, **values)}{f': {said}' if said else ''}", fg="yellow", bold=True)
+    elif step == "reading":
+        click.echo(f"  {text(language, 'say.finger_reading', **values)}")
     elif step == "working":
         click.echo(f"  {text(language, 'say.finger_working')}")
 

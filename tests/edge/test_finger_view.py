@@ -94,7 +94,7 @@ def test_what_came_late_or_was_not_recorded_is_told(bench: FingerBench, capsys: 
 def test_every_step_and_every_trouble_has_words_in_every_language(
     language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for step in ("place", "lift", "retry", "working"):
+    for step in ("place", "reading", "lift", "retry", "working"):
         assert said({**STEP, "step": step}, capsys, language).strip()
     assert said({**STEP, "step": "failed"}, capsys, language) == ""
     troubles = (NO_SCANNER, OVERTAKEN, station.FAILED, station.NO_FINGER, station.AWAY, station.STOPPED,

@@ -54,6 +54,7 @@ class Instruction(enum.StrEnum):
     AGAIN = "again"
     HOLD_STILL = "hold_still"
     LIFT = "lift"
+    LOST = "lost"  # the image, on its way from the device
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,8 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_place": "{finger}: ضعه على ماسح البصمات (المحاولة {n} من {of})",
     "say.finger_lift": "ارفع: {finger}",
     "say.finger_retry": "{finger}، المحاولة {n} من {of}",
+    "say.finger_opening": "جارٍ البحث عن ماسح البصمات",
+    "say.finger_reading": "{finger}: أبقِه مكانه، الصورة قيد القراءة",
     "say.finger_working": "ارفع الإصبع؛ المقارنة جارية",
     "say.finger_quality": "الجودة {n}",
     "say.finger_ncb": "قرائن لا أحكام: تأكد لدى المكتب المركزي الوطني قبل أي إجراء بحق الشخص",

@@ -220,6 +220,8 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_place": "{finger}: lay it on the scanner (try {n} of {of})",
     "say.finger_lift": "lift the {finger}",
     "say.finger_retry": "{finger}, try {n} of {of}",
+    "say.finger_opening": "looking for the scanner",
+    "say.finger_reading": "{finger}: leave it there, its image is being read",
     "say.finger_working": "lift the finger; it is being compared",
     "say.finger_quality": "quality {n}",
     "say.finger_ncb": "leads, not judgements: confirm with the NCB before any step against the person",

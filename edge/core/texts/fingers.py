@@ -18,6 +18,7 @@ FINGERS: Final[Mapping[str, Mapping[str, str]]] = {
         "finger.again": "the ridges are unclear: wipe the glass, and lay the finger down again",
         "finger.hold_still": "hold the finger still until the light changes",
         "finger.lift": "lift the finger",
+        "finger.lost": "the scanner lost the image on its way: lay the finger down again",
     },
     "fr": {
         "finger.no_finger": "aucun doigt n'est vu : posez-le à plat sur la vitre",
@@ -28,6 +29,7 @@ FINGERS: Final[Mapping[str, Mapping[str, str]]] = {
         "finger.again": "les crêtes sont peu nettes : essuyez la vitre et posez à nouveau le doigt",
         "finger.hold_still": "gardez le doigt immobile jusqu'à ce que la lumière change",
         "finger.lift": "levez le doigt",
+        "finger.lost": "le lecteur a perdu l'image en chemin : posez à nouveau le doigt",
     },
     "ar": {
         "finger.no_finger": "لا يُرى إصبع: ضعه مبسوطًا على الزجاج",
@@ -38,5 +40,6 @@ FINGERS: Final[Mapping[str, Mapping[str, str]]] = {
         "finger.again": "الخطوط غير واضحة: امسح الزجاج وضع الإصبع من جديد",
         "finger.hold_still": "أبقِ الإصبع ثابتًا حتى يتغير الضوء",
         "finger.lift": "ارفع الإصبع",
+        "finger.lost": "ضاعت الصورة في طريقها من ماسح البصمات: ضع الإصبع من جديد",
     },
 }

@@ -234,6 +234,8 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_place": "{finger} : posez-le sur le lecteur (essai {n} sur {of})",
     "say.finger_lift": "levez : {finger}",
     "say.finger_retry": "{finger}, essai {n} sur {of}",
+    "say.finger_opening": "recherche du lecteur d'empreintes",
+    "say.finger_reading": "{finger} : laissez-le posé, l'image est en cours de lecture",
     "say.finger_working": "levez le doigt ; la comparaison est en cours",
     "say.finger_quality": "qualité {n}",
     "say.finger_ncb":
