@@ -180,6 +180,7 @@ class Box:
         """Stop everything in order; names of threads that had died, and of those that did not end in time."""
         dead = self.crew.dead
         self.crew.stop()
+        self.scanners.stop()
         if self.uplink:
             self.uplink.stop()
         stuck = self.crew.join()

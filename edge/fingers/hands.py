@@ -4,6 +4,8 @@ Laws:
 1. Every call ends within ``work_s`` and the start of a child; what happens to a child is a FingerError.
 2. Whoever starts a child must outlive it (``common.fingers.child``, law 4): ``run`` is a crew's thread, which starts
    the extracting child and a fresh one when it is gone, so that the next finger finds it loaded.
+3. A stop waits for no child that loads: ``stop`` ends it. A crew's thread that died is started again, and finds the
+   child as it left it, or begins another.
 """
 
 from __future__ import annotations
@@ -55,23 +57,26 @@ class ChildHands:
 
     def run(self, stopping: Stopping) -> None:
         """Keep the extracting child loaded until told to stop."""
-        try:
-            while not stopping.wait(LOOK_S):
-                try:
-                    self._child.start()
-                    self._child.ready()
-                except FingerError as error:
-                    if error.message != self.problem:
-                        self.problem = error.message
-                        log.error("extractor_away", reason=error.message, advice=error.advice)
-                    if stopping.wait(RETRY_S):
-                        return
-                else:
-                    if self.problem:
-                        self.problem = ""
-                        log.info("extractor_ready")
-        finally:
-            self._child.close()
+        while not stopping.wait(LOOK_S):
+            try:
+                self._child.start()
+                self._child.ready()
+            except FingerError as error:
+                if stopping.is_set():
+                    break
+                if error.message != self.problem:
+                    self.problem = error.message
+                    log.error("extractor_away", reason=error.message, advice=error.advice)
+                stopping.wait(RETRY_S)
+            else:
+                if self.problem:
+                    self.problem = ""
+                    log.info("extractor_ready")
+        self._child.close()
+
+    def stop(self) -> None:
+        """The box stops (``run`` was told so before): end the child, also one that loads; takes two seconds at most."""
+        self._child.close()
 
     def health(self) -> dict[str, str | int]:
         """For `status`: why nothing can be extracted (empty: it can), and how many processes were begun."""

@@ -8,7 +8,9 @@ Laws:
 2. A device's fault is survived: the scanner backs off, and every passage goes on without it. A bug of a driver
    escapes (ARCHITECTURE law 6: the station's thread restarts alone).
 3. A scanner that is not the one that was set up goes on, and a person is told.
-4. A scanner that fails ``FAULTS`` times in a row without an image between is closed and opened anew.
+4. A scanner that fails while it is plugged in is closed and opened anew; from ``FAULTS`` times in a row on, without an
+   image between, it backs off first. It is opened for the next finger whatever happens, and what is wrong is told
+   until an image comes; headquarters hears of it by the rules of ``edge.lifecycle`` (law 5).
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from drivers.api import BadSetting, DeviceError, DeviceStuck, Tier
-from drivers.fingers import FingerprintScanner, ScanEvent
+from drivers.api import BadSetting, DeviceError, DeviceGone, Tier
+from drivers.fingers import FingerCapture, FingerprintScanner, ScanEvent
 from edge.bell import Waiting
+from edge.fingers.source import ScannerSource
 from edge.lifecycle import BACKOFF_MIN_S, STEADY_S, Backoff, Happening, ReaderState, after
 from edge.reader_news import ReaderNews
 
@@ -31,7 +34,7 @@ Answer = TypeVar("Answer")
 
 
 class ScannerKeeper:
-    """Owns one scanner; used by one thread but for ``health`` and ``ready``.
+    """Owns one scanner; used by one thread but for ``health``, ``ready``, ``capturing``, ``cancel`` and ``stop``.
 
     ``announce`` (name, state) is for the screen, ``alarm`` (code, name) for headquarters; ``differs`` is given the
     serial number that the device told and says how it differs from the one that was set up, "" if it does not, None if
@@ -43,16 +46,17 @@ class ScannerKeeper:
         differs: Callable[[str], str | None], jitter: Callable[[], float], mono: Callable[[], float], bell: Waiting,
     ) -> None:
         self.scanner, self.name = scanner, scanner.name
+        self._source = ScannerSource(scanner)
         self._differs, self._jitter, self._mono, self._bell = differs, jitter, mono, bell
         self._news = ReaderNews(scanner.name, announce=announce, alarm=alarm, mono=mono)
         self.state = ReaderState.ABSENT
         self.opens = 0
         self.swapped = ""
-        self._problem = ("", "")
+        self._problem = self._fault = ("", "")  # why it is not open; what it did since the last image
         self._backoff = Backoff()
         self._due = self._tried_at = self._opened_at = mono()
         self._unseen = self._faults = 0
-        self._compared = False
+        self._compared = self._stopped = False
 
     @property
     def ready(self) -> bool:
@@ -69,19 +73,38 @@ class ScannerKeeper:
             case ReaderState.READY:
                 self._watch()
             case ReaderState.FAULT:
-                self.scanner.close()
-                self._move(Happening.CYCLED)
+                self._renew()
             case _:
                 self._back_off()
         self._news.tick()
 
     def capture(self, timeout_s: float) -> ScanEvent:
         """As ``FingerprintScanner.capture``. Raises DeviceError after it has seen to the scanner."""
-        return self._guarded(lambda: self.scanner.capture(timeout_s))
+        event = self._guarded(lambda: self._source.capture(timeout_s))
+        if isinstance(event, FingerCapture):
+            self._faults, self._fault, self._problem = 0, ("", ""), ("", "")
+            self._backoff.reset()
+            self._news.good()
+        return event
 
     def await_off(self, timeout_s: float) -> bool:
         """As ``FingerprintScanner.await_off``. Raises DeviceError after it has seen to the scanner."""
-        return self._guarded(lambda: self.scanner.await_off(timeout_s))
+        return self._guarded(lambda: self._source.await_off(timeout_s))
+
+    def cancel(self) -> None:
+        """End what the scanner waits for; from any thread."""
+        self._source.cancel()
+
+    @property
+    def capturing(self) -> bool:
+        """True while an image is read; from any thread."""
+        return self._source.capturing
+
+    def stop(self) -> None:
+        """The box stops: end every wait, also of an opening, which is no loss then; from any thread."""
+        self._stopped = True
+        self._source.cancel()
+        self._bell.ring()
 
     def close(self) -> None:
         """Let the port go."""
@@ -121,9 +144,9 @@ class ScannerKeeper:
             return
         self.opens += 1
         self._opened_at = self._mono()
-        self._unseen = self._faults = 0
+        self._unseen = 0
         self._compared = False
-        self._problem = ("", "")
+        self._problem = self._fault  # law 4
         self._move(Happening.OPENED)
         self._news.opened(self.state)
         self._compare()
@@ -157,18 +180,14 @@ class ScannerKeeper:
         except (DeviceError, OSError) as error:
             self._move(Happening.ENDED)
             reason, advice = told(error)
-            self._faults += 1
-            if isinstance(error, DeviceStuck) and self._faults < FAULTS and self.scanner.present() is not False:
-                self._news.fault(reason, advice)
-                self._move(Happening.FAULTED)
-            else:
+            if isinstance(error, DeviceGone | OSError) or self.scanner.present() is False:
                 self._lose(reason, advice)
+            else:
+                self._fail(reason, advice)
             if isinstance(error, DeviceError):
                 raise
             raise DeviceError(reason, advice=advice) from error
         self._move(Happening.ENDED)
-        self._faults = 0
-        self._news.good()
         return answer
 
     def _compare(self) -> None:
@@ -176,6 +195,22 @@ class ScannerKeeper:
         difference = self._differs(own)
         self.swapped = difference or ""
         self._news.compared(difference, own, self._mono() - self._opened_at)
+
+    def _fail(self, reason: str, advice: str) -> None:
+        self._faults += 1
+        self._fault = self._problem = (reason, advice)
+        self._news.fault(reason, advice)
+        self._move(Happening.FAULTED)
+
+    def _renew(self) -> None:
+        """Law 4."""
+        self.scanner.close()
+        self._news.cycled()
+        if self._faults < FAULTS:
+            self._move(Happening.CYCLED)
+        else:
+            self._to_back_off(Happening.SPARED)
+            self._miss(*self._problem)
 
     def _lose(self, reason: str, advice: str) -> None:
         self.scanner.close()
@@ -194,7 +229,8 @@ class ScannerKeeper:
 
     def _miss(self, reason: str, advice: str) -> None:
         self._problem = (reason, advice)
-        self._news.lost(self.state, reason, advice)
+        if not self._stopped:
+            self._news.lost(self.state, reason, advice)
 
     def _move(self, happening: Happening) -> None:
         self.state = after(self.state, happening)

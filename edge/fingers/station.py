@@ -4,10 +4,12 @@ Laws:
 1. The counter never waits for it: ``offer`` and ``withdraw`` return at once. One order at a time; one more is taken
    while a withdrawn one comes to its end, for the traveller who is next.
 2. Every accepted order is answered once, with a ``problem`` where nothing came of it, also when the box stops.
-3. What happens to a scanner or to a child process is the end of one order: "capture failed, try again".
+3. What happens to a scanner or to a child process is the end of one order: "capture failed, try again". A stop, and
+   who withdraws, end what the scanner does; what it took by then is not worked on any more.
 4. Between the last byte of an image and the result nothing depends on which lists hold a candidate (ARCHITECTURE
-   law 8): what is published meanwhile is ``working`` and nothing else.
-5. What nobody takes is overwritten.
+   law 8): what is published meanwhile is ``working`` and nothing else. What is published before it depends on the
+   scanner and on what its frames show.
+5. What nobody takes is overwritten, whatever ends the work on it.
 """
 
 from __future__ import annotations
@@ -110,6 +112,10 @@ class Station:
             self._withdrawn = True
         self.keeper.scanner.cancel()
 
+    def stop(self) -> None:
+        """The box stops (``run`` was told so before): end every wait of the scanner; from any thread, at once."""
+        self.keeper.stop()
+
     def wake(self) -> None:
         """Something was plugged in or out."""
         self._bell.ring()
@@ -137,8 +143,9 @@ class Station:
         finally:
             with self._lock:
                 self._closed = True
+            why = STOPPED if stopping.is_set() else FAILED  # else a bug ends this thread, which starts anew
             while (order := self._order) is not None:
-                self._answer(_without(order, STOPPED), stopping)
+                self._answer(_without(order, why), stopping)
             self.keeper.close()
 
     def _work(self, order: FingerOrder, stopping: Stopping) -> FingerResult:
@@ -148,13 +155,16 @@ class Station:
             frame = self._take(order, stopping)
         except DeviceError:
             return _without(order, FAILED)
+        gone = STOPPED if stopping.is_set() else WITHDRAWN if self._withdrawn else ""
         if frame is None:
-            return _without(order, STOPPED if stopping.is_set() else WITHDRAWN if self._withdrawn else NO_FINGER)
+            return _without(order, gone or NO_FINGER)
+        if gone:  # since it was taken
+            erase_image(frame.image)
+            return _without(order, gone)
         self._tell(order, "working", "", frame.tries)
         try:
             return self._judge(order, frame)
         except BorderpostError as error:
-            erase_image(frame.image)
             log.warning("finger_failed", counter=self.counter, reason=error.message, advice=error.advice)
             return _without(order, FAILED)
 
@@ -168,9 +178,19 @@ class Station:
         ).run()
 
     def _judge(self, order: FingerOrder, frame: Frame) -> FingerResult:
-        template, nfiq2 = self._hands.extract(frame.image, order.position)
+        try:
+            template, nfiq2 = self._hands.extract(frame.image, order.position)
+        except BaseException:
+            erase_image(frame.image)
+            raise
         taken = FingerTaken(order.position, template, frame.image, frame.quality, nfiq2, frame.tries)
-        result = FingerResult(order, taken, None, None, None, at=frame.at)
+        try:
+            return self._asked(order, FingerResult(order, taken, None, None, None, at=frame.at), template)
+        except BaseException:
+            erase(taken)
+            raise
+
+    def _asked(self, order: FingerOrder, result: FingerResult, template: Template) -> FingerResult:
         if order.purpose == "verify" and order.reference is not None:
             score, same = self._hands.verify(template, order.reference)
             return replace(result, score=score, same=same)

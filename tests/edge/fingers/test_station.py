@@ -2,106 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+import time
+from collections.abc import Callable
 
-import numpy as np
-import pytest
-from finger_desk import Clock, ScriptedScanner, capture_of
+from finger_desk import capture_of
+from station_kit import ANSWER, RIGHT, Place, a_template, order
 
-from drivers.api import DeviceGone, DeviceStuck
-from drivers.fingers import ScanEvent
-from edge.bell import Bell
-from edge.core.fingerprints.answers import SearchAnswer
-from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
-from edge.fingers.keeper import ScannerKeeper
-from edge.fingers.orders import FingerOrder, FingerResult
-from edge.fingers.station import AWAY, FAILED, NO_FINGER, STOPPED, WITHDRAWN, Station, StationSettings
-from edge.lifecycle import ReaderState
-
-RIGHT = Position.RIGHT_INDEX
-ANSWER = SearchAnswer((), (), "leader-x")
-
-
-def a_template() -> Template:
-    one = np.ones(1, np.uint8)
-    return Template("leader-x", RIGHT, 256, 288, one.astype(np.int16), one.astype(np.int16), one, one, one)
-
-
-class TableHands:
-    """Answers from a table; each may be an error."""
-
-    def __init__(self) -> None:
-        self.extracted: list[FingerImage] = []
-        self.fault: Exception | None = None
-
-    def extract(self, image: FingerImage, position: Position) -> tuple[Template, int]:
-        self.extracted.append(image)
-        if self.fault:
-            raise self.fault
-        return a_template(), 61
-
-    def search(self, template: Template, position: Position) -> SearchAnswer:
-        return ANSWER
-
-    def second(self, template: Template, position: Position, answer: SearchAnswer) -> SearchAnswer:
-        assert answer is ANSWER
-        return SearchAnswer((), (), "second")
-
-    def verify(self, probe: Template, reference: Template) -> tuple[float, bool]:
-        return 9.5, True
-
-
-class Place:
-    """One station whose turns the test makes itself."""
-
-    def __init__(self, script: list[ScanEvent | Exception]) -> None:
-        self.clock = Clock()
-        self.scanner = ScriptedScanner(script, self.clock)
-        self.hands = TableHands()
-        self.said: list[Mapping[str, Any]] = []
-        self.announced: list[tuple[str, str]] = []
-        self.results: queue.Queue[tuple[str, FingerResult]] = queue.Queue(1)
-        bell = Bell()
-        self.keeper = ScannerKeeper(
-            self.scanner, announce=lambda *a: self.announced.append(a), alarm=lambda *_: None,
-            differs=lambda _own: "", jitter=lambda: 0.5, mono=self.clock, bell=bell,
-        )
-        self.station = Station(
-            "lane-1", self.keeper, self.hands, settings=StationSettings(30, 3), bell=bell,
-            deliver=lambda home, result: self.results.put_nowait((home, result)),
-            publish=self.said.append, mono=self.clock,
-        )
-        self.stop = threading.Event()
-
-    def made_ready(self) -> Place:
-        for _ in range(3):
-            if not self.keeper.ready:
-                self.keeper.tend()
-        assert self.keeper.ready
-        return self
-
-    def run_once(self) -> tuple[str, FingerResult]:
-        """Let the station work until it has answered."""
-        thread = threading.Thread(target=self.station.run, args=(self.stop,))
-        thread.start()
-        try:
-            return self.results.get(timeout=20)
-        finally:
-            self.stop.set()
-            thread.join(20)
-            assert not thread.is_alive()
-            self.stop.clear()
-
-    @property
-    def steps(self) -> list[str]:
-        return [one["step"] for one in self.said]
-
-
-def order(**more: Any) -> FingerOrder:
-    return FingerOrder("K7QZ4-M2X9P", "lane-1", RIGHT, more.pop("purpose", "search"), **more)
+from drivers.fingers import FingerCapture
+from edge.fingers.orders import FingerResult
+from edge.fingers.station import NO_FINGER, STOPPED, WITHDRAWN
 
 
 def test_an_order_is_a_finger_taken_extracted_and_searched() -> None:
@@ -185,25 +95,6 @@ def test_one_order_at_a_time_and_none_without_a_scanner() -> None:
     assert not place.station.offer(order())
 
 
-@pytest.mark.parametrize("fault", [DeviceGone("gone", advice="x"), DeviceStuck("stuck", advice="x")])
-def test_a_fault_of_the_scanner_is_the_end_of_one_order(fault: Exception) -> None:
-    place = Place([fault, capture_of(7)]).made_ready()
-    place.station.offer(order())
-    _, result = place.run_once()
-    assert (result.taken, result.problem) == (None, FAILED)
-    assert place.steps == ["place", "failed"]
-    assert place.keeper.state in (ReaderState.ABSENT, ReaderState.BACKOFF, ReaderState.FAULT, ReaderState.READY)
-
-
-def test_a_child_that_fails_is_told_and_the_image_is_overwritten() -> None:
-    place = Place([capture_of(7)]).made_ready()
-    place.hands.fault = FingerError("the child died", advice="try again")
-    place.station.offer(order())
-    _, result = place.run_once()
-    assert (result.taken, result.problem) == (None, FAILED)
-    assert not place.hands.extracted[0].pixels.any()
-
-
 def test_nobody_lays_a_finger_down() -> None:
     place = Place([]).made_ready()
     place.station.offer(order())
@@ -211,48 +102,17 @@ def test_nobody_lays_a_finger_down() -> None:
     assert result.problem == NO_FINGER
 
 
-def test_a_withdrawn_order_is_answered_too() -> None:
-    place = Place([]).made_ready()
-    asked = order()
-    place.station.offer(asked)
-    place.station.withdraw(order())  # another one: nothing happens
-    assert not place.scanner.cancelled.is_set()
-    place.station.withdraw(asked)
-    assert place.scanner.cancelled.is_set()
+def test_the_officer_sees_that_an_image_is_read() -> None:
+    place = Place([])
+
+    def slow() -> FingerCapture:
+        until = time.monotonic() + 20
+        while "reading" not in place.steps and time.monotonic() < until:
+            threading.Event().wait(0.01)
+        return capture_of(7)
+
+    place.scanner.script.append(slow)
+    place.made_ready().station.offer(order())
     _, result = place.run_once()
-    assert result.problem == WITHDRAWN
-
-
-def test_a_scanner_lost_after_the_offer_is_said() -> None:
-    place = Place([capture_of(7)]).made_ready()
-    place.station.offer(order())
-    place.keeper.state = ReaderState.ABSENT
-    place.scanner.plugged = False
-    _, result = place.run_once()
-    assert result.problem == AWAY
-
-
-def test_a_stop_answers_what_was_accepted_and_lets_the_port_go() -> None:
-    place = Place([]).made_ready()
-    place.station.offer(order())
-    place.stop.set()
-    place.station.run(place.stop)
-    assert place.results.get_nowait()[1].problem == STOPPED
-    assert place.scanner.closed == place.scanner.opened
-    assert not place.station.offer(order())
-
-
-def test_what_a_full_counter_does_not_take_is_overwritten() -> None:
-    place = Place([capture_of(7)]).made_ready()
-    place.results.put(("lane-1", FingerResult(order(), None, None, None, None, "full")))
-    reference = a_template()
-    place.station.offer(order(purpose="verify", reference=reference))
-    thread = threading.Thread(target=place.station.run, args=(place.stop,))
-    thread.start()
-    while not place.hands.extracted or place.station.busy:
-        thread.join(0.01)
-    place.stop.set()
-    thread.join(20)
-    assert not place.hands.extracted[0].pixels.any()
-    assert not reference.x.any()
-    assert place.results.get_nowait()[1].problem == "full"
+    assert result.problem == ""
+    assert place.steps == ["place", "reading", "working"]
