@@ -66,10 +66,12 @@ def command(
     frame = _taken(device, position, tries, wait_s, language)
     if frame is None:
         raise FingerError("no finger was captured", advice="clean the glass, lay the finger flat, and try again")
-    packed = packing.pack(frame.image, POSITIONS[position], Payload(form))
-    saving.save(out, packed.data, replace=force)
+    try:
+        packed = packing.pack(frame.image, POSITIONS[position], Payload(form))
+        saving.save(out, packed.data, replace=force)
+    finally:
+        erase_image(frame.image)
     height, width = frame.image.pixels.shape
-    erase_image(frame.image)
     if as_json:
         click.echo(msgspec.json.encode({
             "file": str(out), "bytes": len(packed.data), "position": position, "width": width, "height": height,
@@ -82,13 +84,18 @@ def command(
 
 
 def _taken(device: FingerprintScanner, position: str, tries: int, wait_s: float, language: str) -> Frame | None:
-    """The kept frame; the scanner is closed again, whatever happens."""
-    from drivers.api import DeviceError
+    """The kept frame; the scanner is closed again, whatever happens. Raises FingerError; a signal ends the command."""
+    from drivers.api import BadSetting, DeviceError
     from edge.core.fingerprints.model import FingerError
     from edge.core.texts import CATALOGUES
+    from edge.fingers.keeper import told
+    from edge.fingers.orders import erase_image
+    from edge.fingers.source import ScannerSource
     from edge.fingers.taking import Taking
+    from edge.fingers.watching import Watch
 
     words = CATALOGUES[language]
+    source, frame = ScannerSource(device), None
     stopping: list[int] = []
 
     def tell(step: str, instruction: str, number: int) -> None:
@@ -96,22 +103,31 @@ def _taken(device: FingerprintScanner, position: str, tries: int, wait_s: float,
         why = words[f"finger.{instruction}"] if instruction else ""
         click.echo(f"{line}: {why}" if why else line, err=True)
 
-    def stop(number: int, _frame: object) -> None:
-        stopping.append(number)
-        device.cancel()
+    def withdrawn() -> bool:
+        return bool(stopping)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda which, _frame: stopping.append(which))  # watching, law 3
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        device.open()
-        frame = Taking(
-            device, tell, wait_s=wait_s, tries=tries, mono=time.monotonic, withdrawn=lambda: bool(stopping)
-        ).run()
-    except DeviceError as error:
-        raise FingerError(error.message, advice=error.advice) from error
+        tell("opening", "", 1)
+        with Watch(source, withdrawn=withdrawn):
+            device.open()
+        if not stopping:
+            frame = Taking(
+                source, tell, wait_s=wait_s, tries=tries, mono=time.monotonic, withdrawn=withdrawn
+            ).run()
+    except (DeviceError, BadSetting, OSError) as error:
+        if not stopping:
+            reason, advice = told(error)
+            raise FingerError(reason, advice=advice) from error
     finally:
         device.close()
         for number, handler in before.items():
             signal.signal(number, handler)
     if stopping:
+        if frame is not None:
+            erase_image(frame.image)
         sys.exit(128 + stopping[0])
     return frame
