@@ -104,6 +104,15 @@ def test_an_unknown_finger_leaves_clear_what_was_clear(box: FingerWorld) -> None
     assert told["elapsed_ms"] % GRID_MS < GRID_MS / 2
 
 
+def test_a_counter_without_a_scanner_asks_for_none_and_may_use_the_other_s(box: FingerWorld) -> None:
+    ear = box.hear()
+    assert box.second.present(CLEAR_ZONE) is not None
+    passage = ear.next("verdict")["passage"]
+    assert box.ask_desk(do="finger", passage=passage, counter="lane-1")["ok"]  # else one would be under way
+    told = box.lay(ear, (STRANGER.right, 1), passage=passage)
+    assert (told["counter"], told["scanner"], told["outcome"], told["problem"]) == ("lane-2", "lane-1", "CLEAR", "")
+
+
 def test_who_leaves_without_a_finger_does_not_keep_the_next_traveller_from_giving_one(box: FingerWorld) -> None:
     ear = box.hear()
     box.read(CLEAR_ZONE)
