@@ -113,7 +113,7 @@ class Uru4000Rig(Rig):
 
     def __init__(self, folder: Path, options: Uru4000Options | None = None) -> None:
         super().__init__(folder)
-        self.options = options or Uru4000Options(image_s=0.03)
+        self.options = options or Uru4000Options(bytes_s=0)
         self.device = Uru4000Device(self.options)
         self.bench = UsbScannerBench(self.device, self.control, self.link)
         self.port = self.link.read_text("ascii").strip()
@@ -131,6 +131,13 @@ class Uru4000Rig(Rig):
         self.order(fault=dict.fromkeys((key for fault in self.faults.values() for key in fault), 0))
 
 
+class PacedRig(Uru4000Rig):
+    """The same on a full-speed bus, where an image takes a tenth of a second to come across."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, Uru4000Options())
+
+
 class MicrosoftRig(Uru4000Rig):
     """The one that asks a riddle; its images are those of the other."""
 
@@ -140,7 +147,7 @@ class MicrosoftRig(Uru4000Rig):
     }
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, Uru4000Options(model="ms-2", power_ons=1, image_s=0.03))
+        super().__init__(folder, Uru4000Options(model="ms-2", power_ons=1, bytes_s=0))
 
 
 class ZfmRig(Rig):
@@ -206,6 +213,7 @@ class Entry:
 
 RIGS: dict[str, Entry] = {
     "uru4000": Entry(Uru4000Rig, Uru4000Rig),
+    "uru4000-paced": Entry(PacedRig, PacedRig),
     "uru4000-ms": Entry(MicrosoftRig, MicrosoftRig),
     "zfm": Entry(ZfmRig, ZfmRig),
 }

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from drivers.virtual.prints import synthetic_print
+from drivers.virtual.uru4000_bus import FULL_SPEED, ImageQueue
 from drivers.virtual.uru4000_frames import HEIGHT, LAYOUTS, WIDTH, as_sent, transfer
 from drivers.virtual.usb_side import BULK, INTERRUPT, UsbIdentity, UsbSide
 
@@ -34,7 +35,7 @@ SCAN_POWER, FINGER_ON, FINGER_OFF, WILL_FAIL = b"\x56\xaa", b"\x01\x01", b"\x02\
 SHARED_KEY = bytes.fromhex("79ac91795ca1478e98e00f3c598f5f4b")
 ABOUT = bytes.fromhex("1a0a1a0a01150000002000108b211130")  # what a real 4500 says in INFO
 AGAIN_S = 0.008
-MAX_WAITING = 8  # interrupts, images
+MAX_WAITING = 8  # interrupts
 EMPTY_GLASS = bytes((245,)) * (WIDTH * HEIGHT)
 
 
@@ -58,8 +59,8 @@ MODELS = {
 
 @dataclass(frozen=True, slots=True)
 class Uru4000Options:
-    """Which one it is. ``power_ons``: how often it says that it has power; ``image_s``: what an image takes;
-    ``pause_s``: what it takes to say anything else.
+    """Which one it is. ``power_ons``: how often it says that it has power; ``image_s``: from the order of an image to
+    its first byte; ``bytes_s``: the pace of its bus, 0 for at once; ``pause_s``: what it takes to say anything else.
 
     ``model`` and ``layout`` are keys of MODELS and LAYOUTS; ``serial`` may be empty, as many real ones' is.
     """
@@ -67,7 +68,8 @@ class Uru4000Options:
     model: str = "4500"
     layout: str = "usual"
     power_ons: int = 3
-    image_s: float = 0.12
+    image_s: float = 0.03
+    bytes_s: float = FULL_SPEED
     pause_s: float = 0.003
     honest: bool = True    # else its flags say scrambled, and nothing is
     seed: int = 1          # of its keys, challenges and noise
@@ -119,7 +121,7 @@ class Uru4000Device(UsbSide):
         self._mode, self._proven, self._challenge = 0, False, bytes(16)
         self._index, self._seed = 0, 0
         self._interrupts: deque[tuple[float, bytes]] = deque(maxlen=MAX_WAITING)
-        self._images: deque[tuple[float, bytes | None]] = deque(maxlen=MAX_WAITING)  # None: a stall
+        self._images = ImageQueue(clock, mine.bytes_s)
 
     # -- the host --------------------------------------------------------------------------------------------------
 
@@ -148,22 +150,26 @@ class Uru4000Device(UsbSide):
 
     def next(self, endpoint: int) -> bytes | None:
         """What it has to say there now: b"" is an empty transfer, None nothing yet (or a stall: see ``stalls``)."""
-        queue = self._interrupts if endpoint == IRQ else self._images
-        if not queue or queue[0][0] > self._clock():
+        if endpoint == IMAGE:
+            return self._images.next()
+        if not self._interrupts or self._interrupts[0][0] > self._clock():
             return None
-        return queue.popleft()[1]
+        return self._interrupts.popleft()[1]
 
     def stalls(self) -> bool:
         """Is it time for the image endpoint to stall?"""
-        if self._images and self._images[0][1] is None and self._images[0][0] <= self._clock():
-            self._images.popleft()
-            return True
-        return False
+        return self._images.stalls()
+
+    def unasked(self, endpoint: int) -> None:
+        """The host does not ask this endpoint for anything now."""
+        if endpoint == IMAGE:
+            self._images.unasked()
 
     def due(self, endpoint: int) -> float | None:
         """When it has something to say there next."""
-        queue = self._interrupts if endpoint == IRQ else self._images
-        return queue[0][0] if queue else None
+        if endpoint == IMAGE:
+            return self._images.due
+        return self._interrupts[0][0] if self._interrupts else None
 
     def _read(self, register: int) -> bytes:
         if register == HWSTAT:
@@ -209,14 +215,14 @@ class Uru4000Device(UsbSide):
             if self.faults.empty:
                 self._say(WILL_FAIL, 0.0)
             if self.faults.stale and not self._images:
-                self._images.append((0.0, transfer([bytes(WIDTH)] * HEIGHT, LAYOUTS["plain"], 0, self.key)))
+                self._images.add(0.0, transfer([bytes(WIDTH)] * HEIGHT, LAYOUTS["plain"], 0, self.key))
             if self._glass is not None:
                 self._say(FINGER_ON, self.options.pause_s)
         elif mode == 0x12 and self._glass is None:
             self._say(FINGER_OFF, self.options.pause_s)
         elif mode == 0x20 and not self._happens("mute"):
             late = 2.0 if self._happens("late") else 0.0
-            self._images.append((self._clock() + self.options.image_s + late, self._image()))
+            self._images.add(self._clock() + self.options.image_s + late, self._image())
 
     def _say(self, what: bytes, after_s: float) -> None:
         junk = self._random.randbytes(PACKET - 2)

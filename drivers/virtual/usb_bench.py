@@ -100,6 +100,8 @@ class UsbScannerBench(UsbBench):
                     self._unplug()
                     return
                 self.share.give(endpoint, said)
+            if not self.share.asked(endpoint):
+                self.scanner.unasked(endpoint)
 
     def _patience(self) -> float:
         patience, now = super()._patience(), time.monotonic()

@@ -27,8 +27,8 @@ FOLDER = Path(__file__).parent
 SEED = 0x0BADC0DE  # what the host made its keys with
 TAKEN_BACK = Exchange(0x81, b"", 64, b"", -2, b"")  # the interrupt that is under way when the host goes
 CASES = {
-    "4500": (7, Uru4000Options(power_ons=1, image_s=0, pause_s=0)),
-    "ms-2": (8, Uru4000Options(model="ms-2", layout="renewed", power_ons=1, image_s=0, pause_s=0)),
+    "4500": (7, Uru4000Options(power_ons=1, image_s=0, bytes_s=0, pause_s=0)),
+    "ms-2": (8, Uru4000Options(model="ms-2", layout="renewed", power_ons=1, image_s=0, bytes_s=0, pause_s=0)),
 }
 
 
