@@ -2,20 +2,21 @@
 
 Laws:
 1. The states are a table (STEPS); what stands not in it changes nothing. A mode is written before its state counts.
+   The state is CAPTURE from the finger's coming until its image came or none is to be had, and at no other time.
 2. An image that is flawed is asked for again, ``IMAGE_TRIES`` times while the finger lies there; then the person is
-   told to try again. After ``MAX_FLAWED`` flawed ones with no good one between, it is the device that is at fault.
+   told to try again. After ``MAX_FLAWED`` flawed ones with no good one between since it was opened, it is the device
+   that is at fault; one that is owed (law 3) counts as all tries of a finger.
 3. An image that does not come in time is still owed, and would be taken for the next person's: the sensor is put out
-   and woken anew before any other is asked for.
+   and woken anew before any other is asked for. So it is after every error.
 4. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
-   since: it is woken anew.
+   since, and is woken anew; and so it is when it says that it has none, which it is asked each ``look_s`` of silence.
 5. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
-   went unasked are forgotten.
+   went unasked are forgotten, and so is one that left and came back while its image was taken.
 """
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -31,49 +32,20 @@ from drivers.transport import present
 from drivers.transport.usb_pump import Packet
 from drivers.transport.usb_scanner import UsbScannerPort
 from drivers.uru4000_image import HEIGHT, PPI, WIDTH, Flaw
-from drivers.uru4000_power import Timing, wake_up
-from drivers.uru4000_scan import ScannerLink, take_image
+from drivers.uru4000_power import Timing, dark, wake_up
+from drivers.uru4000_scan import OWED, ScannerLink, take_image
+from drivers.uru4000_states import AGAIN, SIGNS, STEPS, S, Sign
 from drivers.uru4000_wire import INTERRUPT_BYTES, MODE, MODELS, REQUEST, VENDOR_CLASS, Interrupt, Mode, Model, interrupt
 
 SLICE_S = 0.5      # how late ``cancel`` is noticed at most, should the waking of the port be missed
 REMOVE_S = 1.0     # so long ``capture`` waits for a finger that was captured already to be lifted
-SETTLED_S = 1.0
+SETTLED_S = 0.1    # recordings have the last of three 20 ms after the first
 IMAGE_TRIES, MAX_FLAWED = 3, 9
-
-
-class Sign(enum.Enum):
-    """What moves the states."""
-
-    OPENED = enum.auto()
-    AWAKE = enum.auto()
-    ASLEEP = enum.auto()
-    WANTED = enum.auto()
-    FINGER_ON = enum.auto()
-    FINGER_OFF = enum.auto()
-    SCANNED = enum.auto()
-    TIME_OVER = enum.auto()
-
-
-S = ScannerState
-STEPS: dict[tuple[ScannerState, Sign], tuple[ScannerState, Mode | None]] = {  # law 1: the next, the mode for it
-    (S.CLOSED, Sign.OPENED): (S.ACTIVATING, None),
-    (S.ACTIVATING, Sign.AWAKE): (S.IDLE, None),
-    (S.IDLE, Sign.WANTED): (S.AWAIT_FINGER_ON, Mode.AWAIT_FINGER_ON),
-    (S.IDLE, Sign.ASLEEP): (S.ACTIVATING, None),
-    (S.AWAIT_FINGER_ON, Sign.ASLEEP): (S.ACTIVATING, None),
-    (S.AWAIT_FINGER_ON, Sign.TIME_OVER): (S.IDLE, None),
-    (S.AWAIT_FINGER_ON, Sign.FINGER_ON): (S.CAPTURE, None),  # each image orders itself
-    (S.CAPTURE, Sign.ASLEEP): (S.ACTIVATING, None),
-    (S.CAPTURE, Sign.SCANNED): (S.AWAIT_FINGER_OFF, Mode.AWAIT_FINGER_OFF),
-    (S.AWAIT_FINGER_OFF, Sign.FINGER_OFF): (S.IDLE, None),
-    (S.AWAIT_FINGER_OFF, Sign.ASLEEP): (S.ACTIVATING, None),
-}
-SIGNS: dict[Interrupt | None, Sign] = {Interrupt.FINGER_ON: Sign.FINGER_ON, Interrupt.FINGER_OFF: Sign.FINGER_OFF}
 
 
 @dataclass(slots=True)
 class Counters:
-    """Since the scanner was made; ``flawed`` images since the last good one."""
+    """Since the scanner was made; ``flawed`` images since the last good one, or since it was opened."""
 
     captures: int = 0
     retries: int = 0
@@ -96,7 +68,8 @@ class Uru4000:
         self._port: ScannerLink | None = None
         self._model = Model("")
         self._state = S.CLOSED
-        self._woken_at = 0.0
+        self._awake = False  # since it was opened
+        self._woken_at = self._looked_at = 0.0
         self._cancelled = threading.Event()
         self._counters = Counters()
         self._firmware = self._serial = self._remark = ""
@@ -114,6 +87,7 @@ class Uru4000:
     def open(self) -> None:
         """See FingerprintScanner."""
         self.close()
+        self._counters.flawed = 0
         with self._counting():
             port = self._port = self._connect()
             try:
@@ -125,7 +99,7 @@ class Uru4000:
                     )
                 self._model, self._serial = model, port.serial()
                 self._step(Sign.OPENED)
-                self._wake(port)
+                self._wake(port, stopped=lambda: False)
             except BaseException:
                 self.close()
                 raise
@@ -136,6 +110,8 @@ class Uru4000:
         self._cancelled.clear()
         until = self._clock() + timeout_s
         with self._counting():
+            if self._state is S.ACTIVATING and not self._wake(port):
+                return None
             if not self._lifted(port, min(until, self._clock() + REMOVE_S)):
                 return None if self._cancelled.is_set() else self._retry(RetryReason.REMOVE_FINGER)
             if self._state is S.IDLE:
@@ -178,7 +154,7 @@ class Uru4000:
     def close(self) -> None:
         """See FingerprintScanner."""
         port, self._port = self._port, None
-        awake, self._state = self._state not in (S.CLOSED, S.ACTIVATING), S.CLOSED
+        awake, self._awake, self._state = self._awake, False, S.CLOSED
         if port is not None:
             if awake:
                 with contextlib.suppress(DeviceError):
@@ -194,8 +170,9 @@ class Uru4000:
     def _counting(self) -> Iterator[None]:
         try:
             yield
-        except DeviceError:
-            self._counters.faults += 1
+        except BaseException as problem:
+            self._step(Sign.ASLEEP)  # law 3
+            self._counters.faults += isinstance(problem, DeviceError)
             raise
 
     def _step(self, sign: Sign) -> bool:
@@ -209,10 +186,15 @@ class Uru4000:
         self._state = state
         return True
 
-    def _wake(self, port: ScannerLink) -> None:
-        self._firmware = wake_up(self._port_name, port, self._model, self._clock, self._timing)
-        self._woken_at = self._clock()
-        self._step(Sign.AWAKE)
+    def _wake(self, port: ScannerLink, stopped: Callable[[], bool] | None = None) -> bool:
+        """False upon ``cancel``."""
+        given_up = stopped or self._cancelled.is_set
+        firmware = wake_up(self._port_name, port, self._model, self._clock, self._timing, given_up)
+        if firmware is None:
+            return False
+        self._firmware, self._awake = firmware, True
+        self._woken_at = self._looked_at = self._clock()
+        return self._step(Sign.AWAKE)
 
     def _lifted(self, port: ScannerLink, until: float) -> bool:
         """Is no captured finger there any more, by then?"""
@@ -223,15 +205,19 @@ class Uru4000:
         while not self._cancelled.is_set():
             left = until - self._clock()
             packet = port.interrupt(max(0.0, min(left, SLICE_S)))
-            if packet is not None and self._heard(port, packet, sign):
-                return True
-            if packet is None and left <= 0:
+            if packet is not None:
+                if self._heard(port, packet, sign):
+                    return True
+            elif left <= 0:
                 break
+            elif self._is_dark(port):
+                self._step(AGAIN[sign])
         return False
 
     def _heard(self, port: ScannerLink, packet: Packet, wanted: Sign) -> bool:
         if self._lost_power(port, packet):
-            return wanted is Sign.FINGER_OFF or not self._step(Sign.WANTED)
+            self._step(AGAIN[wanted])
+            return False
         sign = SIGNS.get(interrupt(packet.data))
         return sign is not None and self._step(sign) and sign is wanted
 
@@ -239,40 +225,64 @@ class Uru4000:
         """Law 4: does it say so? Then it was woken anew, and waits for nothing."""
         if interrupt(packet.data) is not Interrupt.SCAN_POWER_ON or packet.at <= self._woken_at + SETTLED_S:
             return False
+        self._wake_anew(port)
+        return True
+
+    def _is_dark(self, port: ScannerLink) -> bool:
+        """Law 4: the same, for one that is asked."""
+        if self._clock() - self._looked_at < self._timing.look_s:
+            return False
+        self._looked_at = self._clock()
+        if not dark(port):
+            return False
+        self._wake_anew(port)
+        return True
+
+    def _wake_anew(self, port: ScannerLink) -> None:
         self._remark = "the sensor lost its power while it was at work"
         self._step(Sign.ASLEEP)
         self._wake(port)
-        return True
 
     def _scan(self, port: ScannerLink) -> ScanEvent:
         """Law 2."""
         lifted = False
         for _ in range(IMAGE_TRIES):
-            found, at = take_image(port, self._model, self._seed)
+            found, at = take_image(port, self._model, self._seed, self._timing)
             if not isinstance(found, Flaw):
                 self._counters.captures += 1
                 self._counters.flawed, self._counters.last_at = 0, at
-                self._step(Sign.SCANNED)
+                self._scanned(port)
                 return FingerCapture(self._name, WIDTH, HEIGHT, self._ppi, found, at)
-            self._remark = f"image lost: {found}"
-            self._counters.flawed += 1
-            if self._counters.flawed >= MAX_FLAWED:
-                raise DeviceError(
-                    f"{self._port_name}: {MAX_FLAWED} images in a row were lost: {found}",
-                    advice="it is opened anew; if this stays, try another cable and port",
-                )
-            if found is Flaw.LATE:  # law 3
+            self._judge(found)
+            if found in OWED:  # law 3
                 self._step(Sign.ASLEEP)
-                self._wake(port)
-                return self._retry(RetryReason.TRY_AGAIN)
+                return self._retry(RetryReason.TRY_AGAIN) if self._wake(port) else None
             while not lifted and (packet := port.interrupt(0)) is not None:
                 lifted = interrupt(packet.data) is Interrupt.FINGER_OFF
-            if lifted:
+            if lifted or self._cancelled.is_set():
                 break
-        self._step(Sign.SCANNED)
+        self._scanned(port)
         if lifted:
             self._step(Sign.FINGER_OFF)
+        elif self._cancelled.is_set():
+            return None
         return self._retry(RetryReason.TOO_FAST if lifted else RetryReason.TRY_AGAIN)
+
+    def _judge(self, flaw: Flaw) -> None:
+        """Law 2: one image is lost."""
+        self._remark = f"image lost: {flaw}"
+        self._counters.flawed += IMAGE_TRIES if flaw in OWED else 1
+        if self._counters.flawed >= MAX_FLAWED:
+            raise DeviceError(
+                f"{self._port_name}: no image arrives whole: {flaw}",
+                advice="it is opened anew; if this stays, try another cable and port",
+            )
+
+    def _scanned(self, port: ScannerLink) -> None:
+        """What it said while the image came says nothing of now; told to, it says anew whether the finger is gone."""
+        while (packet := port.interrupt(0)) is not None:
+            self._lost_power(port, packet)
+        self._step(Sign.SCANNED)
 
     def _retry(self, reason: RetryReason) -> Retry:
         self._counters.retries += 1

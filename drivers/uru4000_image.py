@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -44,6 +44,7 @@ class Flaw(enum.StrEnum):
     SHORT = "fewer bytes than its lines need"
     LINES = "an impossible number of lines"
     BLOCKS = "blocks that do not add up to its lines"
+    UNORDERED = "images came that nobody ordered"
     NOISE = "noise: scrambled with another key than said"
 
 
@@ -61,7 +62,7 @@ class RawImage:
 
     key_number: int
     blocks: tuple[Block, ...]
-    data: bytes
+    data: bytes = field(repr=False)
 
     @property
     def scrambled(self) -> bool:

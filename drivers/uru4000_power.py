@@ -4,11 +4,12 @@ Laws, of libfprint's driver ``uru4000`` and both recordings:
 1. A sensor that hangs is started anew first; then it is powered down if it is not, and up again by writing the state
    without its power bit until the device keeps it, a challenge answered in between where the model asks for one.
 2. It is awake when the interrupt "scan power on" came, within ``power_s``; else all is done again, ``tries`` times.
-3. All of it ends within ``activate_s``, whatever the device does.
+3. All of it ends within ``activate_s``, whatever the device does, and soon when nobody wants it any more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,13 +36,21 @@ ADVICE = "unplug the scanner, wait five seconds, plug it in again; if that does 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """All its waits, in seconds; ``polls`` and ``tries`` are counts."""
+    """All its waits, in seconds; ``polls`` and ``tries`` are counts.
+
+    ``quiet_s``: so long the image endpoint has been silent before an image is ordered; an image left over takes 0.1 s
+    of a full-speed bus. ``image_s``: for an image that was ordered. ``look_s``: so often it is looked whether the
+    sensor still has power while it waits in silence.
+    """
 
     poll_s: float = 0.01
     polls: int = 100
     power_s: float = 0.3
     tries: int = 3
     activate_s: float = 5.0
+    quiet_s: float = 0.2
+    image_s: float = 1.0
+    look_s: float = 1.0
 
 
 class Registers(Protocol):
@@ -70,12 +79,16 @@ class Waking:
     clock: Clock
     timing: Timing
     deadline: float
+    stopped: Callable[[], bool]
 
-    def run(self) -> str:
-        """The device's version numbers. Raises DeviceError."""
+    def run(self) -> str | None:
+        """The device's version numbers; None upon ``stopped``. Raises DeviceError."""
         for _ in range(self.timing.tries):
-            if self._power_up() and self._says_so():
+            began = self.clock()
+            if self._power_up() and self._says_so(began):
                 return versions(self.port.read_register(DEVICE_INFO, 16))
+            if self.stopped():
+                return None
         raise self._stuck()
 
     def _power_up(self) -> bool:
@@ -90,6 +103,8 @@ class Waking:
             state = self._state()
             if not state & POWER_DOWN:
                 return True
+            if self.stopped():
+                return False
             self.port.rest(self.timing.poll_s)
             if self.model.challenges:
                 self.port.write_register(RESPONSE, response(self.port.read_register(CHALLENGE, 16).ljust(16, b"\0")))
@@ -99,17 +114,17 @@ class Waking:
         self._write(state & STATE_BITS)
         for _ in range(self.timing.polls):
             state = self._state()
-            if state & STARTED:
+            if state & STARTED or self.stopped():
                 break
             self.port.rest(self.timing.poll_s)
         return state
 
-    def _says_so(self) -> bool:
-        """Law 2."""
+    def _says_so(self, began: float) -> bool:
+        """Law 2; what it said before ``began`` was said of an earlier time."""
         until = min(self.deadline, self.clock() + self.timing.power_s)
-        while (left := until - self.clock()) > 0:
+        while (left := until - self.clock()) > 0 and not self.stopped():
             packet = self.port.interrupt(left)
-            if packet is not None and interrupt(packet.data) is Interrupt.SCAN_POWER_ON:
+            if packet is not None and packet.at >= began and interrupt(packet.data) is Interrupt.SCAN_POWER_ON:
                 return True
         return False
 
@@ -125,6 +140,16 @@ class Waking:
         return DeviceStuck(f"{self.name}: the sensor does not wake up", advice=ADVICE)
 
 
-def wake_up(name: str, port: Registers, model: Model, clock: Clock, timing: Timing) -> str:
-    """Wake the sensor; its version numbers, as text. ``name`` stands in the error. Raises DeviceError."""
-    return Waking(name, port, model, clock, timing, clock() + timing.activate_s).run()
+def wake_up(
+    name: str, port: Registers, model: Model, clock: Clock, timing: Timing, stopped: Callable[[], bool]
+) -> str | None:
+    """Wake the sensor; its version numbers, as text, or None upon ``stopped``. ``name`` stands in the error.
+
+    Raises DeviceError.
+    """
+    return Waking(name, port, model, clock, timing, clock() + timing.activate_s, stopped).run()
+
+
+def dark(port: Registers) -> bool:
+    """Does the sensor say that it has no power? Raises DeviceError."""
+    return bool((port.read_register(HWSTAT, 1) or bytes(1))[0] & POWER_DOWN)

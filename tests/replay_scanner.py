@@ -18,12 +18,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from drivers.api import Tier
 from drivers.fingers import FingerCapture
 from drivers.uru4000 import Uru4000, link
+from drivers.uru4000_power import Timing
 
 
 def main(port: str, seed: int, out: Path) -> dict[str, object]:
     scanner = Uru4000(
         name="north", driver="uru4000", tier=Tier.RECORDED, port=port, clock=time.monotonic,
         connect=lambda: link(port, time.monotonic, slice_s=5.0, control_s=5.0, image_s=5.0), seed=lambda: seed,
+        timing=Timing(image_s=4.0, look_s=60.0),
     )
     scanner.open()
     found = scanner.capture(10.0)

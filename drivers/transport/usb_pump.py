@@ -30,6 +30,10 @@ class Packet(NamedTuple):
     data: bytes
     at: float
 
+    def __repr__(self) -> str:
+        """Without the bytes: they may be keys or registers, and what a person's document says."""
+        return f"Packet({len(self.data)} bytes, at={self.at:.3f})"
+
 
 class Pump:
     """The thread and the queue. ``endpoint`` is pyusb's; ``size`` is that of one packet in bytes."""

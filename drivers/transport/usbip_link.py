@@ -55,7 +55,7 @@ class Request:
     ended: bool = False
     unlinked: bool = False
     status: int = 0
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
     actual: int = 0
 
 
@@ -63,7 +63,7 @@ class Request:
 class InPipe:
     """An IN endpoint that is read: packets that wait, and the one request that is under way for more."""
 
-    packets: deque[bytes] = field(default_factory=deque)
+    packets: deque[bytes] = field(default_factory=deque, repr=False)
     request: Request | None = None
 
 
