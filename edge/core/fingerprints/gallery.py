@@ -5,7 +5,8 @@ Laws:
    follow one another by position; within one the templates stand in the order of their references.
 2. The same references and templates give the same bytes, whether a gallery was built at once or composed from an older
    one and a delta (``gallery_delta``).
-3. Every bound is checked when the file is opened; bytes that break a rule raise ``LayoutError`` and nothing else.
+3. Every bound, of the texts too, is checked when the file is opened (``gallery_texts``), not when a person is found;
+   bytes that break a rule raise ``LayoutError`` and nothing else.
 4. One gallery, one extractor (law 3 of ``model``), and one way to describe: what another program described differently
    is refused, since its scores would mean nothing here (``describer``).
 5. Nothing of a record, a name or a finger is in any ``repr``.
@@ -23,17 +24,18 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.core.fingerprints import gallery_texts
 from edge.core.fingerprints.cylinders import MOST, WORDS, describe
 from edge.core.fingerprints.model import MAX_MINUTIAE, MAX_SIDE, FingerError, Position, Template
 from edge.core.fingerprints.shard import Shard, check_shard
-from edge.core.watch.entries import MAX_ACTION, MAX_REFERENCE
+from edge.core.watch.entries import MAX_ACTION
 from edge.core.watch.layout import (
     I16,
     KIND_GALLERY,
@@ -48,12 +50,12 @@ from edge.core.watch.layout import (
     check_below,
     check_offsets,
 )
-from edge.core.watch.strings import open_strings
+from edge.core.watch.manifest import is_extractor_id
+from edge.core.watch.strings import MAX_STRINGS, open_strings
 
 MAX_TEMPLATES: Final = 1_000_000   # of one gallery: 2 kB each, and a file is opened into memory
-MAX_NAME: Final = 300              # characters
+MAX_NAME: Final = gallery_texts.MAX_NAME
 MAX_CATEGORY: Final = 60           # characters
-MAX_EXTRACTOR: Final = 100         # characters of an extractor's id
 UNKNOWN_QUALITY: Final = 255
 SILENT: Final = 1                  # flag
 POSITIONS: Final = len(Position)
@@ -115,8 +117,8 @@ class GalleryEntry:
 
 
 class GalleryTable:
-    """An open gallery; ``len`` is the number of templates. Raises ``LayoutError`` when it is made, and later in
-    ``entry``, ``texts``, ``keys`` and ``persons`` alone, for a text that is none."""
+    """An open gallery; ``len`` is the number of templates. Raises ``LayoutError`` when it is made; later only if the
+    buffer was changed since."""
 
     def __init__(self, buffer: Buffer) -> None:
         sections = Sections(buffer, KIND_GALLERY)
@@ -132,6 +134,7 @@ class GalleryTable:
         self.text_at = sections.array("text_at", U64, items=3 * size + 1)
         self.text = sections.bytes("text")
         check_offsets(self.text_at, len(self.text), "a gallery's texts")
+        gallery_texts.check_texts(self.text_at, self.text, position)
         self.minutiae_at, self.minutiae = _group(sections, "min_at", MINUTIAE, size)
         if size and int(np.diff(self.minutiae_at).max()) > MAX_MINUTIAE:
             raise LayoutError(f"a template of a gallery has more than {MAX_MINUTIAE} minutiae")
@@ -220,14 +223,8 @@ class GalleryTable:
         )  # fmt: skip
 
     def keys(self) -> list[tuple[str, str, int]]:
-        """Record, reference and position of every reference, in order. Raises ``LayoutError`` where law 1 is broken."""
-        texts = [self.texts(i) for i in range(len(self))]
-        keys = [(r, f, p) for (r, f, _), p in zip(texts, self.columns["position"].tolist(), strict=True)]
-        if any(a >= b for a, b in pairwise(keys)):
-            raise LayoutError("the references of a gallery are not in order")
-        if any(not 0 < len(text) <= MAX_REFERENCE for key in keys for text in key[:2]):
-            raise LayoutError("a reference of a gallery has no name, or one that is too long")
-        return keys
+        """Record, reference and position of every reference, in order."""
+        return list(chain.from_iterable(gallery_texts.keys_of(self.text_at, self.text, self.columns["position"])))
 
     def _check_columns(self) -> None:
         c = self.columns
@@ -240,8 +237,10 @@ class GalleryTable:
         check_below(c["height"], MAX_SIDE + 1, "a height")
         if bool(((c["quality"] > 100) & (c["quality"] != UNKNOWN_QUALITY)).any()):
             raise LayoutError("a quality is above 100")
-        if any(len(text) > MAX_ACTION for text in self.strings):
-            raise LayoutError("a category or an action text is too long")
+        if len(self.strings) > MAX_STRINGS + 1 or any(len(text) > MAX_ACTION for text in self.strings):
+            raise LayoutError("a gallery has too many categories and action texts, or one that is too long")
+        if any(len(self.strings[i]) > MAX_CATEGORY for i in np.unique(c["category"]).tolist()):
+            raise LayoutError("a category is too long")
 
 
 def _head(sections: Sections) -> Head:
@@ -249,7 +248,7 @@ def _head(sections: Sections) -> Head:
         head = msgspec.msgpack.decode(sections.bytes("head"), type=Head)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LayoutError("the head of a gallery cannot be read") from error
-    if not 0 < len(head.extractor_id) <= MAX_EXTRACTOR:
+    if not is_extractor_id(head.extractor_id):
         raise LayoutError("a gallery does not name its extractor")
     if head.describer != describer():
         raise LayoutError("a gallery was described by another version of this program")

@@ -36,6 +36,7 @@ from edge.core.fingerprints.gallery import (
 from edge.core.fingerprints.model import MAX_MINUTIAE, MAX_SIDE, Template, same_extractor
 from edge.core.watch.entries import MAX_ACTION, MAX_REFERENCE
 from edge.core.watch.layout import KIND_GALLERY, U8, U64, Array, Buffer, Content, LayoutError, pack_parts
+from edge.core.watch.manifest import is_extractor_id
 from edge.core.watch.strings import TAG, StringPool
 
 Rows = NDArray[np.int64]
@@ -53,6 +54,8 @@ def build(
     another extractor.
     """
     head = Head(extractor_id, describer())
+    if not is_extractor_id(extractor_id):
+        raise ValueError("an extractor's id has 1 to 100 printable ASCII characters, no blank")
     if len(entries) > MAX_TEMPLATES:
         raise ValueError(f"a gallery has at most {MAX_TEMPLATES} templates")
     for entry, template, cylinders in zip(entries, templates, described, strict=True):

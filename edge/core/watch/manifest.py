@@ -31,6 +31,7 @@ MAX_GENERATION: Final = 9_999_999_999
 MAX_AGE: Final = 10 * 366 * 86_400  # seconds: ten years
 
 _LIST_ID: Final = re.compile(r"[a-z0-9-]{2,40}")
+_EXTRACTOR_ID: Final = re.compile(r"[!-~]{1,100}")
 _PREJUDGING: Final = re.compile(r"\b(arrest|guilty)", re.IGNORECASE)
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -97,13 +98,14 @@ class Tail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"rat
 
 
 class GalleryInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a gallery holds. ``positions``: templates by finger position (0..10, ISO/IEC 19794-2 table 2), 11 counts.
+    """What a gallery holds. ``extractor_id``: printable ASCII, no blank. ``positions``: templates by finger position
+    (0..10, ISO/IEC 19794-2 table 2), 11 counts.
 
     ``image``: the sealed report of a candidate carries the image of the finger that was taken. ``tail`` is left out
     where there were too few strangers to fit one.
     """
 
-    extractor_id: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    extractor_id: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,100}$")]
     templates: Count
     persons: Count
     positions: Annotated[tuple[Count, ...], msgspec.Meta(min_length=11, max_length=11)]
@@ -186,6 +188,8 @@ def _check_gallery(manifest: Manifest) -> None:
         raise LayoutError("a manifest describes a gallery and names other files, or the other way round")
     if info is None:
         return
+    if not is_extractor_id(info.extractor_id):  # a pattern of JSON schema lets the end of a line pass
+        raise LayoutError("a gallery's manifest does not name its extractor")
     if sum(info.positions) != info.templates or info.persons != manifest.records.persons:
         raise LayoutError("the counts of a gallery's manifest contradict each other")
     if info.tail is not None and info.tail.fitted_at.tzinfo is None:
@@ -195,6 +199,11 @@ def _check_gallery(manifest: Manifest) -> None:
 def is_list_id(text: str) -> bool:
     """True for what may name a list and its folder: 2 to 40 of a-z, 0-9, hyphen."""
     return _LIST_ID.fullmatch(text) is not None
+
+
+def is_extractor_id(text: str) -> bool:
+    """True for what may name an extractor: 1 to 100 printable ASCII characters, no blank."""
+    return _EXTRACTOR_ID.fullmatch(text) is not None
 
 
 def folder_name(generation: int) -> str:

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from edge.core.errors import LayoutError
 from edge.core.fingerprints import gallery as galleries
+from edge.core.fingerprints import gallery_texts, gallery_write
 from edge.core.fingerprints.cylinders import Described, describe
-from edge.core.fingerprints.gallery import GalleryTable
+from edge.core.fingerprints.gallery import GalleryEntry, GalleryTable
 from edge.core.fingerprints.gallery_delta import DeltaHead, GalleryDelta, changes, compose, make
 from edge.core.fingerprints.gallery_write import build
 from edge.core.fingerprints.model import FingerError, Position
+from edge.core.watch.entries import MAX_ACTION
 from edge.core.watch.manifest import FILE_NAME, FileDigest, GalleryInfo, Records, Tail, decode, encode
 
 STEP = DeltaHead("wanted", 1, 2, "ab" * 32)
@@ -143,6 +145,76 @@ def test_a_delta_that_does_not_fit_is_refused() -> None:
         make(STEP, before, other)
     with pytest.raises(LayoutError, match="two extractors"):
         compose(other, GalleryDelta(delta))
+
+
+def forged(monkeypatch: pytest.MonkeyPatch, *entries: GalleryEntry, extractor_id: str = EXTRACTOR) -> bytes:
+    """What a builder without limits would write."""
+    monkeypatch.setattr(gallery_write, "_check", lambda *_: None)
+    monkeypatch.setattr(gallery_write, "is_extractor_id", lambda _: True)
+    templates = [dataclasses.replace(finger(i), extractor_id=extractor_id) for i in range(len(entries))]
+    return build(extractor_id, entries, templates, [describe(one) for one in templates])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"name": "n" * 301}, {"name": "é" * 301}, {"name": "n" * 2_000_000}, {"category": "c" * 61},
+        {"action": "a" * (MAX_ACTION + 1)}, {"record": ""}, {"record": "r" * 61}, {"reference": ""},
+        {"reference": "f" * 61},
+    ],
+)  # fmt: skip
+def test_every_bound_of_a_text_is_checked_when_a_gallery_is_opened(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str]
+) -> None:
+    """Else the search would end when that very person is found, and somebody would see it end."""
+    for silent in (False, True):
+        bad = dataclasses.replace(entry("R-9", silent=silent), **told)
+        with pytest.raises(LayoutError, match="too long"):
+            GalleryTable(forged(monkeypatch, entry("R-1"), bad))
+
+
+def test_texts_as_long_as_they_may_be_are_read() -> None:
+    longest = entry("𝕽" * 60, reference="𝕱" * 60, category="c" * 60, action="a" * MAX_ACTION, name="é" * 300)
+    one = finger(1)
+    table = GalleryTable(build(EXTRACTOR, [longest], [one], [describe(one)]))
+    assert table.entry(0) == longest
+    assert table.keys() == [longest.key]
+
+
+@pytest.mark.parametrize(("was", "put", "why"), [
+    (b"R-00001", b"R-00003", "order"),  # twice the same key, or a step back
+    (b"R-00002", b"R-\xff0002", "read"),
+    (b"R-00001F-0", b"R-0000\xc3\xa9-0", "read"),  # a character of two texts
+])  # fmt: skip
+def test_the_order_and_the_words_are_checked_when_a_gallery_is_opened(was: bytes, put: bytes, why: str) -> None:
+    data = written(some(40))
+    assert was in data
+    with pytest.raises(LayoutError, match=why):
+        GalleryTable(data.replace(was, put[: len(was)], 1))
+
+
+def test_the_order_is_checked_across_the_runs_in_which_texts_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written(some(40))
+    whole = GalleryTable(data).keys()
+    for run in (1, 2, 7, 39, 40, 41):
+        monkeypatch.setattr(gallery_texts, "RUN", run)
+        assert GalleryTable(data).keys() == whole
+        with pytest.raises(LayoutError, match="order"):
+            GalleryTable(data.replace(b"R-00010", b"R-00008"))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "\x1b[2J", "leader-é", "x" * 101])
+def test_an_extractor_has_a_plain_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="extractor's id"):
+        build(name, [], [], [])
+    data = forged(monkeypatch, entry("R-1"), extractor_id=name)
+    with pytest.raises(LayoutError, match="extractor"):
+        GalleryTable(data)
+    manifest = decode((generation(tmp_path, some(4), 1) / FILE_NAME).read_bytes())
+    assert manifest.fingers is not None
+    told = msgspec.structs.replace(manifest.fingers, extractor_id=name)
+    with pytest.raises(LayoutError):
+        decode(encode(msgspec.structs.replace(manifest, gallery=told)))
 
 
 def _opened(data: bytes) -> None:
