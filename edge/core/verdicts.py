@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Outcome(enum.StrEnum):
@@ -65,6 +65,20 @@ class ReasonKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FingerMatch:
+    """What a candidate by a finger was compared with, as numbers: its evidence says the same in words.
+
+    ``reference`` is the list's own name for the prints, ``position`` the finger (ISO/IEC 19794-2:2005, table 2).
+    ``score`` is the comparison score, 0 and more, the sum over ``fingers`` fingers (1 or 2).
+    """
+
+    reference: str = field(repr=False)
+    position: int
+    score: float
+    fingers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One candidate that weighs. ``score`` 0..1. ``action`` is the list's own action text."""
 
@@ -78,6 +92,7 @@ class Reason:
     category: str               # fraud category or notice kind, as the list states it
     action: str
     name: str = ""              # the listed name that agreed (person reasons); shown, never logged
+    finger: FingerMatch | None = None  # of finger reasons alone
 
 
 class CoverageState(enum.StrEnum):

@@ -105,6 +105,13 @@ def record(hit: Hit, keys: Mapping[str, SealPrivate]) -> dict[str, object]:
     return line
 
 
+def _position(number: int) -> str:
+    from edge.core.fingerprints.model import Position
+    from edge.core.screening.by_finger import position_word
+
+    return position_word(Position(number)) if number in set(map(int, Position)) else str(number)
+
+
 def _passage(body: PassageBody) -> dict[str, object]:
     import msgspec
 
@@ -118,15 +125,11 @@ def _passage(body: PassageBody) -> dict[str, object]:
 
 
 def _fingers(body: FingersBody) -> dict[str, object]:
-    from edge.core.fingerprints.model import Position
-    from edge.core.screening.by_finger import position_word
-
-    known = {int(position) for position in Position}
     return {
         "counter": body.counter,
         "scanner": body.scanner or body.counter,
         "purpose": body.purpose,
-        "positions": [position_word(Position(p)) if p in known else str(p) for p in body.positions],
+        "positions": [_position(p) for p in body.positions],
         "reasons": [_reason(r) for r in body.reasons],
         "generations": {c.list: c.generation for c in body.coverage},
         "templates": body.templates,
@@ -141,7 +144,9 @@ def _fingers(body: FingersBody) -> dict[str, object]:
 
 
 def _reason(reason: BodyReason) -> dict[str, object]:
-    return {
+    finger = {"reference": reason.reference, "position": _position(reason.position), "comparison": reason.comparison,
+              "fingers": reason.fingers} if reason.fingers else {}  # fmt: skip
+    return finger | {
         "list": reason.list,
         "record": reason.record,
         "kind": reason.kind,
@@ -187,6 +192,10 @@ def _say_text(line: Mapping[str, object]) -> None:
             f"    {reason['list']}{silent} {reason['record']} {reason['kind']} {reason['outcome']}"
             f" {reason['score']:.2f}{name} {reason['category']}".rstrip()
         )
+        if "reference" in reason:
+            fingers = f"{reason['fingers']} fingers, the last " if reason["fingers"] != 1 else ""
+            click.echo(f"      reference {reason['reference']}, {fingers}{reason['position']},"
+                       f" comparison score {reason['comparison']:.2f}")
         if reason["action"]:
             click.echo(f"      {reason['action']}")
     sys.stdout.flush()

@@ -45,6 +45,7 @@ def candidate(*, silent: bool = False) -> BodyReason:
     return BodyReason(
         list="prints", record="F-7", kind="finger", outcome="POSSIBLE", score=0.99, silent=silent, name="VELMIROV D",
         action="Confirm with the NCB.", category="red",
+        reference="2026-0044", position=2, comparison=41.2, fingers=1,
     )  # fmt: skip
 
 
@@ -87,6 +88,11 @@ def test_a_finger_with_an_image_is_kept_acked_and_shown_as_a_lead(
     assert "finger right-index at lane-1: candidates, to be compared by a person: 20000 templates" in said
     assert "prints F-7 finger POSSIBLE 0.99 VELMIROV D red" in said
     assert "with an image" in said
+    assert "      reference 2026-0044, right-index, comparison score 41.20\n" in said
+    (reason,) = line["reasons"]
+    assert (reason["reference"], reason["position"], reason["comparison"], reason["fingers"]) == (
+        "2026-0044", "right-index", 41.2, 1,
+    )  # fmt: skip
 
 
 def test_a_silent_candidate_is_marked_and_a_clear_finger_is_no_lead(

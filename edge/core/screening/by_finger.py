@@ -5,7 +5,7 @@ Laws:
 2. Silent candidates become silent reasons; ``Verdict.shown`` drops them. No reason that is shown depends on one that is
    silent, nor on how many of them there are.
 3. A reason's ``score`` is the chance that no stranger among the templates searched reaches the comparison score:
-   exp(-expected), 0..1. The comparison score itself stands in the evidence.
+   exp(-expected), 0..1. The comparison score itself stands in ``finger`` and in the evidence.
 4. Neither pixels nor minutiae are in an evidence: positions, scores, counts and names of references alone.
 """
 
@@ -15,7 +15,7 @@ import math
 
 from edge.core.fingerprints.answers import MAX_CANDIDATES, FingerCandidate, SearchAnswer
 from edge.core.fingerprints.model import Position
-from edge.core.verdicts import Evidence, Outcome, Reason, ReasonKind
+from edge.core.verdicts import Evidence, FingerMatch, Outcome, Reason, ReasonKind
 
 
 def by_finger(answer: SearchAnswer) -> tuple[Reason, ...]:
@@ -45,6 +45,7 @@ def _reason(candidate: FingerCandidate, answer: SearchAnswer) -> Reason:
         category=candidate.category,
         action=candidate.action,
         name=candidate.name,
+        finger=FingerMatch(candidate.reference, int(candidate.position), candidate.score, candidate.fingers),
     )
 
 

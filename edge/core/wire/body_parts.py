@@ -21,7 +21,12 @@ class BodyEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class BodyReason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One record that weighed, silent ones included."""
+    """One record that weighed, silent ones included.
+
+    Of a reason by a finger: the ``reference`` of the list, its ``position`` (0..10, ISO/IEC 19794-2:2005, table 2), the
+    ``comparison`` score (0 and more; the sum where ``fingers`` is 2). However much a body is trimmed, a candidate that
+    stands in it has these.
+    """
 
     list: str
     record: str
@@ -32,6 +37,10 @@ class BodyReason(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     category: str = ""
     action: str = ""
     name: str = ""
+    reference: str = ""
+    position: int = 0
+    comparison: float = 0.0
+    fingers: int = 0
     evidence: tuple[BodyEvidence, ...] = ()
 
 
@@ -47,6 +56,7 @@ class BodyCoverage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 def reason_of(reason: Reason) -> BodyReason:
     """One reason of a verdict as a body has it."""
+    finger = reason.finger
     return BodyReason(
         list=reason.list_id,
         record=reason.record,
@@ -57,6 +67,10 @@ def reason_of(reason: Reason) -> BodyReason:
         category=reason.category,
         action=reason.action,
         name=reason.name,
+        reference=finger.reference if finger else "",
+        position=finger.position if finger else 0,
+        comparison=round(finger.score, 3) if finger else 0.0,
+        fingers=finger.fingers if finger else 0,
         evidence=tuple(
             BodyEvidence(
                 query=e.query,

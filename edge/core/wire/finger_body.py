@@ -4,6 +4,8 @@ Laws:
 1. As in every body, ``outcome`` is the truth and ``shown`` what the counter saw; silent candidates stand only here.
 2. No template and no minutia is ever in a body. An image stands in it only where the policy of a candidate's list
    asks for it, and then in a block that has one size, with an image or without (ARCHITECTURE law 8).
+3. Which reference of which record of which list, which finger, and how alike: that stands there of every candidate
+   (``fitting`` takes words first, then the image, and candidates only where their ids alone are too long for a block).
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ class FingersBody(
     those of the whole passage with this finger; ``reasons`` the candidates of all its fingers. ``scanner`` names the
     counter whose scanner took it, where that is another one. ``quality`` 0..100 of the gate, ``nfiq2`` 0..100 or 255.
     ``score`` and ``same`` are of a verification. ``after``: ``closed`` or ``kept`` where it came after the passage was
-    closed, or after the time that a passage takes a finger. ``image`` is WSQ.
+    closed, or after the time that a passage takes a finger. ``image`` is WSQ. ``trimmed`` 1..10: how much ``fit`` had
+    to leave out; 0 for nothing.
     """
 
     passage: str

@@ -2,14 +2,18 @@
 
 What headquarters can look up again by the record's reference goes first (evidence, action texts),
 what it cannot (who, which record, which outcome) last. The step that was needed stands in
-``trimmed``. The last step is small whatever was in the body, so fitting never fails. An image of a finger cannot be
-looked up anywhere: it goes only when leaving out evidence and weaker candidates was not enough.
+``trimmed``. The last step is small whatever was in the body, so fitting never fails.
+
+Of fingers the list's own words go first (actions, names), then evidence. A candidate's list, record, reference, finger
+and comparison score are what the body is for, and cannot be looked up: all of them stay, if need be without the image,
+unless twenty of them do not fit by their ids alone. Then the weakest go, a few at a time.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -113,20 +117,34 @@ def _bare_reason(reason: BodyReason) -> BodyReason:
         outcome=reason.outcome[:10],
         score=reason.score,
         silent=reason.silent,
+        reference=reason.reference[:_SHORT],
+        position=reason.position,
+        comparison=reason.comparison,
+        fingers=reason.fingers,
     )
 
 
-def _few_candidates(body: FingersBody) -> FingersBody:
-    bare = _with_reasons(
-        body,
-        lambda r: _replace(r, evidence=(), action="", category=r.category[:24], name=r.name[:60]),
-        limit=12,
+def _short_words(body: FingersBody) -> FingersBody:
+    return _with_reasons(body, lambda r: _replace(r, action=r.action[:100], name=r.name[:60]))
+
+
+def _no_words(body: FingersBody) -> FingersBody:
+    return _with_reasons(body, lambda r: _replace(r, action="", name=r.name[:30], category=r.category[:24]))
+
+
+def _plain_candidates(body: FingersBody) -> FingersBody:
+    return _with_reasons(
+        body, lambda r: _replace(r, evidence=(), action="", name=r.name[:30], category=r.category[:24])
     )
+
+
+def _candidates(body: FingersBody, limit: int = 64) -> FingersBody:
+    bare = _with_reasons(body, lambda r: _replace(r, evidence=(), action="", name="", category=""), limit)
     return _replace(bare, coverage=body.coverage[:8], problem=body.problem[:200])
 
 
-def _no_image(body: FingersBody) -> FingersBody:
-    return _replace(_few_candidates(body), image=b"")
+def _no_image(body: FingersBody, limit: int = 64) -> FingersBody:
+    return _replace(_candidates(body, limit), image=b"")
 
 
 def _one_candidate(body: FingersBody) -> FingersBody:
@@ -134,20 +152,24 @@ def _one_candidate(body: FingersBody) -> FingersBody:
         _with_reasons(body, _bare_reason, limit=1),
         passage=body.passage[:64],
         counter=body.counter[:_SHORT],
-        scanner=body.scanner[:_SHORT],
+        scanner=body.scanner[:16],
         purpose=body.purpose[:10],
         positions=body.positions[-1:],
-        asked=body.asked[:20],
-        extractor=body.extractor[:_SHORT],
-        problem=body.problem[:_SHORT],
+        asked=body.asked[:10],
+        extractor=body.extractor[:16],
+        problem=body.problem[:24],
+        after=body.after[:10],
         coverage=(),
         image=b"",
     )
 
 
 def _with_reasons(body: Reasoned, shorten: Callable[[BodyReason], BodyReason], limit: int = 64) -> Reasoned:
-    """Reasons that gave the outcome stand first, then by score, so that cutting takes the weakest."""
-    ordered = sorted(body.reasons, key=lambda r: (r.outcome != "HIT", -r.score))
+    """Reasons that gave the outcome stand first, then by score, so that cutting takes the weakest.
+
+    The score of a finger is a chance and often 1.0: then the comparison score decides.
+    """
+    ordered = sorted(body.reasons, key=lambda r: (r.outcome != "HIT", -r.score, -r.comparison))
     return _replace(body, reasons=tuple(map(shorten, ordered[:limit])))
 
 
@@ -172,7 +194,10 @@ _STEPS: dict[type, tuple[Callable[..., Body], ...]] = {
     ClosingBody: (_short_note,),
     DroppedBody: (_hull,),
     NoticeBody: (_short_notice,),
-    FingersBody: (_strong_evidence, _no_evidence, _few_candidates, _no_image, _one_candidate),
+    FingersBody: (
+        _short_words, _no_words, _plain_candidates, _candidates, _no_image,
+        *(partial(_no_image, limit=limit) for limit in (16, 12, 8, 4)), _one_candidate,
+    ),
 }
 
 

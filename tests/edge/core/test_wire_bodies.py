@@ -29,6 +29,10 @@ _REASON = st.builds(
     category=_TEXT,
     action=_TEXT,
     name=_TEXT,
+    reference=_TEXT,
+    position=st.integers(),
+    comparison=_FLOAT,
+    fingers=st.integers(),
     evidence=st.lists(_EVIDENCE, max_size=4).map(tuple),
 )
 _COVERAGE = st.builds(
@@ -58,6 +62,24 @@ _PASSAGE = st.builds(
     coverage=st.lists(_COVERAGE, max_size=8).map(tuple),
     late=st.booleans(),
 )
+_FINGERS = st.builds(
+    wire.FingersBody,
+    passage=_TEXT,
+    counter=_TEXT,
+    at=_AT,
+    clock=_CLOCK,
+    purpose=_TEXT,
+    positions=st.lists(st.integers(), max_size=8).map(tuple),
+    outcome=st.sampled_from(Outcome),
+    shown=st.sampled_from(Outcome),
+    scanner=_TEXT,
+    extractor=_TEXT,
+    reasons=st.lists(_REASON, max_size=20).map(tuple),
+    coverage=st.lists(_COVERAGE, max_size=8).map(tuple),
+    problem=_TEXT,
+    after=_TEXT,
+    image=st.binary(max_size=60) | st.just(bytes(range(256)) * 150),
+)
 _OTHERS = (
     st.builds(wire.ClosingBody, passage=_TEXT, code=_TEXT, at=_AT, clock=_CLOCK, note=_TEXT)
     | st.builds(
@@ -78,7 +100,7 @@ _OTHERS = (
 
 
 @settings(max_examples=300)
-@given(_PASSAGE | _OTHERS)
+@given(_PASSAGE | _FINGERS | _OTHERS)
 def test_any_body_fits_and_can_be_read(body: wire.Body) -> None:
     plain = wire.fit(body)
     again = wire.decode_body(padding.unpad(padding.pad(plain)))
@@ -86,6 +108,11 @@ def test_any_body_fits_and_can_be_read(body: wire.Body) -> None:
     if isinstance(body, wire.PassageBody) and isinstance(again, wire.PassageBody):
         assert (again.outcome, again.shown, again.at, again.late) == (body.outcome, body.shown, body.at, body.late)
         assert bool(again.reasons) == bool(body.reasons)
+    if isinstance(body, wire.FingersBody) and isinstance(again, wire.FingersBody):
+        assert (again.outcome, again.shown, again.at) == (body.outcome, body.shown, body.at)
+        assert bool(again.reasons) == bool(body.reasons)
+        if not again.trimmed:
+            assert len(again.reasons) == len(body.reasons)
 
 
 @given(st.integers(0, 40), st.integers(0, 12))
