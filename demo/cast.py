@@ -14,13 +14,18 @@ from edge.core.verdicts import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Traveller:
-    """One document to scan: what it is, its lines, the reader it goes to, and what must come of it."""
+    """One document to scan: what it is, its lines, the reader it goes to, and what must come of it.
+
+    ``fingers``: right and left index finger, by seed, of whom is asked for one; ``with_finger`` is what is shown then.
+    """
 
     what: str
     lines: tuple[str, ...]
     reader: str
     outcome: Outcome
     shown: Outcome
+    fingers: tuple[int, ...] = ()
+    with_finger: Outcome | None = None
 
 
 def _passport(
@@ -78,6 +83,17 @@ def with_link() -> tuple[Traveller, ...]:
                   "page-1", unreadable, unreadable),
         Traveller("person on a silent list", _passport("Velmirov", "Dragosin Pavel", "Q33108217", "681205"),
                   "swipe-1", hit, clear),
+    )
+
+
+def at_the_desk() -> tuple[Traveller, ...]:
+    """Between the acts, at the second line: documents that say nothing, and a finger each."""
+    return (
+        Traveller("passport in another name, finger of a wanted person",
+                  _passport("Pellworth", "Idony", "F30061782", "870919", "F"),
+                  "page-2", Outcome.CLEAR, Outcome.CLEAR, (1000, 1001), Outcome.POSSIBLE),
+        Traveller("passport, finger that no gallery knows", _passport("Umbergale", "Tobin", "F77120934", "931002"),
+                  "page-2", Outcome.CLEAR, Outcome.CLEAR, (3000, 3001), Outcome.CLEAR),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ import click
 from edge.errors import guarded
 
 MAX_ROWS, MAX_ROW = 3, 44  # of any machine-readable zone
+LAID_S = 3.0               # a finger lies on the scanner
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,13 +37,16 @@ def demo(ctx: click.Context, once: bool, as_json: bool, broker: str) -> None:
             raise SystemExit(code)
 
 
-@demo.command()
-@click.argument("lines", nargs=-1, required=True)
-@click.option("--reader", default="swipe-1", show_default=True, help="swipe-1 (elyctis) or page-1 (text).")
-@click.option(
+demo_option = click.option(
     "--demo", "folder", type=click.Path(path_type=Path, file_okay=False),
     help="The demo's folder, as its screen names it (default: the newest that runs).",
 )
+
+
+@demo.command()
+@click.argument("lines", nargs=-1, required=True)
+@click.option("--reader", default="swipe-1", show_default=True, help="swipe-1 (elyctis), page-1 or page-2 (text).")
+@demo_option
 def scan(lines: tuple[str, ...], reader: str, folder: Path | None) -> None:
     """Lay one more document on a reader of the running demo: its MRZ lines as arguments (quote them).
 
@@ -49,26 +55,59 @@ def scan(lines: tuple[str, ...], reader: str, folder: Path | None) -> None:
     \b
     borderpost-demo scan 'P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<' 'L898902C36UTO7408122F3104150<<<<<<<<<<<<<<04'
     """
-    from demo import place
     from demo.stage import StageError
-    from drivers.virtual.control import VirtualReaderFault, ask
+    from drivers.virtual.control import ask
 
     if len(lines) > MAX_ROWS or not all(row.isascii() and row.isprintable() and len(row) <= MAX_ROW for row in lines):
         raise click.UsageError(f"a zone has at most {MAX_ROWS} lines of at most {MAX_ROW} ASCII characters each")
-    folder = folder or place.newest()
-    if folder is None:
-        raise StageError("no demo is running that could take it", advice="start one in another terminal: make demo")
+    folder = _running(folder)
     control = folder / "box" / f"{reader}.ctl"
-    try:
+    with _answering(control, f"reader {reader!r}", "give --reader swipe-1, page-1 or page-2"):
         ask(control, {"remove": True})
         taken = ask(control, {"present": list(lines)})["at"]
-    except (OSError, VirtualReaderFault) as error:
-        raise StageError(
-            f"the demo in {folder} has no reader {reader!r} that answers", advice="give --reader swipe-1 or page-1"
-        ) from error
     if taken is None:
         raise StageError("the box did not take it", advice=f"read {folder / 'box.log'}")
     click.echo(f"the box took it from {reader}; the verdict stands in the demo's terminal")
+
+
+@demo.command()
+@click.argument("seed", type=click.IntRange(min=0))
+@click.option("--impression", type=click.IntRange(min=0), default=1, show_default=True, help="How it is laid down.")
+@demo_option
+def finger(seed: int, impression: int, folder: Path | None) -> None:
+    """Lay a finger of nobody on the scanner of the running demo for three seconds: SEED says which (1000 is wanted).
+
+    The counter desk-1 asks for one after each document (borderpost-demo scan --reader page-2).
+    """
+    from drivers.virtual.control import ask
+
+    control = _running(folder) / "box" / "finger-1.ctl"
+    with _answering(control, "scanner", "start the demo where the extra `fingers` is installed"):
+        ask(control, {"finger": seed, "impression": impression})
+        time.sleep(LAID_S)
+        ask(control, {"remove": True})
+    click.echo("laid down and lifted; what came of it stands in the demo's terminal")
+
+
+def _running(folder: Path | None) -> Path:
+    from demo import place
+    from demo.stage import StageError
+
+    found = folder or place.newest()
+    if found is None:
+        raise StageError("no demo is running that could take it", advice="start one in another terminal: make demo")
+    return found
+
+
+@contextlib.contextmanager
+def _answering(control: Path, what: str, advice: str) -> Iterator[None]:
+    from demo.stage import StageError
+    from drivers.virtual.control import VirtualReaderFault
+
+    try:
+        yield
+    except (OSError, VirtualReaderFault) as error:
+        raise StageError(f"the demo in {control.parents[1]} has no {what} that answers", advice=advice) from error
 
 
 def main() -> None:

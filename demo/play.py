@@ -6,17 +6,19 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from demo import cast
+from demo import cast, fingers
 from demo.cast import Traveller
+from demo.fingers import Finger
 from demo.stage import Stage, StageError, source_of
 from edge.desk import DeskClient, DeskError
 from hq.store import Hit, View
 
 VERDICT_TIMEOUT_S = 15.0
+FINGER_TIMEOUT_S = 40.0
 ARRIVAL_TIMEOUT_S = 60.0
 Say = Callable[[str], None]
 
@@ -33,18 +35,22 @@ class Passed:
     scanned_at: float  # seconds since the epoch, by this desk's clock
     outcome: str = ""
     arrived_s: float | None = None
+    fingers: list[Finger] = field(default_factory=list)
 
     @property
     def as_expected(self) -> bool:
-        """True if truth and projection are what the script says."""
-        return (self.outcome, self.shown) == (self.traveller.outcome, self.traveller.shown)
+        """True if truth, projection and what the fingers came to are what the script says."""
+        mine = self.traveller
+        last = self.fingers[-1].shown if self.fingers else None
+        return (self.outcome, self.shown, last) == (mine.outcome, mine.shown, mine.with_finger)
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The end of the story in four figures."""
+    """The end of the story in five figures."""
 
     passages: int
+    fingers: int
     at_headquarters: int
     lost: int
     duplicates_removed: int
@@ -56,16 +62,24 @@ class Ear:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.verdicts: queue.Queue[dict[str, Any]] = queue.Queue(10_000)
+        self.fingers: queue.Queue[dict[str, Any]] = queue.Queue(10_000)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
         self._thread.start()
 
     def next(self, timeout_s: float = VERDICT_TIMEOUT_S) -> dict[str, Any]:
         """The next verdict message."""
+        return self._next(self.verdicts, "no verdict came", timeout_s)
+
+    def next_finger(self) -> dict[str, Any]:
+        """The next message about a finger."""
+        return self._next(self.fingers, "nothing came of a finger", FINGER_TIMEOUT_S)
+
+    def _next(self, messages: queue.Queue[dict[str, Any]], complaint: str, timeout_s: float) -> dict[str, Any]:
         try:
-            return self.verdicts.get(timeout=timeout_s)
+            return messages.get(timeout=timeout_s)
         except queue.Empty:
-            raise StageError("no verdict came", advice=f"read {self._stage.folder / 'box.log'}") from None
+            raise StageError(complaint, advice=f"read {self._stage.folder / 'box.log'}") from None
 
     def close(self) -> None:
         """Stop listening: the thread ends with the next message, or with the box."""
@@ -83,6 +97,8 @@ class Ear:
         for message in desk.messages():
             if message["type"] == "verdict":
                 self.verdicts.put(message)
+            elif message["type"] in ("finger", "fingers"):
+                self.fingers.put(message)
             if self._closing.is_set():
                 return
 
@@ -101,12 +117,14 @@ class Play:
         stage.set_up()
         assert stage.link is not None
         self.say(f"broker        {stage.broker.describe}")
+        without = stage.add_fingers()
         stage.publish_list(source_of("sltd-csv"))
         stage.start_headquarters()
         stage.start_readers()
         stage.start_box()
         stage.wait_ready()
-        self.say("headquarters  collecting;  box  2 counters, 2 readers (elyctis, text) on virtual serial ports")
+        self.say(f"headquarters  collecting;  box  {len(stage.readers)} counters with a reader each (elyctis, text)")
+        self.say(f"fingers       left out: {without}" if without else "scanner       U.are.U 4500 at desk-1, by USB/IP")
         ear = Ear(stage)
         try:
             self.scan_all(ear, cast.before_the_list())
@@ -114,6 +132,7 @@ class Play:
             stage.wait_for(lambda: self._has_list("national"), "the national list was not taken up", "box")
             self.say("list          national arrived and was verified: every required list is there")
             self.scan_all(ear, cast.with_link())
+            self.take_fingers(ear)
             self.wait_arrivals()
             stage.wait_for(lambda: self._pending() == 0, "headquarters did not acknowledge everything", "box")
             stage.link.cut()
@@ -147,6 +166,20 @@ class Play:
         self.say(f"scan          {passed.shown:11} {passed.elapsed_ms:6.1f} ms  {traveller.what}")
         return passed
 
+    def take_fingers(self, ear: Ear) -> None:
+        """The second line: documents, and a finger each."""
+        stage, desk = self.stage, self.stage.desk
+        if desk is None:
+            return
+        desk.wait_built()
+        stage.wait_for(lambda: fingers.ready(stage.status()), "the gallery was not taken up", "box")
+        self.say("gallery       fingers was built of synthetic prints and is in the search")
+        for traveller in cast.at_the_desk():
+            passed = self.scan(ear, traveller)
+            for finger in desk.lay(ear.next_finger, traveller, passed.passage):
+                passed.fingers.append(finger)
+                self.say(f"finger        {finger.shown:11} {finger.elapsed_ms:6.1f} ms  {finger.told}")
+
     def wait_arrivals(self) -> None:
         """Wait until headquarters holds every passage, and note truth and time of arrival."""
         deadline = time.monotonic() + ARRIVAL_TIMEOUT_S
@@ -161,10 +194,10 @@ class Play:
                 return
             time.sleep(0.1)
 
-    def held(self) -> Iterator[Hit]:
-        """Every passage that headquarters holds."""
+    def held(self, kind: str = "passage") -> Iterator[Hit]:
+        """Every passage that headquarters holds, or what it holds of another kind."""
         with View(self.stage.hq / "hq.sqlite") as view:
-            yield from (m for m in view.messages(0) if m.kind == "passage")
+            yield from (m for m in view.messages(0) if m.kind == kind)
 
     def totals(self) -> Totals:
         """Count at the counter, count at headquarters, and the difference."""
@@ -172,7 +205,9 @@ class Play:
         with View(self.stage.hq / "hq.sqlite") as view:
             duplicates = view.counts()["duplicates"]
         recorded = {p.passage for p in self.passed if p.recorded}
-        return Totals(len(self.passed), len(recorded & held), len(recorded - held), duplicates)
+        taken = sum(finger.recorded for p in self.passed for finger in p.fingers)
+        lost = len(recorded - held) + taken - sum(1 for _ in self.held("fingers"))
+        return Totals(len(self.passed), taken, len(recorded & held), lost, duplicates)
 
     def _has_list(self, list_id: str) -> bool:
         status = self.stage.status()

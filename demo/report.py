@@ -25,7 +25,8 @@ def table(rows: Iterable[Passed]) -> str:
 def summary(totals: Totals) -> str:
     """One line."""
     return (
-        f"{totals.passages} passages, {totals.at_headquarters} at headquarters, {totals.lost} lost, "
+        f"{totals.passages} passages, {totals.fingers} fingers, {totals.at_headquarters} passages at headquarters, "
+        f"{totals.lost} lost, "
         f"{totals.duplicates_removed} duplicates removed"
     )
 
@@ -41,12 +42,14 @@ def json_lines(rows: Iterable[Passed], totals: Totals) -> list[str]:
             "recorded": r.recorded,
             "elapsed_ms": r.elapsed_ms,
             "headquarters_after_seconds": None if r.arrived_s is None else round(r.arrived_s, 3),
+            "fingers": [finger.shown for finger in r.fingers],
             "as_expected": r.as_expected,
         }
         for r in rows
     ]
     last = {
         "passages": totals.passages,
+        "fingers": totals.fingers,
         "at_headquarters": totals.at_headquarters,
         "lost": totals.lost,
         "duplicates_removed": totals.duplicates_removed,

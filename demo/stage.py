@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from demo import fingers
 from demo.broker import Broker
+from demo.fingers import FingerDesk
 from demo.link import Link
 from drivers.virtual.control import VirtualReader, VirtualReaderFault
 from edge.core.errors import BorderpostError
@@ -114,6 +116,7 @@ class Stage:
         self.link: Link | None = None
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.readers: dict[str, VirtualReader] = {}
+        self.desk: FingerDesk | None = None
 
     @property
     def edge_toml(self) -> Path:
@@ -144,17 +147,33 @@ class Stage:
             encoding="utf-8",
         )
 
+    def add_fingers(self) -> str:
+        """A counter with a scanner, and a gallery that headquarters begins to build; why not, where that cannot be."""
+        if why := fingers.missing():
+            return why
+        self.desk = FingerDesk(self.folder, self.box, self.lists, self._build)
+        try:
+            section = self.desk.start()
+        except (OSError, VirtualReaderFault) as error:
+            raise StageError(f"the virtual scanner did not start: {error}", advice=AGAIN) from error
+        self.edge_toml.write_text(self.edge_toml.read_text("utf-8") + section, encoding="utf-8")
+        return ""
+
     def publish_list(self, source: str) -> None:
         """Have headquarters build one list from a source ``KIND:PATH`` into the box's lists folder."""
-        self.command("borderpost-hq", "lists", "build", "--out", str(self.lists), "--source", source)
+        self._build(source, self.lists)
+
+    def _build(self, source: str, out: Path, *words: str) -> None:
+        self.command("borderpost-hq", "lists", "build", "--out", str(out), "--source", source, *words)
 
     def start_headquarters(self) -> None:
         """Start the collector."""
         self._spawn("hq", "borderpost-hq", "run", "--config", str(self.hq_toml))
 
     def start_readers(self) -> None:
-        """Plug both readers in."""
-        for name, kind, _ in READERS:
+        """Plug the readers in."""
+        more = ((fingers.READER, "text", fingers.COUNTER),) if self.desk else ()
+        for name, kind, _ in (*READERS, *more):
             reader = VirtualReader(self.box / f"{name}.tty", self.box / f"{name}.ctl", kind)
             try:
                 self.readers[name] = reader.start()
@@ -252,6 +271,8 @@ class Stage:
         for reader in self.readers.values():
             with contextlib.suppress(OSError):
                 reader.close()
+        if self.desk:
+            self.desk.close()
         if self.link:
             self.link.close()
         self.broker.stop()

@@ -25,7 +25,7 @@ def stay(stage: Stage, as_json: bool) -> None:
     try:
         with place.opened(stage.folder):
             if not as_json:
-                click.echo(_invitation(stage.folder))
+                click.echo(_invitation(stage))
             threading.Thread(target=_show, args=(stage.socket, as_json, failures), name="view", daemon=True).start()
             while failures.empty():
                 stage.look_after()
@@ -51,12 +51,15 @@ def _show(socket: Path, as_json: bool, failures: queue.Queue[BaseException]) -> 
     failures.put(DeskError("the box let this view go", advice="run the demo again"))
 
 
-def _invitation(folder: Path) -> str:
-    here = Path(sys.executable).parent
+def _invitation(stage: Stage) -> str:
+    here, folder = Path(sys.executable).parent, stage.folder
+    fingers = f"""\
+  lay a finger     {here}/borderpost-demo finger 1000      (after a scan with --reader page-2; 1000 is wanted)
+""" if stage.desk else ""
     return f"""
 The post stays open until Ctrl-C; verdicts appear below. From another terminal:
   scan one more    {here}/borderpost-demo scan 'P<UTO…' 'L898…'        (borderpost-demo scan --help has lines to copy)
-  the box          {here}/borderpost status --config {folder}/box/edge.toml
+{fingers}  the box          {here}/borderpost status --config {folder}/box/edge.toml
   headquarters     {here}/borderpost-hq watch --config {folder}/hq/hq.toml
   close a lead     {here}/borderpost close PASSAGE --outcome not-same-person --config {folder}/box/edge.toml
 """

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,27 +23,54 @@ from demo.cli import scan
 
 BIN = Path(sys.executable).parent
 SCANNED = (*cast.before_the_list(), *cast.with_link(), *cast.without_link())
+WITH_FINGERS = (*cast.before_the_list(), *cast.with_link(), *cast.at_the_desk(), *cast.without_link())
+HIDDEN = """\
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("nbis", "PIL", "onnxruntime", "wsq", "nistitl"):
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Hidden())
+"""
 
 
-@pytest.mark.timeout(120)
+def played(*words: str, environ: dict[str, str] | None = None) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What the demo says of each passage, and of all."""
+    done = subprocess.run(
+        [BIN / "borderpost-demo", "--once", "--json", *words],
+        capture_output=True, text=True, timeout=150, check=False, env={**os.environ, **(environ or {})},
+    )
+    assert done.returncode == 0, done.stderr
+    *rows, summary = map(json.loads, done.stdout.splitlines())
+    return rows, summary
+
+
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("broker", ["mosquitto", "iotcore"])
 def test_the_demo_loses_nothing_and_judges_as_its_script_says(broker: str) -> None:
     if broker == "mosquitto" and not find_mosquitto():
         pytest.skip("mosquitto is not on PATH (Debian: apt install mosquitto)")
     if broker == "iotcore":
         pytest.importorskip("iotcore", reason="the iotcore wheel is not installed (extra: demo)")
-    done = subprocess.run(
-        [BIN / "borderpost-demo", "--once", "--json", "--broker", broker],
-        capture_output=True, text=True, timeout=110, check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    *rows, summary = map(json.loads, done.stdout.splitlines())
+    rows, summary = played("--broker", broker)
     assert summary == {
-        "passages": len(SCANNED), "at_headquarters": len(SCANNED), "lost": 0,
+        "passages": len(WITH_FINGERS), "fingers": 3, "at_headquarters": len(WITH_FINGERS), "lost": 0,
         "duplicates_removed": summary["duplicates_removed"],
     }
-    assert [(r["outcome"], r["shown"]) for r in rows] == [(str(t.outcome), str(t.shown)) for t in SCANNED]
+    assert [(r["outcome"], r["shown"]) for r in rows] == [(str(t.outcome), str(t.shown)) for t in WITH_FINGERS]
     assert all(r["recorded"] and r["headquarters_after_seconds"] is not None for r in rows)
+    assert [r["fingers"] for r in rows if r["fingers"]] == [["POSSIBLE", "POSSIBLE"], ["CLEAR"]]
+
+
+@pytest.mark.timeout(180)
+def test_without_the_packages_for_fingers_it_goes_on_without_them(home: Path) -> None:
+    (home / "sitecustomize.py").write_text(HIDDEN, encoding="utf-8")
+    path = os.pathsep.join([str(home), str(Path(__file__).resolve().parents[2])])
+    rows, summary = played(environ={"PYTHONPATH": path})
+    assert (summary["passages"], summary["fingers"], summary["lost"]) == (len(SCANNED), 0, 0)
+    assert [r["shown"] for r in rows] == [str(t.shown) for t in SCANNED]
 
 
 def test_the_script_covers_all_outcomes_and_a_silent_hit() -> None:
