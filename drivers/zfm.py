@@ -37,7 +37,7 @@ FAULTS = 3
 LOST = 3
 REMOVE_S = 1.0    # so long ``capture`` waits for a finger that was captured already to be lifted
 LOOK_S = 0.3      # for one GenImg
-CLOSING_S = 0.15  # for the light to go off
+CLOSING_S = 0.15  # for the light to go off, and before it for silence
 FOREVER = float("inf")
 
 NO_FINGER, TAKEN, AGAIN = "no finger", "taken", "again"
@@ -190,7 +190,7 @@ class ZfmScanner:
     def close(self) -> None:
         """See FingerprintScanner."""
         if self._state is not S.CLOSED:
-            self._allow(FOREVER)
+            self._allow(self._clock() + CLOSING_S)  # a transfer that was given up still comes, for seconds
             with contextlib.suppress(DeviceError):
                 self._module.light(Light.OFF, CLOSING_S)
         self._module.close()
