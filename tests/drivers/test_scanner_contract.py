@@ -89,6 +89,29 @@ def test_fingers_follow_each_other(rig: Rig, scanner: FingerprintScanner) -> Non
     assert scanner.status().faults == 0
 
 
+def test_its_state_is_capture_while_an_image_comes_and_at_no_other_time(rig: Rig, scanner: FingerprintScanner) -> None:
+    seen = [(scanner.state, time.monotonic())]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.0005):
+            state = scanner.state
+            if state is not seen[-1][0]:
+                seen.append((state, time.monotonic()))
+            if state is ScannerState.AWAIT_FINGER_ON and len(seen) == 2:
+                rig.finger(1)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    found = scanner.capture(rig.capture_s)
+    ended.set()
+    watching.join()
+    assert isinstance(found, FingerCapture)
+    states = [ScannerState.IDLE, ScannerState.AWAIT_FINGER_ON, ScannerState.CAPTURE, ScannerState.AWAIT_FINGER_OFF]
+    assert [state for state, _ in seen] + [scanner.state] * (len(seen) == 3) == states
+    assert seen[2][1] < found.at  # known before its last byte: there is something to show the person meanwhile
+
+
 def test_no_finger_is_none_in_time(rig: Rig, scanner: FingerprintScanner) -> None:
     for wait_s in (0.0, 0.4):
         before = time.monotonic()
@@ -182,6 +205,7 @@ def test_a_fault_that_stays_ends_in_an_instruction_or_an_error(rig: Rig, fault: 
             outcomes.append(scanner.capture(2.0))
         except DeviceError as error:
             outcomes.append(error)
+        assert scanner.state is not ScannerState.CAPTURE
         assert time.monotonic() - before < rig.patience_s
         if isinstance(outcomes[-1], DeviceError):
             break
@@ -227,6 +251,7 @@ def test_the_cable_pulled_in_mid_image(rig: Rig, scanner: FingerprintScanner) ->
     before = time.monotonic()
     with pytest.raises(DeviceError):
         scanner.capture(5.0)
+    assert scanner.state is not ScannerState.CAPTURE
     assert time.monotonic() - before < 5.0
     scanner.close()
     rig.lift()
