@@ -5,7 +5,8 @@ Laws:
    any give the same message but for ids and times.
 2. A finger never takes a lead away: a passage that was shown as one stays one until a person decides.
 3. A finger that was asked for and not searched leaves the passage INCOMPLETE at least: not fully screened is never
-   shown like CLEAR (ARCHITECTURE law 1). A later search that succeeds lifts that.
+   shown like CLEAR (ARCHITECTURE law 1). A later search that succeeds lifts that. One that compared it with no
+   template, because no gallery has a print of that finger, is none.
 4. What the documents left INCOMPLETE or UNREADABLE stays so, whatever was asked about the finger.
 5. No template, no minutia, no pixel.
 """
@@ -23,9 +24,7 @@ from edge.core.shown import coverage, reason_values
 from edge.core.verdicts import Coverage, CoverageState, Outcome, Reason, ReasonKind, Verdict, worst
 
 _LEADS: Final = frozenset({Outcome.HIT, Outcome.POSSIBLE})
-_LOOKED_INTO: Final = frozenset({
-    CoverageState.ASKED, CoverageState.STALE, CoverageState.TIME_UNTRUSTED, CoverageState.NOT_APPLICABLE,
-})  # fmt: skip
+_LOOKED_INTO: Final = frozenset({CoverageState.ASKED, CoverageState.STALE, CoverageState.TIME_UNTRUSTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,10 @@ class Judged:
 
 
 def searched(answer: SearchAnswer | None) -> bool:
-    """True if at least one gallery was looked into, be it an old one, or one without this finger (law 3)."""
-    return answer is not None and not answer.problem and any(c.state in _LOOKED_INTO for c in answer.coverage)
+    """True if the finger was compared with one template at least, be it of an old gallery (law 3)."""
+    if answer is None or answer.problem:
+        return False
+    return any(c.state in _LOOKED_INTO and c.generation is not None and c.records > 0 for c in answer.coverage)
 
 
 def merged(before: Iterable[Reason], answer: SearchAnswer | None, *, second: bool) -> tuple[Reason, ...]:

@@ -150,18 +150,30 @@ def test_a_finger_that_was_asked_for_and_not_searched_is_never_shown_like_clear(
 
 
 @pytest.mark.parametrize(
-    ("state", "outcome"),
-    [(None, "INCOMPLETE"), (CoverageState.MISSING, "INCOMPLETE"), (CoverageState.DAMAGED, "INCOMPLETE"),
-     (CoverageState.ERASED, "INCOMPLETE"), (CoverageState.ASKED, "CLEAR"), (CoverageState.NOT_APPLICABLE, "CLEAR")],
+    ("state", "generation", "templates", "outcome"),
+    [(None, None, 0, "INCOMPLETE"), (CoverageState.MISSING, None, 0, "INCOMPLETE"),
+     (CoverageState.DAMAGED, None, 0, "INCOMPLETE"), (CoverageState.ERASED, None, 0, "INCOMPLETE"),
+     (CoverageState.ASKED, 4, 0, "INCOMPLETE"), (CoverageState.NOT_APPLICABLE, 4, 0, "INCOMPLETE"),
+     (CoverageState.STALE, None, 0, "INCOMPLETE"), (CoverageState.TIME_UNTRUSTED, None, 7, "INCOMPLETE"),
+     (CoverageState.ASKED, 4, 1, "CLEAR"), (CoverageState.STALE, 4, 1, "CLEAR")],
 )  # fmt: skip
-def test_a_search_that_looked_into_no_gallery_is_never_shown_like_clear(
-    journal: Journal, state: CoverageState | None, outcome: str
+def test_a_search_that_compared_it_with_nothing_is_never_shown_like_clear(
+    journal: Journal, state: CoverageState | None, generation: int | None, templates: int, outcome: str
 ) -> None:
     bench = FingerBench(journal, ask="always")
     bench.scan()
-    galleries = () if state is None else (Coverage("prints", None, None, 0, state, required=False),)
+    galleries = () if state is None else (Coverage("prints", generation, 60, templates, state, required=False),)
     told = only(bench.found(replace(answer(), coverage=galleries)), "fingers")
     assert told["outcome"] == outcome
+
+
+def test_a_finger_that_no_gallery_has_lifts_no_failed_capture(journal: Journal) -> None:
+    bench = FingerBench(journal, ask="always")
+    bench.scan()
+    assert only(bench.found(problem=PROBLEM), "fingers")["outcome"] == "INCOMPLETE"
+    bench.ask("P1", position=Position.LEFT_LITTLE)
+    nothing = replace(answer(), coverage=(replace(answer().coverage[0], records=0),))
+    assert only(bench.found(nothing), "fingers")["outcome"] == "INCOMPLETE"
 
 
 def test_galleries_never_stand_in_for_lists_that_were_missing(journal: Journal) -> None:

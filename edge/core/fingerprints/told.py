@@ -3,7 +3,8 @@
 Laws:
 1. Takes an answer and projects it itself (``SearchAnswer.shown``): nothing silent can reach the counter by it.
 2. Where nothing is found it says in how many templates of which generations, and that this is no clearance.
-3. A gallery that was not searched for certain is named. An answer without one searched template never says "none".
+3. A gallery that was not searched for certain is named, and so is one without a print of this finger. An answer without
+   one searched template never says "none".
 """
 
 from __future__ import annotations
@@ -27,21 +28,25 @@ def sentences(language: str, candidates: int, coverage: Sequence[Coverage]) -> t
     """The same for a search that was made and whose number of shown ``candidates`` is known."""
     if not coverage:
         return (text(language, "say.finger_nothing"),)
-    searched = [one for one in coverage if one.generation is not None]
+    there = [one for one in coverage if one.generation is not None]
+    searched, without = [one for one in there if one.records], [one for one in there if not one.records]
     doubtful = [one for one in coverage if one.state is not CoverageState.ASKED]
     said = []
     if searched:
         key = "say.finger_candidates" if candidates else "say.finger_none"
-        lists = "; ".join(_edition(language, one) for one in searched)
-        templates = sum(one.records for one in coverage)
-        said.append(text(language, key, count=candidates, n=templates, lists=lists))
+        templates = sum(one.records for one in searched)
+        said.append(text(language, key, count=candidates, n=templates, lists=_editions(language, searched)))
+    if without:
+        said.append(text(language, "say.finger_no_print", lists=_editions(language, without)))
     if doubtful:
         said.append(text(language, "say.finger_unsearched", lists="; ".join(_why(language, o) for o in doubtful)))
     return tuple(said)
 
 
-def _edition(language: str, one: Coverage) -> str:
-    return text(language, "say.finger_generation", list=one.list_id, generation=one.generation)
+def _editions(language: str, them: Sequence[Coverage]) -> str:
+    return "; ".join(
+        text(language, "say.finger_generation", list=one.list_id, generation=one.generation) for one in them
+    )
 
 
 def _why(language: str, one: Coverage) -> str:

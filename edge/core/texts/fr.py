@@ -225,7 +225,8 @@ TEXTS: Final[dict[str, str]] = {
     "say.row_read": "ligne {rows} sur {of} lue : présentez à nouveau le document",
     "say.rows_read": "lignes {rows} sur {of} lues : présentez à nouveau le document",
     "say.finger_none": "aucun candidat parmi {n} gabarits de {lists} : ce n'est pas un feu vert",
-    "say.finger_candidates": "{count} candidats parmi {n} gabarits de {lists} : comparer, une personne décide",
+    "say.finger_candidates": "candidats : {count} parmi {n} gabarits de {lists} ; comparer, une personne décide",
+    "say.finger_no_print": "pas de recherche : aucune empreinte de ce doigt dans {lists}",
     "say.finger_generation": "{list}, génération {generation}",
     "say.finger_unsearched": "recherche non certaine dans : {lists}",
     "say.finger_failed":
@@ -250,6 +251,8 @@ TEXTS: Final[dict[str, str]] = {
     "trouble.the scanner is busy or away": "le lecteur d'empreintes est occupé ou absent",
     "trouble.capture failed, try again": "la prise a échoué, recommencez",
     "trouble.no finger was taken in time, try again": "aucun doigt n'a été pris à temps, recommencez",
+    "trouble.too little of the finger can be read, try again":
+        "trop peu du doigt est lisible, recommencez",
     "trouble.the scanner is not ready: see `borderpost status`":
         "le lecteur d'empreintes n'est pas prêt : voyez `borderpost status`",
     "trouble.the box is stopping": "le boîtier est mis hors service",

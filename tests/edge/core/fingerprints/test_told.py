@@ -52,6 +52,17 @@ def test_what_was_not_searched_is_named_and_never_told_as_none(language: str) ->
     assert len({told(language, answer(problem="x")), told(language, answer(coverage=()))}) == 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_template_compared_is_never_told_as_none(language: str) -> None:
+    (said,) = told(language, answer(coverage=(replace(ASKED, records=0),)))
+    assert CLEARANCE[language] not in said
+    assert "wanted" in said
+    assert "0" not in said
+    found, without = told(language, answer(ONE, coverage=(ASKED, replace(ASKED, list_id="second", records=0))))
+    assert "second" not in found
+    assert "second" in without
+
+
 def test_reasons_carry_positions_scores_and_what_they_mean() -> None:
     (reason,) = by_finger(answer(replace(ONE, fingers=2, agrees=True)))
     rows = [(e.rule, e.query, e.listed) for e in reason.evidence]
