@@ -87,7 +87,8 @@ class FingersConfig(Section, frozen=True):
     tries: Annotated[int, msgspec.Meta(ge=1, le=3)] = 3  # frames of one finger; the best is kept
     capture_wait_s: Annotated[float, msgspec.Meta(ge=1, le=300)] = 30.0  # how long a finger is waited for
     keep_s: Annotated[float, msgspec.Meta(ge=10, le=3600)] = 120.0  # so long a passage takes a finger, or is compared
-    false_candidates: Annotated[float, msgspec.Meta(ge=1e-6, le=0.5)] = 0.01  # share of travellers with a false one
+    false_candidates: Annotated[float, msgspec.Meta(ge=1e-6, le=0.5)] = 0.01  # share of searches that show a false one
+    required: tuple[ListId, ...] = ()                 # galleries that must be here: without one a finger is INCOMPLETE
     verify_threshold: Annotated[float, msgspec.Meta(ge=0)] | None = None  # score of 1:1; left out: the extractor's own
     work_s: Annotated[float, msgspec.Meta(ge=1, le=60)] = 10.0  # longest extraction, longest search
     extract_mb: Annotated[int, msgspec.Meta(ge=256, le=16384)] = 1536  # memory of the extracting child process, MiB

@@ -110,7 +110,8 @@ class Scanners:
         self.searcher = Searcher(
             lists, screener, now,
             SearchPolicy(
-                config.false_candidates, config.work_s, config.search_mb, config.verify_threshold
+                config.false_candidates, config.work_s, config.search_mb, config.verify_threshold,
+                required=frozenset(config.required),
             ),
             mono=mono,
         )

@@ -13,6 +13,7 @@ from finger_desk import Clock, ScriptedScanner, Step
 from edge.bell import Bell
 from edge.core.fingerprints.answers import SearchAnswer
 from edge.core.fingerprints.model import FingerImage, Position, Template
+from edge.core.fingerprints.thresholds import LEAST_MINUTIAE
 from edge.fingers.keeper import ScannerKeeper
 from edge.fingers.orders import FingerOrder, FingerResult
 from edge.fingers.station import Station, StationSettings
@@ -21,8 +22,8 @@ RIGHT = Position.RIGHT_INDEX
 ANSWER = SearchAnswer((), (), "leader-x")
 
 
-def a_template() -> Template:
-    one = np.ones(1, np.uint8)
+def a_template(minutiae: int = LEAST_MINUTIAE) -> Template:
+    one = np.ones(minutiae, np.uint8)
     return Template("leader-x", RIGHT, 256, 288, one.astype(np.int16), one.astype(np.int16), one, one, one)
 
 
@@ -34,12 +35,13 @@ class TableHands:
         self.made: list[Template] = []
         self.fault: Exception | None = None
         self.later: Exception | None = None  # of what is done with a template
+        self.minutiae = LEAST_MINUTIAE
 
     def extract(self, image: FingerImage, position: Position) -> tuple[Template, int]:
         self.extracted.append(image)
         if self.fault:
             raise self.fault
-        self.made.append(a_template())
+        self.made.append(a_template(self.minutiae))
         return self.made[-1], 61
 
     def search(self, template: Template, position: Position) -> SearchAnswer:

@@ -9,6 +9,7 @@ Laws:
 4. A gallery of another extractor is not scanned, and says so; the others are.
 5. One person is one candidate, by the best of their references; the order is how few strangers reach the score, then
    the score, then list and place.
+6. A probe that shows too little is refused (``thresholds.enough``): by it nobody would be found.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from edge.core.fingerprints import thresholds
 from edge.core.fingerprints.answers import MAX_CANDIDATES
 from edge.core.fingerprints.cylinders import Described, describe
-from edge.core.fingerprints.model import Position, Template
+from edge.core.fingerprints.model import FingerError, Position, Template
 from edge.core.fingerprints.rigid import rigid
 from edge.core.fingerprints.scan import Scores, best_of, scan
 from edge.core.fingerprints.shard import Shard
@@ -67,12 +68,17 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    """One reranked reference."""
+    """One reranked reference, among ``templates`` of its kind."""
 
     gallery: LoadedGallery
     row: int
     score: float
-    expected: float
+    templates: int
+
+    @property
+    def expected(self) -> float:
+        """How many strangers reach its score."""
+        return thresholds.expected(self.gallery.tail, self.templates, self.score)
 
     @property
     def order(self) -> tuple[float, float, str, int]:
@@ -84,9 +90,12 @@ def search(
     backend: Backend, probe: Template, galleries: Sequence[LoadedGallery], *, false_candidates: float,
     today: int | None,
 ) -> Searched:  # fmt: skip
-    """The candidates of a probe among all galleries; a share of ``false_candidates`` travellers gets a false one."""
+    """The candidates of a probe among all galleries; in a share of ``false_candidates`` searches one is shown falsely.
+
+    Raises FingerError for a probe that shows too little (law 6).
+    """
+    mine = _described(probe)
     asked = [one for one in galleries if one.extractor_id == probe.extractor_id]
-    mine = describe(probe)
     blocks, scores = _scan(backend, mine, asked, probe.position)
     silent, valid = _flags(blocks, today)
     shown, hidden = np.nonzero(valid & ~silent)[0], np.nonzero(valid & silent)[0]
@@ -105,17 +114,28 @@ def second(
     backend: Backend, probe: Template, claims: Sequence[Claim], galleries: Sequence[LoadedGallery], *,
     false_candidates: float, today: int | None,
 ) -> tuple[Summed | None, ...]:  # fmt: skip
-    """Another finger of those claimed: the sum of both scores, None where the gallery has no such finger of theirs."""
-    mine = describe(probe)
+    """Another finger of those claimed: the sum of both scores, None where the gallery has no such finger of theirs.
+
+    Raises FingerError as ``search`` does.
+    """
+    mine = _described(probe)
     held = {one.list_id: one for one in galleries if one.extractor_id == probe.extractor_id}
     return tuple(_summed(backend, probe, mine, claim, held.get(claim.list_id), false_candidates, today)
                  for claim in claims)
 
 
 def verify(backend: Backend, probe: Template, reference: Template) -> float:
-    """1:1. Raises FingerError for templates of two extractors."""
-    theirs = describe(reference)
-    return float(backend.rigid(describe(probe), _alone(theirs))[0])
+    """1:1. Raises FingerError for templates of two extractors, and where one of them shows too little."""
+    theirs = _described(reference)
+    return float(backend.rigid(_described(probe), _alone(theirs))[0])
+
+
+def _described(probe: Template) -> Described:
+    """Law 6."""
+    mine = describe(probe)
+    if not thresholds.enough(len(probe), len(mine)):
+        raise FingerError(thresholds.TOO_LITTLE, advice="clean the glass, and lay the whole fingertip down again")
+    return mine
 
 
 def _scan(
@@ -164,7 +184,7 @@ def _hits(
         gallery, score = block.gallery, compared[place]
         if score >= thresholds.threshold(gallery.tail, count, false_candidates):
             row = int(block.rows[place - block.first])
-            hits.append(_Hit(gallery, row, score, thresholds.expected(gallery.tail, count, score)))
+            hits.append(_Hit(gallery, row, score, count))
     return sorted(hits, key=lambda hit: hit.order)
 
 
@@ -182,7 +202,7 @@ def _found(hit: _Hit, *, silent: bool) -> Found:
     entry = hit.gallery.table.entry(hit.row)
     return Found(
         hit.gallery.list_id, entry.record, entry.reference, int(entry.position), hit.score, hit.expected, silent,
-        entry.category, entry.action or hit.gallery.action, entry.name,
+        entry.category, entry.action or hit.gallery.action, entry.name, hit.templates,
     )  # fmt: skip
 
 
@@ -203,10 +223,13 @@ def _summed(
     fits = [row for row in gallery.rows_of(claim.record) if _fits(gallery, row, probe.position, claim, today)]
     if not fits:
         return None
-    score = claim.score + float(backend.rigid(mine, gallery.described(np.asarray(fits, np.int64))).max())
-    templates = _templates(gallery, claim)
-    expected = thresholds.expected_of_two(gallery.tail, templates, score)
-    return Summed(score, expected, score >= thresholds.threshold_of_two(gallery.tail, templates, false_candidates))
+    best = float(backend.rigid(mine, gallery.described(np.asarray(fits, np.int64))).max())
+    total, templates = claim.score + best, max(1, claim.templates)
+    expected = thresholds.expected_of_two(gallery.tail, templates * len(fits), total)
+    agrees = thresholds.both_agree(
+        gallery.tail, claim.score, best, templates=templates, references=len(fits), false_candidates=false_candidates
+    )
+    return Summed(total, expected, agrees)
 
 
 def _fits(gallery: LoadedGallery, row: int, position: Position, claim: Claim, today: int | None) -> bool:
@@ -216,12 +239,6 @@ def _fits(gallery: LoadedGallery, row: int, position: Position, claim: Claim, to
     same = here is position or Position.UNKNOWN in (here, position)
     alike = bool(gallery.silent(rows)[0]) is claim.silent and bool(gallery.valid(rows, today)[0])
     return same and alike and (gallery.table.texts(row)[1], here) != (claim.reference, claim.position)
-
-
-def _templates(gallery: LoadedGallery, claim: Claim) -> int:
-    """How many templates the first search looked at: what its expectation was made of."""
-    rate = thresholds.fmr(gallery.tail, claim.score)
-    return max(1, round(claim.expected / rate)) if rate > 0 else len(gallery)
 
 
 def _alone(described: Described) -> Shard:

@@ -5,7 +5,9 @@ Laws:
    two searches; one that cannot be read is told once, and the old one serves on.
 2. A child that died, hangs or has no memory left is replaced, and its galleries are read again. Which process answers
    is known by its number: a fresh one holds nothing, whatever the last one held.
-3. A generation that ends the child ``BLAMED`` times while it is read is not read again.
+3. What could not be read is read again when its files are others than they were, and every ``AGAIN_S`` besides: a disk
+   or a memory that was full may not be any more. One that ends the child ``BLAMED`` times while it is read is read
+   again for other files alone.
 4. A list that was erased or removed leaves the child at the next look, and before the next search.
 5. No key and nothing of a person is logged.
 """
@@ -13,6 +15,7 @@ Laws:
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -24,14 +27,26 @@ from common.fingers.frames import Fault
 from edge.core.fingerprints.model import FingerError
 from edge.fingers import search_talk as talk
 from edge.fingers.tails import fallback
-from edge.opened_list import OpenList
+from edge.opened_list import OpenList, Stamp
 
 POLL_S: Final = 5.0     # a child that says nothing for so long hangs
 START_S: Final = 8.0     # from the start of a child until it can be asked
 BLAMED: Final = 3       # deaths of the child while it reads one generation
+AGAIN_S: Final = 300.0  # until what could not be read is tried again
 
 log = structlog.get_logger("search")
 _R = TypeVar("_R")
+_Files = tuple[tuple[Stamp, ...], Stamp | None]
+"""The files of a generation as the box verified them, and the gallery as it lies on the disk now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """These files could not be read, and why; not before ``again`` (None: never) are they tried once more."""
+
+    files: _Files
+    why: str
+    again: float | None
 
 
 @dataclass(slots=True)
@@ -39,10 +54,11 @@ class _State:
     """What is known of the process numbered ``starts``."""
 
     starts: int = 0
-    held: dict[str, OpenList] = field(default_factory=dict)            # what serves
-    refused: dict[str, tuple[int, str]] = field(default_factory=dict)  # generation that could not be read, and why
-    blamed: dict[tuple[str, int], int] = field(default_factory=dict)
+    held: dict[str, OpenList] = field(default_factory=dict)      # what serves
+    refused: dict[str, _Refusal] = field(default_factory=dict)
+    blamed: dict[str, tuple[_Files, int]] = field(default_factory=dict)
     loading: OpenList | None = None
+    files: _Files = ((), None)                                   # of what is being read, as they were before
     size: tuple[int, int] = (0, 0)                                     # bytes in clear, and locked
     problem: str = ""
 
@@ -59,9 +75,10 @@ class GalleryChild:
     """The child with its galleries; ``tend`` and ``call`` from any thread. ``galleries()``: as they lie on the disk."""
 
     def __init__(
-        self, galleries: Callable[[], Sequence[OpenList]], *, memory_mib: int, threads: int, poll_s: float = POLL_S
+        self, galleries: Callable[[], Sequence[OpenList]], *, memory_mib: int, threads: int, poll_s: float = POLL_S,
+        mono: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._galleries, self._poll_s = galleries, poll_s
+        self._galleries, self._poll_s, self._mono = galleries, poll_s, mono
         self._child = Child(
             {talk.SERVICE: talk.Options(threads)}, module=talk.MODULE, memory_mib=memory_mib, no_new_code=True,
             start_s=START_S,
@@ -93,7 +110,7 @@ class GalleryChild:
             known = max(1, self._state.starts)
         try:
             found = self._child.call(talk.SERVICE, order, reply, timeout_s)
-        except FingerError as error:
+        except ChildFailedError as error:
             with self._lock:
                 self._lost(error)
             raise
@@ -103,7 +120,7 @@ class GalleryChild:
         """What serves, and what could not be read."""
         with self._lock:
             state = self._state
-            return Holding(dict(state.held), {name: why for name, (_, why) in state.refused.items()})
+            return Holding(dict(state.held), {name: refusal.why for name, refusal in state.refused.items()})
 
     def health(self) -> dict[str, Any]:
         """Of the process: megabytes in clear and locked, how often it was started, what is wrong with it."""
@@ -137,8 +154,9 @@ class GalleryChild:
         if state.loading is None:
             new = next((one for one in wanted.values() if self._is_new(one)), None)
             if new is not None:
+                files = _files(new)
                 self._tell(load_order(new))
-                state.loading = new
+                state.loading, state.files = new, files
         return state.loading is not None
 
     def _tell(self, order: object) -> talk.Progress:
@@ -156,13 +174,17 @@ class GalleryChild:
         if (loading.list_id, loading.generation) in progress.loaded:
             state.held[loading.list_id] = loading
             state.refused.pop(loading.list_id, None)
+            state.blamed.pop(loading.list_id, None)
             log.info("gallery_in_use", list=loading.list_id, generation=loading.generation)
         else:
-            self._refuse(loading, progress.problem or f"generation {loading.generation} was not read")
+            why = progress.problem or f"generation {loading.generation} was not read"
+            self._refuse(loading, why, self._mono() + AGAIN_S)
 
-    def _refuse(self, one: OpenList, why: str) -> None:
-        self._state.refused[one.list_id] = one.generation or 0, why
-        log.warning("gallery_problem", list=one.list_id, problem=why)
+    def _refuse(self, one: OpenList, why: str, again: float | None) -> None:
+        before = self._state.refused.get(one.list_id)
+        self._state.refused[one.list_id] = _Refusal(self._state.files, why, again)
+        if before is None or before.why != why:
+            log.warning("gallery_problem", list=one.list_id, problem=why)
 
     def _noticed(self) -> None:
         """Law 2."""
@@ -173,14 +195,17 @@ class GalleryChild:
             log.warning("search_restarted", starts=starts)
         loading, state.loading = state.loading, None
         state.starts, state.held, state.size = starts, {}, (0, 0)
-        if loading is not None and loading.generation is not None:
-            self._blame(loading, (loading.list_id, loading.generation))
+        if loading is not None:
+            self._blame(loading)
 
-    def _blame(self, one: OpenList, key: tuple[str, int]) -> None:
+    def _blame(self, one: OpenList) -> None:
         """Law 3."""
-        self._state.blamed[key] = self._state.blamed.get(key, 0) + 1
-        if self._state.blamed[key] >= BLAMED:
-            self._refuse(one, f"generation {one.generation} ended the search {BLAMED} times while it was read")
+        state = self._state
+        files, deaths = state.blamed.get(one.list_id, (state.files, 0))
+        deaths = deaths + 1 if files == state.files else 1
+        state.blamed[one.list_id] = state.files, deaths
+        if deaths >= BLAMED:
+            self._refuse(one, f"generation {one.generation} ended the search {BLAMED} times while it was read", None)
 
     def _lost(self, error: FingerError) -> None:
         if isinstance(error, ChildFailedError):
@@ -190,8 +215,22 @@ class GalleryChild:
 
     def _is_new(self, one: OpenList) -> bool:
         held, refused = self._state.held.get(one.list_id), self._state.refused.get(one.list_id)
-        same = held is not None and held.gallery == one.gallery
-        return not same and (refused is None or refused[0] != one.generation)
+        if held is not None and held.gallery == one.gallery:
+            return False
+        if refused is None or refused.files != _files(one):
+            return True
+        return refused.again is not None and self._mono() >= refused.again
+
+
+def _files(one: OpenList) -> _Files:
+    gallery = one.gallery
+    if gallery is None:
+        return one.stamps, None
+    try:
+        stat = gallery.path.stat()
+    except OSError:
+        return one.stamps, None
+    return one.stamps, (str(gallery.path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def load_order(one: OpenList) -> talk.Load:

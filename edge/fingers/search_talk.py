@@ -88,15 +88,15 @@ class Search(_Quiet, array_like=True, frozen=True, tag="search"):
 
 
 class Claim(_Quiet, array_like=True, frozen=True):
-    """A candidate of the first finger, as the second is compared with it."""
+    """A candidate of the first finger, found among ``templates``, as the second is compared with it."""
 
     list_id: str
     record: str
     reference: str
     position: int
     score: float
-    expected: float
     silent: bool
+    templates: int
 
 
 class Second(_Quiet, array_like=True, frozen=True, tag="second"):
@@ -130,7 +130,7 @@ class Progress(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Found(_Quiet, array_like=True, frozen=True):
-    """One candidate."""
+    """One candidate, among so many ``templates`` of its kind."""
 
     list_id: str
     record: str
@@ -142,6 +142,7 @@ class Found(_Quiet, array_like=True, frozen=True):
     category: str
     action: str
     name: str
+    templates: int
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True):
@@ -209,7 +210,7 @@ def candidate_of(found: Found) -> FingerCandidate:
     """A candidate as the box knows it."""
     return FingerCandidate(
         found.list_id, found.record, found.reference, Position(found.position), found.score, found.expected,
-        found.silent, found.category, found.action, found.name,
+        found.silent, found.category, found.action, found.name, templates=found.templates,
     )  # fmt: skip
 
 
@@ -217,5 +218,5 @@ def claim_of(candidate: FingerCandidate) -> Claim:
     """A candidate as the child is asked about it."""
     return Claim(
         candidate.list_id, candidate.record, candidate.reference, int(candidate.position), candidate.score,
-        candidate.expected, candidate.silent,
+        candidate.silent, candidate.templates,
     )  # fmt: skip

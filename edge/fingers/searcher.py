@@ -3,7 +3,8 @@
 Laws:
 1. Every call ends within ``work_s`` and the start of a child. Where the child fails, ``search`` answers with a
    ``problem``, ``second`` and ``verify`` raise FingerError; this process is not touched (``search_keeping``).
-2. An answer names every gallery of the box, asked or not: what was not searched is never told as "none".
+2. An answer names every gallery of the box, asked or not, and every one that should be here and is not (MISSING): what
+   was not searched is never told as "none".
 3. A finger that comes while a gallery is read for the first time waits for it, half of ``work_s`` at most; it never
    waits for a newer generation of one that serves.
 4. A second finger takes no candidate away: where it does not agree, that is said (``FingerCandidate.agrees``).
@@ -22,7 +23,7 @@ from edge.core.fingerprints.answers import FingerCandidate, SearchAnswer
 from edge.core.fingerprints.model import FingerError, Position, Template, same_extractor
 from edge.core.screening import Screener
 from edge.core.trusted import Trusted
-from edge.core.verdicts import Coverage
+from edge.core.verdicts import Coverage, CoverageState, Freshness
 from edge.fingers import search_talk as talk
 from edge.fingers.search_coverage import Standing, coverage
 from edge.fingers.search_keeping import POLL_S, GalleryChild
@@ -46,14 +47,16 @@ class Stopping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchPolicy:
-    """``false_candidates``: share of travellers with a false one; ``work_s``: longest search; ``memory_mib``: of the
-    child (0: no limit); ``verify_threshold``: score of 1:1, None for the extractor's own; ``threads`` that scan."""
+    """``false_candidates``: share of searches that show a false one; ``work_s``: longest search; ``memory_mib``: of the
+    child (0: no limit); ``verify_threshold``: score of 1:1, None for the extractor's own; ``threads`` that scan;
+    ``required``: galleries that must be here."""
 
     false_candidates: float = 0.01
     work_s: float = 10.0
     memory_mib: int = 4096
     verify_threshold: float | None = None
     threads: int = 2
+    required: frozenset[str] = frozenset()
 
 
 class Searcher:
@@ -68,7 +71,8 @@ class Searcher:
     ) -> None:
         self._lists, self._screener, self._now, self._policy, self._mono = lists, screener, now, policy, mono
         self._keeping = GalleryChild(
-            self._galleries, memory_mib=policy.memory_mib, threads=policy.threads, poll_s=min(POLL_S, policy.work_s)
+            self._galleries, memory_mib=policy.memory_mib, threads=policy.threads, poll_s=min(POLL_S, policy.work_s),
+            mono=mono,
         )
 
     def run(self, stopping: Stopping) -> None:
@@ -161,7 +165,8 @@ class Searcher:
             Standing(one, holding.held.get(one.list_id), asked.get(one.list_id), one.list_id in holding.refused)
             for one in self._galleries()
         ]
-        return coverage(standings, self._screener, self._now())
+        absent = sorted(self._policy.required - {one.listed.list_id for one in standings})
+        return (*coverage(standings, self._screener, self._now()), *map(_missing, absent))
 
     def _asked(self, order: object, reply: type[_R]) -> _R:
         """The answer of a child that holds all galleries it can. Raises FingerError."""
@@ -183,6 +188,10 @@ def _row(one: OpenList, serving: OpenList | None, refused: str) -> dict[str, Any
         "extractor": info.extractor_id if info else "", "image": bool(info and info.image),
         "tail": bool(info and info.tail), "problem": "; ".join(filter(None, (one.problem, refused))),
     }
+
+
+def _missing(list_id: str) -> Coverage:
+    return Coverage(list_id, None, None, 0, CoverageState.MISSING, freshness=Freshness.UNKNOWN)
 
 
 def _why(parts: Sequence[talk.Part]) -> str:

@@ -8,7 +8,7 @@ Laws:
    who withdraws, end what the scanner does; what it took by then is not worked on any more.
 4. Between the last byte of an image and the result nothing depends on which lists hold a candidate (ARCHITECTURE
    law 8): what is published meanwhile is ``working`` and nothing else. What is published before it depends on the
-   scanner and on what its frames show.
+   scanner and on what its frames show. A finger that shows too few minutiae is a failed one, and not searched.
 5. What nobody takes is overwritten, whatever ends the work on it.
 """
 
@@ -27,6 +27,7 @@ from edge.bell import Waiting
 from edge.core.errors import BorderpostError
 from edge.core.fingerprints.answers import FingerTaken, SearchAnswer
 from edge.core.fingerprints.model import FingerImage, Position, Template
+from edge.core.fingerprints.thresholds import LEAST_MINUTIAE, TOO_LITTLE
 from edge.crew import Stopping
 from edge.fingers.keeper import ScannerKeeper
 from edge.fingers.orders import FingerOrder, FingerResult, erase, erase_image, erase_template
@@ -184,6 +185,9 @@ class Station:
             erase_image(frame.image)
             raise
         taken = FingerTaken(order.position, template, frame.image, frame.quality, nfiq2, frame.tries)
+        if len(template) < LEAST_MINUTIAE:
+            erase(taken)
+            return _without(order, TOO_LITTLE)
         try:
             return self._asked(order, FingerResult(order, taken, None, None, None, at=frame.at), template)
         except BaseException:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from counter_finger_kit import DISCREET, LEAD, PROBLEM, WANTED, FingerBench, answer, only
 
 from edge.cli import borderpost
+from edge.core.fingerprints.thresholds import TOO_LITTLE
 from edge.core.texts import CATALOGUES, LANGUAGES
 from edge.counter.fingers import NO_SCANNER, OVERTAKEN
 from edge.fingers import station
@@ -40,7 +41,7 @@ def test_a_candidate_is_a_lead_to_confirm(bench: FingerBench, capsys: pytest.Cap
     assert "POSSIBLE" in text
     assert "confirm with the NCB before any step against the person" in text
     assert "prints/F-7" in text
-    assert "1 candidates in 20000 templates of prints, generation 4" in text
+    assert "candidates: 1 in 20000 templates of prints, generation 4" in text
     assert "a second finger is asked for: left index finger" in text
     assert "borderpost close P1 --outcome CODE" in text
     assert "F-9" not in text
@@ -98,7 +99,7 @@ def test_every_step_and_every_trouble_has_words_in_every_language(
         assert said({**STEP, "step": step}, capsys, language).strip()
     assert said({**STEP, "step": "failed"}, capsys, language) == ""
     troubles = (NO_SCANNER, OVERTAKEN, station.FAILED, station.NO_FINGER, station.AWAY, station.STOPPED,
-                station.WITHDRAWN)
+                station.WITHDRAWN, TOO_LITTLE)
     assert [t for t in troubles if f"trouble.{t}" not in CATALOGUES[language]] == []
     assert [f for f in FINGERS if f"position.{f}" not in CATALOGUES[language]] == []
 

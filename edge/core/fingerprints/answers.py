@@ -24,7 +24,8 @@ class FingerCandidate:
 
     ``reference`` names the reference within the list (invented by its owner), ``record`` the person's record there.
     ``score`` is the comparison score (>= 0; the sum of both where a second finger was compared, ``fingers`` says how
-    many); ``expected`` how many strangers of the templates searched would reach this score by chance, in one search.
+    many); ``expected`` how many strangers of the ``templates`` among which this candidate stood (the shown ones, or the
+    silent ones) would reach this score by chance, in one search.
     ``agrees``: whether two fingers together reach the threshold of two, None where one was compared. A second finger
     that does not agree takes no candidate away: it may be the wrong one, or badly taken.
     """
@@ -41,6 +42,7 @@ class FingerCandidate:
     name: str = ""
     fingers: int = 1
     agrees: bool | None = None
+    templates: int = 0
 
 
 @dataclass(frozen=True, slots=True)

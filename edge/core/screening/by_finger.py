@@ -25,7 +25,7 @@ def by_finger(answer: SearchAnswer) -> tuple[Reason, ...]:
     kept: list[FingerCandidate] = []
     for silent in (False, True):
         kept += [c for c in answer.candidates if c.silent is silent][:MAX_CANDIDATES]
-    return tuple(_reason(candidate, answer) for candidate in kept)
+    return tuple(_reason(candidate, answer.extractor_id) for candidate in kept)
 
 
 def position_word(position: Position) -> str:
@@ -33,14 +33,14 @@ def position_word(position: Position) -> str:
     return position.name.lower().replace("_", "-")
 
 
-def _reason(candidate: FingerCandidate, answer: SearchAnswer) -> Reason:
+def _reason(candidate: FingerCandidate, extractor_id: str) -> Reason:
     return Reason(
         list_id=candidate.list_id,
         record=candidate.record,
         kind=ReasonKind.FINGER,
         outcome=Outcome.POSSIBLE,
         score=math.exp(-max(0.0, candidate.expected)),
-        evidence=_evidence(candidate, answer),
+        evidence=_evidence(candidate, extractor_id),
         silent=candidate.silent,
         category=candidate.category,
         action=candidate.action,
@@ -49,14 +49,14 @@ def _reason(candidate: FingerCandidate, answer: SearchAnswer) -> Reason:
     )
 
 
-def _evidence(candidate: FingerCandidate, answer: SearchAnswer) -> tuple[Evidence, ...]:
+def _evidence(candidate: FingerCandidate, extractor_id: str) -> tuple[Evidence, ...]:
     lines = [
         Evidence("", position_word(candidate.position), "finger"),
         Evidence("", candidate.reference, "reference"),
         Evidence(f"{candidate.score:.2f}", "", "comparison score"),
         Evidence("", f"{candidate.expected:.1g}", "strangers expected to reach this score in one search"),
-        Evidence("", str(answer.templates), "templates searched"),
-        Evidence("", answer.extractor_id, "extractor"),
+        Evidence("", str(candidate.templates), "templates searched"),
+        Evidence("", extractor_id, "extractor"),
     ]
     if candidate.agrees is not None:
         lines.append(_together(candidate.agrees))

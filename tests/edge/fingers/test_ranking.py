@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from search_kit import INDEX, OTHER, Wanted, again, finger, people
 
+from edge.core.fingerprints import thresholds
 from edge.core.fingerprints.answers import MAX_CANDIDATES
 from edge.core.fingerprints.cylinders import Described
-from edge.core.fingerprints.model import Position
+from edge.core.fingerprints.model import FingerError, Position
 from edge.core.fingerprints.scan import Scores
 from edge.core.fingerprints.shard import Shard
+from edge.core.fingerprints.thresholds import LEAST_MINUTIAE, TOO_LITTLE, Fallback
 from edge.fingers import ranking
 from edge.fingers.loaded import LoadedGallery
 from edge.fingers.ranking import Plain
@@ -176,15 +178,32 @@ def test_a_gallery_of_another_extractor_is_refused_and_the_others_are_searched()
     assert refused.problem == "made by other-1, the finger was extracted by invented-1"
 
 
-def test_an_empty_template_and_an_empty_gallery_find_nobody() -> None:
-    nothing = replace(finger(9, minutiae=0))
-    assert ranking.search(Plain(), nothing, [gallery(CROWD)], false_candidates=0.01, today=None).found == ()
+@pytest.mark.parametrize("minutiae", [0, 1, LEAST_MINUTIAE - 1])
+def test_a_finger_that_shows_too_little_is_refused(minutiae: int) -> None:
+    nothing, held = finger(9, minutiae=minutiae), gallery(CROWD)
+    with pytest.raises(FingerError, match=TOO_LITTLE):
+        ranking.search(Plain(), nothing, [held], false_candidates=0.01, today=None)
+    with pytest.raises(FingerError, match=TOO_LITTLE):
+        ranking.second(Plain(), nothing, [], [held], false_candidates=0.01, today=None)
+    for one, other in ((nothing, finger(9)), (finger(9), nothing)):
+        with pytest.raises(FingerError, match=TOO_LITTLE):
+            ranking.verify(Plain(), one, other)
+
+
+def test_minutiae_that_stand_too_far_apart_show_too_little() -> None:
+    sparse = finger(9, minutiae=LEAST_MINUTIAE)
+    alone = replace(sparse, x=(np.arange(LEAST_MINUTIAE) * 300).astype(np.int16), width=4000)
+    with pytest.raises(FingerError, match=TOO_LITTLE):
+        ranking.search(Plain(), alone, [gallery(CROWD)], false_candidates=0.01, today=None)
+
+
+def test_an_empty_gallery_finds_nobody() -> None:
     assert search(gallery([])).found == ()
     assert search().found == ()
 
 
 def claims(answer: Searched) -> list[Claim]:
-    return [Claim(o.list_id, o.record, o.reference, o.position, o.score, o.expected, o.silent) for o in answer.found]
+    return [Claim(o.list_id, o.record, o.reference, o.position, o.score, o.silent, o.templates) for o in answer.found]
 
 
 def second(held: LoadedGallery, answer: Searched, seed: int, position: Position = OTHER) -> list[object]:
@@ -202,7 +221,45 @@ def test_a_second_finger_adds_its_score_by_a_threshold_of_two() -> None:
     assert agreeing.agrees  # type: ignore[attr-defined]
     assert agreeing.score > first + 4  # type: ignore[attr-defined]
     assert agreeing.expected < answer.found[0].expected  # type: ignore[attr-defined]
-    assert first < other.score < first + 4  # type: ignore[attr-defined]
+    assert first <= other.score < first + 4  # type: ignore[attr-defined]
+    assert not other.agrees  # type: ignore[attr-defined]
+
+
+def test_however_high_the_first_score_a_stranger_s_second_finger_does_not_agree() -> None:
+    held = gallery([*CROWD, Wanted("R-9", 9, reference="set"), Wanted("R-9", 9, OTHER, reference="set")])
+    answer = search(held)
+    assert answer.found[0].score > 2 * TAIL[0]
+    strangers = [second(held, answer, seed)[0] for seed in range(50, 80)]
+    assert not any(one.agrees for one in strangers)  # type: ignore[attr-defined]
+
+
+def test_more_references_of_a_person_ask_for_more() -> None:
+    """The best of many is compared with a stranger as often: thresholds count each of them."""
+    one = [*CROWD, Wanted("R-9", 9, reference="set"), Wanted("R-9", 9, OTHER, reference="set")]
+    many = [*one, *(Wanted("R-9", 600 + i, OTHER, reference=f"x{i}") for i in range(9))]
+    (alone,), (among,) = (second(held, search(held), 9) for held in (gallery(one), gallery(many)))
+    assert among.score == alone.score  # type: ignore[attr-defined]
+    assert among.expected == pytest.approx(10 * alone.expected)  # type: ignore[attr-defined]
+
+
+def test_the_thresholds_of_two_follow_from_the_templates_of_the_first_search() -> None:
+    """Not from the gallery that serves by now, whose tail may be another."""
+    wanted = [*CROWD, Wanted("R-9", 9, reference="set"), Wanted("R-9", 9, OTHER, reference="set")]
+    answer = search(gallery(wanted))
+    assert {one.templates for one in answer.found} == {41}
+    newer = gallery(wanted, tail=(2.0, 0.8))
+    (found,) = second(newer, answer, 9)
+    expected = thresholds.expected_of_two(newer.tail, 41, found.score)  # type: ignore[attr-defined]
+    assert found.expected == pytest.approx(expected)  # type: ignore[attr-defined]
+
+
+def test_a_candidate_tells_the_templates_of_its_own_kind() -> None:
+    silent = [replace(one, silent=True) for one in people(7, first=900)]
+    answer = search(gallery([*CROWD, Wanted("R-9", 9), Wanted("S-9", 9, silent=True), *silent]))
+    assert {(one.record, one.templates) for one in answer.found} == {("R-9", 41), ("S-9", 8)}
+    for one in answer.found:
+        expected = thresholds.expected(Fallback(*TAIL), one.templates, one.score)
+        assert one.expected == pytest.approx(expected)
 
 
 def test_a_second_finger_without_a_reference_changes_nothing() -> None:

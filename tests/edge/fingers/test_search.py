@@ -15,18 +15,20 @@ from search_kit import INDEX, OTHER, Box, Wanted, again, finger, people, put
 
 from common.fingers.frames import raw
 from edge.core.fingerprints.model import FingerError, Position
+from edge.core.fingerprints.thresholds import TOO_LITTLE
 from edge.core.fingerprints.told import told
 from edge.core.screening.by_finger import by_finger
+from edge.core.shown_fingers import searched
 from edge.core.trusted import ClockState, Trusted
 from edge.core.vault import KeyRing
-from edge.core.verdicts import CoverageState, Outcome, Verdict
+from edge.core.verdicts import Coverage, CoverageState, Outcome, Verdict
 from edge.core.watch import Policy
 from edge.erasure import Eraser
 from edge.fingers import search_talk as talk
 from edge.fingers.search_keeping import load_order
 from edge.fingers.search_service import service
 from edge.fingers.search_talk import Options, Poll, Progress, Search, Unload
-from edge.fingers.searcher import NOT_LOADED
+from edge.fingers.searcher import NOT_LOADED, SearchPolicy
 from edge.watchlists import Watchlists
 
 
@@ -61,7 +63,9 @@ def test_two_fingers_and_one_to_one(tmp_path: Path) -> None:
         assert first.score > answer.candidates[0].score
         assert (other.record, other.fingers, other.agrees) == ("R-8", 1, None)
         wrong = box.searcher.second(finger(66, OTHER), OTHER, answer)
-        assert {(c.record, c.fingers) for c in wrong.candidates} == {("R-9", 2), ("R-8", 1)}
+        assert {(c.record, c.fingers, c.agrees) for c in wrong.candidates} == {("R-9", 2, False), ("R-8", 1, None)}
+        with pytest.raises(FingerError, match=TOO_LITTLE):
+            box.searcher.second(finger(9, OTHER, minutiae=3), OTHER, answer)
         score, same = box.searcher.verify(again(finger(9)), finger(9))
         assert same
         assert box.searcher.verify(again(finger(9)), finger(10)) == (pytest.approx(1.5, abs=2.5), False)
@@ -83,7 +87,8 @@ def test_candidates_become_reasons_that_a_person_judges(tmp_path: Path) -> None:
     assert [r.record for r in verdict.shown().reasons] == ["R-9"]
     rules = {e.rule: (e.query, e.listed) for e in reasons[0].evidence}
     assert rules["finger"] == ("", "right-index")
-    assert rules["templates searched"] == ("", "22")
+    assert rules["templates searched"] == ("", "21")  # of which so many strangers are expected: not the silent one
+    assert answer.templates == 22
     assert rules["extractor"] == ("", kit.EXTRACTOR)
     assert 0.99 < reasons[0].score <= 1
     only_silent = replace(answer, candidates=tuple(c for c in answer.candidates if c.silent))
@@ -267,3 +272,47 @@ def test_any_position_may_be_searched(tmp_path: Path) -> None:
         probe = again(finger(9, OTHER))
         assert [c.record for c in box.searcher.search(probe, Position.UNKNOWN).candidates] == ["R-9"]
         assert box.searcher.search(probe, INDEX).candidates == ()
+
+
+def test_a_finger_that_no_gallery_has_is_told_as_not_searched(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9)])
+    put(tmp_path, 1, [*people(3), *people(4, first=100, position=OTHER)], list_id="other", key=None)
+    with Box(tmp_path) as box:
+        none = box.searcher.search(finger(9, Position.LEFT_LITTLE), Position.LEFT_LITTLE)
+        assert (none.problem, none.templates, searched(none)) == ("", 0, False)
+        assert told("en", none) == (
+            "not searched: no print of this finger in other, generation 1; wanted, generation 1",)
+        some = box.searcher.search(finger(77, OTHER), OTHER)
+        assert (some.templates, searched(some)) == (4, True)
+        assert told("en", some) == (
+            "no candidate in 4 templates of other, generation 1: this is no clearance",
+            "not searched: no print of this finger in wanted, generation 1")
+
+
+def test_a_finger_that_shows_too_little_is_a_problem_and_none_of_the_search(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9)])
+    with Box(tmp_path) as box:
+        answer = box.searcher.search(finger(9, minutiae=2), INDEX)
+        assert (answer.problem, answer.candidates, searched(answer)) == (TOO_LITTLE, (), False)
+        assert box.searcher.status()["problem"] == ""
+        assert box.searcher.search(again(finger(9)), INDEX).candidates
+
+
+def test_a_gallery_that_must_be_here_and_is_not_makes_an_answer_incomplete(tmp_path: Path) -> None:
+    put(tmp_path, 1, [*people(20), Wanted("R-9", 9)])
+    policy = SearchPolicy(work_s=20.0, memory_mib=2048, required=frozenset({"wanted", "interpol"}))
+    documents = Coverage("sltd", 1, 60, 10, CoverageState.ASKED)
+    with Box(tmp_path, policy=policy) as box:
+        answer = box.searcher.search(finger(77), INDEX)
+        assert {c.list_id: (c.state, c.records) for c in answer.coverage} == {
+            "wanted": (CoverageState.ASKED, 21), "interpol": (CoverageState.MISSING, 0)}
+        assert Verdict.of((), (documents, *answer.coverage)).outcome is Outcome.INCOMPLETE
+        assert told("en", answer)[1] == "not searched for certain: interpol (missing)"
+        assert [c.list_id for c in box.searcher.coverage()] == ["wanted", "interpol"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with Box(empty, policy=policy) as box:
+        nothing = box.searcher.search(finger(77), INDEX)
+        assert [c.state for c in nothing.coverage] == [CoverageState.MISSING] * 2
+        assert not searched(nothing)
+        assert "no candidate" not in " ".join(told("en", nothing))

@@ -6,11 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
 from finger_desk import capture_of
 from station_kit import ANSWER, RIGHT, Place, a_template, order
 
 from drivers.fingers import FingerCapture
-from edge.fingers.orders import FingerResult
+from edge.core.fingerprints.thresholds import LEAST_MINUTIAE, TOO_LITTLE
+from edge.fingers.orders import FingerOrder, FingerResult, Purpose
 from edge.fingers.station import NO_FINGER, STOPPED, WITHDRAWN
 
 
@@ -116,3 +118,17 @@ def test_the_officer_sees_that_an_image_is_read() -> None:
     _, result = place.run_once()
     assert result.problem == ""
     assert place.steps == ["place", "reading", "working"]
+
+
+@pytest.mark.parametrize("purpose", ["search", "second", "verify"])
+@pytest.mark.parametrize("minutiae", [0, 1, LEAST_MINUTIAE - 1])
+def test_a_finger_that_shows_too_few_minutiae_is_a_failed_one(purpose: Purpose, minutiae: int) -> None:
+    place = Place([capture_of(7)]).made_ready()
+    place.hands.minutiae = minutiae
+    place.hands.later = AssertionError("it was searched")
+    place.station.offer(FingerOrder("P1", "lane-1", RIGHT, purpose, reference=a_template(), answer=ANSWER))
+    _, result = place.run_once()
+    assert (result.problem, result.taken, result.answer, result.score) == (TOO_LITTLE, None, None, None)
+    assert place.said[-1]["step"] == "failed"
+    assert not place.hands.extracted[0].pixels.any()
+    assert not place.hands.made[0].x.any()

@@ -70,3 +70,25 @@ def test_a_share_lies_between_nothing_and_all() -> None:
         with pytest.raises(ValueError, match="between 0 and 1"):
             t.allowed(share)
     assert t.threshold(LEADER, 0, 0.01) == LEADER.score
+
+
+@given(tails, counts, shares, st.integers(1, 20), st.floats(0, 100))
+def test_two_fingers_agree_by_the_second_too(
+    tail: Fallback, templates: int, share: float, references: int, beyond: float
+) -> None:
+    def agree(first: float, second: float) -> bool:
+        return t.both_agree(
+            tail, first, second, templates=templates, references=references, false_candidates=share
+        )
+
+    alone = t.score_at(tail, t.DIFFERENT_AT / references)
+    both = t.threshold_of_two(tail, templates * references, share)
+    assert not agree(both + beyond, np.nextafter(alone, -math.inf))
+    assert agree(both + beyond + max(0.0, -alone), max(alone, 0.0))
+    assert not agree(both - max(alone, 0.0) - 1e-6 - beyond, max(alone, 0.0))
+
+
+def test_a_dozen_minutiae_are_the_least() -> None:
+    assert t.enough(t.LEAST_MINUTIAE, t.LEAST_DESCRIBED)
+    assert not t.enough(t.LEAST_MINUTIAE - 1, 32)
+    assert not t.enough(32, t.LEAST_DESCRIBED - 1)
