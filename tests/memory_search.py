@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+
 CHUNK = 64 << 20
+PAGE = 4096
 
 
 def writable(pid: int) -> list[tuple[int, int, str]]:
@@ -31,9 +34,23 @@ def within(pid: int, needles: Mapping[str, bytes]) -> dict[str, list[int]]:
                     data = memory.read(min(CHUNK + overlap, end - at))
                 except (OSError, ValueError, OverflowError):
                     continue  # a guard page, [vvar]
-                for name, needle in needles.items():
-                    place = data.find(needle)
-                    while place >= 0:
-                        found.setdefault(name, []).append(at + place)
-                        place = data.find(needle, place + 1)
+                for offset, part in _used(data):
+                    for name, needle in needles.items():
+                        place = part.find(needle)
+                        while place >= 0:
+                            found.setdefault(name, []).append(at + offset + place)
+                            place = part.find(needle, place + 1)
     return {name: sorted(set(places)) for name, places in found.items()}
+
+
+def _used(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Offsets and bytes of the stretches of ``data`` that hold anything: most pages hold one byte over and over."""
+    count = len(data) // PAGE
+    pages = np.frombuffer(data, np.uint64, count * PAGE // 8).reshape(count, PAGE // 8)
+    used = np.ones(count + 1, np.bool_)  # the last is what is left over
+    used[:count] = (pages != pages[:, :1]).any(axis=1)
+    used[1:] |= used[:-1].copy()
+    used[:-1] |= used[1:].copy()  # a run may begin or end in a page that is all the same else
+    edges = np.nonzero(np.diff(used.astype(np.int8), prepend=0, append=0))[0]
+    for first, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        yield first * PAGE, data[first * PAGE : end * PAGE]

@@ -27,6 +27,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from common.fingers.frames import HEAD, MAX_FRAME, Fault, Ready, Reply, Request, Setup, framed, packed, raw, wipe
+from common.freed import NO_CACHES
 from edge.core.fingerprints.model import FingerError
 
 MODULE: Final = "common.fingers.child_main"
@@ -294,6 +295,7 @@ def _decoded(frame: bytearray, kind: type[T]) -> T:
 
 
 def _environment() -> dict[str, str]:
-    """Ours; it finds our modules where we found them, and the libraries below start no threads of their own accord."""
+    """Ours; it finds our modules where we found them, the libraries below start no threads of their own accord, and
+    small memory that is given back is overwritten at once."""
     path = os.pathsep.join(part for part in sys.path if part)
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", **NO_CACHES}

@@ -31,6 +31,7 @@ from common.fingers.frames import (
     pack,
     wipe,
 )
+from common.freed import overwrite_small
 from edge.core.fingerprints.model import FingerError
 
 _M = TypeVar("_M")
@@ -40,6 +41,7 @@ SERVICES: Final[Mapping[str, str]] = MappingProxyType({
     "extract": "common.fingers.extraction",
     "images": "common.fingers.image_service",
 })
+SMALL: Final = 64  # bytes of an order: fewer hold no finger
 EXIT_MEMORY: Final = 12  # ENOMEM
 EXIT_BUG: Final = 70  # sysexits EX_SOFTWARE
 EXIT_GARBAGE: Final = 65  # sysexits EX_DATAERR
@@ -77,6 +79,8 @@ def _serve(given: int, out: int, handlers: Mapping[str, Handler]) -> int:
         _write(out, reply)
         wipe(frame)  # while it waits for the next order it holds nothing of the last
         wipe(body)
+        if len(frame) > SMALL:
+            overwrite_small()
         if code:
             return code
 
