@@ -126,13 +126,16 @@ def test_who_leaves_without_a_finger_does_not_keep_the_next_traveller_from_givin
     }
 
 
-def test_a_bad_touch_is_told_to_the_person_and_the_next_one_counts(box: FingerWorld) -> None:
+def test_a_lost_image_is_told_as_the_scanners_and_costs_the_person_no_try(box: FingerWorld) -> None:
     ear = box.hear()
     box.read(CLEAR_ZONE)
     passage = ear.next("verdict")["passage"]
     box.scanner.fault(short=3)  # three images in a row are lost: the device asks to try again
-    told = box.lay(ear, (WANTED.right, 1), passage=passage)
-    assert (told["problem"], told["tries"]) == ("", 2)
+    heard: list[dict[str, Any]] = []
+    told = box.lay(ear, (WANTED.right, 1), passage=passage, heard=heard)
+    assert (told["problem"], told["tries"]) == ("", 1)
+    steps = [(m["step"], m["instruction"], m["try"]) for m in heard if m["type"] == "finger" and m["step"] != "reading"]
+    assert steps == [("place", "", 1), ("lift", "lost", 1), ("retry", "lost", 1), ("working", "", 1)]
     assert [c["record"] for c in told["candidates"]] == [WANTED.record]
     box.lay(ear, (WANTED.left, 1), passage=passage)
 
