@@ -2,7 +2,8 @@
 
 Laws:
 1. The daemon verifies a gallery's length and digest and reads the head of its seal; it never decrypts it. Opened
-   references stand in the memory of the search child alone (``edge.fingers.search_service``).
+   references stand in the memory of the search child (``edge.fingers.search_service``) and, while an update checks or
+   composes a generation, in that of its process (``edge.updates.gallery_place``); nowhere else.
 2. A gallery is no list of documents: it has no part in a document's verdict, neither when it is there nor when it is
    damaged, missing or erased. What it is, is known from its files' names even where none of them can be used.
 3. No key is in a ``repr``, an error or a log.

@@ -3,7 +3,8 @@
 Laws:
 1. It writes one Report to standard output, and nothing else.
 2. It runs at the lowest priority, disk included where the kernel has such a thing: officers feel nothing of it.
-3. It may be killed at any moment.
+3. It may be killed at any moment, and is the first to be when the box runs short of memory.
+4. Galleries and deltas are opened here to be checked and composed: it is guarded before it reads its task (``guard``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 import msgspec
 
 from edge.update_report import Task
+from edge.updates.guard import guard
 
 MAX_TASK: Final = 64 * 1024  # bytes
 _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}  # system call numbers: Python has no name for it
@@ -39,6 +41,7 @@ def lowest_priority() -> None:
 
 def main() -> int:
     """Exit code 0 with a report, 2 without a task."""
+    guard(first_to_go=True)
     try:
         task = msgspec.json.decode(sys.stdin.buffer.read(MAX_TASK), type=Task)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -7,7 +7,8 @@ Laws:
    newer manifest, which came signed, before its folder gets a name. A whole gallery is opened before. Till then the
    generation before serves, and it stays (``KEPT``).
 3. Killed at any moment there is the old generation or the new one; what was composed half goes with the next update.
-4. Templates stand in clear in memory that has no file behind it, alone. Of a list in clear the file is in clear too.
+4. Templates stand in clear in memory that has no file behind it, alone, and are overwritten there when they have been
+   checked or sealed, whatever came of it. Of a list in clear the file is in clear too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,7 @@ from edge.core.watch import manifest as manifests
 from edge.core.watch.layout import KIND_GALLERY_DELTA, Buffer
 from edge.core.watch.manifest import FileDigest, Manifest
 from edge.secret_memory import allocate
+from edge.updates.guard import wipe
 from edge.updates.placing import DivergedError, Files, Standing, read_limited
 from edge.updates.watch_place import WatchPlace
 
@@ -67,7 +70,8 @@ class GalleryPlace(WatchPlace):
         path = files[DELTA]
         with _Mapped(path) as view:
             key = self._sealed_by(view, manifest, DELTA)
-            head = GalleryDelta(self._plain(view, key)).head
+            with self._plain(view, key) as plain:
+                head = GalleryDelta(plain).head  # text and numbers: no view of what is overwritten
         if (head.list_id, head.since, head.to) != (self.list_id, step.start, step.to):
             raise self.mismatch("it is a delta of another list or generation")
         known = before.card != "-"  # of a generation that is on its way nothing but its digest is known (``check``)
@@ -76,11 +80,11 @@ class GalleryPlace(WatchPlace):
             raise DivergedError(f"generation {step.start} is another one here", list_id=self.list_id)
 
     def _check_opens(self, manifest: Manifest, path: Path) -> None:
-        with _Mapped(path) as view:
-            table = GalleryTable(self._plain(view, self._sealed_by(view, manifest, manifests.GALLERY)))
+        with _Mapped(path) as view, self._plain(view, self._sealed_by(view, manifest, manifests.GALLERY)) as plain:
+            table = GalleryTable(plain)
+            found = (table.extractor_id, len(table), table.persons, table.positions)
         info = manifest.fingers
-        told = info and (info.extractor_id, info.templates, info.positions)
-        if told != (table.extractor_id, len(table), table.positions):
+        if info is None or found != (info.extractor_id, info.templates, info.persons, info.positions):
             raise LayoutError("the counts of a gallery differ from its manifest")
 
     def _fill(self, staged: Path, step: Step, files: Files) -> None:
@@ -90,33 +94,31 @@ class GalleryPlace(WatchPlace):
         data = read_limited(files[manifests.FILE_NAME], manifests.MAX_BYTES)
         manifest = manifests.decode(data)
         _write(staged / manifests.FILE_NAME, [data])
-        composed, key = self._composed(step, manifest, files[DELTA])
-        pieces: Iterable[Buffer] = [composed]
-        if key is not None:
-            pieces = vault.sealed_pieces(
-                composed, key, generation=manifest.generation, kind=_KINDS[manifests.GALLERY]
-            )
-        if _write(staged / manifests.GALLERY, pieces) != manifest.files[manifests.GALLERY]:
-            raise self.mismatch(f"generation {step.to}: what was composed has another digest")
+        with self._composed(step, manifest, files[DELTA]) as (composed, key):
+            pieces: Iterable[Buffer] = [composed]
+            if key is not None:
+                pieces = vault.sealed_pieces(
+                    composed, key, generation=manifest.generation, kind=_KINDS[manifests.GALLERY]
+                )
+            if _write(staged / manifests.GALLERY, pieces) != manifest.files[manifests.GALLERY]:
+                raise self.mismatch(f"generation {step.to}: what was composed has another digest")
 
-    def _composed(self, step: Step, manifest: Manifest, path: Path) -> tuple[memoryview, RingEntry | None]:
+    @contextmanager
+    def _composed(
+        self, step: Step, manifest: Manifest, path: Path
+    ) -> Iterator[tuple[memoryview, RingEntry | None]]:  # fmt: skip
         """The newer gallery in clear, and what it is to be sealed by."""
-        with _Mapped(path) as view:
+        before = self._file(step.start)
+        older = manifests.decode(read_limited(before.with_name(manifests.FILE_NAME), manifests.MAX_BYTES))
+        with _Mapped(path) as view, _Mapped(before) as old_view:
             key = self._sealed_by(view, manifest, DELTA)
-            delta = GalleryDelta(self._plain(view, key))
-        with _Mapped(self._file(step.start)) as view:
-            older = manifests.decode(
-                read_limited(self._file(step.start).with_name(manifests.FILE_NAME), manifests.MAX_BYTES)
-            )
-            old = GalleryTable(self._plain(view, self._sealed_by(view, older, manifests.GALLERY)))
-            parts = gallery_delta.compose(old, delta)
-            whole = allocate(sum(len(part) for part in parts))
-            at = 0
-            for part in parts:
-                whole[at : at + len(part)] = part
-                at += len(part)
-            del parts, old  # views of the mapping
-        return whole, key
+            old_key = self._sealed_by(old_view, older, manifests.GALLERY)
+            with self._plain(view, key) as delta, self._plain(old_view, old_key) as old:
+                whole = _joined(gallery_delta.compose(GalleryTable(old), GalleryDelta(delta)))
+        try:
+            yield whole, key
+        finally:
+            wipe(whole)
 
     def _sealed_by(self, view: memoryview, manifest: Manifest, name: str) -> RingEntry | None:
         """The key of a file, None for one in clear. Raises ``LayoutError``; UpdateError ``no_key`` without it."""
@@ -130,16 +132,21 @@ class GalleryPlace(WatchPlace):
         assert key is not None
         return RingEntry(self.list_id, 1, key)
 
-    def _plain(self, view: memoryview, key: RingEntry | None) -> memoryview:
-        """The file as its layout knows it."""
+    @contextmanager
+    def _plain(self, view: memoryview, key: RingEntry | None) -> Iterator[memoryview]:
+        """The file as its layout knows it, for a while: no table of it is any good afterwards."""
         if key is None:
-            return view
+            yield view
+            return
         memory = allocate(vault.header_of(view).length)
         try:
-            vault.open_into(view, key.key, memory)
-        except VaultError as error:
-            raise LayoutError("a sealed file does not open under its key") from error
-        return memory
+            try:
+                vault.open_into(view, key.key, memory)
+            except VaultError as error:
+                raise LayoutError("a sealed file does not open under its key") from error
+            yield memory
+        finally:
+            wipe(memory)
 
     def _file(self, generation: int) -> Path:
         return self.folder / manifests.folder_name(generation) / manifests.GALLERY
@@ -161,6 +168,16 @@ class _Mapped:
     def __exit__(self, *_: object) -> None:
         """The mapping goes with its last view: arrays of an open gallery may still look at it."""
         del self._mapping
+
+
+def _joined(parts: Sequence[Buffer]) -> memoryview:
+    """All of them one behind the other, in memory without a file behind it."""
+    whole = allocate(sum(len(part) for part in parts))
+    at = 0
+    for part in parts:
+        whole[at : at + len(part)] = part
+        at += len(part)
+    return whole
 
 
 def _write(path: Path, pieces: Iterable[Buffer]) -> FileDigest:

@@ -145,8 +145,10 @@ def _hear(settings: Config, issued: datetime) -> None:
 
 def _run(task: Task) -> Report:
     """One source, with progress on standard error."""
+    from edge.updates.guard import guard
     from edge.updates.run import update as run
 
+    guard(first_to_go=False)
     told = time.monotonic()
 
     def progress(list_id: str, name: str, there: int, whole: int) -> None:
