@@ -28,7 +28,7 @@ from edge.desk import DeskClient, DeskError
 from edge.journal import JournalLimits, read_only
 from edge.lifecycle import OPEN
 from edge.list_keys import ListKeys, beside_the_unit
-from edge.state import accepted
+from edge.state import accepted, known_galleries
 from edge.watchlists import Watchlists
 
 MIN_FREE_MB = 200
@@ -182,9 +182,12 @@ def _fine(name: str, found: str, unproven: bool) -> Check:
 def _lists(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
     from edge import checks_fingers, checks_keys, checks_lists
 
-    marks = accepted(Path(config.box.state_dir) / "state.sqlite")
+    state = Path(config.box.state_dir) / "state.sqlite"
+    known = known_galleries(state) | set(config.fingers.required)
     keys = ListKeys(Path(config.box.state_dir), beside_the_unit())
-    lists = Watchlists.open(Path(config.box.lists_dir), high_water=marks, keys=keys.ring).lists
+    lists = Watchlists.open(
+        Path(config.box.lists_dir), high_water=accepted(state), galleries=known, keys=keys.ring
+    ).lists
     opened = {entry.list_id: entry for entry in lists if not entry.fingers}
     fingers = {entry.list_id for entry in lists} - set(opened)
     yield from checks_keys.ring(keys)

@@ -3,8 +3,10 @@
 Laws:
 1. A gallery has no say in a document's verdict: one in screening.required makes every verdict INCOMPLETE for ever, and
    is a mistake of the configuration.
-2. What keeps fingers from being searched is an error where a scanner is configured, else a warning: nobody asks then.
-3. Texts name lists, extractors and counts, nothing from inside a gallery.
+2. One in fingers.required that is not here makes every finger INCOMPLETE: the line says which. A list of documents
+   there is a mistake of the configuration.
+3. What keeps fingers from being searched is an error where a scanner is configured, else a warning: nobody asks then.
+4. Texts name lists, extractors and counts, nothing from inside a gallery.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ def galleries(
             yield Check(name, Grade.ERROR, "stands in screening.required, but is a gallery of fingers: no verdict on a "
                         "document is CLEAR", f"take {one.list_id} out of screening.required")
         yield from _gallery(config, one, ages.get(one.list_id), bad, stopped=stopped)
+    yield from _required(config, lists, bad)
     if config.scanner and not found:
         yield Check("galleries", Grade.WARNING, "a scanner is configured, and no prints of wanted persons are here",
                     "bring a gallery: borderpost-hq lists build --source fingers-…")
@@ -55,6 +58,18 @@ def search(said: Mapping[str, Any] | None) -> Iterator[Check]:
         elif one["problem"]:
             yield Check("search", Grade.WARNING, f"{one['list']}: {one['problem']}; generation {one['generation']} "
                         "serves", "bring a newer generation")
+
+
+def _required(config: Config, lists: Sequence[OpenList], bad: Grade) -> Iterator[Check]:
+    """Law 2."""
+    there = {one.list_id: one.fingers for one in lists}
+    for list_id in config.fingers.required:
+        if list_id not in there:
+            yield Check(f"gallery {list_id}", bad, "stands in fingers.required and is not here: no finger is searched "
+                        "for certain", "bring the gallery, or take it out of fingers.required")
+        elif not there[list_id]:
+            yield Check(f"gallery {list_id}", Grade.ERROR, "stands in fingers.required, but is no gallery of fingers",
+                        f"take {list_id} out of fingers.required")
 
 
 def _gallery(config: Config, one: OpenList, age: float | None, bad: Grade, *, stopped: bool) -> Iterator[Check]:

@@ -19,7 +19,16 @@ import msgspec
 
 from common import settings
 from common.settings import ConfigError, Section, TlsConfig
-from edge.config_checks import SCHEME, check_names, check_ports, check_scanners, check_updates, check_ways_out, way_out
+from edge.config_checks import (
+    SCHEME,
+    check_fingers,
+    check_names,
+    check_ports,
+    check_scanners,
+    check_updates,
+    check_ways_out,
+    way_out,
+)
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 DeviceId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{3,40}$")]
@@ -232,6 +241,7 @@ def parse(text: str, *, where: str, base: Path) -> Config:
     config = settings.convert(text, Config, where=where)
     check_names(config, where)
     check_scanners(config, where)
+    check_fingers(config, where)
     if config.uplink and config.uplink.backoff_max_s < config.uplink.backoff_min_s:
         raise ConfigError(
             f"{where}: uplink.backoff_max_s is below uplink.backoff_min_s", advice="make the maximum the larger one"

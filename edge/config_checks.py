@@ -98,6 +98,21 @@ def check_scanners(config: Config, where: str) -> None:
             )
 
 
+def check_fingers(config: Config, where: str) -> None:
+    """A list is of documents or of fingers; and a document that is read again takes a finger again."""
+    if both := sorted(set(config.fingers.required) & set(config.screening.required)):
+        raise ConfigError(
+            f"{where}: fingers.required: {both[0]!r} stands in screening.required too",
+            advice="name it in fingers.required if it is a gallery of fingers, else in screening.required",
+        )
+    if config.scanner and config.assembly.same_document_s > config.fingers.keep_s:
+        raise ConfigError(
+            f"{where}: assembly.same_document_s is above fingers.keep_s: between the two a passage takes no finger any "
+            "more, and reading the document again begins no other",
+            advice="make fingers.keep_s the larger one",
+        )
+
+
 def check_ports(config: Config, where: str) -> None:
     """``edge.config`` law 4; ``config`` has absolute paths. Where links lead is not looked at, as with the ways out."""
     taken: dict[str, str] = {}

@@ -95,6 +95,7 @@ class ListsInUse:
                 log.info("list_in_use", list=opened.list_id, generation=generation)
                 try:
                     self._state.raise_high_water(opened.list_id, generation)
+                    self._state.note_kind(opened.list_id, gallery=opened.fingers)
                 except StateError as error:  # law 3
                     log.error("mark_not_kept", list=opened.list_id, generation=generation, advice=error.advice)
         there = {opened.list_id for opened in self.current.lists}

@@ -23,6 +23,9 @@ from sqlite_utils.migrations import Migrations
 from edge.core.errors import BorderpostError
 
 MAX_VALUE = 4096  # characters of one value
+_KIND = "lists.kind."  # and a list id: the name of a value
+_GALLERY = "gallery"
+_GALLERIES = f"select name from small where name like '{_KIND}%' and value = '{_GALLERY}'"
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 migrations = Migrations("state")
 
@@ -98,6 +101,16 @@ class State:
         with self._write() as db:
             db.execute("insert or replace into marks values (?, ?)", (list_id, generation))
 
+    def galleries(self) -> frozenset[str]:
+        """Lists that were galleries of fingers when they were in use last."""
+        with self._read() as db:
+            return _ids(db.execute(_GALLERIES).fetchall())
+
+    def note_kind(self, list_id: str, *, gallery: bool) -> None:
+        """Remember what a list is, so that one whose files are gone is missed as what it was."""
+        if (self.get(_kind_note(list_id)) == _GALLERY) is not gallery:
+            self.put(_kind_note(list_id), _GALLERY if gallery else "")
+
     def get(self, name: str) -> str | None:
         """A named value, or None."""
         with self._read() as db:
@@ -134,6 +147,19 @@ class State:
 def damage_note(list_id: str) -> str:
     """The name of the value in which a running box tells an update which files of a list it found damaged."""
     return f"lists.damaged.{list_id}"
+
+
+def _kind_note(list_id: str) -> str:
+    return f"{_KIND}{list_id}"
+
+
+def _ids(rows: list[Any]) -> frozenset[str]:
+    return frozenset(name.removeprefix(_KIND) for (name,) in rows)
+
+
+def known_galleries(path: Path) -> frozenset[str]:
+    """``State.galleries`` of a state file, read from outside the box; none where there is no such file."""
+    return _ids(_looked_up(path, _GALLERIES))
 
 
 def accepted(path: Path) -> dict[str, int]:

@@ -17,7 +17,8 @@ Laws:
 7. A keyed list (``edge.watchlists_keyed``) is opened beside the others and stands in the same order. A list that
    changes from one kind to the other is of the kind that has the newest generation.
 8. What was erased (``edge.tombstones``) is never opened again.
-9. A gallery of fingers is verified here and opened elsewhere (``edge.fingers.galleries``).
+9. A gallery of fingers is verified here and opened elsewhere (``edge.fingers.galleries``). One of which nothing is left
+   stays one: documents do not wait for it, and fingers miss it (``galleries``: lists that were known for such).
 
 Layout: ``ROOT/<list_id>/<generation, ten digits>/{manifest.json, documents.bin, persons.bin}`` or
 ``{manifest.json, gallery.bin}``, or a keyed list's.
@@ -28,7 +29,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -76,20 +77,25 @@ class Watchlists:
     root: Path
     lists: tuple[OpenList, ...]
     high_water: Mapping[str, int]
+    galleries: frozenset[str] = frozenset()
     keys: Keys = field(default=KeyRing, repr=False, compare=False)
 
     @classmethod
-    def open(cls, root: Path, *, high_water: Mapping[str, int] | None = None, keys: Keys = KeyRing) -> Watchlists:
+    def open(
+        cls, root: Path, *, high_water: Mapping[str, int] | None = None, galleries: Collection[str] = (),
+        keys: Keys = KeyRing,
+    ) -> Watchlists:
         """Open the newest sound generation of every list below ``root``.
 
         ``high_water`` gives the highest generation ever accepted, by list id; ``keys`` the keys of sealed lists, asked
-        anew at each opening. A root that does not exist holds no lists. Raises ``WatchlistsError`` if the root cannot
-        be read.
+        anew at each opening; ``galleries`` the ids of lists that are galleries where nothing of them is left. A root
+        that does not exist holds no lists. Raises ``WatchlistsError`` if the root cannot be read.
         """
         marks = dict(high_water or {})
         ids = _list_ids(root) | {i for i in marks if manifests.is_list_id(i)}
-        opened = (_open_any(root, list_id, marks.get(list_id, 0), keys) for list_id in sorted(ids))
-        return cls(root, tuple(opened), marks, keys)
+        known = frozenset(galleries)
+        opened = (_known(_open_any(root, i, marks.get(i, 0), keys), known) for i in sorted(ids))
+        return cls(root, tuple(opened), marks, known, keys)
 
     def refresh(self, *, high_water: Mapping[str, int] | None = None) -> Watchlists:
         """The lists as they stand now; ``self`` when nothing on disk changed.
@@ -100,9 +106,12 @@ class Watchlists:
         marks = dict(self.high_water if high_water is None else high_water)
         before = {entry.list_id: entry for entry in self.lists}
         ids = _list_ids(self.root) | {i for i in marks if manifests.is_list_id(i)}
-        lists = tuple(_open_any(self.root, i, marks.get(i, 0), self.keys, before.get(i)) for i in sorted(ids))
+        lists = tuple(
+            _known(_open_any(self.root, i, marks.get(i, 0), self.keys, before.get(i)), self.galleries)
+            for i in sorted(ids)
+        )
         same = len(lists) == len(self.lists) and all(a is b for a, b in zip(lists, self.lists, strict=True))
-        return self if same and marks == self.high_water else Watchlists(self.root, lists, marks, self.keys)
+        return self if same and marks == self.high_water else replace(self, lists=lists, high_water=marks)
 
     def generations(self) -> dict[str, int]:
         """The generation in use, by list id: what the high-water marks may be raised to."""
@@ -119,6 +128,12 @@ def _open_any(root: Path, list_id: str, mark: int, keys: Keys, old: OpenList | N
     if old is not None and old.keyed is not None:
         old = None
     return old if old is not None and _stands(old, folder, mark) else _open_list(root, list_id, mark, keys, old)
+
+
+def _known(entry: OpenList, galleries: frozenset[str]) -> OpenList:
+    """Law 9: the list as it stands, or as the gallery that it was."""
+    gone = entry.generation is None and not entry.seen and not entry.stamps and entry.erased is None
+    return replace(entry, fingers=True) if gone and not entry.fingers and entry.list_id in galleries else entry
 
 
 def _stands(entry: OpenList, folder: Path, mark: int) -> bool:

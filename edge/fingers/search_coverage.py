@@ -4,7 +4,8 @@ Laws:
 1. A gallery that was searched has the generation and the age of what the child held, not of what lies on the disk.
 2. Its state is the worse of two: how that generation stands, and how the list stands on the disk. One whose newer
    generation could not be read is DAMAGED, though it was searched: what is not found may stand in the newer one.
-3. One that was not searched has no generation and no templates, and is never ASKED.
+3. One that was not searched has no generation and no templates, and is never ASKED. One of which nothing is left is
+   MISSING.
 """
 
 from __future__ import annotations
@@ -38,13 +39,17 @@ def _one(standing: Standing, screener: Screener, now: Trusted) -> Coverage:
     (listed,) = screener.galleries([standing.listed], now)
     part = standing.part
     if standing.held is None or part is None or part.problem:
-        unasked = _worse(listed.state, CoverageState.DAMAGED)
+        unasked = CoverageState.MISSING if _gone(standing.listed) else _worse(listed.state, CoverageState.DAMAGED)
         return Coverage(listed.list_id, None, None, 0, unasked, freshness=Freshness.UNKNOWN)
     (held,) = screener.galleries([standing.held], now)
     state = _worse(held.state, listed.state)
     if standing.refused:
         state = _worse(state, CoverageState.DAMAGED)
     return replace(held, generation=part.generation, records=part.templates, state=state)
+
+
+def _gone(listed: OpenList) -> bool:
+    return listed.generation is None and not listed.seen and listed.erased is None
 
 
 def _worse(one: CoverageState, other: CoverageState) -> CoverageState:

@@ -55,6 +55,11 @@ def test_a_path_is_made_absolute_and_a_usb_name_is_not() -> None:
         (WITH + SCANNER + '[fingers]\npositions = ["right-index", "right-index"]\n', "fingers.positions"),
         (WITH + SCANNER + '[fingers]\npositions = ["right-toe"]\n', "fingers.positions"),
         (WITH + SCANNER + "[fingers]\nfalse_candidates = 2\n", "fingers.false_candidates"),
+        (WITH + SCANNER + '[fingers]\nrequired = ["Wanted"]\n', "fingers.required"),
+        (WITH + SCANNER + '[fingers]\nrequired = ["wanted"]\n[screening]\nrequired = ["wanted"]\n',
+         "'wanted' stands in screening.required too"),
+        (WITH + SCANNER + "[fingers]\nkeep_s = 60\n[assembly]\nsame_document_s = 61\n",
+         "assembly.same_document_s is above fingers.keep_s"),
     ],
 )
 def test_what_cannot_be_is_named(text: str, complaint: str) -> None:
@@ -62,6 +67,12 @@ def test_what_cannot_be_is_named(text: str, complaint: str) -> None:
         parse(text)
     assert complaint in caught.value.message
     assert caught.value.advice
+
+
+def test_a_document_may_be_the_same_as_long_as_a_finger_is_taken() -> None:
+    times = "[fingers]\nkeep_s = 60\n[assembly]\nsame_document_s = {}\n"
+    assert parse(WITH + SCANNER + times.format(60)).fingers.keep_s == 60
+    assert parse(COUNTER + times.format(61)).assembly.same_document_s == 61  # no scanner: nobody takes a finger
 
 
 def test_the_port_of_a_scanner_is_no_way_to_a_pc() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.state import MAX_VALUE, State, StateError
+from edge.state import MAX_VALUE, State, StateError, known_galleries
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -66,3 +66,14 @@ def test_what_is_not_allowed_says_what_to_do(tmp_path: Path) -> None:
         state.floor()
     with pytest.raises(StateError):
         State(tmp_path / "missing" / "state.db")
+
+
+def test_what_a_list_is_survives_its_files(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.db")
+    assert (state.galleries(), known_galleries(tmp_path / "none.db")) == (frozenset(), frozenset())
+    for list_id, gallery in (("wanted", True), ("un", False), ("was", True), ("was", False)):
+        state.note_kind(list_id, gallery=gallery)
+    state.close()
+    state = State(tmp_path / "state.db")
+    assert state.galleries() == known_galleries(tmp_path / "state.db") == {"wanted"}
+    state.close()

@@ -20,13 +20,17 @@ from edge import checks_fingers, config, tombstones
 from edge.checks import Check, Grade, examine
 from edge.config import Config
 from edge.core.screening import Query, Screener, facts_of
+from edge.core.shown_fingers import searched
 from edge.core.trusted import ClockState, Trusted
 from edge.core.vault import KeyRing
-from edge.core.verdicts import CoverageState, Outcome
+from edge.core.verdicts import Coverage, CoverageState, Outcome, Verdict
 from edge.core.watch import DocumentEntry, Policy
 from edge.erasure import Eraser
 from edge.fingers.galleries import is_gallery
+from edge.fingers.searcher import Searcher, SearchPolicy
+from edge.lists_in_use import ListsInUse
 from edge.opened_list import OpenList
+from edge.state import State
 from edge.verbs.lists import command
 from edge.verbs.status import lines
 from edge.watchlists import Watchlists
@@ -119,6 +123,39 @@ def test_a_list_that_was_erased_is_still_known_for_a_gallery(tmp_path: Path) -> 
     assert (entry.fingers, entry.gallery) == (True, None)
     assert entry.erased == stone
     assert Eraser(tmp_path).run([entry], kit.TRUSTED) is False
+
+
+def test_a_gallery_of_which_nothing_is_left_stays_one_after_a_restart(tmp_path: Path) -> None:
+    """The box remembers beside its high-water mark what it was: fingers miss it, and no document waits for it."""
+    put(tmp_path / "lists", 2, people(5))
+    documents = memory_list("sltd", documents=[DocumentEntry("X1234567", issuing_state="UTO")])
+    state = State(tmp_path / "state.sqlite")
+
+    def begin() -> ListsInUse:
+        lists = Watchlists.open(
+            tmp_path / "lists", high_water=state.high_water(), galleries=state.galleries(), keys=lambda: kit.RING)
+        made = ListsInUse(lists, state=state, screener=SCREENER, now=lambda: TRUSTED, refresh_s=1.0)
+        made.begin()
+        return made
+
+    begin()
+    shutil.rmtree(tmp_path / "lists" / "wanted")
+    lists = begin().current
+    assert (only(lists).fingers, only(lists).generation, only(lists.refresh()).fingers) == (True, None, True)
+    assert SCREENER.screen(ASKED, [documents, *lists.lists], TRUSTED).outcome is Outcome.CLEAR
+    searcher = Searcher(lambda: lists.lists, SCREENER, lambda: TRUSTED, SearchPolicy())
+    answer = searcher.search(kit.finger(9), kit.INDEX)
+    assert [(c.list_id, c.state, c.required) for c in answer.coverage] == [("wanted", CoverageState.MISSING, True)]
+    asked = Coverage("sltd", 1, 60, 10, CoverageState.ASKED)
+    assert Verdict.of((), (asked, *answer.coverage)).outcome is Outcome.INCOMPLETE
+    assert not searched(answer)
+    state.close()
+
+
+def test_a_list_of_documents_that_was_a_gallery_is_one_of_documents(tmp_path: Path) -> None:
+    (tmp_path / "wanted" / "0000000001").mkdir(parents=True)
+    (tmp_path / "wanted" / "0000000001" / "documents.bin").write_bytes(b"")
+    assert not only(Watchlists.open(tmp_path, galleries={"wanted"})).fingers
 
 
 def test_an_older_stone_is_read_and_one_of_documents_stays_as_it_was(tmp_path: Path) -> None:
@@ -266,3 +303,16 @@ def test_status_says_which_generation_is_searched() -> None:
     assert any(line.startswith("search   ready  160 MB of galleries in memory, 160 of them locked") for line in text)
     alone = lines(status(galleries=[entry], fingers=None))
     assert not any(line.startswith("search") for line in alone)
+
+
+def test_the_doctor_names_galleries_that_must_be_here(world: BoxWorld) -> None:
+    put(world.lists, 3, people(5), extractor="leader-1", key=None)
+    text = world.config.read_text().replace('required = ["national", "sltd"]', "")
+    world.config.write_text(f'{text}\n[fingers]\nrequired = ["wanted", "interpol", "sltd"]\n')
+    told = found(load(world))
+    assert [one.grade for one in told["gallery wanted"]] == [Grade.OK]
+    (missing,) = told["gallery interpol"]
+    assert (missing.grade, missing.found) == (
+        Grade.WARNING, "stands in fingers.required and is not here: no finger is searched for certain")
+    (mistaken,) = told["gallery sltd"]
+    assert (mistaken.grade, mistaken.found) == (Grade.ERROR, "stands in fingers.required, but is no gallery of fingers")

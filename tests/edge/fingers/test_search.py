@@ -231,7 +231,7 @@ def test_old_galleries_unsure_time_and_galleries_that_went(tmp_path: Path) -> No
         box.refresh()
         gone = box.searcher.search(again(finger(9)), INDEX)
         assert gone.candidates == ()
-        assert [c.state for c in gone.coverage] == [CoverageState.DAMAGED]
+        assert [c.state for c in gone.coverage] == [CoverageState.MISSING]
         assert box.searcher.status()["memory_mb"] == 0
 
 
