@@ -21,6 +21,7 @@ from edge.core.fingerprints.model import FingerError
 from edge.core.fingerprints.told import told
 from edge.core.verdicts import CoverageState
 from edge.crew import Pulse
+from edge.fingers.search_keeping import AGAIN_S
 from edge.fingers.searcher import FAILED, SearchPolicy
 
 WORK_S = 3.0
@@ -173,6 +174,66 @@ def test_a_generation_that_ends_the_child_three_times_is_left_alone(
         assert [c.record for c in answer.candidates] == ["R-9"]
         assert {c.list_id: c.state for c in answer.coverage} == {
             "deadly": CoverageState.DAMAGED, "wanted": CoverageState.ASKED}
+
+
+def rotten(box: Box) -> tuple[Path, bytes]:
+    """A newer generation that rots between the box's look and the child's; refused. Its file, and what it was."""
+    put(box.root, 2, [*people(3), Wanted("NEW", 9)], key=None)
+    box.refresh()
+    path = box.root / "wanted" / "0000000002" / "gallery.bin"
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    box.settle()
+    (row,) = box.searcher.status()["galleries"]
+    assert row["problem"] == "generation 2 is damaged: gallery.bin does not agree with its digest"
+    assert not box.searcher.tend()  # not read for ever
+    return path, good
+
+
+def found_by(box: Box) -> tuple[list[str], CoverageState]:
+    answer = box.searcher.search(again(finger(9)), INDEX)
+    return [c.record for c in answer.candidates], answer.coverage[0].state
+
+
+@pytest.mark.parametrize("how", ["mended", "replaced"])
+def test_a_refused_generation_is_read_again_when_its_file_is_another(tmp_path: Path, how: str) -> None:
+    put(tmp_path, 1, [Wanted("OLD", 9)], key=None)
+    with Box(tmp_path) as box:
+        assert found_by(box) == (["OLD"], CoverageState.ASKED)
+        path, good = rotten(box)
+        assert found_by(box) == (["OLD"], CoverageState.DAMAGED)
+        if how == "mended":
+            path.write_bytes(good)
+        else:
+            path.with_name("new").write_bytes(good)
+            path.with_name("new").rename(path)
+        box.settle()
+        assert found_by(box) == (["NEW"], CoverageState.ASKED)
+        assert box.searcher.status()["galleries"][0]["problem"] == ""
+
+
+def test_a_refused_generation_is_read_again_after_minutes(tmp_path: Path) -> None:
+    """The same file, and a reason that went: here a limit of memory."""
+    put(tmp_path, 1, [*people(30), Wanted("R-9", 9)], key=None)
+    clock = [0.0]
+    with Box(tmp_path) as box:
+        box.searcher._keeping._mono = lambda: clock[0]
+        is_well(box)
+        victim = pid_of(box)
+        _, hard = resource.prlimit(victim, resource.RLIMIT_DATA)
+        resource.prlimit(victim, resource.RLIMIT_DATA, (data_of(box) + (40 << 20), hard))
+        put(tmp_path, 3, [], key=None, plain=kit.crowd(30_000))
+        box.refresh()
+        box.settle()
+        assert "does not fit" in box.searcher.status()["galleries"][0]["problem"]
+        resource.prlimit(victim, resource.RLIMIT_DATA, (hard, hard))
+        clock[0] = AGAIN_S - 1
+        assert not box.searcher.tend()
+        clock[0] = AGAIN_S
+        assert box.searcher.tend()
+        box.settle()
+        (row,) = box.searcher.status()["galleries"]
+        assert (row["generation"], row["problem"], pid_of(box)) == (3, "", victim)
 
 
 def test_a_finger_does_not_end_a_child_that_reads_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
