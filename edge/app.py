@@ -119,7 +119,8 @@ class Box:
         self.screener = screener(config.screening)
         self.lists = ListsInUse(
             Watchlists.open(
-                Path(config.box.lists_dir), high_water=self.state.high_water(), keys=ListKeys(self.state_dir).ring
+                Path(config.box.lists_dir), high_water=self.state.high_water(), keys=ListKeys(self.state_dir).ring,
+                galleries=self.state.galleries() | set(config.fingers.required),
             ),
             state=self.state, screener=self.screener, now=self.clock.now, refresh_s=config.screening.refresh_seconds,
         )
