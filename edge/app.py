@@ -30,7 +30,6 @@ from edge.counter import Counter, Surroundings
 from edge.crew import OnDeath, Pulse
 from edge.desk import Desk
 from edge.errors import EXIT_CREW
-from edge.fingers.report_image import packed
 from edge.front import Front
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
@@ -227,7 +226,6 @@ class Box:
             signal=self.devices.signal, reading=self.devices.reading,
             fingers=self.scanners.offer if self.scanners.stations else None, withdraw=self.scanners.withdraw,
             finger_policy=policy_of(self.config.fingers, counter), finger_images=self.scanners.images,
-            pack_image=packed,
         )
 
     def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:

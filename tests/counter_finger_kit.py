@@ -38,7 +38,8 @@ def taken(position: Position = Position.RIGHT_INDEX) -> FingerTaken:
     angle, kind, quality = (dice.integers(1, 200, 24).astype(np.uint8) for _ in range(3))
     template = Template("test-1", position, 320, 400, x, y, angle, kind, quality)
     image = FingerImage(dice.integers(1, 255, (400, 320)).astype(np.uint8))
-    return FingerTaken(position, template, image, quality=71, nfiq2=48, tries=2)
+    packed = dice.bytes(15_000)  # no zlib makes it smaller: like WSQ
+    return FingerTaken(position, template, image, quality=71, nfiq2=48, tries=2, packed=packed)
 
 
 def arrays(one: FingerTaken | Template) -> list[np.ndarray[Any, Any]]:
@@ -75,16 +76,11 @@ class FingerBench(Bench):
 
     def __init__(self, journal: Journal, *, ask: Any = "leads", images: bool = False, **more: Any) -> None:
         self.station = Station()
-        self.packed = 0
         super().__init__(
             journal, more.pop("lists", standard()), fingers=self.station.offer, withdraw=self.station.withdrawn.append,
-            finger_policy=FingerPolicy(ask=ask, keep_s=120.0), finger_images=lambda: images, pack_image=self._pack,
+            finger_policy=FingerPolicy(ask=ask, keep_s=120.0), finger_images=lambda: images,
             **more,
         )
-
-    def _pack(self, image: FingerImage) -> bytes:
-        self.packed += 1
-        return np.random.default_rng(3).bytes(15_000)  # no zlib makes it smaller: like WSQ
 
     def found(
         self, said: SearchAnswer | None = None, *, finger: FingerTaken | None = None, problem: str = "",

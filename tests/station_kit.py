@@ -33,6 +33,7 @@ class TableHands:
     def __init__(self) -> None:
         self.extracted: list[FingerImage] = []
         self.made: list[Template] = []
+        self.packed = 0
         self.fault: Exception | None = None
         self.later: Exception | None = None  # of what is done with a template
         self.minutiae = LEAST_MINUTIAE
@@ -43,6 +44,11 @@ class TableHands:
             raise self.fault
         self.made.append(a_template(self.minutiae))
         return self.made[-1], 61
+
+    def pack(self, image: FingerImage) -> bytes:
+        assert self.extracted[-1] is image
+        self.packed += 1
+        return b"a finger as WSQ"
 
     def search(self, template: Template, position: Position) -> SearchAnswer:
         if self.later:

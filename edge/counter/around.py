@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from drivers.api import Feedback
 from edge.config import AssemblyConfig
-from edge.core.fingerprints.model import FingerImage, Position
+from edge.core.fingerprints.model import Position
 from edge.core.screening import Screener, ScreenList
 from edge.core.trusted import ClockState, Trusted
 from edge.fingers.orders import FingerOrder, OfferFinger, WithdrawFinger
@@ -83,7 +83,7 @@ class Surroundings:
 
     Of fingers: ``fingers`` offers an order to the station of ``order.counter`` and returns at once, None where the box
     has no scanner; ``withdraw`` takes one back; ``finger_images`` says whether a gallery of this box wants images at
-    all; ``pack_image`` makes WSQ of at most ``padding.MAX_IMAGE`` bytes, empty where that is impossible.
+    all.
     """
 
     lists: Callable[[], Sequence[ScreenList]]
@@ -106,4 +106,3 @@ class Surroundings:
     withdraw: WithdrawFinger = _nobody_waits
     finger_policy: FingerPolicy = field(default_factory=FingerPolicy)
     finger_images: Callable[[], bool] = _no_images
-    pack_image: Callable[[FingerImage], bytes] | None = None

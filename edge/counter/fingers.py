@@ -247,12 +247,11 @@ class Fingers:
         )
 
     def _image(self, result: FingerResult) -> bytes:
-        """WSQ for the report where a candidate's list wants it. Packed whether it is wanted or not: law 1."""
-        around, taken = self._around, result.taken
-        if taken is None or around.pack_image is None or result.order.purpose == "verify" or not around.finger_images():
-            return b""
-        packed = around.pack_image(taken.image)
+        """WSQ for the report where a candidate's list wants it. The station packs it wanted or not: law 1."""
         answer = result.answer
+        if result.taken is None or result.order.purpose == "verify" or not self._around.finger_images():
+            return b""
+        packed = result.taken.packed
         wanted = answer is not None and any(c.list_id in answer.image_wanted for c in answer.candidates)
         return packed if wanted and len(packed) <= MAX_IMAGE else b""
 

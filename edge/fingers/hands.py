@@ -14,11 +14,13 @@ from typing import Final
 
 import structlog
 
+from common.fingers import image_service
 from common.fingers.child import Child
 from common.fingers.extraction import NAME, ExtractOptions, extract_in
 from edge.core.fingerprints.answers import SearchAnswer
 from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
 from edge.crew import Stopping
+from edge.fingers.report_image import packed
 from edge.fingers.searcher import Searcher
 
 LOOK_S: Final = 1.0     # between two looks at the child
@@ -33,7 +35,8 @@ class ChildHands:
 
     def __init__(self, extractor: str, searcher: Searcher, *, work_s: float, memory_mib: int) -> None:
         self._child = Child(
-            {NAME: ExtractOptions(extractor, THREADS)}, memory_mib=memory_mib, no_new_code=True,
+            {NAME: ExtractOptions(extractor, THREADS), image_service.NAME: {}}, memory_mib=memory_mib,
+            no_new_code=True,
         )  # fmt: skip
         self._searcher, self._work_s = searcher, work_s
         self.problem = ""  # why nothing can be extracted
@@ -42,6 +45,10 @@ class ChildHands:
         """See ``station.Hands``."""
         template = extract_in(self._child, image, position, quality=True, timeout_s=self._work_s)
         return template, template.image_quality
+
+    def pack(self, image: FingerImage) -> bytes:
+        """See ``station.Hands``."""
+        return packed(self._child, image) if self._searcher.image_lists() else b""
 
     def search(self, template: Template, position: Position) -> SearchAnswer:
         """See ``station.Hands``."""

@@ -50,6 +50,9 @@ class Hands(Protocol):
     def extract(self, image: FingerImage, position: Position) -> tuple[Template, int]:
         """The template of a finger, and its NFIQ 2 score (0..100, 255 unknown)."""
 
+    def pack(self, image: FingerImage) -> bytes:
+        """WSQ for the report while a gallery of this box wants images at all, else empty. Never raises."""
+
     def search(self, template: Template, position: Position) -> SearchAnswer:
         """1:N over the galleries."""
 
@@ -189,6 +192,8 @@ class Station:
             erase(taken)
             return _without(order, TOO_LITTLE)
         try:
+            if order.purpose != "verify":  # wanted or not: the time that it takes tells nothing
+                taken = replace(taken, packed=self._hands.pack(frame.image))
             return self._asked(order, FingerResult(order, taken, None, None, None, at=frame.at), template)
         except BaseException:
             erase(taken)

@@ -38,7 +38,7 @@ def one_world(folder: Path, candidates: tuple[Any, ...], *, images: bool, ask: A
     row = journal.passage("P1")
     seen = {
         "published": bench.published, "log": lines, "waits": bench.waits, "row": row, "alarms": bench.alarms,
-        "orders": len(bench.station.orders), "sizes": [len(item.body) for item in items], "packed": bench.packed,
+        "orders": len(bench.station.orders), "sizes": [len(item.body) for item in items],
         "kept": len(bench.counter.fingers._dossiers["P1"].probes), "audit": journal.counts().audit_rows,
     }
     (body,) = bodies(journal)
@@ -105,11 +105,9 @@ def test_the_image_goes_only_to_a_list_that_wants_it_and_the_size_is_the_same(jo
 
 def test_an_image_that_is_too_long_is_left_out(journal: Journal) -> None:
     bench = FingerBench(journal, images=True)
-    bench.counter.fingers._around = replace(
-        bench.counter.fingers._around, pack_image=lambda _image: bytes(MAX_IMAGE + 1)
-    )
     bench.scan(LEAD)
-    bench.found(answer(WANTED, image_wanted=frozenset({"prints"})))
+    finger = replace(taken(), packed=bytes(MAX_IMAGE + 1))
+    bench.found(answer(WANTED, image_wanted=frozenset({"prints"})), finger=finger)
     (body,) = bodies(journal)
     assert (body.image, body.trimmed, [r.record for r in body.reasons]) == (b"", 0, ["F-7"])
 

@@ -67,7 +67,10 @@ class SearchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FingerTaken:
-    """The best of up to three tries of one finger. ``quality`` 0..100 of the gate, ``nfiq2`` 0..100 or 255 unknown."""
+    """The best of up to three tries of one finger. ``quality`` 0..100 of the gate, ``nfiq2`` 0..100 or 255 unknown.
+
+    ``packed``: the image as WSQ for the report; empty where no gallery wants images or none could be made.
+    """
 
     position: Position
     template: Template
@@ -75,3 +78,4 @@ class FingerTaken:
     quality: int
     nfiq2: int
     tries: int
+    packed: bytes = field(default=b"", repr=False)

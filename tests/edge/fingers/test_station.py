@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from finger_desk import capture_of
@@ -36,6 +37,19 @@ def test_a_second_finger_and_a_verification_are_their_own_work() -> None:
     assert result.answer is not None
     assert result.answer.extractor_id == "second"
     assert not place.station.busy
+
+
+@pytest.mark.parametrize(("purpose", "count"), [("search", 1), ("second", 1), ("verify", 0)])
+def test_the_image_of_every_finger_that_is_searched_is_packed_for_the_report(purpose: Purpose, count: int) -> None:
+    """Before the search, and so whatever it finds; a verification never goes with an image."""
+    place = Place([capture_of(7)]).made_ready()
+    more: dict[str, Any] = {"second": {"answer": ANSWER}, "verify": {"reference": a_template()}}.get(purpose, {})
+    assert place.station.offer(order(purpose=purpose, **more))
+    _, result = place.run_once()
+    assert result.taken is not None
+    assert place.hands.packed == count
+    assert result.taken.packed == b"a finger as WSQ" * count
+    assert "WSQ" not in repr(result)
 
 
 def test_a_verification_gives_score_and_decision() -> None:
