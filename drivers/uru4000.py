@@ -11,7 +11,8 @@ Laws:
 4. The sensor says "power on" several times when it wakes. If it says so ``SETTLED_S`` later it has lost its power
    since, and is woken anew; and so it is when it says that it has none, which it is asked each ``look_s`` of silence.
 5. A wait for a finger that ended leaves the device waiting: its light stays on until ``close``. Fingers that came and
-   went unasked are forgotten, and so is one that left and came back while its image was taken.
+   went unasked are forgotten, but not one that came between two waits of which the second goes on with the first. So
+   is what was said of a finger while its image was taken: it may have left, and come back.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from drivers.uru4000_wire import INTERRUPT_BYTES, MODE, MODELS, REQUEST, VENDOR_
 
 SLICE_S = 0.5      # how late ``cancel`` is noticed at most, should the waking of the port be missed
 REMOVE_S = 1.0     # so long ``capture`` waits for a finger that was captured already to be lifted
-SETTLED_S = 0.1    # recordings have the last of three 20 ms after the first
+SETTLED_S = 0.25   # recordings have the last of three 20 ms after the first
+GOES_ON_S = 0.05   # from the end of a wait to the next that goes on with it
 IMAGE_TRIES, MAX_FLAWED = 3, 9
 
 
@@ -69,7 +71,7 @@ class Uru4000:
         self._model = Model("")
         self._state = S.CLOSED
         self._awake = False  # since it was opened
-        self._woken_at = self._looked_at = 0.0
+        self._woken_at = self._looked_at = self._waited_at = 0.0
         self._cancelled = threading.Event()
         self._counters = Counters()
         self._firmware = self._serial = self._remark = ""
@@ -115,11 +117,12 @@ class Uru4000:
             if not self._lifted(port, min(until, self._clock() + REMOVE_S)):
                 return None if self._cancelled.is_set() else self._retry(RetryReason.REMOVE_FINGER)
             if self._state is S.IDLE:
-                while (packet := port.interrupt(0)) is not None:  # law 5
-                    self._lost_power(port, packet)
+                if self._clock() > self._waited_at + GOES_ON_S:  # law 5
+                    self._forget(port)
                 self._step(Sign.WANTED)
             if not self._await(port, Sign.FINGER_ON, until):
                 self._step(Sign.TIME_OVER)
+                self._waited_at = self._clock()
                 return None
             return self._scan(port)
 
@@ -280,9 +283,12 @@ class Uru4000:
 
     def _scanned(self, port: ScannerLink) -> None:
         """What it said while the image came says nothing of now; told to, it says anew whether the finger is gone."""
+        self._forget(port)
+        self._step(Sign.SCANNED)
+
+    def _forget(self, port: ScannerLink) -> None:
         while (packet := port.interrupt(0)) is not None:
             self._lost_power(port, packet)
-        self._step(Sign.SCANNED)
 
     def _retry(self, reason: RetryReason) -> Retry:
         self._counters.retries += 1

@@ -71,6 +71,7 @@ class Uru4000Options:
     image_s: float = 0.03
     bytes_s: float = FULL_SPEED
     pause_s: float = 0.003
+    edges: bool = False    # else it says also of a finger that lay there before it was asked that it came
     honest: bool = True    # else its flags say scrambled, and nothing is
     seed: int = 1          # of its keys, challenges and noise
     ppi: float = 512.0
@@ -216,7 +217,7 @@ class Uru4000Device(UsbSide):
                 self._say(WILL_FAIL, 0.0)
             if self.faults.stale and not self._images:
                 self._images.add(0.0, transfer([bytes(WIDTH)] * HEIGHT, LAYOUTS["plain"], 0, self.key))
-            if self._glass is not None:
+            if self._glass is not None and not self.options.edges:
                 self._say(FINGER_ON, self.options.pause_s)
         elif mode == 0x12 and self._glass is None:
             self._say(FINGER_OFF, self.options.pause_s)

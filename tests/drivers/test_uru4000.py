@@ -89,7 +89,7 @@ def test_a_sensor_that_loses_its_power_is_woken_anew(when: str, tmp_path: Path) 
         if when == "waiting for it to be lifted":
             rig.finger(1)
             assert isinstance(scanner.capture(3.0), FingerCapture)
-        time.sleep(0.15)
+        time.sleep(0.3)
         rig.order(fault={"blink": 1})
         if when == "waiting for it to be lifted":
             rig.lift()
