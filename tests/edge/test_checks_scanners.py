@@ -62,6 +62,7 @@ def test_the_word_of_the_running_box_is_the_only_one() -> None:
     ("more", "grade", "text"),
     [
         ({"state": "absent", "problem": "nothing is plugged in", "advice": "plug it in"}, Grade.ERROR, "is absent"),
+        ({"problem": "no image came", "advice": "look at its cable"}, Grade.WARNING, "the last finger failed"),
         ({"swapped": "it says serial number X"}, Grade.ERROR, "serial number X"),
         ({"remark": "half speed"}, Grade.WARNING, "half speed"),
         ({"failed": 40}, Grade.WARNING, "40 fingers failed"),
