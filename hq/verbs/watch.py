@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 import sys
 import time
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 POLL_S = 0.2
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+FEWEST = 1e-6  # strangers: of fewer nothing was ever measured
+# Rules of the evidence of a finger (edge.core.screening.by_finger)
+EXPECTED = "strangers expected to reach this score in one search"
+AGREE, AGREE_TOO_LITTLE = "both fingers together agree", "both fingers together agree too little"
 _COLOURS = {"HIT": "red", "POSSIBLE": "yellow"}
 
 
@@ -144,9 +150,7 @@ def _fingers(body: FingersBody) -> dict[str, object]:
 
 
 def _reason(reason: BodyReason) -> dict[str, object]:
-    finger = {"reference": reason.reference, "position": _position(reason.position), "comparison": reason.comparison,
-              "fingers": reason.fingers} if reason.fingers else {}  # fmt: skip
-    return finger | {
+    return (_finger(reason) if reason.fingers else {}) | {
         "list": reason.list,
         "record": reason.record,
         "kind": reason.kind,
@@ -157,6 +161,21 @@ def _reason(reason: BodyReason) -> dict[str, object]:
         "name": reason.name,
         "action": reason.action,
     }
+
+
+def _finger(reason: BodyReason) -> dict[str, object]:
+    """What a finger is judged by; ``expected`` and ``agrees`` are None where the body had no room to say them."""
+    said = {e.rule: e for e in reason.evidence}
+    expected: float | None = None
+    with contextlib.suppress(KeyError, ValueError):
+        expected = float(said[EXPECTED].listed)
+    if expected is None and 0 < reason.score < 1:
+        expected = float(f"{-math.log(reason.score):.1g}")  # the score of such a reason: by_finger, law 3
+    agrees = True if AGREE in said else False if AGREE_TOO_LITTLE in said else None
+    return {
+        "reference": reason.reference, "position": _position(reason.position), "comparison": reason.comparison,
+        "fingers": reason.fingers, "expected": expected, "agrees": agrees,
+    }  # fmt: skip
 
 
 def _closing(body: ClosingBody) -> dict[str, object]:
@@ -188,17 +207,30 @@ def _say_text(line: Mapping[str, object]) -> None:
     for reason in reasons if isinstance(reasons, list) else []:
         silent = " silent" if reason["silent"] else ""
         name = f" {reason['name']}" if reason["name"] else ""
+        score = "" if "reference" in reason else f" {reason['score']:.2f}"  # of a finger it is 1.00 for every one
         click.echo(
             f"    {reason['list']}{silent} {reason['record']} {reason['kind']} {reason['outcome']}"
-            f" {reason['score']:.2f}{name} {reason['category']}".rstrip()
+            f"{score}{name} {reason['category']}".rstrip()
         )
         if "reference" in reason:
-            fingers = f"{reason['fingers']} fingers, the last " if reason["fingers"] != 1 else ""
-            click.echo(f"      reference {reason['reference']}, {fingers}{reason['position']},"
-                       f" comparison score {reason['comparison']:.2f}")
+            _say_candidate(reason)
         if reason["action"]:
             click.echo(f"      {reason['action']}")
     sys.stdout.flush()
+
+
+def _say_candidate(reason: Mapping[str, object]) -> None:
+    """What a candidate by a finger is judged by: with the reference and both prints a person compares."""
+    fingers = f"{reason['fingers']} fingers, the last " if reason["fingers"] != 1 else ""
+    score = f"{'sum of the ' if fingers else ''}comparison score{'s' if fingers else ''} {reason['comparison']:.2f}"
+    click.echo(f"      reference {reason['reference']}, {fingers}{reason['position']}, {score}")
+    expected = reason["expected"]
+    if isinstance(expected, float):
+        few = f"under {FEWEST:g}" if expected < FEWEST else f"{expected:.1g}"
+        click.echo(f"      strangers expected to reach it in one search: {few}")
+    if reason["agrees"] is not None:
+        click.echo("      both fingers together agree" if reason["agrees"] else
+                   "      the second finger does not agree: another person, the wrong finger, or badly taken")
 
 
 def _say_fingers(line: Mapping[str, object]) -> None:

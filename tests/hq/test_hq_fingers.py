@@ -13,7 +13,10 @@ import pytest
 from intake_kit import BOX, EPOCH, NOW, SEAL, Desk, clear, on, wrapped
 
 from edge.core import sealing
+from edge.core.fingerprints.answers import FingerCandidate, SearchAnswer
+from edge.core.fingerprints.model import Position
 from edge.core.padding import IMAGE_SIZE
+from edge.core.screening.by_finger import by_finger
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
 from edge.core.wire import (
@@ -28,6 +31,7 @@ from edge.core.wire import (
     message_id,
 )
 from edge.core.wire.bodies import Body
+from edge.core.wire.body_parts import reason_of
 from hq.store import Store
 from hq.verbs import watch
 
@@ -86,13 +90,52 @@ def test_a_finger_with_an_image_is_kept_acked_and_shown_as_a_lead(
     watch._say_text(line)
     said = capsys.readouterr().out
     assert "finger right-index at lane-1: candidates, to be compared by a person: 20000 templates" in said
-    assert "prints F-7 finger POSSIBLE 0.99 VELMIROV D red" in said
+    assert "prints F-7 finger POSSIBLE VELMIROV D red\n" in said
     assert "with an image" in said
     assert "      reference 2026-0044, right-index, comparison score 41.20\n" in said
     (reason,) = line["reasons"]
     assert (reason["reference"], reason["position"], reason["comparison"], reason["fingers"]) == (
         "2026-0044", "right-index", 41.2, 1,
     )  # fmt: skip
+
+
+def found(**more: Any) -> FingersBody:
+    """As a box makes it from what its search answered."""
+    facts: dict[str, Any] = {
+        "list_id": "prints", "record": "F-7", "reference": "2026-0044", "position": Position.RIGHT_INDEX,
+        "score": 41.2, "expected": 7e-38, "silent": False, "templates": 12,
+    }  # fmt: skip
+    answer = SearchAnswer((FingerCandidate(**facts | more),), (), "leader-1")
+    return finger(*map(reason_of, by_finger(answer)))
+
+
+@pytest.mark.parametrize(
+    ("more", "expected", "agrees", "words"),
+    [
+        ({}, 7e-38, None, ["comparison score 41.20", "strangers expected to reach it in one search: under 1e-06"]),
+        ({"expected": 0.0213}, 0.02, None, ["strangers expected to reach it in one search: 0.02"]),
+        ({"fingers": 2, "agrees": True}, 7e-38, True, ["sum of the comparison scores 41.20", "together agree\n"]),
+        ({"fingers": 2, "agrees": False}, 7e-38, False, ["the second finger does not agree"]),
+    ],
+)
+def test_a_candidate_can_be_judged_by_what_is_shown(
+    desk: Desk, capsys: pytest.CaptureFixture[str], more: dict[str, Any], expected: float, agrees: bool | None,
+    words: list[str],
+) -> None:
+    send(desk, 1, found(**more))
+    (line,) = watched(desk)
+    (reason,) = line["reasons"]
+    assert (reason["comparison"], reason["expected"], reason["agrees"]) == (41.2, expected, agrees)
+    watch._say_text(line)
+    said = capsys.readouterr().out
+    assert all(word in said for word in words)
+    assert "1.00" not in said
+
+
+def test_what_had_no_room_for_evidence_says_as_much_as_its_score(desk: Desk) -> None:
+    send(desk, 1, finger(candidate(), msgspec.structs.replace(candidate(), score=1.0)))
+    (line,) = watched(desk)
+    assert [reason["expected"] for reason in line["reasons"]] == [0.01, None]
 
 
 def test_a_silent_candidate_is_marked_and_a_clear_finger_is_no_lead(
