@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 10_000
 ANSWER_TIMEOUT_S = 5.0
+# Of a passage without a shown lead it is not told: what is kept of it would say whether it was a silent hit.
+SENT = {True: "at headquarters", False: "waiting to be sent", None: "-"}
 
 
 @click.command("passages")
@@ -25,8 +27,8 @@ def command(config_path: Path, as_json: bool, only_open: bool, limit: int) -> No
     """List passages, newest first, as the counter saw them.
 
     Names and numbers are not kept on the box: only what was shown, when and where, and whether headquarters
-    has it. Reads the journal directly, so it works while the box is stopped; a user who may not read the state
-    folder asks the running box instead, which lists 500 at most.
+    has it, which is told of leads alone. Reads the journal directly, so it works while the box is stopped; a user
+    who may not read the state folder asks the running box instead, which lists 500 at most.
 
     \b
     Try it:  borderpost passages --open
@@ -49,7 +51,7 @@ def command(config_path: Path, as_json: bool, only_open: bool, limit: int) -> No
     for r in rows:
         where = f"{r['counter']} {r['direction']}"
         ended = r["code"] or r["state"]
-        sent = "at headquarters" if r["delivered"] else "waiting to be sent"
+        sent = SENT[r["delivered"]]
         click.echo(f"{r['at']}  {r['passage']}  {r['shown']:11} {where:16} {ended:18} {sent}")
 
 

@@ -131,7 +131,9 @@ def test_passages_show_what_was_shown_running_or_not(which: str, request: pytest
     assert world.ask("passages", "--limit", "1")[1].count("\n") == 1
     text = world.ask("passages")[1]
     assert lead["passage"] in text
-    assert "waiting to be sent" in text
+    assert {line.split()[2]: line.split("  ")[-1].strip() for line in text.splitlines()} == (
+        {"HIT": "waiting to be sent", "CLEAR": "-"} if which == "post" else {"HIT": "waiting to be sent"}
+    )
     everything = (out + text).upper()
     assert not [word for word in ("ERIKSSON", "VELMIROV", "Q33108217", STOLEN) if word in everything]
 
