@@ -33,7 +33,7 @@ MIN_PPI: Final = 200  # the coarsest scanner known asks 250 (ISO/IEC 19794-4:200
 MAX_PPI: Final = 1200  # the finest asks 1000
 ASPECT: Final = 0.01  # by how much the two resolutions of a file may differ
 SAME_PPI: Final = 0.005  # a ratio this near to 1 moves a minutia by less than 2 pixels over an inch: left as it is
-EXTRA: Final = "install the extra: pip install 'borderpost[fingers]'"
+EXTRA: Final = "install the packages for fingers: pip install --require-hashes -r requirements-box.lock"
 FORMATS: Final = ("PNG", "TIFF", "WSQ")
 
 _WSQ_COMMENT: Final = b"\xff\xa8"  # a comment segment; NISTCOM lines such as "PPI 500" stand in it

@@ -36,7 +36,7 @@ def replay(folder: Path, port: str, seed: str, out: Path, *more: str) -> dict[st
 
 
 def differing(folder: Path, pixels: bytes) -> int:
-    image = pytest.importorskip("PIL.Image", reason="pillow is not installed: pip install 'borderpost[fingers]'")
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed: pip install -r requirements.lock")
     with image.open(folder / "capture.png") as picture:
         wanted = picture.convert("L").tobytes()
     assert len(wanted) == len(pixels) == 384 * 290

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -209,3 +210,12 @@ def test_an_image_that_is_too_large_or_small_at_500_is_refused(side: int, ppi: i
 
 def test_pixels_are_in_no_repr() -> None:
     assert "array" not in repr(decode_image(png_bytes(PRINT.pixels), "a"))
+
+
+def test_no_advice_asks_the_public_index_for_a_package_named_borderpost() -> None:
+    root = Path(images.__file__).resolve().parents[2]
+    texts = [p for place in ("common", "edge", "hq", "drivers", "demo", "docs") for p in (root / place).rglob("*")
+             if p.suffix in (".py", ".md")]  # fmt: skip
+    wrong = re.compile(r"pip install[^\n]*\bborderpost(\[|['\"\s]*$)", re.MULTILINE)
+    assert [p.name for p in texts if wrong.search(p.read_text("utf-8"))] == []
+    assert "--require-hashes -r requirements-box.lock" in images.EXTRA
