@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from types import ModuleType
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -59,7 +60,8 @@ def wsq_bytes(image: FingerImage) -> bytes:
     return _encoded(at_500(image), Payload.WSQ)
 
 
-def _encoded(image: FingerImage, payload: Payload) -> bytes:
+def writer_of(payload: Payload) -> ModuleType:
+    """Pillow's module that can write such a payload; to be asked before a person is. Raises FingerError."""
     try:
         from PIL import Image
 
@@ -67,8 +69,12 @@ def _encoded(image: FingerImage, payload: Payload) -> bytes:
             import wsq  # noqa: F401 - importing it makes Pillow know WSQ
     except ImportError as error:
         raise FingerError(f"{payload.value} cannot be written: a package is missing", advice=EXTRA) from error
+    return Image
+
+
+def _encoded(image: FingerImage, payload: Payload) -> bytes:
     out = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(image.pixels))
+    picture = writer_of(payload).fromarray(np.ascontiguousarray(image.pixels))
     if payload is Payload.WSQ:
         picture.save(out, "WSQ", bitrate=BITRATE)
     else:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -125,6 +126,18 @@ def test_a_file_that_is_there_is_kept_and_the_scanner_is_not_asked(
     assert (scanner.opened, (tmp_path / "a.png").read_text()) == (0, "mine")
     assert run("s", "--force").code == 0
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("form", "missing"), [("png", "PIL"), ("wsq", "wsq")])
+def test_a_missing_package_is_told_before_a_person_is_asked(
+    form: str, missing: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanner = played(monkeypatch, capture_of(7))
+    monkeypatch.setitem(sys.modules, missing, None)
+    done = run("s", out=f"a.{form}")
+    assert (done.code, scanner.opened) == (1, 0)
+    assert f"error: {form} cannot be written: a package is missing\n" in done.err
+    assert "requirements-box.lock" in done.err
 
 
 def test_another_ending_is_wrong_usage(run: Run) -> None:

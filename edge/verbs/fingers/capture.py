@@ -62,6 +62,7 @@ def command(
     if form not in FORMS:
         raise click.UsageError(f"--out {out}: end its name in .png or .wsq")
     saving.check_free(out, replace=force)
+    packing.writer_of(Payload(form))  # before a person is asked for a finger
     device = named_scanner(scanner, config_path, time.monotonic)
     frame = _taken(device, position, tries, wait_s, language)
     if frame is None:
