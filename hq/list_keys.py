@@ -127,29 +127,58 @@ def for_box(ring: KeyRing, line: str, list_ids: Sequence[str]) -> bytes:
     return seal_ring(wanted, public)
 
 
-def seal_newest(lists: Path, out: Path, ring: KeyRing) -> list[tuple[str, int, str]]:
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A newest generation in clear for which the ring holds no key."""
+
+    list_id: str
+    generation: int
+
+    @property
+    def advice(self) -> str:
+        """The next step."""
+        return f"make one: borderpost-hq keys list-key --list {self.list_id} --generation {self.generation}"
+
+
+def seal_newest(
+    lists: Path, out: Path, ring: KeyRing, only: Sequence[str] = (), unsealed: list[Unsealed] | None = None
+) -> list[tuple[str, int, str]]:
     """Put a sealed copy of every list's newest generation below ``out``: (list id, generation, key id in hex).
 
-    Lists whose newest generation is there already are passed over. Raises ``KeyFileError`` for a list without a key or
-    a damaged generation, ``ListFolderError`` where ``out`` cannot be written.
+    ``only`` names the lists; none: all. Lists whose newest generation is there already are passed over. Those without
+    a key are put into ``unsealed``, and the others are sealed; without it they are an error. Raises ``KeyFileError``
+    for these, for a list in ``only`` that is not there and for a damaged generation, ``ListFolderError`` where ``out``
+    cannot be written.
     """
+    places = {place.parent.name: place for place in _newest(lists)}
+    if strangers := sorted(set(only) - set(places)):
+        raise KeyFileError(
+            f"{lists} holds no generation of {strangers[0]} to seal",
+            advice=f"there are: {', '.join(places)}" if places else "build lists first: borderpost-hq lists build",
+        )
     made = []
     with ListFolder(out) as folder:
-        for place in _newest(lists):
-            list_id, generation = place.parent.name, manifests.generation_of(place.name) or 0
-            if (out / list_id / place.name).exists():
+        for list_id, place in places.items():
+            generation = manifests.generation_of(place.name) or 0
+            if (only and list_id not in only) or (out / list_id / place.name).exists():
                 continue
             entry = ring.for_generation(list_id, generation)
             if entry is None:
-                raise KeyFileError(
-                    f"the ring holds no key for generation {generation} of {list_id}",
-                    advice=f"make one: borderpost-hq keys list-key --list {list_id} --generation {generation}",
-                )
+                left = Unsealed(list_id, generation)
+                if unsealed is None:
+                    raise KeyFileError(no_key(left), advice=left.advice)
+                unsealed.append(left)
+                continue
             folder.next_generation(list_id, generation)
             folder.stage(list_id, generation, sealed_generation(place, entry))
             made.append((list_id, generation, key_id(entry.key).hex()))
         folder.publish()
     return made
+
+
+def no_key(left: Unsealed) -> str:
+    """In words."""
+    return f"the ring holds no key for generation {left.generation} of {left.list_id}"
 
 
 def sealed_generation(place: Path, entry: RingEntry) -> dict[str, bytes]:

@@ -87,10 +87,20 @@ def prepare(
             place = folder / manifests.folder_name(found.newest_watch)
             return _watch(place, list_id, offer, in_clear, begins, targets, judge)
     except OSError as error:
+        if not folder.exists():
+            raise _nothing(folder) from None
         raise PublishError(f"{folder}: {error.strerror}", advice="give the folder that `lists build` wrote") from error
     except LayoutError as error:
         raise PublishError(f"{folder}: {error.message}", advice="build the list again") from error
-    raise PublishError(f"{folder} holds no generation", advice="make one with `borderpost-hq lists build`")
+    raise _nothing(folder)
+
+
+def _nothing(folder: Path) -> PublishError:
+    return PublishError(
+        f"{folder} holds no generation",
+        advice="make one with `borderpost-hq lists build`, or where --from is the folder of sealed copies seal it "
+        f"there: borderpost-hq keys seal-lists --out {folder.parent} --list {folder.name}",
+    )
 
 
 def kind_of(offer: Offer) -> Kind | None:

@@ -116,15 +116,30 @@ def seal_the_ring(config_path: Path, ring_path: Path, line: str, list_ids: tuple
 @_ring_option
 @click.option("--lists", type=click.Path(path_type=Path, file_okay=False), required=True, help="what was built")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="folder of sealed copies")
-def seal_lists(config_path: Path, ring_path: Path, lists: Path, out: Path) -> None:
-    """Seal a copy of every list's newest generation: what the posts get holds no name in clear."""
+@click.option("--list", "list_ids", multiple=True, metavar="LISTID", help="A list to seal; repeatable [default: all].")
+def seal_lists(
+    config_path: Path, ring_path: Path, lists: Path, out: Path, list_ids: tuple[str, ...]
+) -> None:
+    """Seal a copy of every list's newest generation: what the posts get holds no name in clear.
+
+    A list without a key in the ring is passed over, told with the next step, and makes the exit code 1. A list that
+    leaves the house in clear, as one without persons and fingers may, is passed over by naming the others with --list.
+
+    \b
+    Try it:  borderpost-hq keys seal-lists --lists lists --out sealed --list fingers
+    """
     from hq import list_keys
 
-    made = list_keys.seal_newest(lists, out, _ring(config_path, ring_path).read())
+    unsealed: list[list_keys.Unsealed] = []
+    made = list_keys.seal_newest(lists, out, _ring(config_path, ring_path).read(), list_ids, unsealed)
     for list_id, generation, name in made:
         click.echo(f"sealed {list_id} generation {generation} by key {name}")
-    if not made:
+    for left in unsealed:
+        click.echo(f"not sealed: {left.list_id}: {list_keys.no_key(left)}\nnext:  {left.advice}", err=True)
+    if not made and not unsealed:
         click.echo("nothing new to seal")
+    if unsealed:
+        raise SystemExit(1)
 
 
 def _ring(config_path: Path, ring_path: Path) -> RingFile:

@@ -10,11 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge.core import sealing
+from edge.core.distribution import Offer
 from edge.core.vault import open_ring
 from edge.core.watch import manifest as manifests
 from edge.list_keys import SEALED, ListKeys
 from edge.watchlists import Watchlists
 from hq import keys
+from hq.distribution.editions import prepare
+from hq.distribution.errors import PublishError
 from hq.errors import KeyFileError
 from hq.list_keys import RingFile, for_box, seal_newest
 from hq.publisher import SourceSpec, build
@@ -121,3 +124,34 @@ def test_the_verbs_from_a_key_to_a_box_that_screens(tmp_path: Path) -> None:
     again = run("seal-lists", "--lists", str(tmp_path / "clear"), "--out", str(tmp_path / "out"))
     assert again.output == "nothing new to seal\n"
     assert Watchlists.open(tmp_path / "out", keys=box.ring).generations() == {"national": 1}
+
+
+def test_what_has_a_key_is_sealed_and_what_has_none_is_told(tmp_path: Path) -> None:
+    keys.create(tmp_path / "keys")
+    (tmp_path / "hq.toml").write_text('[keys]\nseal = ["keys/seal.pem"]\nack = "keys/ack.pem"\n', encoding="utf-8")
+    specs = [f"persons-csv:{DEMO / 'persons.csv'}", f"persons-csv@other:{DEMO / 'persons.csv'}"]
+    build(tmp_path / "clear", list(map(SourceSpec.parse, specs)), now=datetime.now(UTC))
+
+    def run(verb: str, *more: str) -> Result:
+        words = ["--config", str(tmp_path / "hq.toml"), "--ring", str(tmp_path / "keys/list-keys.ring")]
+        return CliRunner().invoke(command, [verb, *words, *more])
+
+    def seal(*more: str) -> Result:
+        return run("seal-lists", "--lists", str(tmp_path / "clear"), "--out", str(tmp_path / "out"), *more)
+
+    assert run("list-key", "--list", "other", "--generation", "1").exit_code == 0
+    strange = seal("--list", "nosuch")
+    assert isinstance(strange.exception, KeyFileError)
+    assert "there are: national, other" in str(strange.exception.advice)
+    part = seal()
+    assert (part.exit_code, part.stdout.startswith("sealed other generation 1 by key ")) == (1, True)
+    assert part.stderr.splitlines() == [
+        "not sealed: national: the ring holds no key for generation 1 of national",
+        "next:  make one: borderpost-hq keys list-key --list national --generation 1",
+    ]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["other"]
+    named = seal("--list", "other")
+    assert (named.exit_code, named.output) == (0, "nothing new to seal\n")
+    with pytest.raises(PublishError) as said:
+        prepare(tmp_path / "out", "national", Offer("national", ()), (), tmp_path)
+    assert "keys seal-lists" in said.value.advice
