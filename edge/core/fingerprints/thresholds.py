@@ -4,8 +4,9 @@ Laws:
 1. Above ``Tail.score`` (FMR 1e-3) the chance that a stranger reaches s is 1e-3 exp(-rate (s - score)). Below it nothing
    is claimed by this tail, so no threshold of a search ever lies there.
 2. ``false_candidates`` is the share of searches for people who are not listed that give one false candidate or more,
-   among the shown references and among the silent ones, each by itself. Of N templates, E = -ln(1 - share) strangers may reach the threshold; each template has the same part in it, whichever
-   gallery it stands in: FMR = E / N (fingerprint-matching facts, section 5).
+   among the shown references and among the silent ones, each by itself. Of N templates, E = -ln(1 - share) strangers
+   may reach the threshold; each template has the same part in it, whichever gallery it stands in: FMR = E / N
+   (fingerprint-matching facts, section 5).
 3. Two fingers: the impostor scores of two fingers are taken for independent, and each for exponential over its whole
    range, beginning where the fit reaches FMR 1 (``origin``). Then the sum of two has the tail of a Gamma distribution
    of shape 2: FMR(sum) = e^-u (1 + u), u = rate (sum - 2 origin). Sums drawn from the impostor scores of FVC2002
