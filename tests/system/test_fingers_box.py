@@ -82,14 +82,15 @@ def test_a_wanted_finger_after_a_clear_document_opens_the_passage_and_the_second
     assert passage not in open_passages(box)
 
 
-def test_another_s_second_finger_takes_nothing_away(box: FingerWorld) -> None:
+def test_another_s_second_finger_takes_nothing_away_and_is_said_not_to_agree(box: FingerWorld) -> None:
     ear = box.hear()
     box.read(CLEAR_ZONE)
     passage = ear.next("verdict")["passage"]
     box.lay(ear, (WANTED.right, 2), passage=passage)
-    second = box.lay(ear, (STRANGER.left, 0), passage=passage)
+    second = box.lay(ear, (STRANGER.left, 1), passage=passage)
     assert (second["outcome"], second["purpose"]) == ("POSSIBLE", "second")
     assert [c["record"] for c in second["candidates"]] == [WANTED.record]
+    assert not any(e["rule"] == "both fingers together agree" for e in second["candidates"][0]["evidence"])
 
 
 def test_an_unknown_finger_leaves_clear_what_was_clear(box: FingerWorld) -> None:

@@ -18,7 +18,7 @@ from hq.verbs import watch
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
-OWN = ("passage", "at", "elapsed_ms", "quality", "tries")
+OWN = ("passage", "at", "elapsed_ms", "quality", "tries", "try")
 ROUNDS = 4
 GRID_MS = 250.0
 
@@ -76,7 +76,7 @@ def test_a_silent_candidate_looks_like_none_at_the_desk_and_on_the_wire_and_is_t
     for number, who in enumerate(order):
         seen[who].append(passed(post, ear, who, 1 + number // 2))
     post.drained()
-    kinds = {json.dumps([alike(m) for m in one], sort_keys=True) for found in seen.values() for one in found}
+    kinds = {json.dumps(alike(one), sort_keys=True) for found in seen.values() for one in found}
     assert len(kinds) == 1, kinds
     # Bodies of verdicts and of fingers: one size each, whatever was found.
     bodies = [len(decode(payload, PassageEnvelope).body()) for payload in post.spy.of("/up/passage")]
@@ -94,11 +94,16 @@ def test_a_silent_candidate_looks_like_none_at_the_desk_and_on_the_wire_and_is_t
         assert (line["outcome"], line["shown"], line["reasons"]) == ("CLEAR", "CLEAR", [])
 
 
-def alike(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without what differs between any two travellers."""
-    kept = {key: value for key, value in message.items() if key not in OWN}
-    if "coverage" in kept:
-        kept["coverage"] = [{**c, "age_seconds": None} for c in kept["coverage"]]
+def alike(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the counter was told, without what differs between any two travellers: ids, times, how well they touched."""
+    kept = []
+    for message in messages:
+        if message.get("step") in ("lift", "retry", "reading"):  # before the image's last byte: nothing is searched yet
+            continue
+        one = {key: value for key, value in message.items() if key not in OWN}
+        if "coverage" in one:
+            one["coverage"] = [{**c, "age_seconds": None} for c in one["coverage"]]
+        kept.append(one)
     return kept
 
 
