@@ -221,12 +221,13 @@ def _say_text(line: Mapping[str, object]) -> None:
 
 def _say_candidate(reason: Mapping[str, object]) -> None:
     """What a candidate by a finger is judged by: with the reference and both prints a person compares."""
-    fingers = f"{reason['fingers']} fingers, the last " if reason["fingers"] != 1 else ""
-    score = f"{'sum of the ' if fingers else ''}comparison score{'s' if fingers else ''} {reason['comparison']:.2f}"
-    click.echo(f"      reference {reason['reference']}, {fingers}{reason['position']}, {score}")
+    two = reason["fingers"] != 1
+    what = "and another finger, sum of both comparison scores" if two else "comparison score"
+    comma = " " if two else ", "
+    click.echo(f"      reference {reason['reference']}, {reason['position']}{comma}{what} {reason['comparison']:.2f}")
     expected = reason["expected"]
     if isinstance(expected, float):
-        few = f"under {FEWEST:g}" if expected < FEWEST else f"{expected:.1g}"
+        few = "under 1e-6" if expected < FEWEST else f"{expected:.1g}"
         click.echo(f"      strangers expected to reach it in one search: {few}")
     if reason["agrees"] is not None:
         click.echo("      both fingers together agree" if reason["agrees"] else

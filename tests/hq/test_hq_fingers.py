@@ -112,9 +112,9 @@ def found(**more: Any) -> FingersBody:
 @pytest.mark.parametrize(
     ("more", "expected", "agrees", "words"),
     [
-        ({}, 7e-38, None, ["comparison score 41.20", "strangers expected to reach it in one search: under 1e-06"]),
+        ({}, 7e-38, None, ["comparison score 41.20", "strangers expected to reach it in one search: under 1e-6"]),
         ({"expected": 0.0213}, 0.02, None, ["strangers expected to reach it in one search: 0.02"]),
-        ({"fingers": 2, "agrees": True}, 7e-38, True, ["sum of the comparison scores 41.20", "together agree\n"]),
+        ({"fingers": 2, "agrees": True}, 7e-38, True, ["right-index and another finger, sum of both comparison scores 41.20", "together agree\n"]),
         ({"fingers": 2, "agrees": False}, 7e-38, False, ["the second finger does not agree"]),
     ],
 )
