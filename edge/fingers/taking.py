@@ -1,12 +1,14 @@
 """Takes one finger: asks for it, judges every frame, tells the person what to do, keeps the best of a few tries.
 
 Laws:
-1. Every wait has an end: ``wait_s`` for the finger in all, ``OFF_S`` for it to be lifted between two tries.
+1. Every wait has an end: ``wait_s`` for the finger in all, within it ``OFF_S`` for it to be lifted between two tries.
 2. A frame that passes the gate ends it; else the best of ``tries`` frames is kept, if there is a finger on it at all.
    What is not kept is overwritten (ARCHITECTURE law 9), whatever ends it.
 3. A Retry of the device is a try as well; it is told as an instruction to the person. An image that was lost on its
    way is none: it is told as the device's, and costs the person no try (``edge.fingers.source`` ends a row of them).
-4. Who gave the order may withdraw it, which ends every wait and a transfer (``edge.fingers.watching``).
+4. A finger that lies there already is not the one that was asked for: it is to be lifted first, which is no try and
+   may take what is left of ``wait_s``. From ``REMOVALS`` in a row on, without anything else between, it is a try.
+5. Who gave the order may withdraw it, which ends every wait and a transfer (``edge.fingers.watching``).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from edge.fingers.watching import Watch
 
 SLICE_S = 0.5  # of waiting for a finger, on the glass or off it
 OFF_S = 5.0    # longest wait for a finger to be lifted
+REMOVALS = 5   # a device that goes on telling of a finger that was lifted
 USABLE = 10    # of 100: below it a frame is not worth an extraction
 
 Tell: TypeAlias = Callable[[str, str, int], None]
@@ -62,6 +65,7 @@ class Taking:
         self._wait_s, self._tries, self._mono, self._withdrawn = wait_s, tries, mono, withdrawn
         self._until = 0.0
         self._number = 1
+        self._removals = 0  # in a row
         self._best: Frame | None = None
         self._watch = Watch(source, withdrawn=withdrawn, long=lambda: tell("reading", "", self._number))
 
@@ -88,6 +92,10 @@ class Taking:
             instruction = RETRIES[event.reason] if isinstance(event, Retry) else self._judged(event)
             if instruction is Instruction.NONE:
                 return
+            self._removals = self._removals + 1 if instruction is Instruction.LIFT else 0
+            if 0 < self._removals < REMOVALS:
+                self._clear()
+                continue
             self._number += instruction is not Instruction.LOST
             if self._number > self._tries:
                 return
@@ -102,19 +110,19 @@ class Taking:
         return None
 
     def _ask_again(self, instruction: Instruction) -> None:
-        """Have the finger lifted and laid down again. To lift it is not said twice."""
-        lift = instruction is Instruction.LIFT
-        self._tell("lift", "" if lift else str(instruction), self._number)
-        lifted = self._lifted()
-        if self._withdrawn():
-            return
-        if lift and lifted:
-            self._tell("place", "", self._number)
-        else:
+        """Have the finger lifted and laid down again."""
+        self._tell("lift", str(instruction), self._number)
+        self._lifted(min(self._until, self._mono() + OFF_S))
+        if not self._withdrawn():
             self._tell("retry", str(instruction), self._number)
 
-    def _lifted(self) -> bool:
-        until = min(self._until, self._mono() + OFF_S)
+    def _clear(self) -> None:
+        """Law 4: which finger lies there nobody knows, so that none is named."""
+        self._tell("lift", str(Instruction.LIFT), self._number)
+        if self._lifted(self._until) and not self._withdrawn():
+            self._tell("place", "", self._number)
+
+    def _lifted(self, until: float) -> bool:
         while not self._withdrawn() and (left := until - self._mono()) > 0:
             if self._source.await_off(min(SLICE_S, left)):
                 return True

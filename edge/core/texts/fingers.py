@@ -17,7 +17,7 @@ FINGERS: Final[Mapping[str, Mapping[str, str]]] = {
         "finger.too_dry": "too dry: breathe on the finger, or rub it on the palm",
         "finger.again": "the ridges are unclear: wipe the glass, and lay the finger down again",
         "finger.hold_still": "hold the finger still until the light changes",
-        "finger.lift": "lift the finger",
+        "finger.lift": "lift the finger that lies there",
         "finger.lost": "the scanner lost the image on its way: lay the finger down again",
     },
     "fr": {
@@ -28,7 +28,7 @@ FINGERS: Final[Mapping[str, Mapping[str, str]]] = {
         "finger.too_dry": "trop sec : soufflez sur le doigt, ou frottez-le contre la paume",
         "finger.again": "les crêtes sont peu nettes : essuyez la vitre et posez à nouveau le doigt",
         "finger.hold_still": "gardez le doigt immobile jusqu'à ce que la lumière change",
-        "finger.lift": "levez le doigt",
+        "finger.lift": "levez le doigt qui est posé là",
         "finger.lost": "le lecteur a perdu l'image en chemin : posez à nouveau le doigt",
     },
     "ar": {
@@ -39,7 +39,7 @@ FINGERS: Final[Mapping[str, Mapping[str, str]]] = {
         "finger.too_dry": "جاف أكثر من اللازم: انفخ على الإصبع أو افركه براحة اليد",
         "finger.again": "الخطوط غير واضحة: امسح الزجاج وضع الإصبع من جديد",
         "finger.hold_still": "أبقِ الإصبع ثابتًا حتى يتغير الضوء",
-        "finger.lift": "ارفع الإصبع",
+        "finger.lift": "ارفع الإصبع الموضوع هناك",
         "finger.lost": "ضاعت الصورة في طريقها من ماسح البصمات: ضع الإصبع من جديد",
     },
 }

@@ -102,6 +102,8 @@ def _taken(device: FingerprintScanner, position: str, tries: int, wait_s: float,
     def tell(step: str, instruction: str, number: int) -> None:
         line = words[f"say.finger_{step}"].format(finger=words[f"position.{position}"], n=number, of=tries)
         why = words[f"finger.{instruction}"] if instruction else ""
+        if (step, instruction) == ("lift", "lift"):  # which finger lies there nobody knows
+            line, why = why, ""
         click.echo(f"{line}: {why}" if why else line, err=True)
 
     def withdrawn() -> bool:

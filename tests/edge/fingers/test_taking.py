@@ -13,7 +13,7 @@ from drivers.api import DeviceError, DeviceGone
 from drivers.fingers import FingerCapture, Retry, RetryReason
 from edge.core.fingerprints.model import FingerImage
 from edge.fingers.source import LOST, ScannerSource
-from edge.fingers.taking import OFF_S, RETRIES, SLICE_S, Frame, Taking
+from edge.fingers.taking import REMOVALS, RETRIES, SLICE_S, Frame, Taking
 
 POOR = 0.2  # of a finger on the glass
 LATER_S = 20.0  # longest wait for another thread of ours
@@ -26,7 +26,7 @@ class Desk:
         self.told: list[tuple[str, str, int]] = []
         self.withdrawn = False
         self.heard = threading.Condition()
-        self._tries, self._wait_s = tries, wait_s
+        self.tries, self._wait_s = tries, wait_s
 
     @property
     def steps(self) -> list[tuple[str, int]]:
@@ -39,7 +39,7 @@ class Desk:
 
     def take(self) -> Frame | None:
         return Taking(
-            ScannerSource(self.scanner), self.tell, wait_s=self._wait_s, tries=self._tries, mono=self.clock,
+            ScannerSource(self.scanner), self.tell, wait_s=self._wait_s, tries=self.tries, mono=self.clock,
             withdrawn=lambda: self.withdrawn,
         ).run()
 
@@ -127,17 +127,37 @@ def test_what_the_device_says_to_the_person_is_a_try_and_is_told(reason: RetryRe
     assert ("retry", str(RETRIES[reason]), 2) in desk.told
 
 
-def test_a_finger_that_lies_there_already_is_to_be_lifted_and_laid_down_which_is_said_once_each() -> None:
-    desk = Desk([Retry(RetryReason.REMOVE_FINGER), capture_of(7)])
-    assert desk.take() is not None
-    assert desk.told == [("place", "", 1), ("lift", "", 2), ("place", "", 2)]
+def test_a_finger_that_lies_there_already_is_to_be_lifted_first_which_is_no_try() -> None:
+    desk = Desk([Retry(RetryReason.REMOVE_FINGER), capture_of(7)], tries=1)
+    frame = desk.take()
+    assert frame is not None
+    assert frame.tries == 1
+    assert desk.told == [("place", "", 1), ("lift", "lift", 1), ("place", "", 1)]
 
 
-def test_a_finger_that_is_not_lifted_is_told_so_again() -> None:
-    desk = Desk([Retry(RetryReason.REMOVE_FINGER), capture_of(7)])
-    desk.scanner.lifts.extend([False] * round(OFF_S / SLICE_S))
-    assert desk.take() is not None
-    assert desk.told == [("place", "", 1), ("lift", "", 2), ("retry", "lift", 2)]
+def test_a_finger_that_is_left_there_may_be_lifted_as_long_as_a_finger_is_waited_for() -> None:
+    desk = Desk([Retry(RetryReason.REMOVE_FINGER), capture_of(7)], wait_s=30)
+    desk.scanner.lifts.extend([False] * round(25 / SLICE_S))
+    frame = desk.take()
+    assert frame is not None
+    assert (frame.passed, frame.tries) == (True, 1)
+    assert desk.told == [("place", "", 1), ("lift", "lift", 1), ("place", "", 1)]
+
+
+def test_a_finger_that_is_never_lifted_ends_with_the_wait_and_is_told_once() -> None:
+    desk = Desk([Retry(RetryReason.REMOVE_FINGER), capture_of(7)], wait_s=30)
+    desk.scanner.lifts.extend([False] * 200)
+    began = desk.clock.now
+    assert desk.take() is None
+    assert desk.clock.now - began == pytest.approx(30, abs=SLICE_S)
+    assert desk.told == [("place", "", 1), ("lift", "lift", 1)]
+
+
+def test_a_device_that_goes_on_telling_of_a_finger_that_was_lifted_comes_to_an_end() -> None:
+    desk = Desk([Retry(RetryReason.REMOVE_FINGER)] * 50)
+    assert desk.take() is None
+    assert len(desk.told) < 2 * (REMOVALS + desk.tries) + 2
+    assert desk.scanner.script
 
 
 def test_a_lost_image_is_the_scanners_and_costs_no_try() -> None:
