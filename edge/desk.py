@@ -42,6 +42,7 @@ MAX_BACKLOG_BYTES = 1024 * 1024
 MAX_QUEUE = 1024  # messages waiting for the desk's thread
 MAX_WAITING = 32  # requests of one client without a reply yet
 MISSED_S = 30.0
+MAX_KEPT = 256  # messages that a client holds because they came before a reply
 MAX_MISSED = 16  # words
 WORDS = (b'{"type":"verdict"', b'{"type":"again"', b'{"type":"fingers"')
 FULL = b'{"type":"notice","text":"too many terminals are open at this box: close one and start again"}\n'
@@ -275,6 +276,7 @@ class DeskClient:
                 advice="start it with `borderpost run`, or give the right --config",
             ) from error
         self._file = self._sock.makefile("rb")
+        self._kept: deque[dict[str, Any]] = deque(maxlen=MAX_KEPT)
 
     def __enter__(self) -> DeskClient:
         return self
@@ -284,20 +286,28 @@ class DeskClient:
         self._sock.close()
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """Every message until the box goes away; TimeoutError after ``timeout_s`` of silence, which ends it."""
+        """Every message until the box goes away; TimeoutError after ``timeout_s`` of silence, which ends it.
+
+        First those that came while a reply was awaited, the newest MAX_KEPT of them.
+        """
         try:
-            for line in self._file:
-                yield msgspec.json.decode(line)
+            while (message := self._kept.popleft() if self._kept else self._next()) is not None:
+                yield message
         except ConnectionError:
             return
 
+    def _next(self) -> dict[str, Any] | None:
+        line = self._file.readline()
+        return msgspec.json.decode(line, type=dict[str, Any]) if line else None
+
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Send one request and wait for its reply, passing over whatever comes between."""
+        """Send one request and wait for its reply; ``messages`` gives what comes before it."""
         try:
             self._sock.sendall(msgspec.json.encode(request) + b"\n")
-            for message in self.messages():
+            while (message := self._next()) is not None:
                 if message.get("type") == "reply":
                     return message
+                self._kept.append(message)
         except ConnectionError:
             pass
         except TimeoutError as error:

@@ -55,6 +55,31 @@ def test_a_request_is_answered_to_the_one_who_asked(desk: tuple[Desk, Path]) -> 
         assert client.ask({"do": "status"}) == {"type": "reply", "ok": True, "asked": "status", "uid": os.getuid()}
 
 
+def test_what_comes_before_a_reply_is_kept_and_told_first(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+
+    def busy(_request: Mapping[str, Any], _uid: int, reply: Reply) -> None:
+        for number in range(desks.MAX_KEPT + 5):
+            made.publish(msgspec.json.encode({"type": "finger", "number": number}))
+        reply({"ok": True})
+
+    made = Desk(path, hello, busy)
+    stopping = threading.Event()
+    thread = threading.Thread(target=made.run, args=(stopping,))
+    thread.start()
+    try:
+        with DeskClient(path, 5) as client:
+            assert client.ask({"do": "finger"})["ok"] is True
+            made.publish(msgspec.json.encode({"type": "finger", "number": -1}))
+            messages = client.messages()
+            kept = [next(messages)["number"] for _ in range(desks.MAX_KEPT)]
+            assert kept == list(range(5, desks.MAX_KEPT + 5))  # the newest, the greeting is older
+            assert next(messages)["number"] == -1
+    finally:
+        stopping.set()
+        thread.join(5)
+
+
 def test_what_is_no_json_is_answered_and_too_long_a_line_ends_the_client(desk: tuple[Desk, Path]) -> None:
     _, path = desk
     with socket.socket(socket.AF_UNIX) as raw:
