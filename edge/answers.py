@@ -60,6 +60,7 @@ class Answers:
         ``{"do": "status"}``, ``{"do": "passages", "open": bool, "limit": n}``, ``{"do": "close", "passage": …,
         "outcome": …}``, ``{"do": "finger", "passage": …, "position": …}`` or ``{"do": "verify", "passage": …,
         "counter": …, "position": …}`` (``position`` may be left out; ``counter`` is where the finger is taken).
+        ``{"do": "finger", "passage": …, "cancel": true}`` ends one that is being taken.
         """
         try:
             match request.get("do"):
@@ -70,7 +71,7 @@ class Answers:
                 case "close":
                     self._close(str(request.get("passage", "")), str(request.get("outcome", "")), uid, reply)
                 case "finger":
-                    self._finger(request, "search", uid, reply)
+                    self._finger(request, "cancel" if request.get("cancel") is True else "search", uid, reply)
                 case "verify":
                     self._finger(request, "verify", uid, reply)
                 case _:
@@ -93,7 +94,7 @@ class Answers:
         self._hand(row, CloseRequest(passage, code, uid, reply))
 
     def _finger(
-        self, request: Mapping[str, Any], purpose: Literal["search", "verify"], uid: int, reply: Reply
+        self, request: Mapping[str, Any], purpose: Literal["search", "verify", "cancel"], uid: int, reply: Reply
     ) -> None:
         passage, word, scanner = (str(request.get(key) or "") for key in ("passage", "position", "counter"))
         if word and word not in POSITIONS:
@@ -104,7 +105,8 @@ class Answers:
                    "advice": f"give one of: {', '.join(self._counters)}"})
             return
         row = self._journal.passage(passage)
-        self._hand(row, FingerRequest(passage, purpose, POSITIONS.get(word), scanner, uid, reply))
+        asked = FingerRequest(passage, purpose, POSITIONS.get(word), scanner, uid, reply, known=row is not None)
+        self._hand(row, asked)
 
     def _hand(self, row: PassageRow | None, request: CloseRequest | FingerRequest) -> None:
         counter = self._counters.get(row.counter) if row else None

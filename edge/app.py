@@ -225,6 +225,7 @@ class Box:
             assembly=self.config.assembly,
             signal=self.devices.signal, reading=self.devices.reading,
             fingers=self.scanners.offer if self.scanners.stations else None, withdraw=self.scanners.withdraw,
+            finger_away=self.scanners.away,
             finger_policy=policy_of(self.config.fingers, counter), finger_images=self.scanners.images,
         )
 

@@ -144,6 +144,11 @@ class Scanners:
         station = self.stations.get(order.counter)
         return station is not None and station.offer(order)
 
+    def away(self, counter: str) -> bool:
+        """True while the counter has no scanner that could take a finger, be it after another one."""
+        station = self.stations.get(counter)
+        return station is None or station.away
+
     def withdraw(self, order: FingerOrder) -> None:
         """Nobody waits for it any more."""
         if station := self.stations.get(order.counter):

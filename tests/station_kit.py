@@ -34,6 +34,7 @@ class TableHands:
         self.extracted: list[FingerImage] = []
         self.made: list[Template] = []
         self.packed = 0
+        self.problem = ""
         self.fault: Exception | None = None
         self.later: Exception | None = None  # of what is done with a template
         self.minutiae = LEAST_MINUTIAE

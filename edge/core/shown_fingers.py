@@ -88,12 +88,15 @@ def _lead(outcome: Outcome) -> list[Outcome]:
 
 def finger_message(
     found: Judged, answer: SearchAnswer | None, taken: FingerTaken | None,
-    *, passage: str, at: str, counter: str, direction: str, scanner: str, purpose: str, positions: Sequence[Position],
-    score: float | None, same: bool | None, problem: str, after: str, second: Position | None,
+    *, passage: str, at: str, counter: str, direction: str, at_counter: str, purpose: str,
+    positions: Sequence[Position], score: float | None, same: bool | None, problem: str, after: str,
+    second: Position | None,
 ) -> dict[str, Any]:
-    """The ``fingers`` message but for ``recorded`` and ``elapsed_ms``, which are known after the commit.
+    """The ``fingers`` message but for ``order``, ``recorded`` and ``elapsed_ms``, which its counter adds.
 
-    ``score`` and ``same`` are of a verification; ``second`` the finger that is asked for next.
+    ``at_counter`` is the counter whose scanner took it. ``answer`` is the first finger's where a second one has a
+    ``problem``. ``score`` and ``same`` are of a verification; ``second`` the finger that is asked for next.
+    ``uncompared`` names the shown candidates of which no gallery has a print of the second finger.
     """
     public = answer.shown() if answer else None
     return {
@@ -102,7 +105,7 @@ def finger_message(
         "at": at,
         "counter": counter,
         "direction": direction,
-        "scanner": scanner,
+        "at_counter": at_counter,
         "purpose": purpose,
         "positions": [position_word(p) for p in positions],
         "outcome": str(found.shown),
@@ -116,4 +119,9 @@ def finger_message(
         "problem": problem,
         "after": after,
         "second": position_word(second) if second is not None else "",
+        "uncompared": _uncompared(public) if purpose == "second" and not problem else [],
     }
+
+
+def _uncompared(shown: SearchAnswer | None) -> list[str]:
+    return [f"{c.list_id}/{c.record}" for c in shown.candidates if c.agrees is None] if shown else []

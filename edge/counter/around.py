@@ -31,6 +31,11 @@ def _nobody_waits(_order: FingerOrder) -> None:
     """For counters without a scanner."""
 
 
+def _never_away(_counter: str) -> bool:
+    """For boxes whose scanners are busy at most."""
+    return False
+
+
 def _no_images() -> bool:
     """For boxes without galleries."""
     return False
@@ -65,16 +70,19 @@ class CloseRequest:
 class FingerRequest:
     """An officer asks for a finger of a passage: to be searched, or compared with the one that was taken before.
 
+    Or wants the one that is being taken no more (cancel). ``known``: the journal has such a passage.
+
     ``position`` None: as the configuration says (search), or the one that is kept (verify). ``scanner`` names the
     counter whose scanner takes it; empty: this one's.
     """
 
     passage: str
-    purpose: Literal["search", "verify"]
+    purpose: Literal["search", "verify", "cancel"]
     position: Position | None
     scanner: str
     uid: int
     reply: Callable[[Mapping[str, Any]], None]
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,8 @@ class Surroundings:
     """What a counter is given: nothing here is made by it.
 
     Of fingers: ``fingers`` offers an order to the station of ``order.counter`` and returns at once, None where the box
-    has no scanner; ``withdraw`` takes one back; ``finger_images`` says whether a gallery of this box wants images at
-    all.
+    has no scanner; ``withdraw`` takes one back; ``finger_away`` says whether the counter of that name has no
+    scanner that could take one, not even later; ``finger_images`` whether a gallery of this box wants images at all.
     """
 
     lists: Callable[[], Sequence[ScreenList]]
@@ -104,5 +112,6 @@ class Surroundings:
     reading: Callable[[str], bool] = _not_reading       # is that device in the midst of a frame? returns at once
     fingers: OfferFinger | None = None
     withdraw: WithdrawFinger = _nobody_waits
+    finger_away: Callable[[str], bool] = _never_away
     finger_policy: FingerPolicy = field(default_factory=FingerPolicy)
     finger_images: Callable[[], bool] = _no_images

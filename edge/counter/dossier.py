@@ -32,6 +32,7 @@ class Dossier:
     until: float
     finger: FingerStep = FingerStep.NONE
     order: FingerOrder | None = field(default=None, repr=False)
+    number: int = 0  # of the counter's orders, the last one for this passage
     ordered_at: float = 0.0
     asked: str = ""
     decided: bool = False  # a person gave the outcome code

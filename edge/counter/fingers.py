@@ -35,7 +35,7 @@ from edge.counter.around import FingerRequest, Surroundings
 from edge.counter.commit import committed, keep_pace, notice
 from edge.counter.dossier import MAX_DOSSIERS, Dossier, copied
 from edge.counter.steps import LEADS, TRANSITIONS, FingerHappening, FingerStep, Happening, Step
-from edge.fingers.orders import FingerOrder, FingerResult, erase, erase_template
+from edge.fingers.orders import AWAY, FingerOrder, FingerResult, erase, erase_template
 from edge.journal import NewFinger
 
 OVERTAKEN: Final = "another document was read before the finger came"
@@ -56,6 +56,7 @@ class Fingers:
         self._policy = around.finger_policy
         self._dossiers: dict[str, Dossier] = {}  # oldest first
         self.taken = 0
+        self._orders = 0  # so far
 
     # -- passages ----------------------------------------------------------------------------------
 
@@ -106,20 +107,39 @@ class Fingers:
     def request(self, asked: FingerRequest) -> None:
         """An officer asks for a finger; the reply says whether it is being taken, the rest comes as messages."""
         dossier = self._dossiers.get(asked.passage)
+        if asked.purpose == "cancel":
+            self._cancel(dossier, asked)
+            return
         refused = self._refusal(dossier, asked)
         if refused is None and dossier is not None:
             order = self._order_of(dossier, asked)
             if self._order(dossier, order, f"uid {asked.uid}"):
-                asked.reply({"ok": True, "passage": asked.passage, "position": position_word(order.position)})
+                position = position_word(order.position)
+                asked.reply({"ok": True, "passage": asked.passage, "position": position, "order": dossier.number})
                 return
-            refused = NO_SCANNER, "wait until it is ready (borderpost status), then ask again"
+            refused = self._nobody(order), "wait until it is ready (borderpost status), then ask again"
         error, advice = refused or ("", "")
         asked.reply({"ok": False, "error": f"{asked.passage}: {error}", "advice": advice})
+
+    def _cancel(self, dossier: Dossier | None, asked: FingerRequest) -> None:
+        """The order is told as withdrawn once its station has ended it."""
+        if dossier is None or dossier.order is None:
+            error = f"{asked.passage}: no finger of it is being taken"
+            asked.reply({"ok": False, "error": error, "advice": "borderpost fingers take PASSAGE takes one"})
+            return
+        self._around.withdraw(dossier.order)
+        asked.reply({"ok": True, "passage": asked.passage, "order": dossier.number})
+
+    def _nobody(self, order: FingerOrder) -> str:
+        """Why the order was not accepted."""
+        return AWAY if self._around.finger_away(order.counter) else NO_SCANNER
 
     def _refusal(self, dossier: Dossier | None, asked: FingerRequest) -> tuple[str, str] | None:
         """What is wrong with it and what to do; None if nothing is."""
         if self._around.fingers is None:
             return "this box has no fingerprint scanner", "see [[scanner]] in docs/configuration.md"
+        if dossier is None and not asked.known:
+            return "there is no such passage", "borderpost passages lists them"
         if dossier is None or self._around.mono() > dossier.until:
             return "this passage takes no finger any more", "read the document again, then take the finger"
         if dossier.decided:
@@ -151,15 +171,20 @@ class Fingers:
                 erase_template(order.reference)
             return False
         dossier.move(FingerHappening.ORDERED)
-        dossier.order, dossier.ordered_at, dossier.asked = order, self._around.mono(), asked
+        self._note(dossier, order, asked)
         log.info("finger_ordered", counter=self._name, passage=order.passage, purpose=order.purpose)
         return True
 
     def _not_taken(self, dossier: Dossier, order: FingerOrder) -> None:
         """The policy wants a finger and there is nobody to take it: recorded and told like a capture that failed."""
         dossier.move(FingerHappening.ORDERED)
-        dossier.order, dossier.ordered_at, dossier.asked = order, self._around.mono(), POLICY
-        self.take(FingerResult(order, None, None, None, None, NO_SCANNER, self._around.mono()))
+        self._note(dossier, order, POLICY)
+        self.take(FingerResult(order, None, None, None, None, self._nobody(order), self._around.mono()))
+
+    def _note(self, dossier: Dossier, order: FingerOrder, asked: str) -> None:
+        self._orders += 1
+        dossier.order, dossier.number = order, self._orders
+        dossier.ordered_at, dossier.asked = self._around.mono(), asked
 
     # -- results -----------------------------------------------------------------------------------
 
@@ -199,6 +224,7 @@ class Fingers:
         after = "closed" if dossier.decided else "kept" if around.mono() > dossier.until else ""
         problem = result.problem or (result.answer.problem if result.answer else "")
         answer = result.answer if result.taken is not None and not problem else None
+        told = order.answer if problem and order.purpose == "second" else answer  # what the first finger said stands
         found = self._judge(dossier, result, problem)
         opens = bool(answer and answer.shown().candidates)
         if result.taken is not None and order.purpose != "verify" and order.position not in dossier.positions:
@@ -209,13 +235,13 @@ class Fingers:
         body = fingers_body(
             passage=order.passage, counter=self._name, at=wall, clock=around.now().state, purpose=order.purpose,
             positions=positions, outcome=found.truth, shown=found.shown, reasons=found.candidates,
-            asked=dossier.asked, scanner=order.counter, taken=result.taken, answer=answer, score=result.score,
+            asked=dossier.asked, scanner=order.counter, taken=result.taken, answer=told, score=result.score,
             same=result.same, problem=problem, after=after, image=self._image(result),
         )
         entry = self._entry(order, body, found, opens=opens)
         message = finger_message(
-            found, answer, result.taken, passage=order.passage, at=rfc3339(wall), counter=self._name,
-            direction=self._direction, scanner=order.counter, purpose=order.purpose, positions=positions,
+            found, told, result.taken, passage=order.passage, at=rfc3339(wall), counter=self._name,
+            direction=self._direction, at_counter=order.counter, purpose=order.purpose, positions=positions,
             score=result.score, same=result.same, problem=problem, after=after, second=second,
         )
         keep_pace(around, result.at, self._policy.grid_s)
@@ -224,7 +250,9 @@ class Fingers:
         )
         dossier.move(FingerHappening.COMMITTED if recorded else FingerHappening.COMMIT_FAILED)
         elapsed_ms = round((around.mono() - result.at) * 1000, 1)
-        around.publish(msgspec.json.encode({**message, "recorded": recorded, "elapsed_ms": elapsed_ms}))
+        around.publish(msgspec.json.encode({
+            **message, "order": dossier.number, "recorded": recorded, "elapsed_ms": elapsed_ms,
+        }))
         dossier.move(FingerHappening.SHOWN)
         self._after(dossier, result, found, opens=opens, late=bool(after))
         log.info("finger", counter=self._name, passage=order.passage, purpose=order.purpose, shown=str(found.shown),
@@ -281,4 +309,4 @@ class Fingers:
 
     def _second(self, dossier: Dossier, order: FingerOrder) -> None:
         if dossier.finger is FingerStep.NONE and not self._order(dossier, order, POLICY):
-            notice(self._around, self._name, f"{order.passage}: a second finger is wanted, and {NO_SCANNER}")
+            notice(self._around, self._name, f"{order.passage}: a second finger is wanted, and {self._nobody(order)}")

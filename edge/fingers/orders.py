@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.core.fingerprints.answers import FingerTaken, SearchAnswer
 from edge.core.fingerprints.model import FingerImage, Position, Template
+
+AWAY: Final = "the scanner is away: check its plug, or call the technician"
 
 Purpose: TypeAlias = Literal["search", "second", "verify"]
 

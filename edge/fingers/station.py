@@ -4,8 +4,9 @@ Laws:
 1. The counter never waits for it: ``offer`` and ``withdraw`` return at once. One order at a time; one more is taken
    while a withdrawn one comes to its end, for the traveller who is next.
 2. Every accepted order is answered once, with a ``problem`` where nothing came of it, also when the box stops.
-3. What happens to a scanner or to a child process is the end of one order: "capture failed, try again". A stop, and
-   who withdraws, end what the scanner does; what it took by then is not worked on any more.
+3. What happens to a scanner or to a child process is the end of one order: "capture failed, try again"; where another
+   try does not help (the scanner is away, no child can work, ``IN_VAIN`` fingers in a row failed in one) it says so.
+   A stop, and who withdraws, end what the scanner does; what it took by then is not worked on any more.
 4. Between the last byte of an image and the result nothing depends on which lists hold a candidate (ARCHITECTURE
    law 8): what is published meanwhile is ``working`` and nothing else. What is published before it depends on the
    scanner and on what its frames show. A finger that shows too few minutiae is a failed one, and not searched.
@@ -30,15 +31,16 @@ from edge.core.fingerprints.model import FingerImage, Position, Template
 from edge.core.fingerprints.thresholds import LEAST_MINUTIAE, TOO_LITTLE
 from edge.crew import Stopping
 from edge.fingers.keeper import ScannerKeeper
-from edge.fingers.orders import FingerOrder, FingerResult, erase, erase_image, erase_template
+from edge.fingers.orders import AWAY, FingerOrder, FingerResult, erase, erase_image, erase_template
 from edge.fingers.taking import Frame, Taking
-from edge.lifecycle import OPEN
+from edge.lifecycle import OPEN, ReaderState
 
 FAILED = "capture failed, try again"
 NO_FINGER = "no finger was taken in time, try again"
-AWAY = "the scanner is not ready: see `borderpost status`"
+BROKEN = "fingers cannot be worked on at this box: call the technician"
 STOPPED = "the box is stopping"
 WITHDRAWN = "it was no longer wanted"
+IN_VAIN = 2
 DELIVER_TRIES, DELIVER_PAUSE_S = 20, 0.1  # a full inbox is tried for two seconds
 
 log = structlog.get_logger("fingers")
@@ -46,6 +48,10 @@ log = structlog.get_logger("fingers")
 
 class Hands(Protocol):
     """The work on an image, done in child processes. Each call ends within ``work_s`` and raises FingerError."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be extracted, empty while it can."""
 
     def extract(self, image: FingerImage, position: Position) -> tuple[Template, int]:
         """The template of a finger, and its NFIQ 2 score (0..100, 255 unknown)."""
@@ -90,6 +96,7 @@ class Station:
         self._next: FingerOrder | None = None   # the same, behind a withdrawn one
         self._withdrawn = self._next_withdrawn = False
         self._closed = False
+        self._in_vain = 0  # fingers in a row that failed in a child
         self.taken = self.failed = 0
 
     def offer(self, order: FingerOrder) -> bool:
@@ -125,6 +132,11 @@ class Station:
         self._bell.ring()
 
     @property
+    def away(self) -> bool:
+        """True while there is no scanner that could take a finger, be it after another one."""
+        return self.keeper.state not in OPEN
+
+    @property
     def busy(self) -> bool:
         """True while an order is under way."""
         return self._order is not None
@@ -158,7 +170,8 @@ class Station:
         try:
             frame = self._take(order, stopping)
         except DeviceError:
-            return _without(order, FAILED)
+            lost = self.keeper.state in (ReaderState.ABSENT, ReaderState.BACKOFF)
+            return _without(order, AWAY if lost else FAILED)
         gone = STOPPED if stopping.is_set() else WITHDRAWN if self._withdrawn else ""
         if frame is None:
             return _without(order, gone or NO_FINGER)
@@ -167,10 +180,13 @@ class Station:
             return _without(order, gone)
         self._tell(order, "working", "", frame.tries)
         try:
-            return self._judge(order, frame)
+            result = self._judge(order, frame)
         except BorderpostError as error:
             log.warning("finger_failed", counter=self.counter, reason=error.message, advice=error.advice)
-            return _without(order, FAILED)
+            self._in_vain += 1
+            return _without(order, BROKEN if self._hands.problem or self._in_vain >= IN_VAIN else FAILED)
+        self._in_vain = 0
+        return result
 
     def _take(self, order: FingerOrder, stopping: Stopping) -> Frame | None:
         def tell(step: str, instruction: str, number: int) -> None:

@@ -17,8 +17,9 @@ from edge.core.verdicts import Coverage, CoverageState, Outcome
 from edge.counter import FINGER_TRANSITIONS, FingerHappening, FingerRequest, FingerStep
 from edge.counter.dossier import MAX_DOSSIERS
 from edge.counter.fingers import NO_SCANNER, OVERTAKEN, UNKNOWN
-from edge.fingers.orders import FingerOrder, FingerResult
+from edge.fingers.orders import AWAY, FingerOrder, FingerResult
 from edge.fingers.policy import FingerPolicy
+from edge.fingers.station import WITHDRAWN
 from edge.journal import Journal, read_only
 
 ASKED = {
@@ -215,12 +216,28 @@ def test_a_second_finger_is_asked_for_and_its_word_replaces_the_first(bench: Fin
     assert bodies(journal)[-1].positions == (2, 7)
 
 
-def test_a_second_finger_that_fails_leaves_the_first_ones_candidates(bench: FingerBench) -> None:
+def test_a_second_finger_that_fails_leaves_the_first_ones_candidates_and_how_much_it_was_searched(
+    bench: FingerBench, journal: Journal
+) -> None:
     bench.scan(LEAD)
     bench.found(answer(WANTED))
     told = only(bench.found(problem=PROBLEM), "fingers")
     assert [c["record"] for c in told["candidates"]] == ["F-7"]
     assert told["outcome"] == "HIT"
+    assert (told["problem"], told["templates"], told["uncompared"]) == (PROBLEM, 20_000, [])
+    assert [(c["list"], c["generation"]) for c in told["coverage"]] == [("prints", 4)]
+    body = bodies(journal)[-1]
+    assert (body.purpose, body.templates, [(c.list, c.generation) for c in body.coverage]) == (
+        "second", 20_000, [("prints", 4)]
+    )
+
+
+def test_a_second_finger_without_a_print_to_compare_with_is_told(bench: FingerBench) -> None:
+    """By the shown candidates alone: a silent one of which there is no print is never named."""
+    bench.scan(LEAD)
+    assert only(bench.found(answer(WANTED, DISCREET)), "fingers")["uncompared"] == []
+    both = replace(WANTED, record="F-8", fingers=2, agrees=True)
+    assert only(bench.found(answer(WANTED, both, DISCREET)), "fingers")["uncompared"] == ["prints/F-7"]
 
 
 # -- whose finger is it ---------------------------------------------------------------------------
@@ -253,7 +270,7 @@ def test_what_an_officer_asks_for_afterwards_is_counted(bench: FingerBench) -> N
     bench.mono += 5
     bench.scan(OTHER)
     bench.mono += 5
-    assert bench.ask("P1") == {"ok": True, "passage": "P1", "position": "right-index"}
+    assert bench.ask("P1") == {"ok": True, "passage": "P1", "position": "right-index", "order": 1}
     told = only(bench.found(answer(WANTED)), "fingers")
     assert (told["passage"], told["outcome"]) == ("P1", "POSSIBLE")
 
@@ -322,6 +339,31 @@ def test_a_scanner_that_is_away_is_recorded_for_the_policy_and_answered_to_an_of
     assert bodies(journal)[-1].problem == NO_SCANNER
     said = bench.ask("P1")
     assert (said["ok"], NO_SCANNER in said["error"], bool(said["advice"])) == (False, True, True)
+
+
+def test_a_scanner_that_is_gone_is_told_otherwise_than_one_that_is_busy(journal: Journal) -> None:
+    bench = FingerBench(journal, ask="always", finger_away=lambda counter: counter == "lane-1")
+    bench.station.ready = False
+    assert only(bench.scan(), "fingers")["problem"] == AWAY
+    assert AWAY in bench.ask("P1")["error"]
+    assert NO_SCANNER in bench.ask("P1", scanner="second-line")["error"]
+
+
+def test_an_officer_takes_back_what_he_asked_for(bench: FingerBench) -> None:
+    bench.scan()
+    assert bench.ask("P1", "cancel")["ok"] is False
+    asked = bench.ask("P1")
+    assert bench.ask("P1", "cancel") == {"ok": True, "passage": "P1", "order": asked["order"]}
+    assert bench.station.withdrawn == bench.station.orders
+    told = only(bench.found(problem=WITHDRAWN), "fingers")
+    assert (told["problem"], told["order"], told["outcome"]) == (WITHDRAWN, asked["order"], "INCOMPLETE")
+    assert bench.ask("P1")["order"] == asked["order"] + 1
+    assert bench.ask("P9", "cancel")["ok"] is False
+
+
+def test_a_passage_that_never_was_is_not_called_too_old(bench: FingerBench) -> None:
+    assert "no such passage" in bench.ask("P9", known=False)["error"]
+    assert "takes no finger any more" in bench.ask("P9", known=True)["error"]
 
 
 def test_a_box_without_a_scanner_says_so(journal: Journal) -> None:

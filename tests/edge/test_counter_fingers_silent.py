@@ -188,14 +188,15 @@ def test_the_same_finger_at_another_counter_is_compared_told_and_recorded(journa
     bench.scan(LEAD)
     bench.found(answer())
     said = bench.ask("P1", "verify", scanner="second-line", uid=1007)
-    assert said == {"ok": True, "passage": "P1", "position": "right-index"}
+    assert said == {"ok": True, "passage": "P1", "position": "right-index", "order": 2}
     order = bench.station.orders[-1]
     assert (order.counter, order.home, order.purpose) == ("second-line", "lane-1", "verify")
     assert order.reference is not None
     assert not erased(order.reference)
     problem = "" if same is not None else "capture failed, try again"
     told = only(bench.found(score=33.0 if same else 2.0, same=same, problem=problem), "fingers")
-    assert (told["purpose"], told["same"], told["scanner"], told["outcome"]) == ("verify", same, "second-line", "HIT")
+    assert (told["purpose"], told["same"], told["outcome"]) == ("verify", same, "HIT")
+    assert (told["counter"], told["at_counter"]) == ("lane-1", "second-line")
     assert erased(order.reference)
     body = bodies(journal)[-1]
     assert (body.same, body.scanner, body.asked, body.shown) == (same, "second-line", "uid 1007", Outcome.HIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from edge.cli import borderpost
 from edge.core.fingerprints.thresholds import TOO_LITTLE
 from edge.core.texts import CATALOGUES, LANGUAGES
 from edge.counter.fingers import NO_SCANNER, OVERTAKEN
-from edge.fingers import station
+from edge.fingers import searcher, station
+from edge.fingers.orders import AWAY
 from edge.journal import Journal
 from edge.verbs import counter as counter_verb
 from edge.verbs.fingers_follow import FINGERS
@@ -71,6 +73,51 @@ def test_what_could_not_be_searched_is_incomplete_with_what_to_do(
     assert "follow the post's fallback" in text
 
 
+def test_a_second_finger_that_was_not_taken_takes_nothing_from_the_first(
+    bench: FingerBench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.found(answer(WANTED))
+    text = said(only(bench.found(problem=PROBLEM), "fingers"), capsys)
+    assert "the second finger was not compared; what the first one found stands" in text
+    assert "candidates: 1 in 20000 templates of prints, generation 4" in text
+    assert "was not searched" not in text
+
+
+def test_a_second_finger_without_a_print_of_it_is_said(bench: FingerBench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.found(answer(WANTED))
+    text = said(only(bench.found(answer(WANTED)), "fingers"), capsys)
+    assert "no print of the left index finger to compare with: prints/F-7" in text
+
+
+@pytest.mark.parametrize(
+    ("problem", "again"),
+    [(PROBLEM, True), (searcher.FAILED, True), (TOO_LITTLE, True), (AWAY, False), (station.BROKEN, False),
+     ("prints: made by leader-1, the finger was extracted by mindtct", False)],
+)  # fmt: skip
+def test_to_try_again_is_said_only_where_it_can_help(
+    bench: FingerBench, capsys: pytest.CaptureFixture[str], problem: str, again: bool
+) -> None:
+    text = said(only(bench.found(problem=problem), "fingers"), capsys)
+    assert problem in text
+    assert ("take it again" in text) is again
+    assert ("call the technician" in text) is not again
+
+
+@pytest.mark.parametrize(("expected", "words"), [(7e-38, "under 1e-6"), (2e-6, "2e-06"), (0.02, "0.02")])
+def test_so_few_strangers_that_it_says_nothing_more_are_not_counted(
+    bench: FingerBench, capsys: pytest.CaptureFixture[str], expected: float, words: str
+) -> None:
+    text = said(only(bench.found(answer(replace(WANTED, expected=expected))), "fingers"), capsys)
+    assert words in text
+    assert "e-38" not in text
+
+
+def test_a_finger_that_lies_there_is_named_as_no_finger(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said({**STEP, "step": "lift", "instruction": "lift"}, capsys)
+    assert text.strip() == "lift the finger that lies there"
+    assert "left index finger" in said({**STEP, "step": "lift", "instruction": "centre"}, capsys)
+
+
 @pytest.mark.parametrize(("same", "words"), [(True, "the same finger"), (False, "not the same finger")])
 def test_a_comparison_is_told_in_words(
     journal: Journal, capsys: pytest.CaptureFixture[str], same: bool, words: str
@@ -98,8 +145,8 @@ def test_every_step_and_every_trouble_has_words_in_every_language(
     for step in ("place", "reading", "lift", "retry", "working"):
         assert said({**STEP, "step": step}, capsys, language).strip()
     assert said({**STEP, "step": "failed"}, capsys, language) == ""
-    troubles = (NO_SCANNER, OVERTAKEN, station.FAILED, station.NO_FINGER, station.AWAY, station.STOPPED,
-                station.WITHDRAWN, TOO_LITTLE)
+    troubles = (NO_SCANNER, OVERTAKEN, station.FAILED, station.NO_FINGER, station.BROKEN, station.STOPPED,
+                station.WITHDRAWN, searcher.FAILED, AWAY, TOO_LITTLE)
     assert [t for t in troubles if f"trouble.{t}" not in CATALOGUES[language]] == []
     assert [f for f in FINGERS if f"position.{f}" not in CATALOGUES[language]] == []
 

@@ -25,10 +25,12 @@ from edge.core.errors import BorderpostError
 from edge.core.fingerprints.answers import FingerCandidate
 from edge.core.screening import Screener
 from edge.counter import Counter, Surroundings
-from edge.desk import Desk
+from edge.desk import Desk, DeskClient
 from edge.fingers.orders import FingerOrder, FingerResult
 from edge.fingers.policy import FingerPolicy
+from edge.fingers.station import FAILED, NO_FINGER, WITHDRAWN
 from edge.journal import Journal
+from edge.verbs import fingers_follow
 from hq import keys
 
 
@@ -39,10 +41,13 @@ class World:
         self.stopping = threading.Event()
         self.candidates: tuple[FingerCandidate, ...] = ()
         self.same = True
+        self.problem = ""
+        self.slow = False  # the person does not come
         self.orders: list[FingerOrder] = []
+        self.withdrawn: list[FingerOrder] = []
         self.journal = journal
         self.config = folder / "edge.toml"
-        socket = folder / "desk.sock"
+        self.socket = socket = folder / "desk.sock"
         head = keys.create(folder / "keys").toml()
         self.config.write_text(CONFIG.format(state=folder / "state", socket=socket, headquarters=head), "utf-8")
         self.desk = Desk(socket, lambda: {"device": "b", "counters": ["lane-1"], "open": []}, self._handle)
@@ -51,6 +56,7 @@ class World:
             now=lambda: memory_lists.TRUSTED, wall=lambda: WALL, mono=time.monotonic, wait=lambda _s: None,
             passage_id=lambda: "P1", number_hash=lambda _state, _number: "", publish=self.desk.publish,
             alarm=lambda _code: None, pace_s=0.0, commit_timeout_s=5.0, fingers=self._offer,
+            withdraw=self._withdraw,
             finger_policy=FingerPolicy(ask="never"),
         ))  # fmt: skip
         self._answers = Answers("b", journal, {"lane-1": self.counter}, dict, readers=list)
@@ -71,7 +77,11 @@ class World:
             "position": "right-index", "purpose": order.purpose, "instruction": "", "try": 1, "of": 3,
         }  # fmt: skip
         self.desk.publish(json.dumps(step, separators=(",", ":")).encode())
-        if order.purpose == "verify":
+        if self.slow:
+            return True
+        if self.problem:
+            result = FingerResult(order, None, None, None, None, self.problem, time.monotonic())
+        elif order.purpose == "verify":
             result = FingerResult(order, taken(order.position), None, 40.0, self.same, at=time.monotonic())
         else:
             said = answer(*self.candidates)
@@ -80,6 +90,10 @@ class World:
         timer.start()
         self.threads.append(timer)
         return True
+
+    def _withdraw(self, order: FingerOrder) -> None:
+        self.withdrawn.append(order)
+        self.counter.inbox.put_nowait(FingerResult(order, None, None, None, None, WITHDRAWN, time.monotonic()))
 
     def lead(self) -> None:
         self.counter.inbox.put_nowait(DocumentRead("swipe-1", LEAD, b"", time.monotonic()))
@@ -126,14 +140,67 @@ def test_the_same_finger_is_compared(world: World, same: bool, words: str) -> No
     assert world.run("take", "P1").exit_code == 0
     world.same = same
     done = world.run("verify", "P1", "--lang", "en")
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == (0 if same else 1), done.output
     assert words in done.output
+
+
+def test_every_step_is_shown_also_one_that_comes_before_the_reply(world: World) -> None:
+    """The station tells its first step while the box still writes its reply."""
+    for _ in range(5):
+        done = world.run("take", "P1", "--json")
+        assert [json.loads(line)["type"] for line in done.output.splitlines() if line.startswith("{")] == [
+            "finger", "fingers"
+        ]
+
+
+@pytest.mark.parametrize("verb", ["take", "verify"])
+@pytest.mark.parametrize("problem", [NO_FINGER, FAILED])
+def test_a_finger_that_came_to_nothing_is_exit_code_1(world: World, verb: str, problem: str) -> None:
+    assert world.run("take", "P1").exit_code == 0
+    world.problem = problem
+    done = world.run(verb, "P1")
+    assert done.exit_code == 1
+    assert problem in done.output
+
+
+def test_ctrl_c_takes_the_finger_back_and_the_next_is_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.slow = True
+    real, stops = fingers_follow._show, [KeyboardInterrupt()]
+
+    def show(message: Mapping[str, Any], language: str, *, as_json: bool) -> None:
+        real(message, language, as_json=as_json)
+        if stops:
+            raise stops.pop()
+
+    monkeypatch.setattr(fingers_follow, "_show", show)
+    done = world.run("take", "P1")
+    assert done.exit_code == 1  # click's own; `borderpost` makes it 130
+    assert "it was no longer wanted" in done.output
+    assert world.withdrawn == world.orders
+    world.slow = False
+    assert world.run("take", "P1").exit_code == 0
+
+
+def test_what_nobody_heard_of_an_earlier_finger_does_not_end_the_next(world: World) -> None:
+    """The desk tells it to whoever connects within half a minute."""
+    world.problem = FAILED
+    with DeskClient(world.socket, 5) as officer:
+        assert officer.ask({"do": "finger", "passage": "P1"})["ok"]
+    until = time.monotonic() + 10
+    while not any(b'"fingers"' in said for _, said in world.desk._missed) and time.monotonic() < until:
+        time.sleep(0.005)
+    world.problem = ""
+    done = world.run("take", "P1")
+    assert done.exit_code == 0, done.output
+    assert FAILED not in done.output
+    assert "no candidate in 20000 templates" in done.output
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["take", "P9"], "takes no finger any more"),
+        (["take", "P9"], "there is no such passage"),
+        (["take", "nonsense"], "there is no such passage"),
         (["verify", "P1"], "no finger of it is kept"),
         (["take", "P1", "--counter", "nowhere"], "no counter 'nowhere'"),
     ],

@@ -34,6 +34,8 @@ LANGUAGES: Final = tuple(CATALOGUES)
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 DEFAULT: Final = "en"
 
+EXPECTED: Final = "strangers expected to reach this score in one search"
+LEAST: Final = 1e-6  # of such strangers; what is smaller says nothing more to a person
 _COUNTED: Final = re.compile(r"(?P<rule>\D+) (?P<n>\d{1,4})")
 
 
@@ -58,9 +60,19 @@ def evidence_text(language: str, rule: str) -> str:
 
 def listed_text(language: str, rule: str, listed: str) -> str:
     """The value on the record's side of an evidence: a category or a finger in words, anything else as it stands."""
+    if rule == EXPECTED:
+        return _few(language, listed)
     if rule == "finger":
         return text(language, f"position.{listed}")
     if rule != "reported as":
         return listed
     category, _, since = listed.partition(" ")
     return f"{text(language, f'category.{category}')} {since}".rstrip()
+
+
+def _few(language: str, listed: str) -> str:
+    try:
+        few = float(listed) < LEAST
+    except ValueError:
+        return listed
+    return text(language, "say.finger_under", n=f"{LEAST:.0e}".replace("e-0", "e-")) if few else listed

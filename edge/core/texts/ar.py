@@ -213,6 +213,10 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_generation": "{list}، الإصدار {generation}",
     "say.finger_unsearched": "لم يكتمل البحث على وجه اليقين في: {lists}",
     "say.finger_failed": "لم يُبحث عن الإصبع: خذه مرة أخرى، أو اتبع الإجراء البديل للمركز",
+    "say.finger_technician": "لم يُبحث عن الإصبع، ولا تنفع محاولة أخرى: اتبع الإجراء البديل للمركز واتصل بالفني",
+    "say.finger_second_failed": "لم يُقارن الإصبع الثاني؛ ونتيجة الأول قائمة",
+    "say.finger_no_second": "لا بصمة للمقارنة ({finger}): {records}",
+    "say.finger_under": "أقل من {n}",
     "say.finger_nothing": "لا بصمات لمطلوبين على هذا الجهاز: لم يُبحث عن الإصبع",
     "say.finger_place": "{finger}: ضعه على ماسح البصمات (المحاولة {n} من {of})",
     "say.finger_lift": "ارفع: {finger}",
@@ -233,7 +237,11 @@ TEXTS: Final[dict[str, str]] = {
     "trouble.capture failed, try again": "فشل الالتقاط، أعد المحاولة",
     "trouble.no finger was taken in time, try again": "لم يُؤخذ إصبع في الوقت المحدد، أعد المحاولة",
     "trouble.too little of the finger can be read, try again": "ما يُقرأ من الإصبع قليل جدًا، أعد المحاولة",
-    "trouble.the scanner is not ready: see `borderpost status`": "ماسح البصمات غير جاهز: انظر `borderpost status`",
+    "trouble.the search failed, try again": "فشل البحث، أعد المحاولة",
+    "trouble.the scanner is away: check its plug, or call the technician":
+        "ماسح البصمات غائب: افحص قابسه أو اتصل بالفني",
+    "trouble.fingers cannot be worked on at this box: call the technician":
+        "لا يمكن معالجة الأصابع على هذا الجهاز: اتصل بالفني",
     "trouble.the box is stopping": "الجهاز يتوقف",
     "trouble.it was no longer wanted": "لم يعد مطلوبًا",
     "say.box_gone": "الجهاز لا يجيب: لا نتائج حتى يعود",

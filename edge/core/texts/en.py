@@ -217,6 +217,11 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_generation": "{list}, generation {generation}",
     "say.finger_unsearched": "not searched for certain: {lists}",
     "say.finger_failed": "the finger was not searched: take it again, or follow the post's fallback",
+    "say.finger_technician":
+        "the finger was not searched, and another try does not help: follow the post's fallback, call the technician",
+    "say.finger_second_failed": "the second finger was not compared; what the first one found stands",
+    "say.finger_no_second": "no print of the {finger} to compare with: {records}",
+    "say.finger_under": "under {n}",
     "say.finger_nothing": "no prints of wanted persons are on this box: the finger was not searched",
     "say.finger_place": "{finger}: lay it on the scanner (try {n} of {of})",
     "say.finger_lift": "lift the {finger}",
@@ -237,7 +242,11 @@ TEXTS: Final[dict[str, str]] = {
     "trouble.capture failed, try again": "capture failed, try again",
     "trouble.no finger was taken in time, try again": "no finger was taken in time, try again",
     "trouble.too little of the finger can be read, try again": "too little of the finger can be read, try again",
-    "trouble.the scanner is not ready: see `borderpost status`": "the scanner is not ready: see `borderpost status`",
+    "trouble.the search failed, try again": "the search failed, try again",
+    "trouble.the scanner is away: check its plug, or call the technician":
+        "the scanner is away: check its plug, or call the technician",
+    "trouble.fingers cannot be worked on at this box: call the technician":
+        "fingers cannot be worked on at this box: call the technician",
     "trouble.the box is stopping": "the box is stopping",
     "trouble.it was no longer wanted": "it was no longer wanted",
     "say.box_gone": "the box went away: no verdicts until it is back",

@@ -231,6 +231,12 @@ TEXTS: Final[dict[str, str]] = {
     "say.finger_unsearched": "recherche non certaine dans : {lists}",
     "say.finger_failed":
         "le doigt n'a pas été recherché : reprendre l'empreinte, ou suivre la procédure de repli du poste",
+    "say.finger_technician":
+        "le doigt n'a pas été recherché, et un autre essai n'y change rien : suivre la procédure de repli du poste, "
+        "appeler le technicien",
+    "say.finger_second_failed": "le deuxième doigt n'a pas été comparé ; le résultat du premier demeure",
+    "say.finger_no_second": "aucune empreinte pour comparer ({finger}) : {records}",
+    "say.finger_under": "moins de {n}",
     "say.finger_nothing": "aucune empreinte de personnes recherchées sur ce boîtier : le doigt n'a pas été recherché",
     "say.finger_place": "{finger} : posez-le sur le lecteur (essai {n} sur {of})",
     "say.finger_lift": "levez : {finger}",
@@ -253,8 +259,11 @@ TEXTS: Final[dict[str, str]] = {
     "trouble.no finger was taken in time, try again": "aucun doigt n'a été pris à temps, recommencez",
     "trouble.too little of the finger can be read, try again":
         "trop peu du doigt est lisible, recommencez",
-    "trouble.the scanner is not ready: see `borderpost status`":
-        "le lecteur d'empreintes n'est pas prêt : voyez `borderpost status`",
+    "trouble.the search failed, try again": "la recherche a échoué, recommencez",
+    "trouble.the scanner is away: check its plug, or call the technician":
+        "le lecteur d'empreintes est absent : vérifiez sa prise, ou appelez le technicien",
+    "trouble.fingers cannot be worked on at this box: call the technician":
+        "ce boîtier ne peut pas traiter les doigts : appelez le technicien",
     "trouble.the box is stopping": "le boîtier est mis hors service",
     "trouble.it was no longer wanted": "la demande avait été retirée",
     "say.box_gone": "le boîtier ne répond plus : aucun verdict jusqu'à son retour",

@@ -29,7 +29,11 @@ def command(
     """Take a finger of PASSAGE and search it. The person lays it on the scanner as the screen says.
 
     A candidate is a lead: it makes the passage POSSIBLE and opens it until a person closes it. No candidate is no
-    clearance. A passage takes a finger for two minutes (fingers.keep_s); then read the document again.
+    clearance. A passage takes a finger for two minutes (fingers.keep_s); then read the document again. Ctrl-C takes
+    the request back: the finger counts as asked for and not searched.
+
+    Exit codes: 0 searched, with or without a candidate   1 not searched, or the second finger was not compared
+    130 taken back by Ctrl-C
 
     \b
     Try it:
@@ -37,4 +41,6 @@ def command(
       borderpost fingers take K7QZ4-M2X9P --finger left-thumb --lang fr
     """
     request = {"do": "finger", "passage": passage.upper(), "position": position or "", "counter": counter}
-    follow(config_path, request, language=language, as_json=as_json)
+    told = follow(config_path, request, language=language, as_json=as_json)
+    if told["problem"] or not told["templates"]:
+        raise SystemExit(1)

@@ -29,11 +29,15 @@ def command(
     """Compare a finger with the one that was taken of PASSAGE: is it the same person?
 
     Only a lead's finger is kept, in memory alone, until the lead is closed or two minutes are over
-    (fingers.keep_s). The answer is recorded; it changes neither the outcome nor the lead.
+    (fingers.keep_s). The answer is recorded; it changes neither the outcome nor the lead. Ctrl-C takes the request
+    back.
+
+    Exit codes: 0 the same finger   1 not the same, no decision, or no finger was taken   130 taken back by Ctrl-C
 
     \b
     Try it:
       borderpost fingers verify K7QZ4-M2X9P --counter second-line
     """
     request = {"do": "verify", "passage": passage.upper(), "position": position or "", "counter": counter}
-    follow(config_path, request, language=language, as_json=as_json)
+    if follow(config_path, request, language=language, as_json=as_json)["same"] is not True:
+        raise SystemExit(1)

@@ -12,17 +12,19 @@ from station_kit import Place, a_template, order
 from drivers.api import DeviceGone, DeviceStuck
 from drivers.fingers import FingerCapture, ScanEvent
 from edge.core.fingerprints.model import FingerError
-from edge.fingers.orders import FingerResult
-from edge.fingers.station import AWAY, FAILED, STOPPED, WITHDRAWN
+from edge.fingers.orders import AWAY, FingerResult
+from edge.fingers.station import BROKEN, FAILED, STOPPED, WITHDRAWN
 from edge.lifecycle import ReaderState
 
 
-@pytest.mark.parametrize("fault", [DeviceGone("gone", advice="x"), DeviceStuck("stuck", advice="x")])
-def test_a_fault_of_the_scanner_is_the_end_of_one_order(fault: Exception) -> None:
+@pytest.mark.parametrize(
+    ("fault", "problem"), [(DeviceGone("gone", advice="x"), AWAY), (DeviceStuck("stuck", advice="x"), FAILED)]
+)
+def test_a_fault_of_the_scanner_is_the_end_of_one_order(fault: Exception, problem: str) -> None:
     place = Place([fault, capture_of(7)]).made_ready()
     place.station.offer(order())
     _, result = place.run_once()
-    assert (result.taken, result.problem) == (None, FAILED)
+    assert (result.taken, result.problem) == (None, problem)
     assert place.steps == ["place", "failed"]
     assert place.keeper.state in (ReaderState.ABSENT, ReaderState.BACKOFF, ReaderState.FAULT, ReaderState.READY)
 
@@ -34,6 +36,33 @@ def test_a_child_that_fails_is_told_and_the_image_is_overwritten() -> None:
     _, result = place.run_once()
     assert (result.taken, result.problem) == (None, FAILED)
     assert not place.hands.extracted[0].pixels.any()
+
+
+@pytest.mark.parametrize("where", ["fault", "later"])
+def test_what_another_try_does_not_help_is_a_matter_for_the_technician(where: str) -> None:
+    place = Place([capture_of(7) for _ in range(4)]).made_ready()
+
+    def problem() -> str:
+        place.station._closed = False  # it ends after each
+        assert place.station.offer(order())
+        found = place.run_once()[1].problem
+        place.made_ready()
+        return found
+
+    fault = FingerError("the child died", advice="try again")
+    setattr(place.hands, where, fault)
+    assert [problem(), problem()] == [FAILED, BROKEN]
+    setattr(place.hands, where, None)
+    assert problem() == ""
+    setattr(place.hands, where, fault)
+    assert problem() == FAILED
+
+
+def test_an_extractor_that_cannot_begin_is_told_at_once() -> None:
+    place = Place([capture_of(7)]).made_ready()
+    place.hands.problem, place.hands.fault = "a package is missing", FingerError("it is missing", advice="add it")
+    place.station.offer(order())
+    assert place.run_once()[1].problem == BROKEN
 
 
 def test_a_search_that_fails_leaves_neither_image_nor_template() -> None:
