@@ -133,7 +133,7 @@ def _passage(body: PassageBody) -> dict[str, object]:
 def _fingers(body: FingersBody) -> dict[str, object]:
     return {
         "counter": body.counter,
-        "scanner": body.scanner or body.counter,
+        "at_counter": body.scanner or body.counter,
         "purpose": body.purpose,
         "positions": [_position(p) for p in body.positions],
         "reasons": [_reason(r) for r in body.reasons],
@@ -240,6 +240,9 @@ def _say_fingers(line: Mapping[str, object]) -> None:
     fingers = " and ".join(positions)
     if line["problem"]:
         said = f"not searched: {line['problem']}"
+        if line["purpose"] == "second":
+            stands = f"what the first finger found in {line['templates']} templates stands"
+            said = f"not compared: {line['problem']}; {stands}"
     elif line["purpose"] == "verify":
         said = "no decision" if line["same"] is None else (
             "the same finger as before" if line["same"] else "not the same finger as before")
@@ -249,4 +252,4 @@ def _say_fingers(line: Mapping[str, object]) -> None:
         said = f"{found}: {line['templates']} templates, extractor {line['extractor']}, quality {line['quality']}"
     late = {"closed": ", after the passage was closed", "kept": ", after its time"}.get(str(line["after"]), "")
     image = ", with an image" if line["image_bytes"] else ""
-    click.echo(f"    finger {fingers} at {line['scanner']}: {said}{late}{image}")
+    click.echo(f"    finger {fingers} at {line['at_counter']}: {said}{late}{image}")

@@ -114,7 +114,8 @@ def found(**more: Any) -> FingersBody:
     [
         ({}, 7e-38, None, ["comparison score 41.20", "strangers expected to reach it in one search: under 1e-6"]),
         ({"expected": 0.0213}, 0.02, None, ["strangers expected to reach it in one search: 0.02"]),
-        ({"fingers": 2, "agrees": True}, 7e-38, True, ["right-index and another finger, sum of both comparison scores 41.20", "together agree\n"]),
+        ({"fingers": 2, "agrees": True}, 7e-38, True,
+         ["right-index and another finger, sum of both comparison scores 41.20", "together agree\n"]),
         ({"fingers": 2, "agrees": False}, 7e-38, False, ["the second finger does not agree"]),
     ],
 )
@@ -153,6 +154,7 @@ def test_a_silent_candidate_is_marked_and_a_clear_finger_is_no_lead(
     ("more", "words"),
     [
         ({"problem": "capture failed, try again"}, "not searched: capture failed, try again"),
+        ({"purpose": "second", "problem": "no finger", "templates": 7}, "the first finger found in 7 templates stands"),
         ({"purpose": "verify", "score": 33.0, "same": True}, "the same finger as before, score 33.0"),
         ({"purpose": "verify", "score": 3.0, "same": False}, "not the same finger as before"),
         ({"purpose": "verify"}, "no decision"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,27 @@ def test_a_wanted_finger_after_a_clear_document_opens_the_passage_and_the_second
     assert passage not in open_passages(box)
 
 
+def test_the_first_finger_left_on_the_glass_costs_the_second_no_try(box: FingerWorld) -> None:
+    ear = box.hear()
+    box.read(CLEAR_ZONE)
+    passage = ear.next("verdict")["passage"]
+    told: list[dict[str, Any]] = []
+    while not told or told[-1]["type"] != "fingers":
+        told.append(ear.messages.get(timeout=60))
+        if told[-1].get("step") == "place":
+            box.scanner.finger(WANTED.right, 1)  # and it is not lifted
+    assert told[-1]["second"] == "left-index"
+    while told[-1].get("step") != "lift":
+        told.append(ear.messages.get(timeout=60))
+    assert (told[-1]["instruction"], told[-1]["try"]) == ("lift", 1)
+    with pytest.raises(queue.Empty):
+        ear.messages.get(timeout=8.0)  # longer than it took to use up three tries
+    box.scanner.remove()
+    second = box.lay(ear, (WANTED.left, 1), passage=passage, heard=told)
+    assert (second["purpose"], second["problem"], second["tries"]) == ("second", "", 1)
+    assert evidence(second, "both fingers together agree") == "2"
+
+
 def test_another_s_second_finger_takes_nothing_away_and_is_said_not_to_agree(box: FingerWorld) -> None:
     ear = box.hear()
     box.read(CLEAR_ZONE)
@@ -111,7 +133,7 @@ def test_a_counter_without_a_scanner_asks_for_none_and_may_use_the_other_s(box: 
     passage = ear.next("verdict")["passage"]
     assert box.ask_desk(do="finger", passage=passage, counter="lane-1")["ok"]  # else one would be under way
     told = box.lay(ear, (STRANGER.right, 1), passage=passage)
-    assert (told["counter"], told["scanner"], told["outcome"], told["problem"]) == ("lane-2", "lane-1", "CLEAR", "")
+    assert (told["counter"], told["at_counter"], told["outcome"], told["problem"]) == ("lane-2", "lane-1", "CLEAR", "")
 
 
 def test_who_leaves_without_a_finger_does_not_keep_the_next_traveller_from_giving_one(box: FingerWorld) -> None:
