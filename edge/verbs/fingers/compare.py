@@ -31,7 +31,9 @@ def command(
 ) -> None:
     """Compare finger A with finger B: PNG, TIFF, WSQ, or ISO/IEC 19794-2 of 2005 or 2011.
 
-    The score is 0 or more; what it means depends on the threshold that was fitted for the extractor and the use.
+    The score is 0 or more. Beside it stands the score that one stranger in 10,000 reaches (FMR 1e-4) by this extractor,
+    from which on `borderpost fingers verify` says "the same finger". Boxes and galleries use leader unless configured
+    otherwise (fingers.extractor): scores of two extractors have nothing in common.
 
     \b
     Try it:  borderpost fingers compare right-index.png record.iso --assume-extractor
@@ -40,18 +42,24 @@ def command(
 
     from common.fingers.inputs import UNKNOWN_EXTRACTOR, WHOSE
     from edge.core.fingerprints.compare import compare
+    from edge.fingers.tails import verify_threshold
 
     assumed = extractor_id_of(extractor) if assume_extractor else None
     one, two = _templates((probe, reference), extractor, ppi, assumed)
     score = compare(one, two)
-    if one.extractor_id == UNKNOWN_EXTRACTOR:
+    known = one.extractor_id != UNKNOWN_EXTRACTOR
+    asked = round(verify_threshold(one.extractor_id), 2) if known else None
+    if not known:
         click.echo(WHOSE, err=True)
     if as_json:
         click.echo(msgspec.json.encode(
-            {"score": round(score, 4), "extractor_id": one.extractor_id, "minutiae": [len(one), len(two)]}
+            {"score": round(score, 4), "extractor_id": one.extractor_id, "minutiae": [len(one), len(two)],
+             "score_at_fmr_1e-4": asked}
         ))
         return
     click.echo(f"score:      {score:.2f}")
+    if asked is not None:
+        click.echo(f"FMR 1e-4:   {asked:.2f} and more")
     click.echo(f"extractor:  {one.extractor_id}")
     click.echo(f"minutiae:   {len(one)} and {len(two)}")
     for path, template in ((probe, one), (reference, two)):

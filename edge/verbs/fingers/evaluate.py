@@ -40,7 +40,8 @@ def command(
     pair, genuine within a finger, impostor between fingers; of several DIR only pairs within each, judged at one
     threshold. With --fingers 2 the fingers of a DIR in the order of their numbers make persons: 1st and 2nd, 3rd and
     4th… An impression without minutiae counts with score 0. A rate is left open (null) where fewer than two impostor
-    pairs could match.
+    pairs could match. --json prints two lines: how it was measured, with thresholds and 95 % intervals, and last the
+    rates alone.
 
     \b
     Try it:  borderpost fingers evaluate prints/ --extractor leader
@@ -58,6 +59,7 @@ def command(
     if found.extractor_id == UNKNOWN_EXTRACTOR:
         click.echo(WHOSE, err=True)
     if as_json:
+        click.echo(msgspec.json.encode(_circumstances(found)))
         click.echo(msgspec.json.encode(_row(found)))
     else:
         _show(found)
@@ -73,6 +75,19 @@ class _Progress:
         if time.monotonic() - self._told >= EVERY_S:
             self._told = time.monotonic()
             sys.stderr.write(f"{done} of {of} {what}\n")
+
+
+def _circumstances(found: Evaluation) -> dict[str, object]:
+    """What the rates are of, and how sure they are."""
+    return {
+        "extractor": found.extractor_id, "impressions": found.impressions, "minutiae": found.minutiae,
+        "failed_to_acquire": [str(path) for path in found.failed], "describe_ms": round(found.describe_ms, 2),
+        "points": {
+            f"fmr_{name}": None if point is None else
+            {"threshold": round(point.threshold, 4), "fnmr": point.fnmr, "low": point.low, "high": point.high}
+            for name, point in found.rates.points.items()
+        },
+    }  # fmt: skip
 
 
 def _row(found: Evaluation) -> dict[str, float | int | None]:

@@ -174,6 +174,9 @@ def test_the_last_line_is_one_object_with_exactly_these_words(prints: Path) -> N
     assert tuple(row) == KEYS
     assert row["fnmr_at_fmr_0.1%"] is None
     assert (row["genuine"], row["impostor"]) == (24, 96)
+    told = json.loads(done.stdout.splitlines()[-2])  # the line before says of what, and how sure
+    assert (told["extractor"].startswith("mindtct"), told["impressions"], told["failed_to_acquire"]) == (True, 16, [])
+    assert told["points"] == {"fmr_1%": None, "fmr_0.1%": None, "fmr_0.01%": None}
     table = CliRunner().invoke(borderpost, ["fingers", "evaluate", str(prints), "--fingers", "2"])
     assert "12 genuine, 16 impostor" in table.stdout
 
@@ -188,7 +191,7 @@ def test_templates_are_compared_as_one_unknown_extractor(prints: Path, tmp_path:
     assert found.extractor_id == "unknown"
     done = CliRunner().invoke(borderpost, ["fingers", "evaluate", str(tmp_path), "--json"])
     assert done.stderr == f"{WHOSE}\n"
-    assert json.loads(done.stdout)["genuine"] == 2
+    assert json.loads(done.stdout.splitlines()[-1])["genuine"] == 2
     assert (found.rates.genuine, found.rates.impostor) == (2, 4)
 
 
@@ -203,6 +206,9 @@ def test_two_files_are_compared(prints: Path, tmp_path: Path) -> None:
     assert same["score"] > 3 * different["score"]
     assert same["extractor_id"].startswith("mindtct")
     assert len(same["minutiae"]) == 2
+    assert different["score"] < same["score_at_fmr_1e-4"] == different["score_at_fmr_1e-4"] < same["score"]
+    plain = CliRunner().invoke(borderpost, ["fingers", "compare", one, again]).stdout
+    assert f"FMR 1e-4:   {same['score_at_fmr_1e-4']:.2f} and more\n" in plain
     template = open_extractor("mindtct").extract(finger(0, 2), Position.RIGHT_INDEX)
     record = tmp_path / "record.iso"
     record.write_bytes(iso19794_2.write_2011([template]))
@@ -210,7 +216,8 @@ def test_two_files_are_compared(prints: Path, tmp_path: Path) -> None:
     assert isinstance(error, FingerError)
     assert "does not say which extractor" in error.message
     assert json.loads(asked(one, str(record), "--assume-extractor")[1])["score"] == pytest.approx(same["score"], 0.15)
-    assert json.loads(asked(str(record), str(record))[1])["extractor_id"] == "unknown"
+    unknown = json.loads(asked(str(record), str(record))[1])
+    assert (unknown["extractor_id"], unknown["score_at_fmr_1e-4"]) == ("unknown", None)
     for words, told in (((record, record), f"{WHOSE}\n"), ((record, record, "--assume-extractor"), ""),
                         ((one, again), "")):  # fmt: skip
         assert CliRunner().invoke(borderpost, ["fingers", "compare", *map(str, words)]).stderr == told
