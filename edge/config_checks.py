@@ -79,7 +79,12 @@ def check_scanners(config: Config, where: str) -> None:
     """Scanners have names of their own, also among the readers, and each serves one counter."""
     names = [r.name for r in config.reader] + [s.name for s in config.scanner]
     used = [c.scanner for c in config.counter if c.scanner]
-    for what, them in (("scanner", names), ("counter.scanner", used), ("fingers.positions", config.fingers.positions)):
+    if shared := sorted({name for name in used if used.count(name) > 1}):
+        raise ConfigError(
+            f"{where}: counter.scanner: {shared[0]!r} is the scanner of two counters, and a scanner serves one",
+            advice="keep it in one: others take fingers there, `borderpost fingers take PASSAGE --counter NAME`",
+        )
+    for what, them in (("scanner", names), ("fingers.positions", config.fingers.positions)):
         doubles = sorted({n for n in them if them.count(n) > 1})
         if doubles:
             raise ConfigError(f"{where}: {what}: {doubles[0]!r} stands there twice", advice="give each its own name")

@@ -81,6 +81,8 @@ def settle_date(spec: SourceSpec, report: SourceReport, options: BuildOptions, n
         report.source_date, report.source_date_from = options.source_date, "option"
     if report.source_date is None:
         report.source_date, report.source_date_from = report.file_date, "file time"
+    if report.source_date is None and not spec.path.exists():
+        raise BuildError(f"{spec.path}: no such file", advice="mend the path of --source")
     if report.source_date is None:
         raise BuildError(
             f"how old {spec.path.name} is cannot be told", advice="state the date with --source-date"

@@ -26,9 +26,9 @@ from common.fingers.child import MODULE, Child, ChildFailedError
 from common.fingers.extraction import NAME, ExtractOptions, extract_file_in, extract_in
 from common.fingers.extractors import extractor_id_of
 from common.fingers.frames import Fault
-from common.fingers.images import MAX_BYTES
+from common.fingers.images import MAX_BYTES, OF_NIST_ITL
 from common.fingers.packing import unpack
-from edge.core.fingerprints import iso19794_2, iso19794_4
+from edge.core.fingerprints import iso19794_2, iso19794_4, nist_itl
 from edge.core.fingerprints.iso19794_4 import Payload
 from edge.core.fingerprints.model import FingerError, FingerImage, Position, Template
 from hq.build_options import BuildError
@@ -123,6 +123,8 @@ class Extraction:
             return known
         if iso19794_2.is_record(data):
             return self._assumed(data, entry.position)
+        if nist_itl.is_transaction(data):
+            raise FingerError(f"{_THE_FILE} is a NIST-ITL transaction: {OF_NIST_ITL}", advice="")
         child = self._free.get()
         try:
             template = _extracted(child, data, entry)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from common.files import open_regular
+from edge.core.fingerprints import nist_itl
 from edge.core.fingerprints.model import MAX_SIDE, PPI, FingerError, FingerImage, Pixels
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ MAX_PPI: Final = 1200  # the finest asks 1000
 ASPECT: Final = 0.01  # by how much the two resolutions of a file may differ
 SAME_PPI: Final = 0.005  # a ratio this near to 1 moves a minutia by less than 2 pixels over an inch: left as it is
 EXTRA: Final = "install the packages for fingers: pip install --require-hashes -r requirements-box.lock"
+OF_NIST_ITL: Final = "take its images out: borderpost fingers export FILE --format fir2011 (or wsq)"
 FORMATS: Final = ("PNG", "TIFF", "WSQ")
 
 _WSQ_COMMENT: Final = b"\xff\xa8"  # a comment segment; NISTCOM lines such as "PPI 500" stand in it
@@ -142,6 +144,8 @@ def _opened(data: bytes, name: str) -> Image.Image:
     try:
         opened: Image.Image = pillow.open(io.BytesIO(data), formats=formats)
     except pillow.UnidentifiedImageError as error:
+        if nist_itl.is_transaction(data):
+            raise FingerError(f"{name}: a NIST-ITL transaction, no image", advice=OF_NIST_ITL) from error
         raise FingerError(f"{name}: neither PNG, TIFF nor WSQ", advice="save the image as PNG") from error
     except Exception as error:
         raise _damaged(name) from error

@@ -24,6 +24,8 @@ port = "/dev/swipe"
 COUNTER = '[[counter]]\nname = "lane-1"\ndirection = "entry"\nreaders = ["swipe-1"]\n'
 WITH = COUNTER + 'scanner = "finger-1"\n'
 SCANNER = '[[scanner]]\nname = "finger-1"\nport = "usb:05ba:000a"\ndriver = "uru4000"\n'
+SERIAL = SCANNER.replace("uru4000", "zfm")
+SWIPE_2 = '[[reader]]\nname = "swipe-2"\ndriver = "text"\nport = "/dev/swipe2"\n'
 
 
 def parse(text: str) -> Config:
@@ -39,7 +41,7 @@ def test_a_counter_may_have_a_scanner_and_needs_none() -> None:
 
 def test_a_path_is_made_absolute_and_a_usb_name_is_not() -> None:
     assert parse(WITH + SCANNER).scanner[0].port == "usb:05ba:000a"
-    assert parse(WITH + SCANNER.replace("usb:05ba:000a", "finger.tty")).scanner[0].port == "/base/finger.tty"
+    assert parse(WITH + SERIAL.replace("usb:05ba:000a", "finger.tty")).scanner[0].port == "/base/finger.tty"
 
 
 @pytest.mark.parametrize(
@@ -49,8 +51,10 @@ def test_a_path_is_made_absolute_and_a_usb_name_is_not() -> None:
         (COUNTER + SCANNER, "'finger-1' belongs to no counter"),
         (WITH + SCANNER + SCANNER, "scanner: 'finger-1' stands there twice"),
         (WITH.replace("finger-1", "swipe-1") + SCANNER.replace("finger-1", "swipe-1"), "'swipe-1' stands there twice"),
-        (WITH + WITH.replace("lane-1", "lane-2").replace("swipe-1", "swipe-1") + SCANNER, "stands there twice"),
-        (WITH + SCANNER.replace("usb:05ba:000a", "/dev/swipe"), "have the same port"),
+        (WITH + WITH.replace("lane-1", "lane-2") + SCANNER, "stands there twice"),  # one reader for two counters
+        (WITH + WITH.replace("lane-1", "lane-2").replace("swipe-1", "swipe-2") + SWIPE_2 + SCANNER,
+         "'finger-1' is the scanner of two counters, and a scanner serves one"),
+        (WITH + SERIAL.replace("usb:05ba:000a", "/dev/swipe"), "have the same port"),
         (WITH + SCANNER + 'settings = { port = "x" }\n', "settings.port"),
         (WITH + SCANNER + '[fingers]\npositions = ["right-index", "right-index"]\n', "fingers.positions"),
         (WITH + SCANNER + '[fingers]\npositions = ["right-toe"]\n', "fingers.positions"),
@@ -76,6 +80,6 @@ def test_a_document_may_be_the_same_as_long_as_a_finger_is_taken() -> None:
 
 
 def test_the_port_of_a_scanner_is_no_way_to_a_pc() -> None:
-    text = WITH + SCANNER.replace("usb:05ba:000a", "/dev/finger")
+    text = WITH + SERIAL.replace("usb:05ba:000a", "/dev/finger")
     with pytest.raises(settings.ConfigError, match="is the port of reader 'finger-1'"):
         parse(text + '[[passthrough]]\nto = "/dev/finger"\nreaders = ["swipe-1"]\n')

@@ -134,6 +134,18 @@ def test_what_cannot_be_used_is_one_lost_row_each(prints: Path, tmp_path: Path) 
     assert not [one for one in told.values() if ".png" in one or "W-" in one or str(prints) in one]
 
 
+def test_a_transaction_is_a_lost_row_with_its_next_step(prints: Path, tmp_path: Path) -> None:
+    (prints / "case.nist").write_bytes(b"1.001:135\x1d1.002:0501\x1d")
+    report = built(prints, tmp_path, "W-1,F-1,2,0.png,,,,,,\nW-1,F-1,7,case.nist,,,,,,\n")
+    assert reasons(report)[3].startswith("its file is a NIST-ITL transaction: take its images out: borderpost fingers")
+
+
+def test_an_index_that_is_not_there_is_said_to_be_none(tmp_path: Path) -> None:
+    absent = SourceSpec.parse(f"fingers-index:{tmp_path / 'nosuch.csv'}")
+    with pytest.raises(BuildError, match=r"nosuch\.csv: no such file"):
+        build(tmp_path / "out", [absent], now=NOW, options=BuildOptions(extractor="mindtct"))
+
+
 def test_records_of_other_systems(prints: Path, tmp_path: Path) -> None:
     rows = "W-1,F,right-thumb,both.fir,,,,,,\nW-1,F,6,both.fir,,,,,,\nW-2,F,7,views.fmr,,,,,,\n"
     report = built(prints, tmp_path, rows, assume_extractor=True)

@@ -219,3 +219,10 @@ def test_no_advice_asks_the_public_index_for_a_package_named_borderpost() -> Non
     wrong = re.compile(r"pip install[^\n]*\bborderpost(\[|['\"\s]*$)", re.MULTILINE)
     assert [p.name for p in texts if wrong.search(p.read_text("utf-8"))] == []
     assert "--require-hashes -r requirements-box.lock" in images.EXTRA
+
+
+def test_a_transaction_is_told_what_to_do_with_it() -> None:
+    with pytest.raises(FingerError) as said:
+        decode_image(b"1.001:135\x1d1.002:0501\x1d", "case.nist")
+    assert said.value.message == "case.nist: a NIST-ITL transaction, no image"
+    assert "borderpost fingers export FILE --format fir2011" in said.value.advice
