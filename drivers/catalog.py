@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drivers.api import Clock, DriverMisuse, PassportReader, Tier
+from drivers.api import BadSetting, Clock, DriverMisuse, PassportReader, Tier
 from drivers.fingers import FingerprintScanner
 from drivers.transport import Through, directly
 
@@ -147,6 +147,12 @@ def open_scanner(
         raise DriverMisuse(
             f"scanner {device_name!r}: no driver is called {driver!r}",
             advice=f"choose one of: {', '.join(SCANNERS)}",
+        )
+    port = str(settings.get("port", ""))
+    if entry.bus == "serial" and port.lower().startswith(("usb:", "usbip:")):
+        raise BadSetting(
+            f"{device_name}: {port!r} is a USB port, and the scanners of {driver!r} are serial ones", key="port",
+            advice="give /dev/serial/by-path/… or socket://ADDRESS:PORT, or the driver uru4000",
         )
     family = importlib.import_module(entry.module)
     scanner: FingerprintScanner = family.build(device_name, settings, clock, tier or entry.tier)

@@ -10,7 +10,7 @@ import pytest
 
 import drivers.virtual
 from drivers.api import BadSetting, DeviceGone, DriverError, DriverMisuse, Tier
-from drivers.catalog import DRIVERS, open_reader
+from drivers.catalog import DRIVERS, open_reader, open_scanner
 
 
 @pytest.mark.parametrize("name", DRIVERS)
@@ -88,3 +88,10 @@ def test_a_mistyped_port_is_refused_when_the_reader_is_made(driver, port):
     assert caught.value.key == "port"
     assert caught.value.message.startswith(f"reader 'north': port {port!r}: ")
     assert caught.value.advice
+
+
+@pytest.mark.parametrize("port", ["usb:05ba:000a", "USBIP://127.0.0.1:3240/1-1"])
+def test_a_serial_scanner_has_no_usb_port(port: str) -> None:
+    with pytest.raises(BadSetting, match="is a USB port, and the scanners of 'zfm' are serial ones") as said:
+        open_scanner("zfm", "finger-1", {"port": port}, lambda: 0.0)
+    assert (said.value.key, "uru4000" in said.value.advice) == ("port", True)
