@@ -18,6 +18,7 @@ import dataclasses
 import importlib
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -79,6 +80,37 @@ def finger_down(given: argparse.Namespace) -> list[dict[str, Any]]:
     return [{"finger": given.seed, "impression": given.impression or 0}]
 
 
+def faults_of() -> dict[str, dict[str, Any]]:
+    """Of each kind of scanner: what can be wrong with it, and as which value it is said: a whole number, a list…"""
+    more = {"uru4000": {"blink": 0}, "zfm": {"baud": 0}}
+    found = {}
+    for name in sorted(more):
+        made = part(KINDS[name], "Faults")()
+        found[name] = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)} | more[name]
+    return found
+
+
+def add_faults(one: argparse.ArgumentParser) -> None:
+    """Have the help name every fault, and what is none be refused here."""
+    lines = []
+    for kind, known in faults_of().items():
+        words = (f"{name} {json.dumps(value)}" for name, value in known.items())
+        lines.append(textwrap.fill(f"{kind}: {', '.join(words)}", 100, subsequent_indent="  "))
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    one.epilog = "Faults, with the value of a sound device:\n" + "\n".join(lines) + (
+        "\nA count of -1 means none or all, as drivers/virtual/KIND_device.py says of each.")
+
+
+def fault_problem(name: str, value: object) -> str:
+    """Why no scanner can have this fault; empty if one can."""
+    fitting = [known[name] for known in faults_of().values() if name in known]
+    if not fitting:
+        return f"no scanner has a fault {name!r}"
+    if not any(type(value) in (type(sound), *((bool,) if isinstance(sound, int) else ())) for sound in fitting):
+        return f"the value of {name} is no {json.dumps(value)}: a sound device has {json.dumps(fitting[0])}"
+    return ""
+
+
 HANDS = {
     "present": Hand("lift what lies there and lay a document down", (("rows", str, "+"),), laid_down),
     "lift": Hand("lift it", (), lambda _given: [{"remove": True}]),
@@ -122,6 +154,8 @@ def parser(words: Sequence[str]) -> argparse.ArgumentParser:
         one.add_argument("--control", type=Path, required=True, help="the socket of a running device")
         for argument, kind_of, count in hand.arguments:
             one.add_argument(argument, type=kind_of, nargs=count)
+        if name == "fault" and name in words[:1]:
+            add_faults(one)
         if name == "present":
             one.add_argument("--cut", type=int, help="send only so many bytes of it")
     return top
@@ -184,6 +218,8 @@ def fail(what: str, advice: str) -> int:
 
 def play(arguments: argparse.Namespace) -> int:
     """Move a hand, or be the device."""
+    if arguments.kind == "fault" and (problem := fault_problem(arguments.name, arguments.value)):
+        return fail(problem, "python -m drivers.virtual fault --help names them")
     if arguments.kind in HANDS:
         answers = [ask(arguments.control, order) for order in HANDS[arguments.kind].orders(arguments)]
         sys.stdout.write(json.dumps(answers[-1]) + "\n")

@@ -57,6 +57,17 @@ def test_words_that_mean_nothing_are_refused_with_the_usage(arguments: list[str]
     assert done.stderr.startswith("usage:")
 
 
+def test_faults_are_named_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    told = run(["fault", "--help"], tmp_path).stdout
+    assert all(word in told for word in ("wrong_key 0", "blink 0", "bad_sum []", "light_silent false", "baud 0"))
+    for order, said in ((["short", "[1]"], "the value of short is no [1]: a sound device has 0"),
+                        (["nosuch", "1"], "no scanner has a fault 'nosuch'")):  # fmt: skip
+        done = run(["fault", "--control", "nope", *order], tmp_path)
+        assert (done.returncode, done.stderr.splitlines()[0]) == (1, f"error: {said}")
+        assert "fault --help" in done.stderr
+    assert "nope: No such file" in run(["fault", "--control", "nope", "short", "1"], tmp_path).stderr
+
+
 def test_there_is_a_device_for_every_driver() -> None:
     assert set(DRIVERS) <= set(KINDS) <= set(DRIVERS) | set(SCANNERS)
 
