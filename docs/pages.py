@@ -115,9 +115,16 @@ def _kind(kind: object) -> str:
     if isinstance(info, msgspec.inspect.LiteralType):
         return " or ".join(f"`{v}`" for v in info.values)
     if isinstance(info, msgspec.inspect.VarTupleType):
-        return f"list of {_kind_name(info.item_type)}"
+        return f"list of {_item(info.item_type)}"
     if isinstance(info, msgspec.inspect.UnionType):
         return " or ".join(_kind_name(t) for t in info.types if not isinstance(t, msgspec.inspect.NoneType))
+    return _kind_name(info)
+
+
+def _item(info: msgspec.inspect.Type) -> str:
+    """Of a list; of words, those that there are."""
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return ", ".join(f"`{v}`" for v in info.values)
     return _kind_name(info)
 
 

@@ -76,3 +76,9 @@ def test_the_words_that_must_not_occur_do_not() -> None:
         if path.suffix in {".py", ".csv", ".toml"} and path.name != "manifest.py":  # it refuses these words
             words = set(re.findall(r"[a-z]+", path.read_text(encoding="utf-8").lower()))
             assert not words & {"arrest", "guilty"}, path
+
+
+def test_a_list_of_words_says_which_words() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    assert "LiteralType" not in page
+    assert "list of `left-index`, `left-little`" in page
