@@ -13,6 +13,7 @@ from drivers.api import Tier
 from edge.checks import Check, Grade, port_check
 from edge.config import Config, named
 from edge.core.errors import BorderpostError
+from edge.fingers.hands import extracting_child
 from edge.lifecycle import OPEN
 
 UNPROVEN = "unproven: only our own emulator has spoken to this driver"
@@ -42,6 +43,23 @@ def scanners(config: Config, said: Mapping[str, Any] | Check, where: str) -> Ite
     if not isinstance(said, Check) and (fingers := said.get("fingers")) and fingers["extract"]["problem"]:
         yield Check("extractor", Grade.ERROR, fingers["extract"]["problem"],
                     "install the packages for fingers (requirements-box.lock), or look at fingers.extract_mb")
+
+
+def extractor(config: Config, said: Mapping[str, Any] | Check) -> Iterator[Check]:
+    """While the box does not run: whether the process that extracts starts with what this box gives it (2 to 4 s)."""
+    if not config.scanner or not isinstance(said, Check):
+        return
+    fingers = config.fingers
+    child = extracting_child(fingers.extractor, fingers.extract_mb)
+    try:
+        child.ready()
+    except BorderpostError as error:
+        yield Check("extractor", Grade.ERROR, error.message,
+                    f"{error.advice}; of {fingers.extract_mb} MiB it may have too few: raise fingers.extract_mb")
+    else:
+        yield Check("extractor", Grade.OK, f"{fingers.extractor} starts within {fingers.extract_mb} MiB")
+    finally:
+        child.close()
 
 
 def _running(scanner: Mapping[str, Any], unproven: bool) -> Iterator[Check]:

@@ -30,14 +30,18 @@ THREADS: Final = 2      # of the extractor
 log = structlog.get_logger("fingers")
 
 
+def extracting_child(extractor: str, memory_mib: int) -> Child:
+    """The process that extracts as the box runs it; not started."""
+    services = {NAME: ExtractOptions(extractor, THREADS), image_service.NAME: {}}
+    return Child(services, memory_mib=memory_mib, no_new_code=True)
+
+
+
 class ChildHands:
     """Both child processes of a box; any thread may ask."""
 
     def __init__(self, extractor: str, searcher: Searcher, *, work_s: float, memory_mib: int) -> None:
-        self._child = Child(
-            {NAME: ExtractOptions(extractor, THREADS), image_service.NAME: {}}, memory_mib=memory_mib,
-            no_new_code=True,
-        )  # fmt: skip
+        self._child = extracting_child(extractor, memory_mib)
         self._searcher, self._work_s = searcher, work_s
         self.problem = ""  # why nothing can be extracted
 

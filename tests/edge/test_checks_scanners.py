@@ -9,7 +9,7 @@ import pytest
 
 from edge import config
 from edge.checks import Check, Grade
-from edge.checks_scanners import scanners
+from edge.checks_scanners import extractor, scanners
 from edge.config import Config
 from edge.verbs.status import _scanner
 
@@ -107,3 +107,17 @@ def test_status_has_a_line_for_a_scanner_and_one_for_each_trouble() -> None:
     assert len(bad) == 5
     assert "virtual: unproven" in bad[0]
     assert "its port is gone; next: check its cable" in bad[2]
+
+
+def test_while_the_box_does_not_run_the_extractor_is_tried_with_the_memory_it_would_have() -> None:
+    def tried(megabytes: int) -> Check:
+        more = f'[fingers]\nextractor = "mindtct"\nextract_mb = {megabytes}\n'
+        text = TOML.format(port="usb:05ba:000a", driver="uru4000") + more
+        (check,) = extractor(config.parse(text, where="edge.toml", base=Path("/base")), DOWN)
+        return check
+
+    assert tried(1536).grade is Grade.OK
+    little = tried(256)
+    assert (little.name, little.grade) == ("extractor", Grade.ERROR)
+    assert "raise fingers.extract_mb" in (little.advice or "")
+    assert list(extractor(parse(), said())) == []
