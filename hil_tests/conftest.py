@@ -88,6 +88,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--documents", default="", help="for the recording: which specimens are laid down")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Readers alone were asked for: the contract of scanners is not part of it, and not skipped either."""
+    if config.getoption("--device") and not config.getoption("--scanner"):
+        scanners = [item for item in items if item.path.name == "test_scanner.py"]
+        config.hook.pytest_deselected(items=scanners)
+        items[:] = [item for item in items if item not in scanners]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*can): what a backend must be able to do for this point")
     config.stash[SUMMARY] = Summary()

@@ -208,7 +208,7 @@ def test_a_keyboard_that_cannot_be_set_up_is_let_go(
         UsbHidTransport(world.port).close()  # it is given to one at a time
 
 
-@pytest.mark.parametrize("which", ["usbip", "usb reports"])
+@pytest.mark.parametrize("which", ["usbip", "usb packets"])
 def test_a_keyboard_without_a_thread_is_let_go(tmp_path: Path, which: str, monkeypatch: pytest.MonkeyPatch) -> None:
     start = threading.Thread.start
     with World(tmp_path) as world:

@@ -18,7 +18,7 @@ from hq.verbs import watch
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
-OWN = ("passage", "at", "elapsed_ms", "quality", "tries", "try")
+OWN = ("order", "passage", "at", "elapsed_ms", "quality", "tries", "try")
 ROUNDS = 4
 GRID_MS = 250.0
 
