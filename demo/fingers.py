@@ -116,7 +116,7 @@ class FingerDesk:
                     return
             elif message["step"] in ("place", "retry"):
                 self.scanner.finger(seeds[message["position"]], 1)
-            else:
+            elif message["step"] != "reading":  # the image is still coming then: a finger that leaves spoils it
                 self.scanner.remove()
 
     def _make(self) -> None:
