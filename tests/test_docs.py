@@ -55,6 +55,13 @@ def test_every_event_code_that_the_box_or_headquarters_raises_is_explained() -> 
     assert missing == []
 
 
+def test_no_event_is_explained_twice_on_the_technician_s_page() -> None:
+    events = (DOCS / "technician.md").read_text(encoding="utf-8").partition("## 3. Log events")[2].partition("\n## ")[0]
+    codes = [code for row in re.findall(r"^\| (`[^|]*)\|", events, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)]
+    assert codes
+    assert sorted(codes) == sorted(set(codes))
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
