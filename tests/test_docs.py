@@ -57,7 +57,8 @@ def test_every_event_code_that_the_box_or_headquarters_raises_is_explained() -> 
 
 def test_no_event_is_explained_twice_on_the_technician_s_page() -> None:
     events = (DOCS / "technician.md").read_text(encoding="utf-8").partition("## 3. Log events")[2].partition("\n## ")[0]
-    codes = [code for row in re.findall(r"^\| (`[^|]*)\|", events, re.MULTILINE) for code in re.findall(r"`(\w+)`", row)]
+    rows = re.findall(r"^\| (`[^|]*)\|", events, re.MULTILINE)
+    codes = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
     assert codes
     assert sorted(codes) == sorted(set(codes))
 
