@@ -59,12 +59,17 @@ class Health:
         self._taken: tuple[float, dict[str, Any]] | None = None
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything `borderpost status --json` prints."""
+        """Everything `borderpost status --json` prints; who asks within ``CACHE_S`` of another is told the same."""
+        if self._taken is None or self._parts.mono() - self._taken[0] >= CACHE_S:
+            snapshot = self._look()
+            self._taken = (self._parts.mono(), snapshot)
+        return self._taken[1]
+
+    def _look(self) -> dict[str, Any]:
+        """How it is now. The box's own rounds look for themselves: nobody who asks is told what a round saw earlier."""
         p = self._parts
-        if self._taken and p.mono() - self._taken[0] < CACHE_S:
-            return self._taken[1]
         now = p.now()
-        snapshot: dict[str, Any] = {
+        return {
             "device": p.device,
             "site": p.site,
             "uptime_seconds": round(p.mono() - self._started),
@@ -91,12 +96,10 @@ class Health:
             "uplink": self._uplink(),
             "restarts": dict(p.restarts()),
         }
-        self._taken = (p.mono(), snapshot)
-        return snapshot
 
     def report(self) -> dict[str, Any]:
         """The fields of ``wire.Health`` but its session."""
-        s = self.snapshot()
+        s = self._look()
         return {
             "at": self._parts.wall(),
             "clock": s["clock"]["state"],
@@ -112,7 +115,7 @@ class Health:
     def line(self) -> str:
         """One line for systemd's status, whatever happens."""
         try:
-            s = self.snapshot()
+            s = self._look()
         except BorderpostError as error:
             return f"not well: {error.message}"
         ready = sum(r["state"] in OPEN for r in s["readers"])

@@ -145,12 +145,12 @@ class Counter:
         keep_pace(around, sheet.at, around.pace_s)
         recorded = committed(around, lambda: around.journal.record(entry), counter=self.name, passage=passage)
         step = TRANSITIONS[step, Happening.COMMITTED if recorded else Happening.COMMIT_FAILED]
-        elapsed_ms = round((around.mono() - sheet.at) * 1000, 1)
-        around.publish(msgspec.json.encode({**message, "recorded": recorded, "elapsed_ms": elapsed_ms}))
-        step = TRANSITIONS[step, Happening.SHOWN_LEAD if shown in LEADS else Happening.SHOWN_OTHER]
         self.passages += 1
         self.unrecorded += not recorded
         self.shown[shown] += 1
+        elapsed_ms = round((around.mono() - sheet.at) * 1000, 1)
+        around.publish(msgspec.json.encode({**message, "recorded": recorded, "elapsed_ms": elapsed_ms}))
+        step = TRANSITIONS[step, Happening.SHOWN_LEAD if shown in LEADS else Happening.SHOWN_OTHER]
         log.info(
             "passage", counter=self.name, passage=passage, shown=str(shown), elapsed_ms=elapsed_ms, state=str(step)
         )
