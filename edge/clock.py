@@ -1,24 +1,47 @@
 """Trusted time: the clock is a suspect.
 
-Laws (ARCHITECTURE law 10, after Uptane's findings on time attacks):
-1. Trusted time moves forward on headquarters' signed word alone, and never back.
+Laws (ARCHITECTURE law 10, after Uptane's findings on time attacks; ADR 0011 and 0027):
+1. Trusted time moves forward on headquarters' signed word alone; back on the root's alone.
 2. The highest signed time is kept on disk (the floor). It survives reboots and a wrong system clock.
-3. One signed word may not leap more than ``max_leap`` past the present trusted time, unless nothing was
-   ever believed; a greater leap needs another kind of message.
+3. One signed word may not leap further past the present trusted time than the ceiling of its source allows,
+   unless nothing was ever believed. The root's word has no ceiling, and is the only one that may lower the floor.
 4. The system clock is believed for ages within ``hold`` after the floor; for expiring, only where the
    configuration says that it is disciplined.
+5. Only a word that was made for the present connection (an ack) says what time it *is*. Any other says that it is
+   not earlier: it raises the floor, and is taken as the time only where the system clock cannot be believed.
 """
 
 from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Final
 
 from edge.core.trusted import ClockState, Trusted
 from edge.state import State, StateError
+
+
+class Source(enum.Enum):
+    """Where a signed word stood."""
+
+    ACK = "ack"  # headquarters' answer in this very connection
+    UPDATE = "update"  # the timestamp of the repository of lists and software
+    ENVELOPE = "envelope"  # bound to this box and its sequence of envelopes
+    TIME_COMMAND = "time_command"  # a time paper signed by one command key
+    TIME_ROOT = "time_root"  # a time paper signed by the root's threshold
+
+
+CEILINGS: Final[Mapping[Source, timedelta | None]] = MappingProxyType({
+    Source.ACK: timedelta(days=30),
+    Source.UPDATE: timedelta(days=30),
+    Source.ENVELOPE: timedelta(days=800),  # a box that lay on a shelf for its certificate's whole life
+    Source.TIME_COMMAND: timedelta(days=30),
+    Source.TIME_ROOT: None,
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +50,6 @@ class ClockPolicy:
 
     disciplined: bool = False  # the system clock is kept by NTP, GPS or a good RTC
     hold: timedelta = timedelta(days=45)  # the system clock may lie this far after the floor
-    max_leap: timedelta = timedelta(days=30)  # of one signed word past the present trusted time
     tolerance: timedelta = timedelta(minutes=10)  # a word this little behind still confirms the time
     save_step: timedelta = timedelta(seconds=60)  # the floor on disk may lag this far behind the last word
 
@@ -35,9 +57,9 @@ class ClockPolicy:
 class Word(enum.StrEnum):
     """What became of a signed word."""
 
-    ACCEPTED = "accepted"  # time moved forward, or was confirmed
+    ACCEPTED = "accepted"  # time moved forward, or was confirmed; the root's word may have moved it back
     STALE = "stale"  # earlier than what is trusted already: ignored
-    TOO_FAR = "too_far"  # leaps further than one word may: refused
+    TOO_FAR = "too_far"  # leaps further than a word from this source may: refused
 
 
 class TrustedClock:
@@ -56,6 +78,7 @@ class TrustedClock:
         self._lock = threading.Lock()
         self._floor = state.floor()
         self._saved = self._floor
+        self._lowering = False  # the disk still has a floor that the root's word has lowered
         self._anchor: tuple[datetime, float] | None = None  # the best word of this boot, and when it came
         self.unsaved = False  # True while the disk refuses the floor
 
@@ -64,34 +87,70 @@ class TrustedClock:
         with self._lock:
             return self._now()
 
-    def signed_word(self, time: datetime) -> Word:
-        """Take a time whose signature the caller has verified for the present connection."""
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """The earliest and the latest that it can be now, aware UTC; None where nothing says so.
+
+        Signed and disciplined time is one point; held time lies between the floor and the system clock; untrusted
+        time is not before the floor.
+        """
+        with self._lock:
+            now = self._now()
+            return (self._floor, None) if now.state is ClockState.UNTRUSTED else (now.expiry, now.time)
+
+    def signed_word(self, time: datetime, source: Source = Source.ACK, *, lower: bool = False) -> Word:
+        """Take a time (aware) whose signature the caller has verified, and whose replay he has ruled out.
+
+        An ack: for the present connection; a paper: by its number. ``lower`` counts with ``TIME_ROOT`` alone.
+        """
         time = time.astimezone(UTC)
         with self._lock:
             now = self._now()
-            reference = now.time if now.time is not None else self._floor
-            if self._floor is not None and reference is not None and time > reference + self._policy.max_leap:
+            if self._leaps(time, now, source):
                 return Word.TOO_FAR
             lowest = now.time if now.state is ClockState.SIGNED else self._floor
             if lowest is not None and time < lowest:
-                if time < lowest - self._policy.tolerance:
-                    return Word.STALE
-                if self._anchor is None:  # the first word of this boot, a little behind: go on from the floor
-                    self._anchor = (lowest, self._mono())
-                return Word.ACCEPTED
-            self._advance(time)
+                return self._behind(time, lowest, source, lower)
+            self._advance(time, source)
             return Word.ACCEPTED
 
-    def _advance(self, time: datetime) -> None:
-        self._anchor = (time, self._mono())
+    def _leaps(self, time: datetime, now: Trusted, source: Source) -> bool:
+        ceiling = CEILINGS[source]
+        reference = now.time if now.time is not None else self._floor
+        if ceiling is None or self._floor is None or reference is None:
+            return False
+        return time - reference > ceiling
+
+    def _behind(self, time: datetime, lowest: datetime, source: Source, lower: bool) -> Word:
+        if lower and source is Source.TIME_ROOT:
+            self._lowering, self._floor, self._anchor = True, time, (time, self._mono())
+            self._save(time)
+            return Word.ACCEPTED
+        if time < lowest - self._policy.tolerance:
+            return Word.STALE
+        if self._anchor is None and source is Source.ACK:  # the first of this boot, a little behind: on from the floor
+            self._anchor = (lowest, self._mono())
+        return Word.ACCEPTED
+
+    def _advance(self, time: datetime, source: Source) -> None:
         self._floor = time
-        if self._saved is None or time - self._saved >= self._policy.save_step:
-            try:
+        if source is Source.ACK or self._anchor is not None or not self._plausible():  # law 5
+            self._anchor = (time, self._mono())
+        if self._lowering or self._saved is None or time - self._saved >= self._policy.save_step:
+            self._save(time)
+
+    def _plausible(self) -> bool:
+        return believed(self._wall(), self._floor, self._policy).time is not None
+
+    def _save(self, time: datetime) -> None:
+        try:
+            if self._lowering:
+                self._state.lower_floor(time)
+            else:
                 self._state.raise_floor(time)
-            except StateError:
-                self.unsaved = True  # the time itself holds; the next word tries again
-                return
-            self._saved, self.unsaved = time, False
+        except StateError:
+            self.unsaved = True  # the time itself holds; the next word tries again
+            return
+        self._saved, self.unsaved, self._lowering = time, False, False
 
     def _now(self) -> Trusted:
         if self._anchor is not None:

@@ -1,8 +1,8 @@
 """Small durable values: the clock's floor and the high-water marks of the lists.
 
 Laws: every change is on disk when the call returns (synchronous=FULL); the floor and the marks only
-rise, whatever order calls come in; a mark falls by ``reset_high_water`` alone. The store id that the
-journal trusts stands in the journal itself, because it changes together with rows there.
+rise, whatever order calls come in; a mark falls by ``reset_high_water`` alone, the floor by ``lower_floor``.
+The store id that the journal trusts stands in the journal itself, because it changes together with rows there.
 """
 
 from __future__ import annotations
@@ -79,6 +79,14 @@ class State:
             db.execute(
                 "insert into small values ('floor', ?)"
                 " on conflict (name) do update set value = max(value, excluded.value)",
+                (to.astimezone(UTC).isoformat(timespec="microseconds"),),
+            )
+
+    def lower_floor(self, to: datetime) -> None:
+        """Set the floor to ``to``, also backwards: only on a word that the root's threshold signed (edge.clock)."""
+        with self._write() as db:
+            db.execute(
+                "insert or replace into small values ('floor', ?)",
                 (to.astimezone(UTC).isoformat(timespec="microseconds"),),
             )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.clock import ClockPolicy, TrustedClock, Word
+from edge.clock import CEILINGS, ClockPolicy, Source, TrustedClock, Word
 from edge.core.trusted import ClockState, Trusted
 from edge.state import State
 
@@ -126,6 +126,81 @@ def test_a_disk_that_refuses_does_not_stop_the_time(box: Box) -> None:
     box.close()
     assert box.clock.signed_word(T0 + DAY) is Word.ACCEPTED
     assert (box.clock.unsaved, box.clock.now().time) == (True, T0 + DAY)
+
+
+@pytest.mark.parametrize("source", Source)
+def test_each_source_has_its_ceiling_and_the_root_has_none(box: Box, source: Source) -> None:
+    box.clock.signed_word(T0)
+    ceiling = CEILINGS[source]
+    if ceiling is None:
+        assert box.clock.signed_word(T0 + 9000 * DAY, source) is Word.ACCEPTED
+        return
+    assert box.clock.signed_word(T0 + ceiling + timedelta(seconds=1), source) is Word.TOO_FAR
+    assert box.clock.now().time == T0
+    assert box.clock.signed_word(T0 + ceiling, source) is Word.ACCEPTED
+    assert box.clock.now().time == T0 + ceiling
+
+
+@pytest.mark.parametrize("source", Source)
+def test_only_the_root_lowers_the_floor_and_only_where_it_says_so(box: Box, source: Source) -> None:
+    box.clock.signed_word(T0 + 9000 * DAY)  # the wrong clock of headquarters, or a stolen key
+    assert box.clock.signed_word(T0, source) is Word.STALE
+    lowered = box.clock.signed_word(T0, source, lower=True)
+    assert lowered is (Word.ACCEPTED if source is Source.TIME_ROOT else Word.STALE)
+    root = source is Source.TIME_ROOT
+    assert box.clock.now().time == (T0 if root else T0 + 9000 * DAY)
+    box.boot()
+    assert box.clock.now().state is (ClockState.HELD if root else ClockState.UNTRUSTED)
+    assert box.clock.bounds()[0] == (T0 if root else T0 + 9000 * DAY)
+
+
+def test_a_lowered_floor_goes_on_from_there_by_the_usual_rules(box: Box) -> None:
+    box.clock.signed_word(T0 + 9000 * DAY)
+    box.clock.signed_word(T0, Source.TIME_ROOT, lower=True)
+    box.mono += 3600
+    assert box.clock.now().time == T0 + timedelta(hours=1)
+    assert box.clock.signed_word(T0 + 31 * DAY) is Word.TOO_FAR
+    assert box.clock.signed_word(T0 + 2 * DAY) is Word.ACCEPTED
+    assert box.state is not None
+    assert box.state.floor() == T0 + 2 * DAY
+
+
+def test_a_lowering_that_the_disk_refused_is_written_with_the_next_word(box: Box, tmp_path: Path) -> None:
+    box.clock.signed_word(T0 + 9000 * DAY)
+    assert box.state is not None
+    box.close()
+    assert box.clock.signed_word(T0, Source.TIME_ROOT, lower=True) is Word.ACCEPTED
+    assert (box.clock.unsaved, box.clock.now().time) == (True, T0)
+    box.state._db = State(tmp_path / "state.db")._db  # the disk is there again
+    assert box.clock.signed_word(T0 + timedelta(seconds=1)) is Word.ACCEPTED
+    assert (box.clock.unsaved, box.state.floor()) == (False, T0 + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("source", [s for s in Source if s is not Source.ACK])
+def test_a_word_from_paper_raises_the_floor_and_sets_no_clock_back(box: Box, source: Source) -> None:
+    box.clock.signed_word(T0)
+    box.wall = T0 + 20 * DAY
+    box.boot()
+    assert box.clock.signed_word(T0 + 6 * DAY, source) is Word.ACCEPTED  # signed two weeks before the stick came
+    assert box.clock.now() == Trusted(ClockState.HELD, T0 + 20 * DAY, T0 + 6 * DAY)
+    assert box.clock.bounds() == (T0 + 6 * DAY, T0 + 20 * DAY)
+
+
+@pytest.mark.parametrize("year", [1970, 2151])
+@pytest.mark.parametrize("source", [s for s in Source if s is not Source.ACK])
+def test_a_word_from_paper_is_the_time_where_the_system_clock_cannot_be(box: Box, source: Source, year: int) -> None:
+    box.wall = datetime(year, 1, 1, tzinfo=UTC)
+    assert box.clock.bounds() == (None, None)
+    assert box.clock.signed_word(T0, source) is Word.ACCEPTED
+    assert box.clock.now() == Trusted(ClockState.SIGNED, T0, T0)
+    assert box.clock.bounds() == (T0, T0)
+
+
+def test_untrusted_time_is_not_before_the_floor(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    box.boot()
+    assert box.clock.bounds() == (T0, None)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
