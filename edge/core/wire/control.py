@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.core.wire.codec import WireError
-from edge.core.wire.fields import ClockState, Device, Digest, Ranges, Seq, Timestamp, Token, in_order
+from edge.core.wire.fields import MAX_SEQ, ClockState, Device, Digest, Ranges, Seq, Timestamp, Token, in_order
 
 MAX_SPAN = 2000  # seqs in one holdings answer
 _Count = Annotated[int, Meta(ge=0)]
@@ -24,7 +24,8 @@ _Count = Annotated[int, Meta(ge=0)]
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """``up/state``, retained: birth with everything, last will with ``online=false`` and the session.
 
-    Headquarters ignores a death whose session is not the current one.
+    Headquarters ignores a death whose session is not the current one. ``site``: the post that the box stands at;
+    ``serial`` names its key, ``sequence`` the newest envelope that it took: an older box leaves them out.
     """
 
     online: bool
@@ -34,6 +35,9 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     software: Annotated[str, Meta(max_length=64)] = ""
     lists: dict[str, int] = {}
     reason: Annotated[str, Meta(max_length=64)] = ""
+    site: Annotated[str, Meta(max_length=100)] = ""
+    serial: Annotated[str, Meta(max_length=13)] = ""
+    sequence: _Count = 0
 
 
 class HqState(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,12 +130,14 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
         raise WireError("a signed message is no Base64")
 
 
-class AckPayload(msgspec.Struct, frozen=True, kw_only=True):
+class AckPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What headquarters says it has committed.
 
     ``ack``: it holds the bodies of every seq in ``ranges``. ``holdings``: within ``span`` it holds
     exactly the seqs in ``ranges`` (at most MAX_SPAN wide). ``digest`` is ``digest_of`` the bodies of
-    the seqs in ``ranges`` either way.
+    the seqs in ``ranges`` either way. ``newest_held``: the highest seq of this epoch that it holds, 0 for none;
+    a box that never gave out so high a number has a disk that was put back, and takes a new epoch. An older
+    headquarters leaves it out.
     """
 
     kind: Literal["ack", "holdings"]
@@ -143,6 +149,7 @@ class AckPayload(msgspec.Struct, frozen=True, kw_only=True):
     span: tuple[Seq, Seq]
     ranges: Ranges
     digest: Digest
+    newest_held: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError (a decoding error) for ranges out of order or outside the span."""

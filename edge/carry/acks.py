@@ -1,0 +1,108 @@
+"""Acks that came by stick: headquarters' signed word for rows that a bundle carried.
+
+Laws: an ack counts only if its signature, device, epoch, digest and carry session are right (``edge.core.acks``); what
+does not count changes nothing, and the rest is applied all the same. Applying the same acks twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from edge.core.acks import AckOutcome, judge
+from edge.core.provisioning.codes import Code, ProvisioningError
+from edge.core.sealing import SignPublic
+from edge.core.wire import AckPayload, Signed
+
+MAX_ACKS = 4096  # in one file: eight million rows
+MAX_BYTES = 16 << 20
+
+
+class Rows(Protocol):
+    """What is needed of the journal."""
+
+    @property
+    def device(self) -> str:
+        """The device id in every message id."""
+
+    @property
+    def epoch(self) -> str:
+        """The present epoch."""
+
+    def apply_ack(self, payload: AckPayload) -> AckOutcome:
+        """Mark rows as delivered if the digest fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcksApplied:
+    """``applied`` acks for ``rows`` rows counted; ``refused`` by reason. ``time``: the newest word of time in those
+    that counted. ``newest_held``: the highest seq of the present epoch that headquarters says it holds, 0 if it did
+    not say."""
+
+    applied: int
+    rows: int
+    refused: Mapping[AckOutcome, int] = field(default_factory=dict)
+    time: datetime | None = None
+    newest_held: int = 0
+
+
+def apply_acks(
+    data: bytes, journal: Rows, ack_keys: Mapping[str, SignPublic], session: str | Collection[str],
+    earlier_epochs: Sequence[str] = (),
+) -> AcksApplied:
+    """Apply the JSON array of Signed AckPayloads in ``data``. Raises ProvisioningError(DAMAGED_PAPER, TOO_LARGE_PAPER)
+    for what is no such array, JournalError's kin for the journal.
+
+    ``session``: the carry session(s) that the box's bundles named. ``earlier_epochs``: those whose rows are in this
+    journal too, under their old ids.
+    """
+    sessions = (session,) if isinstance(session, str) else tuple(session)
+    epochs = (journal.epoch, *earlier_epochs)
+    applied = rows = held = 0
+    refused: dict[AckOutcome, int] = {}
+    time: datetime | None = None
+    for signed in read_acks(data):
+        payload = _believed(signed, ack_keys, journal.device, epochs, sessions)
+        outcome = payload if isinstance(payload, AckOutcome) else journal.apply_ack(payload)
+        if isinstance(payload, AckPayload) and payload.epoch == journal.epoch:
+            held = max(held, payload.newest_held or 0)
+        if outcome is not AckOutcome.APPLIED or isinstance(payload, AckOutcome):
+            refused[outcome] = refused.get(outcome, 0) + 1
+            continue
+        applied += 1
+        rows += sum(last - first + 1 for first, last in payload.ranges)
+        time = max(time, payload.server_time) if time else payload.server_time
+    return AcksApplied(applied, rows, refused, time, held)
+
+
+def read_acks(data: bytes) -> list[Signed]:
+    """The array, nothing verified yet."""
+    if len(data) > MAX_BYTES:
+        raise ProvisioningError(Code.TOO_LARGE_PAPER, f"acks of {len(data)} bytes")
+    try:
+        found = msgspec.json.decode(data, type=list[Signed])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError):
+        raise ProvisioningError(Code.DAMAGED_PAPER, "acks.json is no array of acks") from None
+    if len(found) > MAX_ACKS:
+        raise ProvisioningError(Code.TOO_LARGE_PAPER, f"{len(found)} acks in one file")
+    return found
+
+
+def _believed(
+    signed: Signed, keys: Mapping[str, SignPublic], device: str, epochs: Sequence[str], sessions: Sequence[str]
+) -> AckPayload | AckOutcome:
+    """The payload under whichever epoch and session it names; else the verdict that came furthest."""
+    verdict = AckOutcome.REPLAYED if not sessions else AckOutcome.FOREIGN
+    for epoch in epochs:
+        for session in sessions:
+            found = judge(signed, keys=keys, device=device, epoch=epoch, session=session)
+            if isinstance(found, AckPayload):
+                return found if found.kind == "ack" else AckOutcome.MALFORMED
+            if found in (AckOutcome.BAD_SIGNATURE, AckOutcome.MALFORMED):
+                return found
+            verdict = AckOutcome.REPLAYED if found is AckOutcome.REPLAYED else verdict
+    return verdict
