@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 
 from edge.answers import Answers
-from edge.clock import ClockPolicy, TrustedClock, Word
+from edge.clock import ClockPolicy, Source, TrustedClock, Word
 from edge.config import Config, CounterConfig
 from edge.core import sealing
 from edge.core.wire import BODY_TYPE
@@ -139,7 +139,8 @@ class Box:
             counter.inbox = front.inboxes[name]
         self.health = Health(self._parts())
         self.updater = Updater(
-            config, now=self.clock.now, mono=mono, jitter=random.random, alarm=self._alarm, signed_time=self._hear
+            config, now=self.clock.now, mono=mono, jitter=random.random, alarm=self._alarm,
+            signed_time=lambda time: self._hear(time, Source.UPDATE),
         )
         self.uplink = self._make_uplink(ack_keys)
         front.listen(self._announce, self._reader_alarm)
@@ -262,8 +263,8 @@ class Box:
             self._alarm("entries_forgotten")
             log.error("entries_forgotten", count=forgotten, advice="the disk refused too long: see `borderpost doctor`")
 
-    def _hear(self, time: datetime) -> None:
-        if self.clock.signed_word(time) is Word.TOO_FAR:
+    def _hear(self, time: datetime, source: Source = Source.ACK) -> None:
+        if self.clock.signed_word(time, source) is Word.TOO_FAR:
             self._alarm("time_refused")
             log.error("time_refused", reason="headquarters' time leaps too far ahead",
                       advice="compare both clocks; see docs/technician.md, trusted time")

@@ -135,11 +135,12 @@ def _now(settings: Config) -> Trusted:
 
 def _hear(settings: Config, issued: datetime) -> None:
     """Headquarters' signed time, for the box's clock."""
-    from edge.clock import TrustedClock, Word
+    from edge.clock import Source, TrustedClock, Word
     from edge.state import State
 
     with contextlib.closing(State(Path(settings.box.state_dir) / "state.sqlite")) as state:
-        if TrustedClock(wall=_wall, mono=time.monotonic, state=state).signed_word(issued) is Word.TOO_FAR:
+        clock = TrustedClock(wall=_wall, mono=time.monotonic, state=state)
+        if clock.signed_word(issued, Source.UPDATE) is Word.TOO_FAR:
             click.echo("the update's signed time leaps too far ahead of this box's clock: compare both", err=True)
 
 
