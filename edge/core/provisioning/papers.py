@@ -23,6 +23,10 @@ Serial = Annotated[str, Meta(pattern=r"^[a-z2-7]{13}$(?!\n)", description="a box
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ICAO 9303-3, as in travel documents")]
 Site = Annotated[str, Meta(pattern=r"^[a-z0-9-]{2,40}$(?!\n)", description="a post")]
 Nonce = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{16,64}$(?!\n)")]
+# The same, or an empty text for none (msgspec joins patterns of a union of texts, so each stands alone).
+NoSite = Annotated[str, Meta(pattern=r"^([a-z0-9-]{2,40})?$(?!\n)")]
+NoDevice = Annotated[str, Meta(pattern=r"^([a-z0-9-]{3,40})?$(?!\n)")]
+NoNonce = Annotated[str, Meta(pattern=r"^([A-Za-z0-9_-]{16,64})?$(?!\n)")]
 KeyLine = Annotated[str, Meta(pattern=r"^(ed25519|x25519):[A-Za-z0-9+/=]{44}$(?!\n)")]
 Number = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 Pem = Annotated[str, Meta(max_length=16_384)]
@@ -86,9 +90,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     v: Literal[1] = 1
     kind: Literal["enrol", "renew"] = "enrol"
     serial: Serial
-    site: Site | Literal[""] = ""
-    device: Device | Literal[""] = ""
-    nonce: Nonce | Literal[""] = ""
+    site: NoSite = ""
+    device: NoDevice = ""
+    nonce: NoNonce = ""
     csr: Pem  # PKCS #10, P-256
     seal_key: KeyLine  # X25519 of the box: envelopes are sealed to it
     sequence: Annotated[int, Meta(ge=0)] = 0  # the highest envelope number it took
@@ -105,7 +109,7 @@ class EnvelopeHeader(
     serial: Serial
     device_key: Digest  # SHA-256 of the device key's SubjectPublicKeyInfo
     sequence: Number
-    nonce: Nonce | Literal[""] = ""  # of the claim that it answers; empty for a box that is known already
+    nonce: NoNonce = ""  # of the claim that it answers; empty for a box that is known already
     created: Timestamp  # headquarters' signed time
     not_before: Timestamp
     not_after: Timestamp
