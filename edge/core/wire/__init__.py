@@ -28,11 +28,12 @@ from edge.core.wire.control import (
 from edge.core.wire.fields import MAX_RANGES, MAX_SEQ
 from edge.core.wire.finger_body import FingersBody, fingers_body
 from edge.core.wire.fitting import fit, fit_block
-from edge.core.wire.topics import UP_TOPICS, Topic, parse_topic, subscription, topic, valid_device
+from edge.core.wire.topics import MAX_CARRIED, UP_TOPICS, Topic, parse_topic, subscription, topic, valid_device
 
 __all__ = [
     "BODY_TYPE",
     "CONTENT_TYPE",
+    "MAX_CARRIED",
     "MAX_MESSAGE",
     "MAX_RANGES",
     "MAX_SEQ",

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from edge.core.provisioning import papers
 from edge.core.wire import bodies, cloudevent, control
-from edge.core.wire.topics import Topic
+from edge.core.wire.topics import MAX_CARRIED, Topic
 
 MESSAGES: Mapping[str, Any] = {
     "passage-envelope": cloudevent.PassageEnvelope,
@@ -26,8 +27,10 @@ MESSAGES: Mapping[str, Any] = {
     "ack-payload": control.AckPayload,
     "hq-state": control.HqState,
     "beacon": control.Beacon,
+    "request": papers.Request,
 }
-PARCEL = "parcel"  # the one message that is no JSON
+PARCEL, ENVELOPE = "parcel", "envelope"
+BINARY: Mapping[str, int] = {PARCEL: 64_000, ENVELOPE: MAX_CARRIED}  # messages that are no JSON -> most bytes
 
 
 # Topic -> (message, who publishes, QoS, retained, what it is for)
@@ -37,7 +40,9 @@ CHANNELS: Mapping[Topic, tuple[str, str, int, bool, str]] = {
     Topic.EVENT: ("event", "box", 1, False, "Something a technician or a supervisor should know."),
     Topic.SYNC: ("sync-request", "box", 1, False, "What is on the shelf; sent on every connect."),
     Topic.HEALTH: ("health", "box", 0, False, "How the box is."),
+    Topic.REQUEST: ("request", "box", 1, False, "The box asks for a new certificate before its own ends."),
     Topic.ACK: ("signed", "headquarters", 1, False, "Signed AckPayload: what is committed."),
+    Topic.ENVELOPE: (ENVELOPE, "headquarters", 1, True, "An envelope for this box alone, as it would come by stick."),
     Topic.HQ_STATE: ("hq-state", "headquarters", 1, True, "Whether the collector runs; also its last will."),
     Topic.BEACON: ("beacon", "headquarters", 1, True, "Which version of the repository of lists is the newest."),
     Topic.PARCEL: (PARCEL, "headquarters", 1, True, "An urgent withdrawal: one delta with the metadata that prove it."),
@@ -89,8 +94,8 @@ def _clean(schema: Any) -> Any:
 
 
 def _message(name: str) -> dict[str, Any]:
-    if name == PARCEL:
-        payload = {"type": "string", "format": "binary", "maxLength": 64_000}
+    if name in BINARY:
+        payload = {"type": "string", "format": "binary", "maxLength": BINARY[name]}
         return {"name": name, "contentType": "application/octet-stream", "payload": payload}
     return {"name": name, "payload": {"$ref": f"schemas/{name}.json"}}
 

@@ -14,6 +14,7 @@ from edge.core.wire.codec import WireError
 
 ROOT = "bp/v1"
 DEVICE_PATTERN = r"[a-z0-9-]{3,40}"
+MAX_CARRIED = 48_000  # bytes of an envelope that goes by MQTT; a larger one goes by stick
 _RESERVED = frozenset({"all"})  # three letters, so it would pass the pattern; kept for broadcast topics
 
 
@@ -25,13 +26,15 @@ class Topic(enum.StrEnum):
     EVENT = "bp/v1/{d}/up/event"  # Event
     SYNC = "bp/v1/{d}/up/sync"  # SyncRequest
     HEALTH = "bp/v1/{d}/up/health"  # Health
+    REQUEST = "bp/v1/{d}/up/request"  # provisioning.papers.Request: the box asks for a new certificate
     ACK = "bp/v1/{d}/down/ack"  # Signed AckPayload
+    ENVELOPE = "bp/v1/{d}/down/envelope"  # an envelope for this box (retained), byte for byte as on a stick
     HQ_STATE = "bp/v1/hq/state"  # HqState (retained) and last will
     BEACON = "bp/v1/hq/lists"  # timestamp.json of the repository (retained): which version is the newest
     PARCEL = "bp/v1/hq/parcel"  # an urgent withdrawal (retained), as edge.core.distribution.parcel packs it
 
 
-UP_TOPICS = (Topic.STATE, Topic.PASSAGE, Topic.EVENT, Topic.SYNC, Topic.HEALTH)
+UP_TOPICS = (Topic.STATE, Topic.PASSAGE, Topic.EVENT, Topic.SYNC, Topic.HEALTH, Topic.REQUEST)
 
 
 def topic(kind: Topic, device: str = "") -> str:
