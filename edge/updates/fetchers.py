@@ -66,6 +66,11 @@ class Fetcher(FetcherInterface, abc.ABC):
         yield taken
 
 
+def not_there(path: str) -> DownloadHTTPError:
+    """What ``open`` raises for a missing file."""
+    return DownloadHTTPError(f"{path} is not there", 404)
+
+
 class OffsetError(Exception):
     """The source cannot begin there: begin anew."""
 
@@ -92,7 +97,7 @@ class DirFetcher(Fetcher):
         try:
             descriptor = self._descend(names)
         except FileNotFoundError as error:
-            raise DownloadHTTPError(f"{path} is not there", 404) from error
+            raise not_there(path) from error
         except OSError as error:
             code = "unsafe_path" if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO) else "medium_unreadable"
             raise UpdateError(code, f"{names[-1]}: {error.strerror}") from error
