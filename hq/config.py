@@ -67,6 +67,15 @@ class UpdatesConfig(Section, frozen=True):
     look_s: Seconds = 5.0  # between two looks at it
 
 
+class ProvisioningConfig(Section, frozen=True):
+    """What `borderpost-provision` made, as far as headquarters' collector and `import` need it."""
+
+    ca: str = ""  # the national authority's certificate(s), PEM: whose boxes' sticks are believed
+    national: str = ""  # the national package (national.json): whose word a revocation is
+    revoked: str = ""  # the newest signed revocation; needs national. Empty: nobody is refused
+    look_s: Seconds = 5.0  # between two looks at it, and at envelopes that wait to be sent
+
+
 class Config(Section, frozen=True):
     """The whole of hq.toml."""
 
@@ -75,6 +84,7 @@ class Config(Section, frozen=True):
     broker: BrokerConfig = BrokerConfig()
     collector: CollectorConfig = CollectorConfig()
     updates: UpdatesConfig = UpdatesConfig()
+    provisioning: ProvisioningConfig = ProvisioningConfig()
 
 
 def load(path: Path) -> Config:
@@ -94,6 +104,11 @@ def parse(text: str, *, where: str, base: Path) -> Config:
     if not CLIENT_ID.fullmatch(config.broker.client_id):
         raise ConfigError(
             f"{where}: broker.client_id is not 2 to 40 of a-z, 0-9 and hyphen", advice='write for example "hq"'
+        )
+    if config.provisioning.revoked and not config.provisioning.national:
+        raise ConfigError(
+            f"{where}: provisioning.revoked without provisioning.national",
+            advice="name the national package too: it holds the keys that a revocation must be signed by",
         )
     return _absolute(config, base)
 
@@ -115,4 +130,8 @@ def _absolute(config: Config, base: Path) -> Config:
         ),
         broker=broker,
         updates=replace(config.updates, repo=str(base / config.updates.repo) if config.updates.repo else ""),
+        provisioning=replace(config.provisioning, **{
+            name: str(base / path) if (path := getattr(config.provisioning, name)) else ""
+            for name in ("ca", "national", "revoked")
+        }),
     )

@@ -33,10 +33,15 @@ class Talk:
 
 
 class Speaker:
-    """Signs in the name of one store. ``clock`` gives headquarters' time, aware of its zone."""
+    """Signs in the name of one store. ``clock`` gives headquarters' time, aware of its zone; ``newest`` the highest
+    seq that is held of (device, epoch), so that a box whose disk was put back learns that it wrote more once.
+    """
 
-    def __init__(self, store_id: str, key: SignPrivate, clock: Callable[[], datetime]) -> None:
-        self._store, self._key, self._clock = store_id, key, clock
+    def __init__(
+        self, store_id: str, key: SignPrivate, clock: Callable[[], datetime],
+        newest: Callable[[str, str], int] | None = None,
+    ) -> None:  # fmt: skip
+        self._store, self._key, self._clock, self._newest = store_id, key, clock, newest
 
     def acks(self, talk: Talk, rows: Iterable[tuple[int, bytes]]) -> Iterator[Answer]:
         """Acks for committed rows, in spans that are never wider than MAX_SPAN seqs."""
@@ -70,5 +75,6 @@ class Speaker:
             span=span,
             ranges=ranges_of(seq for seq, _ in rows),
             digest=digest_of(rows),
+            newest_held=self._newest(talk.device, talk.epoch) if self._newest else None,
         )
         return Answer(topic(Topic.ACK, talk.device), encode(sign_ack(payload, self._key)))

@@ -14,6 +14,7 @@ from datetime import datetime
 
 import msgspec
 
+from edge.core.provisioning.papers import Request
 from edge.core.sealing import SealError, SealPrivate, open_sealed
 from edge.core.wire import (
     BODY_TYPE,
@@ -58,10 +59,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What to say after a batch: ``answers`` now, ``holdings`` by device, span by span as the line allows."""
+    """What to say after a batch: ``answers`` now, ``holdings`` by device, span by span as the line allows.
+
+    ``rows``: what the answers are about, by talk: (seq, SHA-256 of the sealed body) of every row that is held now.
+    """
 
     answers: tuple[Answer, ...]
     holdings: Mapping[str, Iterator[Answer]]
+    rows: Mapping[Talk, list[tuple[int, bytes]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -79,7 +84,11 @@ class UnwantedError(Exception):
 
 
 class Intake:
-    """Takes batches of (topic, payload) into the store."""
+    """Takes batches of (topic, payload) into the store.
+
+    ``refuses`` says of a device whether it was revoked: nothing of it is taken then. ``carried``: what is taken came
+    by stick, from a box that stood at the site of that name: it has not been heard, and nobody waits for the acks.
+    """
 
     def __init__(
         self,
@@ -88,9 +97,12 @@ class Intake:
         speaker: Speaker,
         limits: CollectorConfig,
         clock: Callable[[], datetime],
+        *,
+        refuses: Callable[[str], bool] = lambda _device: False,
+        carried: str | None = None,
     ) -> None:
         self._store, self._keys, self._speaker, self._limits = store, seal_keys, speaker, limits
-        self._clock = clock
+        self._clock, self._refuses, self._carried = clock, refuses, carried
         self.counts = Counts()
         self.unread = True  # what an earlier process left, and what comes
         self._kinds: dict[Topic, Callable[[str, bytes, _Batch], None]] = {
@@ -99,6 +111,7 @@ class Intake:
             Topic.STATE: self._state,
             Topic.HEALTH: self._health,
             Topic.EVENT: self._event,
+            Topic.REQUEST: self._request,
         }
 
     def take(self, messages: Iterable[tuple[str, bytes]]) -> Outcome:
@@ -108,9 +121,11 @@ class Intake:
             for topic, payload in messages:
                 self.counts.messages += 1
                 self._one(topic, payload, batch)
+        if self._carried is not None:
+            return Outcome((), {}, batch.rows)
         answers = tuple(a for talk, rows in batch.rows.items() for a in self._speaker.acks(talk, rows))
         self.counts.acks += len(answers)
-        return Outcome(answers, {device: self._holdings(*sync) for device, sync in batch.syncs.items()})
+        return Outcome(answers, {device: self._holdings(*sync) for device, sync in batch.syncs.items()}, batch.rows)
 
     def _holdings(self, talk: Talk, oldest: int, newest: int) -> Iterator[Answer]:
         def held(first: int, last: int) -> list[tuple[int, bytes]]:
@@ -141,7 +156,10 @@ class Intake:
             raise UnwantedError("strange_topic", "a message on a topic that the posts do not send on")
         if len(payload) > self._limits.message_bytes:
             raise UnwantedError("too_long", f"a message of {len(payload)} bytes", device)
-        if not self._store.seen(device, limit=self._limits.devices):
+        if self._refuses(device):
+            raise UnwantedError("revoked", f"{kind.rpartition('/')[2]}: this box was revoked", device)
+        heard = self._store.seen if self._carried is None else self._store.known
+        if not heard(device, limit=self._limits.devices):
             raise UnwantedError("too_many_posts", f"a further post while {self._limits.devices} are known")
         try:
             handler(device, payload, batch)
@@ -150,7 +168,8 @@ class Intake:
 
     def _put_aside(self, topic: str, payload: bytes, reason: UnwantedError) -> None:
         self.counts.quarantined += 1
-        self._store.quarantine(topic[:200], reason.code, payload[: self._limits.message_bytes])
+        if reason.code != "revoked":  # a stolen box must not push out what others left there
+            self._store.quarantine(topic[:200], reason.code, payload[: self._limits.message_bytes])
         self._store.alarm(reason.device, reason.code, reason.text)
 
     def _epoch(self, device: str, epoch: str) -> None:
@@ -180,6 +199,7 @@ class Intake:
             mono=int(envelope.mono),
             digest=hashlib.sha256(sealed).digest(),
             sealed=sealed,
+            site=self._store.site_of(device) if self._carried is None else self._carried,
         )
         put = self._store.put(arrived)
         if put is Put.CONFLICT:
@@ -237,7 +257,7 @@ class Intake:
             return Index("closing", body.passage)
         if isinstance(body, DroppedBody):
             for first, last in body.ranges:
-                self._store.dropped(device, epoch, first, last)
+                self._store.dropped(device, body.epoch or epoch, first, last)
             self._store.alarm(
                 device, "dropped", f"{body.count} CLEAR passages given up for want of space", subject=epoch
             )
@@ -258,9 +278,19 @@ class Intake:
         presence = decode(payload, Presence)
         if presence.epoch:
             self._epoch(device, presence.epoch)
+        if presence.site:
+            self._store.site(device, presence.site)
+        if presence.sequence:
+            self._store.took(device, presence.sequence)
         self._store.presence(
             device, online=presence.online, session=presence.session, body=msgspec.to_builtins(presence)
         )
+
+    def _request(self, device: str, payload: bytes, _batch: _Batch) -> None:
+        request = decode(payload, Request)
+        if request.device != device:
+            raise UnwantedError("foreign_source", "a request on this post's topic names another box", device)
+        self._store.request(device, request.serial, payload)
 
     def _health(self, device: str, payload: bytes, _batch: _Batch) -> None:
         self._store.health(device, msgspec.to_builtins(decode(payload, Health)))

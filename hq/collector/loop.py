@@ -17,8 +17,10 @@ from edge.core.wire import UP_TOPICS, HqState, Topic, encode, subscription, topi
 from hq.collector.answers import Answer, Speaker
 from hq.collector.intake import Counts, Intake
 from hq.collector.news import News
+from hq.collector.post_bag import PostBag
 from hq.config import Config
 from hq.keys import Keys
+from hq.revoked import Revoked
 from hq.store import Store
 
 TURN_S = 1.0  # longest wait for the broker in one turn
@@ -65,6 +67,8 @@ class Collector:
         self._stopping = False
         self._holdings: dict[str, Iterator[Answer]] = {}
         self._news = News(config.updates.repo, config.updates.look_s)
+        self._revoked = Revoked.of(config.provisioning, mono)
+        self._bag = PostBag(config.provisioning.look_s)
         self.counts = Counts()
         self.subscribed = False
 
@@ -75,8 +79,12 @@ class Collector:
             os.write(self._wake_write, b"s")
 
     def check(self) -> None:
-        """Open the database once, so that a wrong path is told at the start. Raises StoreError."""
+        """Open the database once, and read the revocation, so that a wrong path is told at the start.
+
+        Raises StoreError, RevokedError.
+        """
         self._open_store().close()
+        self._revoked.read()
 
     def run(self) -> None:
         """Collect until told to stop. A failure of any kind ends one connection, never the collector."""
@@ -144,11 +152,14 @@ class Collector:
             line.abandon()
 
     def _serve(self, line: Line, store: Store, birth: HqState) -> None:
-        speaker = Speaker(store.id, self._keys.ack, self._clock)
-        intake = Intake(store, self._keys.seal, speaker, self._config.collector, self._clock)
+        speaker = Speaker(store.id, self._keys.ack, self._clock, store.newest)
+        intake = Intake(
+            store, self._keys.seal, speaker, self._config.collector, self._clock, refuses=self._revoked.refuses
+        )
         intake.counts = self.counts
         self._holdings, self._out, self._muted = {}, {}, False
         self._news.connected()
+        self._bag.connected()
         opened = self._mono()
         size = self._config.collector.batch
         while not self._stopping:
@@ -165,6 +176,8 @@ class Collector:
             if self.subscribed:
                 for where, payload in self._news.due(self._mono()):
                     self._out[line.publish(topic(where), payload, qos=1, retain=True)] = self._mono()
+                for device, payload in self._bag.due(self._mono(), store):
+                    self._out[line.publish(topic(Topic.ENVELOPE, device), payload, qos=1, retain=True)] = self._mono()
             if intake.unread and not line.events:
                 intake.look_into(size)
             self._look_for_silence(opened)

@@ -46,6 +46,8 @@ class Post:
     unopened: int
     gaps: tuple[Gap, ...]
     alarms: int
+    sites: tuple[str, ...] = ()  # the newest first
+    carried: str = ""  # when a stick of this box came last
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Hit:
     lists: tuple[str, ...]
     sealed: bytes
     closed: bool
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,11 @@ class View:
             unopened=sum(e["unopened"] for e in epochs),
             gaps=tuple(gaps),
             alarms=int(alarms),
-        )
+            sites=tuple(r[0] for r in self._db.execute(
+                "SELECT site FROM sites WHERE device = ? ORDER BY last DESC, rowid DESC", (device,))),
+            carried=self._db.execute(
+                "SELECT coalesce(max(received), '') FROM visits WHERE device = ?", (device,)).fetchone()[0],
+        )  # fmt: skip
 
     def _gaps(self, e: sqlite3.Row) -> list[Gap]:
         floor = min(e["offered"] or e["oldest"], e["oldest"])
@@ -202,6 +209,7 @@ class View:
                 lists=tuple(json.loads(r["lists"])),
                 sealed=bytes(r["sealed"]),
                 closed=bool(r["closed"]),
+                site=r["site"],
             )
             for r in rows
         ]

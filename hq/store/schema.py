@@ -9,6 +9,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from hq.errors import StoreError
+from hq.store.visits import TABLES
 
 BUSY_MS = 5000  # how long a reader or the alarm verb may hold the lock
 JOURNAL_LIMIT = 16 << 20  # bytes: the write-ahead log shrinks back to this
@@ -107,6 +108,13 @@ def look_again(db: sqlite_utils.Database) -> None:
     db.execute("UPDATE epochs SET unopened = 0")
 
 
+@migrations()
+def provisioning(db: sqlite_utils.Database) -> None:
+    """Sites, sticks, requests and envelopes."""
+    for statement in TABLES:
+        db.execute(statement)
+
+
 def open_writing(path: Path) -> sqlite3.Connection:
     """Open (making it if need be) the database for its one writer. Raises StoreError."""
     try:
@@ -135,7 +143,9 @@ def open_reading(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+        connection.execute("SELECT 1 FROM meta, sites LIMIT 1").fetchone()
     except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}", advice="give the database of `borderpost-hq run`") from error
+        raise StoreError(
+            f"{path}: {error}", advice="give the database of `borderpost-hq run`; an older one is brought up by it"
+        ) from error
     return connection

@@ -14,6 +14,7 @@ from typing import Any
 
 from hq.errors import StoreError
 from hq.store.schema import open_writing
+from hq.store.visits import Visits
 
 ALARMS_A_DEVICE = 100  # kinds of alarm kept of one device; further ones share one row
 
@@ -42,7 +43,7 @@ class Index:
 class Arrived:
     """One message as the wire gave it, checked: ``digest`` is the SHA-256 (32 bytes) of ``sealed``.
 
-    ``time``, ``clock``, ``boot`` and ``mono`` (milliseconds since boot) are the box's own word.
+    ``time``, ``clock``, ``boot`` and ``mono`` (milliseconds since boot) are the box's own word, as is ``site``.
     """
 
     device: str
@@ -54,6 +55,7 @@ class Arrived:
     mono: int
     digest: bytes
     sealed: bytes
+    site: str = ""
 
 
 def stamp(now: datetime) -> str:
@@ -72,7 +74,7 @@ class Unread:
     sealed: bytes
 
 
-class Store:
+class Store(Visits):
     """Headquarters' database, open for its one writer. All changes go in ``with store.batch(now)``."""
 
     def __init__(
@@ -134,9 +136,9 @@ class Store:
 
     def _insert(self, m: Arrived) -> None:
         self._db.execute(
-            "INSERT INTO messages (device, epoch, seq, received, time, clock, boot, mono, digest, sealed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (m.device, m.epoch, m.seq, self._now, m.time, m.clock, m.boot, m.mono, m.digest, m.sealed),
+            "INSERT INTO messages (device, epoch, seq, received, time, clock, boot, mono, digest, sealed, site)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (m.device, m.epoch, m.seq, self._now, m.time, m.clock, m.boot, m.mono, m.digest, m.sealed, m.site),
         )
         self._db.execute(
             "UPDATE epochs SET held = held + 1, newest = max(newest, ?1), last_seen = ?2,"
