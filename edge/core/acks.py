@@ -2,7 +2,7 @@
 
 Laws (ARCHITECTURE law 3):
 1. An ack is headquarters' word only if its signature fits a key that the configuration names.
-2. It counts only for this device, this journal (epoch) and this connection (session), so that an ack
+2. It counts only for this device, an epoch of this journal and this connection (session), so that an ack
    that was stored and played again changes nothing.
 3. It counts only if the digest that it names is the digest of the box's own rows.
 4. Only APPLIED ever marks a row as delivered. Everything doubtful leads to sending again.
@@ -38,9 +38,12 @@ def sign_ack(payload: AckPayload, key: sealing.SignPrivate) -> Signed:
 
 
 def judge(
-    message: Signed, *, keys: Mapping[str, sealing.SignPublic], device: str, epoch: str, session: str
+    message: Signed, *, keys: Mapping[str, sealing.SignPublic], device: str, epochs: frozenset[str], session: str
 ) -> AckPayload | AckOutcome:
-    """The payload if it is headquarters' word for this connection, else why not. Never raises on data."""
+    """The payload if it is headquarters' word for this connection, else why not. Never raises on data.
+
+    ``epochs`` are those that the box still has rows of, the present one among them.
+    """
     key = keys.get(message.kid)
     try:
         data, signature = message.parts()
@@ -52,7 +55,7 @@ def judge(
         payload = decode(data, AckPayload)
     except WireError:
         return AckOutcome.MALFORMED
-    if (payload.device, payload.epoch) != (device, epoch):
+    if payload.device != device or payload.epoch not in epochs:
         return AckOutcome.FOREIGN
     if payload.session != session:
         return AckOutcome.REPLAYED

@@ -4,17 +4,30 @@ Each row carries ``hash = SHA-256(previous hash || canonical JSON of its header)
 number, time, kind and the SHA-256 of the canonical JSON of its body. So retention can replace a body
 by nothing and the chain still verifies. Bodies hold the shown projection only (ARCHITECTURE law 8)
 and nothing of a person (law 9). Pure: rows in, hashes out.
+
+A *checkpoint* is a row of the chain whose body carries the box's signature over number and hash of the row before it.
+Who rewrites the chain from some row on needs the box's key, or must leave out every checkpoint after it; and then the
+chain ends in more unsigned rows than a box leaves (``MAX_UNSIGNED``), or the head that headquarters was told is not
+in it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 GENESIS = "0" * 64  # the hash before the first row
+CHECKPOINT: Final = "checkpoint"  # the kind of a row that carries a signature
+MAX_UNSIGNED: Final = 200  # rows after the last checkpoint: a box signs after 100, and one entry may add a few
+_DOMAIN: Final = b"borderpost audit checkpoint 1\n"
+
+_sha256 = hashlib.sha256
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +43,36 @@ class AuditRow:
     hash: str
 
 
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a checkpoint: ``signature`` (Base64) by ``key`` over ``checkpoint_bytes`` of the other fields."""
+
+    device: Annotated[str, Meta(max_length=64)]
+    number: Annotated[int, Meta(ge=0)]
+    head: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+    at: Annotated[str, Meta(max_length=40)]
+    key: Annotated[str, Meta(max_length=128)]
+    signature: Annotated[str, Meta(max_length=700)]
+
+    def signed(self) -> bytes:
+        """The bytes that the signature is over."""
+        return checkpoint_bytes(self.device, self.number, self.head, self.at)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
-    """What verifying found. ``first_bad`` is the number of the first row that is wrong, None if none is."""
+    """What verifying found. ``first_bad`` is the number of the first row that is wrong, None if none is.
+
+    ``signed_until`` is the last row that a believed checkpoint vouches for, 0 for none or where no key was given;
+    ``checkpoints`` counts all that were seen; ``found`` says at which row each head that was asked for stands.
+    """
 
     rows: int
     head: str
     first_bad: int | None
     problem: str
+    signed_until: int = 0
+    checkpoints: int = 0
+    found: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:
@@ -45,31 +80,70 @@ class AuditCheck:
         return self.first_bad is None
 
 
+class _Header(msgspec.Struct, frozen=True, gc=False):
+    """The header of a row; its fields in the order of their names, so that its JSON is canonical."""
+
+    at: str
+    body: str
+    kind: str
+    n: int
+
+
 def canonical(value: Mapping[str, object]) -> str:
     """JSON with sorted keys and no spaces: the same text for the same content, always."""
     return msgspec.json.encode(value, order="deterministic").decode()
 
 
+def checkpoint_bytes(device: str, number: int, head: str, at: str) -> bytes:
+    """What a box signs: that row ``number`` of its chain has the hash ``head``."""
+    return _DOMAIN + canonical({"device": device, "number": number, "head": head, "at": at}).encode()
+
+
 def link(previous: str, number: int, at: str, kind: str, body: Mapping[str, object]) -> AuditRow:
     """The next row after ``previous`` (its hash; GENESIS for the first)."""
     text = canonical(body)
-    body_hash = hashlib.sha256(text.encode()).hexdigest()
+    body_hash = _sha256(text.encode()).hexdigest()
     return AuditRow(number, at, kind, text, body_hash, previous, _hash(previous, number, at, kind, body_hash))
 
 
-def verify(rows: Iterable[AuditRow], *, after: int = 0, previous: str = GENESIS) -> AuditCheck:
+def verify(
+    rows: Iterable[AuditRow],
+    *,
+    after: int = 0,
+    previous: str = GENESIS,
+    believe: Callable[[Checkpoint], bool] | None = None,
+    heads: Collection[str] = (),
+) -> AuditCheck:
     """Check rows in order; stops at the first bad one and says what is wrong with it.
 
-    ``after`` and ``previous`` are number and hash of the row before the first one given.
+    ``after`` and ``previous`` are number and hash of the row before the first one given. ``believe`` says whether the
+    signature of a checkpoint is the box's; with it a chain is sound only if its last rows but ``MAX_UNSIGNED`` are
+    signed for. ``heads`` are hashes that somebody else was told; each must be the hash of a row, or ``previous``.
     """
-    count = 0
+    wanted, found = frozenset(heads), dict.fromkeys({previous} & frozenset(heads), after)
+    first, number, signed, points = after, after, 0, 0
     for row in rows:
-        count += 1
-        problem = _problem(row, after + count, previous)
+        number += 1
+        problem = _problem(row, number, previous)
+        if not problem and row.kind == CHECKPOINT:
+            points += 1
+            problem = _distrust(row, believe)
+            signed = signed if problem or believe is None else number - 1
         if problem:
-            return AuditCheck(count, previous, row.number, problem)
+            return AuditCheck(number - first, previous, row.number, problem, signed, points, found)
         previous = row.hash
-    return AuditCheck(count, previous, None, "")
+        if previous in wanted:
+            found[previous] = number
+    bad, problem = _ending(number, signed if believe else number, wanted - found.keys())
+    return AuditCheck(number - first, previous, bad, problem, signed, points, found)
+
+
+def _ending(number: int, signed: int, missing: Collection[str]) -> tuple[int | None, str]:
+    if missing:
+        return number + 1, f"the chain ends, or was written anew, before the head {min(missing)}"
+    if number - signed > MAX_UNSIGNED:
+        return signed + 1, f"the last {number - signed} rows are signed by nobody"
+    return None, ""
 
 
 def _problem(row: AuditRow, expected: int, previous: str) -> str:
@@ -77,13 +151,24 @@ def _problem(row: AuditRow, expected: int, previous: str) -> str:
         return f"row {expected} is missing"
     if row.previous != previous:
         return "does not continue the row before it"
-    if row.body is not None and hashlib.sha256(row.body.encode()).hexdigest() != row.body_hash:
+    if row.body is not None and _sha256(row.body.encode()).hexdigest() != row.body_hash:
         return "its body was changed"
-    if _hash(previous, row.number, row.at, row.kind, row.body_hash) != row.hash:
+    if _hash(previous, expected, row.at, row.kind, row.body_hash) != row.hash:
         return "its header was changed"
     return ""
 
 
+def _distrust(row: AuditRow, believe: Callable[[Checkpoint], bool] | None) -> str:
+    try:
+        point = msgspec.json.decode(row.body or "", type=Checkpoint)
+    except msgspec.MsgspecError:
+        return "is no checkpoint"
+    if (point.number, point.head) != (row.number - 1, row.previous):
+        return "is the checkpoint of another row"
+    if believe is not None and not believe(point):
+        return "its signature is not the box's"
+    return ""
+
+
 def _hash(previous: str, number: int, at: str, kind: str, body_hash: str) -> str:
-    header = canonical({"n": number, "at": at, "kind": kind, "body": body_hash})
-    return hashlib.sha256(bytes.fromhex(previous) + header.encode()).hexdigest()
+    return _sha256(bytes.fromhex(previous) + _encode(_Header(at, body_hash, kind, number))).hexdigest()

@@ -1,5 +1,6 @@
 """The one database of what happened at this box: passages, outbox, audit chain."""
 
+from edge.journal.checkpoints import Signer
 from edge.journal.model import (
     AWAITING,
     CLOSED,
@@ -17,6 +18,7 @@ from edge.journal.model import (
     OutboxItem,
     PassageRow,
     Recorded,
+    Shelf,
 )
 from edge.journal.owner import Journal
 from edge.journal.reading import ReadOnlyJournal, read_only
@@ -40,5 +42,7 @@ __all__ = [
     "PassageRow",
     "ReadOnlyJournal",
     "Recorded",
+    "Shelf",
+    "Signer",
     "read_only",
 ]

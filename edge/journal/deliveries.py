@@ -1,7 +1,8 @@
 """What headquarters' word does to the rows. The decision is ``edge.core.acks``; here are the rows.
 
 Laws: only APPLIED marks rows as acked; everything else can at most make rows pending again, which
-costs a second sending and nothing more. Each call is one transaction of the owner thread.
+costs a second sending and nothing more. A word about one epoch touches the rows of that epoch alone.
+Each call is one transaction of the owner thread.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import sqlite3
 from edge.core.acks import AckOutcome, compare
 from edge.core.wire import AckPayload
 from edge.journal.entries import Pen, add_audit, newest_seq, stamp
+from edge.journal.epochs import load
 
 
 def apply_ack(db: sqlite3.Connection, pen: Pen, payload: AckPayload) -> AckOutcome:
     """Mark the named rows as delivered if the digest is the box's own; else change nothing."""
-    refusal = _refusal(pen, payload, "ack")
-    outcome = refusal or compare(payload, _own(db, payload), newest_seq(db))
+    place = _place(db, pen, payload, "ack")
+    if isinstance(place, AckOutcome):
+        return place
+    outcome = compare(payload, _own(db, payload, place), min(newest_seq(db), place[1]))
     if outcome is AckOutcome.APPLIED:
         _adopt_store(db, pen, payload.store)
         _mark(db, payload)
@@ -29,12 +33,12 @@ def apply_holdings(db: sqlite3.Connection, pen: Pen, payload: AckPayload) -> Ack
     Rows that it lacks are pending again. If its digest is not the box's own, the whole span is
     pending again. A store id that the box does not know makes the whole shelf pending first.
     """
-    refusal = _refusal(pen, payload, "holdings")
-    if refusal:
-        return refusal
+    place = _place(db, pen, payload, "holdings")
+    if isinstance(place, AckOutcome):
+        return place
     _adopt_store(db, pen, payload.store)
-    outcome = compare(payload, _own(db, payload), newest_seq(db))
-    low, high = payload.span
+    outcome = compare(payload, _own(db, payload, place), min(newest_seq(db), place[1]))
+    low, high = max(payload.span[0], place[0]), min(payload.span[1], place[1])
     if outcome is not AckOutcome.APPLIED:
         _pend_again(db, pen, low, high, str(outcome))
         return outcome
@@ -53,14 +57,16 @@ def known_store(db: sqlite3.Connection) -> str:
     return row[0] if row else ""
 
 
-def _refusal(pen: Pen, payload: AckPayload, kind: str) -> AckOutcome | None:
+def _place(db: sqlite3.Connection, pen: Pen, payload: AckPayload, kind: str) -> tuple[int, int] | AckOutcome:
+    """The seqs that the word may speak of: those of its epoch; or why it is refused."""
     if payload.kind != kind:
         return AckOutcome.MALFORMED
-    return None if (payload.device, payload.epoch) == (pen.device, pen.epoch) else AckOutcome.FOREIGN
+    return (payload.device == pen.device and load(db).span(payload.epoch)) or AckOutcome.FOREIGN
 
 
-def _own(db: sqlite3.Connection, payload: AckPayload) -> dict[int, bytes]:
-    return dict(db.execute("select seq, sha256 from outbox where seq between ? and ?", payload.span).fetchall())
+def _own(db: sqlite3.Connection, payload: AckPayload, place: tuple[int, int]) -> dict[int, bytes]:
+    span = max(payload.span[0], place[0]), min(payload.span[1], place[1])
+    return dict(db.execute("select seq, sha256 from outbox where seq between ? and ?", span).fetchall())
 
 
 def _mark(db: sqlite3.Connection, payload: AckPayload) -> None:

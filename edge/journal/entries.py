@@ -21,7 +21,7 @@ from edge.core import audit
 from edge.core.sealing import box_open, box_seal
 from edge.core.trusted import ClockState
 from edge.core.wire import Body, ClosingBody, NoticeBody, fit_block, message_id
-from edge.journal.model import AWAITING, CLOSED, NewFinger, NewPassage, NoSuchPassageError
+from edge.journal.model import AWAITING, CLOSED, Fact, NewFinger, NewPassage, NoSuchPassageError
 
 CLEAR_FLAG, KEEP_FLAG = b"\x01", b"\x00"
 
@@ -38,9 +38,9 @@ class Pen:
     wall: Callable[[], datetime]
     mono: Callable[[], float]
 
-    def id_of(self, seq: int) -> str:
-        """The message id of one row."""
-        return message_id(self.device, self.epoch, seq)
+    def id_of(self, seq: int, epoch: str = "") -> str:
+        """The message id of one row; of the present epoch unless another is named."""
+        return message_id(self.device, epoch or self.epoch, seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,31 @@ class NoticeEntry:
     detail: Mapping[str, str | int]
 
 
-Entry = NewPassage | NewFinger | Closing | NoticeEntry
+@dataclass(frozen=True, slots=True)
+class NoteEntry:
+    """Something that was done at the box, for the audit chain alone."""
+
+    kind: str
+    facts: Mapping[str, Fact]
+
+
+Entry = NewPassage | NewFinger | Closing | NoticeEntry | NoteEntry
 
 
 def write_entry(db: sqlite3.Connection, pen: Pen, entry: Entry, *, late: bool) -> int:
-    """Write one entry inside the caller's transaction; its seq. NoSuchPassageError for a wrong closing."""
+    """Write one entry inside the caller's transaction; its seq, 0 for a note.
+
+    NoSuchPassageError for a wrong closing.
+    """
     if isinstance(entry, NewPassage):
         return _write_passage(db, pen, entry, late)
     if isinstance(entry, NewFinger):
         return _write_finger(db, pen, entry, late)
     if isinstance(entry, Closing):
         return _write_closing(db, pen, entry, late)
+    if isinstance(entry, NoteEntry):
+        add_audit(db, pen, entry.kind, {**entry.facts, "late": late})
+        return 0
     now = pen.wall()
     body = NoticeBody(code=entry.code, at=now, clock=ClockState.UNTRUSTED, detail=dict(entry.detail))
     seq, digest = put_outbox(db, pen, body, now, ClockState.UNTRUSTED, clear=False)
@@ -90,16 +104,16 @@ def put_outbox(
     keep = box_seal(pen.box_key, CLEAR_FLAG if clear else KEEP_FLAG, _keep_context(pen, seq))
     mono_ms = int(pen.mono() * 1000)
     db.execute(
-        "insert into outbox (seq, at, clock, boot, mono_ms, sha256, keep) values (?, ?, ?, ?, ?, ?, ?)",
-        (seq, stamp(at), str(clock), pen.boot, mono_ms, digest.digest(), keep),
+        "insert into outbox (seq, at, clock, boot, mono_ms, sha256, keep, epoch) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        (seq, stamp(at), str(clock), pen.boot, mono_ms, digest.digest(), keep, pen.epoch),
     )
     db.execute("insert into bodies (seq, body) values (?, ?)", (seq, sealed))
     return seq, digest.hexdigest()
 
 
-def may_drop(pen: Pen, seq: int, keep: bytes) -> bool:
+def may_drop(pen: Pen, seq: int, keep: bytes, epoch: str = "") -> bool:
     """True if the row's sealed flag says that its truth is CLEAR. SealError if the flag was altered."""
-    return box_open(pen.box_key, keep, _keep_context(pen, seq)) == CLEAR_FLAG
+    return box_open(pen.box_key, keep, _keep_context(pen, seq, epoch)) == CLEAR_FLAG
 
 
 def add_audit(db: sqlite3.Connection, pen: Pen, kind: str, body: Mapping[str, object]) -> None:
@@ -218,5 +232,5 @@ def _write_closing(db: sqlite3.Connection, pen: Pen, closing: Closing, late: boo
     return seq
 
 
-def _keep_context(pen: Pen, seq: int) -> bytes:
-    return b"keep|" + pen.id_of(seq).encode()
+def _keep_context(pen: Pen, seq: int, epoch: str = "") -> bytes:
+    return b"keep|" + pen.id_of(seq, epoch).encode()

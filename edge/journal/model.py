@@ -14,6 +14,7 @@ from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
 from edge.core.wire import FingersBody, PassageBody
 
+Fact = str | int | bool  # what a note may hold under a name
 AWAITING = "awaiting"
 CLOSED = "closed"
 
@@ -118,7 +119,10 @@ class NewFinger:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """It is on disk. ``committed_mono`` is the monotonic second at which the commit returned."""
+    """It is on disk. ``committed_mono`` is the monotonic second at which the commit returned.
+
+    A note is a row of the audit chain alone: seq 0, no message id.
+    """
 
     seq: int
     message_id: str
@@ -127,7 +131,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """One sealed body with what its envelope needs; ``mono_ms`` counts from ``boot``."""
+    """One sealed body with what its envelope needs; ``mono_ms`` counts from ``boot``.
+
+    ``epoch`` is the one that the body was written and sealed under: with it the row keeps its id.
+    """
 
     seq: int
     at: datetime
@@ -135,6 +142,16 @@ class OutboxItem:
     boot: str
     mono_ms: int
     body: bytes
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """First and last seq of one epoch that the box still has, acked or not; 0 and 0 for none."""
+
+    epoch: str
+    oldest: int
+    newest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +182,8 @@ class PassageRow:
 class Counts:
     """The journal in figures; nothing here tells a silent hit from a CLEAR.
 
-    ``oldest`` and ``newest`` are the first and last seq on the shelf (0 when empty); ``pending`` are
-    rows that headquarters has not acked, the oldest of them written at ``pending_since``.
+    ``oldest`` and ``newest`` are the first and last seq of the present epoch on the shelf (0 when empty); ``pending``
+    are rows of any epoch that headquarters has not acked, the oldest of them written at ``pending_since``.
     ``retrying`` entries wait in memory for the disk; ``forgotten`` are lost for good (memory full or
     process stopped while the disk refused); ``failures`` counts refused writes since the start.
     """

@@ -16,7 +16,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -25,25 +25,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.core.acks import AckOutcome
-from edge.core.audit import AuditCheck
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import AckPayload
 from edge.journal import deliveries, retention, schema, views
 from edge.journal.ballast import Ballast
-from edge.journal.entries import Closing, Entry, NoticeEntry, Pen
+from edge.journal.checkpoints import Checkpoints, Signer
+from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
 from edge.journal.lock import take_lock
+from edge.journal.looking import JournalView
 from edge.journal.model import (
-    Counts,
     Expired,
+    Fact,
+    JournalError,
     JournalLimits,
     JournalUnavailableError,
     NewFinger,
     NewPassage,
     Notice,
-    OutboxItem,
-    PassageRow,
     Recorded,
 )
+from edge.journal.notes import checked, checked_code
 from edge.journal.writer import Writer, refused
 
 T = TypeVar("T")
@@ -58,12 +59,13 @@ class _Request:
     action: Callable[[sqlite3.Connection], Any] | None = None
 
 
-class Journal:
+class Journal(JournalView):
     """Owns the database at ``path``. ``start()`` before anything else, ``close()`` at the end.
 
     ``sealer`` is (padded block, message id) -> sealed body, see ``sealing.make_sealer``; ``box_key`` are
     32 bytes; ``token`` gives a random token of 4..64 characters ``[A-Za-z0-9_-]`` for the epoch;
-    ``wall`` the system clock (aware), ``mono`` monotonic seconds since the boot named ``boot``.
+    ``wall`` the system clock (aware), ``mono`` monotonic seconds since the boot named ``boot``. ``signer`` signs
+    checkpoints of the audit chain; without one there are none.
     """
 
     def __init__(
@@ -78,10 +80,11 @@ class Journal:
         mono: Callable[[], float],
         limits: JournalLimits | None = None,
         boot: str = "",
+        signer: Signer | None = None,
     ) -> None:
         self._path = path
         self._limits = limits or JournalLimits()
-        self._token = token
+        self._token, self._signer = token, signer
         self._pen_parts = (device, boot, sealer, box_key, wall, mono)
         self._queue: queue.Queue[_Request | None] = queue.Queue(self._limits.queue_entries)
         self._listeners: list[Callable[[], None]] = []
@@ -110,9 +113,10 @@ class Journal:
             os.close(self._lock_file)
             raise
         device, boot, sealer, box_key, wall, mono = self._pen_parts
-        self._pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
+        pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
         self._ballast.restore()
-        self._writer = Writer(self._db, self._pen, self._limits, self._ballast, self._listeners)
+        self._writer = Writer(self._db, pen, self._limits, self._ballast, self._listeners)
+        self._checkpoints = Checkpoints(self._signer, self._writer)
         self.notices = (notice,) if notice else ()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -147,8 +151,12 @@ class Journal:
         return 0.0 if since is None else self._pen.mono() - since
 
     @property
+    def _pen(self) -> Pen:
+        return self._writer.pen
+
+    @property
     def epoch(self) -> str:
-        """The token of this database, part of every message id."""
+        """The token of the present epoch, part of the id of every row that is written now."""
         return self._pen.epoch
 
     @property
@@ -184,8 +192,30 @@ class Journal:
         """End a passage that awaits an outcome code; NoSuchPassageError if none with this id does."""
         return self._submit(_Request(Future(), entry=Closing(passage, code, at, clock, note)))
 
+    def note(self, kind: str, facts: Mapping[str, Fact]) -> Future[Recorded]:
+        """Add a row to the audit chain alone: something that was done at the box.
+
+        ``kind`` is a code (``notes.KIND``) that no row of the journal's own has; ``facts`` are at most 32 values
+        under such names, texts of at most 200 characters, nothing of a person. The Future fails with JournalError
+        for anything else, and as ``record`` does.
+        """
+        future: Future[Recorded] = Future()
+        try:
+            entry = NoteEntry(kind, checked(kind, facts))
+        except JournalError as error:
+            future.set_exception(error)
+            return future
+        return self._submit(_Request(future, entry=entry))
+
+    def renew_epoch(self, reason: str) -> str:
+        """Begin a new epoch, and tell headquarters and the audit chain so; its token. Blocks.
+
+        ``reason`` is a code, e.g. ``disk_restored``. Rows that are not acked stay pending under their old ids.
+        """
+        return self._call(lambda _db: self._writer.renew_epoch(self._token(), checked_code(reason)))
+
     def apply_ack(self, payload: AckPayload) -> AckOutcome:
-        """Mark rows as delivered. The payload must have passed ``edge.core.acks.judge``. Blocks."""
+        """Mark rows of any epoch of this file as delivered. The payload must have passed ``acks.judge``. Blocks."""
         return self._transaction(lambda db: deliveries.apply_ack(db, self._pen, payload))
 
     def apply_holdings(self, payload: AckPayload) -> AckOutcome:
@@ -199,38 +229,6 @@ class Journal:
             self._call(lambda db: db.execute("pragma wal_checkpoint(truncate)").fetchall())
         return done
 
-    # -- reading ---------------------------------------------------------------------------------
-
-    def pending(self, after: int = 0, limit: int = 100) -> list[OutboxItem]:
-        """Sealed bodies that headquarters has not acked, seq > ``after``, ascending."""
-        with self._reader() as db:
-            return views.pending(db, after, limit)
-
-    def passages(self, limit: int = 100) -> list[PassageRow]:
-        """The latest passages as shown, newest first."""
-        with self._reader() as db:
-            return views.passages(db, limit)
-
-    def open_passages(self, limit: int = 100) -> list[PassageRow]:
-        """Passages that await an outcome code, newest first."""
-        with self._reader() as db:
-            return views.passages(db, limit, awaiting=True)
-
-    def passage(self, passage_id: str) -> PassageRow | None:
-        """One passage as shown, or None."""
-        with self._reader() as db:
-            return views.passage(db, passage_id)
-
-    def counts(self) -> Counts:
-        """The journal in figures."""
-        with self._reader() as db:
-            return views.counts(db, self._limits, self._writer.in_memory)
-
-    def verify_audit(self) -> AuditCheck:
-        """Walk the audit chain; names the first bad row."""
-        with self._reader() as db:
-            return views.verify_audit(db)
-
     # -- the owner thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -241,6 +239,7 @@ class Journal:
             while (request := self._next()) is not None:
                 self._busy_since = self._pen.mono()
                 self._serve(request)
+                self._checkpoints.tend()
                 self._busy_since = None
             self._writer.finish()
         except BaseException as error:
@@ -256,6 +255,7 @@ class Journal:
                 return self._queue.get(timeout=self._limits.retry_seconds)
             except queue.Empty:
                 self._writer.tend()
+                self._checkpoints.tend()
 
     def _serve(self, request: _Request) -> None:
         """Answer one request; raises only when the file is damaged (law 4)."""
@@ -305,6 +305,9 @@ class Journal:
 
     def _transaction(self, action: Callable[[sqlite3.Connection], T]) -> T:
         return self._call(lambda _db: self._writer.housekeeping(action))
+
+    def _in_memory(self) -> Mapping[str, int]:
+        return self._writer.in_memory
 
     @contextlib.contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:

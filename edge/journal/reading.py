@@ -9,12 +9,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.core.audit import AuditCheck
 from edge.journal import schema, views
-from edge.journal.model import Counts, JournalForbiddenError, JournalLimits, JournalUnavailableError, PassageRow
+from edge.journal.looking import JournalView
+from edge.journal.model import JournalForbiddenError, JournalLimits, JournalUnavailableError
 
 
-class ReadOnlyJournal:
+class ReadOnlyJournal(JournalView):
     """A view of the database at ``path``; the daemon may run or not. ``close()`` at the end.
 
     Figures that live in the daemon's memory (retrying, forgotten, failures) read 0 here.
@@ -30,26 +30,6 @@ class ReadOnlyJournal:
             raise _unreadable(path, str(error)) from error
         self._path = path
 
-    def counts(self) -> Counts:
-        """The journal in figures."""
-        with self._errors():
-            return views.counts(self._db, self._limits, {})
-
-    def passages(self, limit: int = 100) -> list[PassageRow]:
-        """The latest passages as shown, newest first."""
-        with self._errors():
-            return views.passages(self._db, limit)
-
-    def open_passages(self, limit: int = 100) -> list[PassageRow]:
-        """Passages that await an outcome code, newest first."""
-        with self._errors():
-            return views.passages(self._db, limit, awaiting=True)
-
-    def verify_audit(self) -> AuditCheck:
-        """Walk the audit chain; names the first bad row."""
-        with self._errors():
-            return views.verify_audit(self._db)
-
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
@@ -61,9 +41,9 @@ class ReadOnlyJournal:
         self.close()
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _reader(self) -> Iterator[sqlite3.Connection]:
         try:
-            yield
+            yield self._db
         except sqlite3.Error as error:
             raise _unreadable(self._path, str(error)) from error
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 import sqlite3
 from datetime import timedelta
 
+from edge.core.audit import CHECKPOINT
 from edge.core.sealing import SealError
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import DroppedBody, ranges_of
 from edge.journal.entries import Pen, add_audit, audit_base, may_drop, newest_seq, put_outbox, stamp
+from edge.journal.epochs import load
 from edge.journal.model import AWAITING, Expired, JournalLimits
 
 _MARK_EVERY = timedelta(hours=1)
@@ -54,7 +56,7 @@ def make_room(db: sqlite3.Connection, pen: Pen, limits: JournalLimits) -> int:
     if seqs:
         _forget_bodies(db, seqs, "space")
         return len(seqs)
-    seqs = _droppable(db, pen, limits.drop_rows)
+    seqs, epoch = _droppable(db, pen, limits.drop_rows)
     if seqs:
         _forget_bodies(db, seqs, "dropped")
         db.execute(
@@ -62,7 +64,10 @@ def make_room(db: sqlite3.Connection, pen: Pen, limits: JournalLimits) -> int:
             (len(seqs),),
         )
         now = pen.wall()
-        report = DroppedBody(ranges=ranges_of(seqs), count=len(seqs), at=now, clock=ClockState.UNTRUSTED)
+        report = DroppedBody(
+            ranges=ranges_of(seqs), count=len(seqs), at=now, clock=ClockState.UNTRUSTED,
+            epoch="" if epoch == pen.epoch else epoch,
+        )
         seq, digest = put_outbox(db, pen, report, now, ClockState.UNTRUSTED, clear=False)
         add_audit(db, pen, "dropped", {"rows": len(seqs), "seq": seq, "sha256": digest})
     return len(seqs)
@@ -85,18 +90,23 @@ def _first_live(db: sqlite3.Connection) -> int:
     return int(db.execute("select min(seq) from outbox where gone is null").fetchone()[0] or newest_seq(db) + 1)
 
 
-def _droppable(db: sqlite3.Connection, pen: Pen, limit: int) -> list[int]:
-    """The oldest pending seqs whose sealed flag says CLEAR; a flag that does not open means keep."""
+def _droppable(db: sqlite3.Connection, pen: Pen, limit: int) -> tuple[list[int], str]:
+    """The oldest pending seqs of one epoch whose sealed flag says CLEAR; a flag that does not open means keep."""
     seqs: list[int] = []
+    epochs, epoch = load(db), ""
     for seq, keep in db.execute("select seq, keep from outbox where acked_at is null and gone is null order by seq"):
+        own = epochs.of(seq)
+        if seqs and own != epoch:
+            break
         try:
-            if may_drop(pen, seq, keep):
+            if may_drop(pen, seq, keep, own):
                 seqs.append(seq)
+                epoch = own
         except SealError:
             continue
         if len(seqs) == limit:
             break
-    return seqs
+    return seqs, epoch
 
 
 def _mark(db: sqlite3.Connection, now: Trusted, limits: JournalLimits) -> None:
@@ -142,7 +152,9 @@ def _redact_audit(db: sqlite3.Connection, last: int, batch: int) -> int:
     if until <= done:
         return 0
     rows = db.execute(
-        "update audit set body = null where number > ? and number <= ? and body is not null", (done, until)
+        "update audit set body = null where number > ? and number <= ? and body is not null"
+        f" and kind <> '{CHECKPOINT}'",  # its signature is what the rows before it are believed by
+        (done, until),
     ).rowcount
     db.execute("insert or replace into meta values ('audit_redacted', ?)", (str(until),))
     return rows

@@ -3,19 +3,22 @@
 Laws:
 1. WAL with synchronous=FULL: what was committed survives a power cut (ARCHITECTURE law 3).
 2. The file has a quota in pages; deleted content is overwritten (secure_delete).
-3. The epoch is made with the file and stays with it: a new file never repeats a message id.
+3. An epoch is made with the file: a new file never repeats a message id. A file may begin further ones.
+4. A schema is changed within the reserve: a journal that is full opens all the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from edge.journal.epochs import begin
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
 
 RESERVE_PAGES = 64  # beyond the quota, for acks and for giving up bodies only
@@ -51,6 +54,16 @@ def first_tables(db: sqlite_utils.Database) -> None:
     """Passages as shown, the outbox with its shelf of bodies, the audit chain, marks of trusted time."""
     for statement in filter(str.strip, _TABLES.split(";\n")):
         db.execute(statement)
+
+
+@migrations()
+def epochs(db: sqlite_utils.Database) -> None:
+    """Which seqs belong to which epoch. A row says it too, so that a page of a damaged file speaks for itself."""
+    db.execute(
+        "create table epochs (first integer primary key, epoch text not null, at text not null, reason text not null)"
+    )
+    db.execute("insert into epochs select 1, value, '', '' from meta where name = 'epoch'")
+    db.execute("alter table outbox add column epoch text not null default ''")
 
 
 def open_journal(
@@ -152,9 +165,24 @@ def connect_reading(path: Path) -> sqlite3.Connection:
 
 def _prepared(path: Path, limits: JournalLimits, token: Callable[[], str]) -> sqlite3.Connection:
     connection = connect(path, limits)
-    migrations.apply(sqlite_utils.Database(connection))
-    connection.execute("insert or ignore into meta values ('epoch', ?)", (token(),))
+    with reserve(connection, limits):
+        migrations.apply(sqlite_utils.Database(connection))
+        if not connection.execute("select 1 from meta where name = 'epoch'").fetchone():
+            connection.execute("begin immediate")
+            begin(connection, token(), 1, "", "")
+            connection.execute("commit")
     return connection
+
+
+@contextlib.contextmanager
+def reserve(connection: sqlite3.Connection, limits: JournalLimits) -> Iterator[None]:
+    """Let the file grow into the reserve meanwhile."""
+    pages = max_pages(limits)
+    connection.execute(f"pragma max_page_count = {pages + RESERVE_PAGES}").fetchall()
+    try:
+        yield
+    finally:
+        connection.execute(f"pragma max_page_count = {pages}").fetchall()
 
 
 def _make_private(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -13,6 +13,7 @@ from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
 from edge.journal.deliveries import known_store
 from edge.journal.entries import audit_base, newest_seq, unstamp
+from edge.journal.epochs import load
 from edge.journal.model import AWAITING, Counts, JournalLimits, OutboxItem, PassageRow
 
 MAX_ROWS = 10_000  # rows of any one answer
@@ -30,7 +31,8 @@ def pending(db: sqlite3.Connection, after: int, limit: int) -> list[OutboxItem]:
         " where o.acked_at is null and o.gone is null and o.seq > ? order by o.seq limit ?",
         (after, min(limit, MAX_ROWS)),
     )
-    return [OutboxItem(s, unstamp(at), ClockState(c), boot, mono, body) for s, at, c, boot, mono, body in rows]
+    of = load(db).of
+    return [OutboxItem(s, unstamp(at), ClockState(c), boot, mono, body, of(s)) for s, at, c, boot, mono, body in rows]
 
 
 def passages(db: sqlite3.Connection, limit: int, *, awaiting: bool = False) -> list[PassageRow]:
@@ -47,13 +49,15 @@ def passage(db: sqlite3.Connection, passage_id: str) -> PassageRow | None:
 
 
 def epoch(db: sqlite3.Connection) -> str:
-    """The token made with the file."""
+    """The token of the present epoch."""
     return str(db.execute("select value from meta where name = 'epoch'").fetchone()[0])
 
 
 def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str, int]) -> Counts:
     """The journal in figures; ``in_memory`` fills retrying, forgotten and failures."""
-    oldest = db.execute("select min(seq) from outbox where gone is null").fetchone()[0] or 0
+    newest = newest_seq(db)
+    first = load(db).starts[-1][0]
+    oldest = db.execute("select min(seq) from outbox where gone is null and seq >= ?", (first,)).fetchone()[0] or 0
     waiting = db.execute("select count(*), min(seq) from outbox where acked_at is null and gone is null").fetchone()
     acked = db.execute("select count(*) from outbox where acked_at is not null and gone is null").fetchone()[0]
     shown = dict(db.execute("select shown, count(*) from passages group by shown").fetchall())
@@ -66,7 +70,7 @@ def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str
         epoch=epoch(db),
         store=known_store(db),
         oldest=oldest,
-        newest=newest_seq(db),
+        newest=newest if newest >= first else 0,
         pending=waiting[0],
         pending_since=_written(db, waiting[1]),
         acked=acked,
@@ -82,17 +86,20 @@ def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str
     )
 
 
-def verify_audit(db: sqlite3.Connection) -> audit.AuditCheck:
-    """Walk the whole chain in one snapshot."""
+def verify_audit(
+    db: sqlite3.Connection, believe: Callable[[audit.Checkpoint], bool] | None = None
+) -> audit.AuditCheck:
+    """Walk the whole chain in one snapshot; ``believe`` judges the signature of a checkpoint."""
     db.execute("begin")
     try:
         after, previous = audit_base(db)
-        return audit.verify(_audit_rows(db), after=after, previous=previous)
+        return audit.verify(audit_rows(db), after=after, previous=previous, believe=believe)
     finally:
         db.execute("rollback")
 
 
-def _audit_rows(db: sqlite3.Connection) -> Iterator[audit.AuditRow]:
+def audit_rows(db: sqlite3.Connection) -> Iterator[audit.AuditRow]:
+    """The rows of the chain in order."""
     for row in db.execute("select number, at, kind, body, body_hash, previous, hash from audit order by number"):
         yield audit.AuditRow(*row)
 

@@ -15,13 +15,13 @@ import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from edge.journal import entries, retention, schema
+from edge.journal import entries, epochs, retention, schema
 from edge.journal.ballast import Ballast
-from edge.journal.entries import Closing, Entry, NoticeEntry, Pen
+from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
 from edge.journal.model import JournalError, JournalLimits, JournalUnavailableError, NewFinger, NewPassage, Recorded
-from edge.journal.schema import RESERVE_PAGES, max_pages
 
 T = TypeVar("T")
 _ROOM_TRIES = 8  # batches given up for one write
@@ -39,7 +39,7 @@ class Writer:
         ballast: Ballast,
         listeners: Sequence[Callable[[], None]],
     ) -> None:
-        self._db, self._pen, self._limits, self._ballast = db, pen, limits, ballast
+        self._db, self.pen, self._limits, self._ballast = db, pen, limits, ballast
         self._listeners = listeners
         self._tight = False
         self._waiting: deque[Entry] = deque()
@@ -94,6 +94,10 @@ class Writer:
         self.in_memory["forgotten"] += len(self._waiting)
         self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
 
+    def look(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``action`` on the connection, outside a transaction."""
+        return action(self._db)
+
     def transaction(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``action`` in one transaction: all of it or nothing."""
         db = self._db
@@ -109,31 +113,46 @@ class Writer:
 
     def housekeeping(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """``transaction`` with the reserve; on a disk that is full, with the ballast's space."""
-        pages = max_pages(self._limits)
-        self._db.execute(f"pragma max_page_count = {pages + RESERVE_PAGES}").fetchall()
-        try:
+        with schema.reserve(self._db, self._limits):
             try:
                 return self.transaction(action)
             except sqlite3.Error as error:
                 if not schema.is_full(error) or not self._release_ballast():
                     raise
                 return self.transaction(action)
-        finally:
-            self._db.execute(f"pragma max_page_count = {pages}").fetchall()
+
+    def renew_epoch(self, epoch: str, reason: str) -> str:
+        """Write under ``epoch`` from now on; the change, its audit row and its notice are one transaction."""
+        pen, before = replace(self.pen, epoch=epoch), self.pen.epoch
+
+        def renewing(db: sqlite3.Connection) -> None:
+            first = entries.newest_seq(db) + 1
+            epochs.begin(db, epoch, first, entries.stamp(pen.wall()), reason)
+            detail: dict[str, str | int] = {"before": before, "epoch": epoch, "first": first, "reason": reason}
+            entries.write_entry(db, pen, NoticeEntry("epoch_renewed", detail), late=False)
+
+        self.housekeeping(renewing)
+        self.pen = pen
+        self._tell()
+        return epoch
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            with contextlib.suppress(Exception):  # a listener's fault must not undo what is on disk
+                listener()
 
     def _write(self, entry: Entry, *, late: bool) -> Recorded:
         for _ in range(_ROOM_TRIES):
             try:
-                seq = self.transaction(lambda db: entries.write_entry(db, self._pen, entry, late=late))
+                seq = self.transaction(lambda db: entries.write_entry(db, self.pen, entry, late=late))
             except sqlite3.Error as error:
                 self.in_memory["failures"] += 1
                 if not schema.is_full(error) or not self._make_room():
                     raise
                 continue
-            recorded = Recorded(seq, self._pen.id_of(seq), self._pen.mono())
-            for listener in self._listeners:
-                with contextlib.suppress(Exception):  # a listener's fault must not undo what is on disk
-                    listener()
+            recorded = Recorded(seq, self.pen.id_of(seq) if seq else "", self.pen.mono())
+            if seq:
+                self._tell()
             return recorded
         raise sqlite3.OperationalError("no room after giving up what may go")
 
@@ -141,7 +160,7 @@ class Writer:
         """Give something up; True if another try makes sense. Never waits for readers."""
         released = self._release_ballast()
         try:
-            given_up = self.housekeeping(lambda db: retention.make_room(db, self._pen, self._limits))
+            given_up = self.housekeeping(lambda db: retention.make_room(db, self.pen, self._limits))
         except sqlite3.Error:
             return released
         return released or given_up > 0
@@ -162,10 +181,11 @@ class Writer:
             self._db.execute("pragma wal_checkpoint(passive)").fetchall()
 
     def _keep(self, entry: Entry) -> None:
-        """Let it wait; when memory is full, what is CLEAR is forgotten before any other entry."""
+        """Let it wait; when memory is full, what is CLEAR is forgotten first, then notes, then the oldest entry."""
         if len(self._waiting) >= self._limits.retry_entries:
             clear = (e for e in self._waiting if isinstance(e, NewPassage | NewFinger) and e.truth_clear)
-            self._waiting.remove(next(clear, self._waiting[0]))
+            notes = (e for e in self._waiting if isinstance(e, NoteEntry))
+            self._waiting.remove(next(clear, None) or next(notes, self._waiting[0]))
             self.in_memory["forgotten"] += 1
         self._waiting.append(entry)
         self.in_memory["retrying"] = len(self._waiting)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge.core.acks import AckOutcome
 from edge.core.wire import AckPayload, Topic
-from edge.journal.model import Counts, OutboxItem
+from edge.journal.model import Counts, OutboxItem, Shelf
 
 
 class Outbox(Protocol):
@@ -18,8 +18,11 @@ class Outbox(Protocol):
     def counts(self) -> Counts:
         """The journal in figures."""
 
+    def shelves(self) -> Sequence[Shelf]:
+        """What there is of each epoch, earliest first; the present one is always there, and last."""
+
     def pending(self, after: int, limit: int) -> Sequence[OutboxItem]:
-        """Rows not yet acked with a seq above ``after``, ascending, at most ``limit``."""
+        """Rows of any epoch not yet acked with a seq above ``after``, ascending, at most ``limit``."""
 
     def apply_ack(self, payload: AckPayload) -> AckOutcome:
         """Mark rows as delivered if the digest fits."""

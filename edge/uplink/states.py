@@ -30,6 +30,7 @@ class Happening(enum.Enum):
     HQ_CHANGED = "hq_changed"  # another store, or the collector connected anew
     HQ_AWAY = "hq_away"  # the collector's last will
     ACK_LATE = "ack_late"  # rows that the broker took stay unanswered
+    NEW_EPOCH = "new_epoch"  # the box writes under another epoch than at the last sync
     LOST = "lost"  # no connection, no answer, or refused
     RETRY = "retry"  # the pause is over
     STOP = "stop"  # told to stop
@@ -52,6 +53,7 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
         _H.HQ_CHANGED: _S.SYNCING,
         _H.HQ_AWAY: _S.SYNCING,
         _H.ACK_LATE: _S.SYNCING,
+        _H.NEW_EPOCH: _S.SYNCING,
         _H.LOST: _S.BACKOFF,
         _H.STOP: _S.OFFLINE,
     },

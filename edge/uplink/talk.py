@@ -7,6 +7,7 @@ Laws:
    the sending down.
 4. A row is delivered when the journal believed an ack, never by anything in this file.
 5. What stays unanswered is asked for with a new sync, not sent again blindly; the wait grows.
+6. Rows of earlier epochs go out under their old ids; each epoch of which the box has rows is synced, the present last.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from edge.core.wire import (
     envelope,
     topic,
 )
-from edge.journal.model import Counts, OutboxItem
+from edge.journal.model import OutboxItem, Shelf
 from edge.uplink.sides import Ears, Outbox, Publish, Tally
 from edge.uplink.states import Happening, State
 
@@ -65,10 +66,10 @@ class Talk:
         self._publish, self._token, self._move, self._ears = publish, token, move, ears
         self.tally = tally
         self._session = ""
-        self._epoch = ""
+        self._epochs: frozenset[str] = frozenset()  # that were asked for in this sync
+        self._shelves: deque[Shelf] = deque()  # not answered yet; the first is asked for
         self._past: deque[str] = deque(maxlen=PAST_SESSIONS)
         self._hq: tuple[str, str] | None = None  # store and session that hq/state last named
-        self._want = (1, 1)
         self._covered: list[tuple[int, int]] = []
         self._syncing = True
         self._asked = 0.0  # when the last sync was sent or answered
@@ -93,23 +94,23 @@ class Talk:
         """Start a sync under a new token; whatever was under way is settled by its answer."""
         if self._session:
             self._past.append(self._session)
-        counts = self._outbox.counts()
-        self._session, self._epoch = self._token(), counts.epoch
-        self._want = (max(counts.oldest, 1), max(counts.newest, 1))
+        self._session = self._token()
+        self._shelves = deque(self._outbox.shelves())
+        self._epochs = frozenset(shelf.epoch for shelf in self._shelves)
         self._covered = []
         self._syncing = True
         self._waiting.clear()
         self._flying = dict.fromkeys(self._flying, 0)
         self._cursor = 0
-        self._ask(now, counts)
+        self._ask(now)
 
-    def _ask(self, now: float, counts: Counts | None = None) -> None:
-        counts = counts or self._outbox.counts()
+    def _ask(self, now: float) -> None:
+        counts, shelf = self._outbox.counts(), self._shelves[0]
         request = SyncRequest(
-            epoch=self._epoch,
+            epoch=shelf.epoch,
             session=self._session,
-            oldest=self._want[0] if counts.newest else 0,
-            newest=self._want[1] if counts.newest else 0,
+            oldest=shelf.oldest,
+            newest=shelf.newest,
             pending=counts.pending,
             audit_head=counts.audit_head,
         )
@@ -165,6 +166,10 @@ class Talk:
             for item in page:
                 if self._room() <= 0:
                     return
+                if item.epoch not in self._epochs:  # begun since the sync: it is asked for first (law 1)
+                    self._move(Happening.NEW_EPOCH)
+                    self.begin(now)
+                    return
                 self._cursor = item.seq
                 if item.seq not in busy:
                     self._send_row(item, now)
@@ -176,7 +181,7 @@ class Talk:
     def _send_row(self, item: OutboxItem, now: float) -> None:
         message = envelope(
             device=self._device,
-            epoch=self._epoch,
+            epoch=item.epoch,
             seq=item.seq,
             body=item.body,
             at=item.at,
@@ -250,7 +255,7 @@ class Talk:
             self._on_ack(payload)
 
     def _judge(self, message: Signed, session: str) -> AckPayload | AckOutcome:
-        return judge(message, keys=self._keys, device=self._device, epoch=self._epoch, session=session)
+        return judge(message, keys=self._keys, device=self._device, epochs=self._epochs, session=session)
 
     def _on_ack(self, payload: AckPayload) -> None:
         outcome = self._outbox.apply_ack(payload)
@@ -273,11 +278,17 @@ class Talk:
             self.tally.believed += 1
         else:
             self._disbelieve(outcome)  # headquarters did answer: what it lacks is sent all the same
-        if not self._syncing:
+        if not self._syncing or payload.epoch != self._shelves[0].epoch:
             return
         self._asked = now
         self._covered = merged([*self._covered, payload.span])
-        if any(low <= self._want[0] and high >= self._want[1] for low, high in self._covered):
+        want = max(self._shelves[0].oldest, 1), max(self._shelves[0].newest, 1)
+        if any(low <= want[0] and high >= want[1] for low, high in self._covered):
+            self._shelves.popleft()
+            self._covered = []
+            if self._shelves:
+                self._ask(now)
+                return
             self._syncing = False
             self._move(Happening.SYNCED)
             self._pump(now)

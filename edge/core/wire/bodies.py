@@ -8,7 +8,10 @@ Laws:
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from edge.core.documents import TravelDocument
 from edge.core.trusted import ClockState
@@ -73,12 +76,16 @@ class ClosingBody(
 class DroppedBody(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="dropped"
 ):
-    """CLEAR passages given up for want of space: closed ranges of seq, and how many rows they were."""
+    """CLEAR passages given up for want of space: closed ranges of seq, and how many rows they were.
+
+    ``epoch`` is theirs; empty for the one that this body itself was written under.
+    """
 
     ranges: list[tuple[int, int]]
     count: int
     at: Timestamp
     clock: ClockState
+    epoch: Annotated[str, Meta(max_length=64)] = ""
     trimmed: int = 0
 
 

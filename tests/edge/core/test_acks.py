@@ -35,7 +35,7 @@ def _payload(**changes: object) -> wire.AckPayload:
 
 
 def _judge(message: wire.Signed) -> wire.AckPayload | AckOutcome:
-    return acks.judge(message, keys=KEYS, device=kit.DEVICE, epoch="epoch-0", session=kit.SESSION)
+    return acks.judge(message, keys=KEYS, device=kit.DEVICE, epochs=frozenset({"epoch-0"}), session=kit.SESSION)
 
 
 def test_headquarters_word_is_believed() -> None:
