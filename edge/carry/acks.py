@@ -17,6 +17,7 @@ from edge.core.acks import AckOutcome, judge
 from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.sealing import SignPublic
 from edge.core.wire import AckPayload, Signed
+from edge.journal.model import Shelf
 
 MAX_ACKS = 4096  # in one file: eight million rows
 MAX_BYTES = 16 << 20
@@ -29,9 +30,8 @@ class Rows(Protocol):
     def device(self) -> str:
         """The device id in every message id."""
 
-    @property
-    def epoch(self) -> str:
-        """The present epoch."""
+    def shelves(self) -> Sequence[Shelf]:
+        """What there is of each epoch, earliest first; the present one is always there, and last."""
 
     def apply_ack(self, payload: AckPayload) -> AckOutcome:
         """Mark rows as delivered if the digest fits."""
@@ -51,24 +51,23 @@ class AcksApplied:
 
 
 def apply_acks(
-    data: bytes, journal: Rows, ack_keys: Mapping[str, SignPublic], session: str | Collection[str],
-    earlier_epochs: Sequence[str] = (),
+    data: bytes, journal: Rows, ack_keys: Mapping[str, SignPublic], session: str | Collection[str]
 ) -> AcksApplied:
     """Apply the JSON array of Signed AckPayloads in ``data``. Raises ProvisioningError(DAMAGED_PAPER, TOO_LARGE_PAPER)
     for what is no such array, JournalError's kin for the journal.
 
-    ``session``: the carry session(s) that the box's bundles named. ``earlier_epochs``: those whose rows are in this
-    journal too, under their old ids.
+    ``session``: the carry session(s) that the box's bundles named.
     """
     sessions = (session,) if isinstance(session, str) else tuple(session)
-    epochs = (journal.epoch, *earlier_epochs)
+    shelves = journal.shelves()
+    epochs = frozenset(shelf.epoch for shelf in shelves)
     applied = rows = held = 0
     refused: dict[AckOutcome, int] = {}
     time: datetime | None = None
     for signed in read_acks(data):
         payload = _believed(signed, ack_keys, journal.device, epochs, sessions)
         outcome = payload if isinstance(payload, AckOutcome) else journal.apply_ack(payload)
-        if isinstance(payload, AckPayload) and payload.epoch == journal.epoch:
+        if isinstance(payload, AckPayload) and payload.epoch == shelves[-1].epoch:
             held = max(held, payload.newest_held or 0)
         if outcome is not AckOutcome.APPLIED or isinstance(payload, AckOutcome):
             refused[outcome] = refused.get(outcome, 0) + 1
@@ -93,16 +92,14 @@ def read_acks(data: bytes) -> list[Signed]:
 
 
 def _believed(
-    signed: Signed, keys: Mapping[str, SignPublic], device: str, epochs: Sequence[str], sessions: Sequence[str]
-) -> AckPayload | AckOutcome:
-    """The payload under whichever epoch and session it names; else the verdict that came furthest."""
-    verdict = AckOutcome.REPLAYED if not sessions else AckOutcome.FOREIGN
-    for epoch in epochs:
-        for session in sessions:
-            found = judge(signed, keys=keys, device=device, epoch=epoch, session=session)
-            if isinstance(found, AckPayload):
-                return found if found.kind == "ack" else AckOutcome.MALFORMED
-            if found in (AckOutcome.BAD_SIGNATURE, AckOutcome.MALFORMED):
-                return found
-            verdict = AckOutcome.REPLAYED if found is AckOutcome.REPLAYED else verdict
-    return verdict
+    signed: Signed, keys: Mapping[str, SignPublic], device: str, epochs: frozenset[str],
+    sessions: Sequence[str],
+) -> AckPayload | AckOutcome:  # fmt: skip
+    """The payload under whichever session it names, or why it is not believed."""
+    for session in sessions:
+        found = judge(signed, keys=keys, device=device, epochs=epochs, session=session)
+        if isinstance(found, AckPayload):
+            return found if found.kind == "ack" else AckOutcome.MALFORMED
+        if found is not AckOutcome.REPLAYED:
+            return found
+    return AckOutcome.REPLAYED

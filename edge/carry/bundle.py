@@ -13,39 +13,40 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
+
+import msgspec
 
 from edge.carry.logs import LOG_BYTES, log_tail
 from edge.carry.sink import write_out
-from edge.core.carrying import FRAME_HEAD, LOGS_PURPOSE, MAX_FRAME, ROWS_PURPOSE, CarryHeader, Sign, pack
+from edge.core.carrying import FRAME_HEAD, MAX_FRAME, MAX_SITE, CarryHeader, Sign, pack
 from edge.core.provisioning.stream import seal_stream
 from edge.core.sealing import Recipient
 from edge.core.trusted import ClockState
 from edge.core.wire import encode, envelope
-from edge.journal.model import Counts, OutboxItem
+from edge.journal.model import Counts, OutboxItem, Shelf
 
 MAX_BUNDLE = 256 << 20  # bytes of one rows.sealed; a stick of 1 GB holds it beside the lists
-MAX_ROWS = 100_000  # rows of one: some 15 days of a busy post
-PAGE = 100  # rows fetched from the journal at once
+MAX_ROWS = 100_000  # rows of one
+MAX_EPOCHS = 64  # named in the header
 MARGIN = 256 << 10  # bytes kept free for header, marks and seals
 
 
-class Shelf(Protocol):
+class Unacked(Protocol):
     """What is needed of the journal."""
 
     @property
     def device(self) -> str:
         """The device id in every message id."""
 
-    @property
-    def epoch(self) -> str:
-        """The present epoch."""
-
     def counts(self) -> Counts:
         """The journal in figures."""
 
-    def pending(self, after: int = 0, limit: int = 100) -> Sequence[OutboxItem]:
-        """Rows not yet acked with a seq above ``after``, ascending."""
+    def shelves(self) -> Sequence[Shelf]:
+        """What there is of each epoch, earliest first."""
+
+    def pending_all(self) -> Iterator[OutboxItem]:
+        """Every row that headquarters has not acked, of every epoch, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class RowsWritten:
 
 def write_rows(
     target: Path | BinaryIO,
-    journal: Shelf,
+    journal: Unacked,
     *,
     sender: Sender,
     recipients: Sequence[Recipient],
@@ -90,12 +91,14 @@ def write_rows(
     the disk, JournalError's kin for the journal.
     """
     counts = journal.counts()
-    header = CarryHeader(
-        kind="rows", session=session, epochs=(counts.epoch,), pending=counts.pending,
-        audit_head=counts.audit_head, audit_rows=counts.audit_rows, created=created, clock=clock, **_who(sender),
+    epochs = tuple(shelf.epoch for shelf in journal.shelves())[-MAX_EPOCHS:]
+    header = msgspec.structs.replace(
+        header_of("rows", sender, session, created, clock), epochs=epochs, pending=counts.pending,
+        audit_head=counts.audit_head, audit_rows=counts.audit_rows,
     )  # fmt: skip
-    rows = Limited(messages(journal, session), max_bytes=max_bytes - MARGIN, max_items=max_rows)
-    size = write_out(target, seal_stream(recipients, pack(header, rows, sender.sign), ROWS_PURPOSE))
+    items = (message(journal.device, item, session) for item in journal.pending_all())
+    rows = Limited(items, max_bytes=max_bytes - MARGIN, max_items=max_rows)
+    size = write_out(target, seal_stream(recipients, pack(header, rows, sender.sign), header.purpose))
     return RowsWritten(rows.count, size, max(0, counts.pending - rows.count))
 
 
@@ -113,16 +116,20 @@ def write_logs(
 
     Logs hold nothing personal (ARCHITECTURE law 9); they are sealed all the same. Raises ProvisioningError.
     """
-    header = CarryHeader(kind="logs", session=session, created=created, clock=clock, **_who(sender))
+    header = header_of("logs", sender, session, created, clock)
     pieces = cut(tail(LOG_BYTES)[-LOG_BYTES:])
-    return write_out(target, seal_stream(recipients, pack(header, pieces, sender.sign), LOGS_PURPOSE))
+    return write_out(target, seal_stream(recipients, pack(header, pieces, sender.sign), header.purpose))
 
 
-def _who(sender: Sender) -> dict[str, str | int]:
-    return {
-        "device": sender.device, "serial": sender.serial, "site": sender.site, "certificate": sender.certificate,
-        "software": sender.software, "sequence": sender.sequence,
-    }  # fmt: skip
+def header_of(
+    kind: Literal["rows", "logs"], sender: Sender, session: str, created: datetime, clock: ClockState
+) -> CarryHeader:
+    """The header of a bundle of this box."""
+    return CarryHeader(
+        kind=kind, device=sender.device, serial=sender.serial, site=sender.site[:MAX_SITE], session=session,
+        software=sender.software[:MAX_SITE], sequence=sender.sequence, created=created, clock=clock,
+        certificate=sender.certificate,
+    )  # fmt: skip
 
 
 def cut(text: bytes) -> Iterator[bytes]:
@@ -131,19 +138,10 @@ def cut(text: bytes) -> Iterator[bytes]:
         yield text[at : at + MAX_FRAME]
 
 
-def messages(journal: Shelf, session: str) -> Iterator[bytes]:
-    """Every unacked row as MQTT would carry it, oldest first."""
-    after = 0
-    while page := journal.pending(after, PAGE):
-        for item in page:
-            after = item.seq
-            yield message(journal.device, journal.epoch, item, session)
-
-
-def message(device: str, epoch: str, item: OutboxItem, session: str) -> bytes:
+def message(device: str, item: OutboxItem, session: str) -> bytes:
     """One row as MQTT would carry it."""
     return encode(envelope(
-        device=device, epoch=epoch, seq=item.seq, body=item.body, at=item.at, clock=item.clock, boot=item.boot,
+        device=device, epoch=item.epoch, seq=item.seq, body=item.body, at=item.at, clock=item.clock, boot=item.boot,
         mono_ms=item.mono_ms, session=session,
     ))  # fmt: skip
 

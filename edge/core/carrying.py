@@ -28,17 +28,17 @@ import msgspec
 from msgspec import Meta
 
 from edge.core.errors import BorderpostError
-from edge.core.provisioning.papers import Pem, Serial, Site, Text
+from edge.core.provisioning.papers import Pem, Serial, Text
+from edge.core.provisioning.stream import LOGS, RESCUE, ROWS
 from edge.core.trusted import ClockState
 from edge.core.wire.codec import MAX_MESSAGE
 from edge.core.wire.fields import Device, Digest, Timestamp, Token
 
-ROWS_PURPOSE: Final = "carry-rows"  # of the sealed stream
-LOGS_PURPOSE: Final = "carry-logs"
 MARK_ITEMS: Final = 200  # rows or pieces of a log between two marks
 MARK_BYTES: Final = 1 << 20  # of frames between two marks, at most one frame more
 MAX_HEADER: Final = 64 << 10  # bytes of its JSON
 MAX_FRAME: Final = MAX_MESSAGE  # bytes of one row or piece
+MAX_SITE: Final = 100  # characters of a site's or the software's name
 MAX_MARK: Final = 1 << 10  # bytes of its JSON
 FRAME_HEAD: Final = 5  # bytes before a frame's content
 _DOMAIN: Final = b"borderpost\0carry\0"
@@ -73,7 +73,7 @@ class CarryHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     kind: Literal["rows", "logs"]
     device: Device | Literal[""] = ""  # empty: the box was not provisioned
     serial: Serial | Literal[""] = ""
-    site: Site | Literal[""] = ""
+    site: Annotated[str, Meta(max_length=MAX_SITE)] = ""
     session: Token
     epochs: Annotated[tuple[Token, ...], Meta(max_length=64)] = ()
     pending: Annotated[int, Meta(ge=0)] = 0
@@ -85,6 +85,11 @@ class CarryHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     clock: ClockState = ClockState.UNTRUSTED
     certificate: Pem = ""
     rescued: bool = False
+
+    @property
+    def purpose(self) -> str:
+        """Of the sealed stream that it stands in."""
+        return LOGS if self.kind == "logs" else RESCUE if self.rescued else ROWS
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
