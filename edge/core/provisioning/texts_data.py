@@ -268,8 +268,8 @@ _FR: Final[dict[Code, Advice]] = {
         "paquet national plus récent."),
     Code.DAMAGED_PAPER: Advice(
         "Le fichier est incomplet ou abîmé. Rien n'a changé sur le boîtier.",
-        "Recopiez les fichiers reçus de la direction centrale, éjectez la clé de l'ordinateur avant de la retirer, "
-        "puis réessayez."),
+        "Recopiez les fichiers reçus de la direction centrale, éjectez la clé USB de l'ordinateur avant de la "
+        "retirer, puis réessayez."),
     Code.OTHER_BOX: Advice(
         "Le fichier est destiné à un autre boîtier.",
         "Comparez le numéro de série ci-dessous à celui de l'étiquette et branchez la clé USB sur le bon boîtier."),
