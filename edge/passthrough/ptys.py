@@ -71,7 +71,9 @@ class PtyOutput(Output):
             shut(master)
             raise Unusable(
                 f"{self._link}: the pty cannot be made: {problem.strerror or problem}",
-                advice="give a path that does not exist yet in a folder that the service may write (/run/borderpost)",
+                advice="put borderpost-pty.conf into /etc/systemd/system/borderpost.service.d (docs/technician.md, "
+                "section 9)" if problem.errno == errno.EPERM else
+                "give a path that does not exist yet in a folder that the service may write (/run/borderpost)",
             ) from None
         self._lane, self._heard = Lane(master, self.tally), _heard(master)
         if fresh:

@@ -159,12 +159,13 @@ def test_the_unit_keeps_as_much_as_the_pass_through_may_store() -> None:
     assert "RuntimeDirectoryPreserve=restart\n" in unit
 
 
-def test_the_unit_lets_a_pty_be_given_to_the_service_s_group() -> None:
+def test_the_unit_refuses_what_the_daemon_can_do_without_and_kills_nobody_for_asking() -> None:
     unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
     filters = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("SystemCallFilter=")]
-    assert filters == [  # @privileged takes @chown away, @resources what a process needs to put itself behind others
-        "@system-service", "~@privileged @resources", "@chown", "setpriority sched_setscheduler ioprio_set",
-    ]
+    assert filters == ["@system-service", "~@privileged @resources"]
+    assert "SystemCallErrorNumber=EPERM\n" in unit  # a child that may not put itself last works all the same
+    for_ptys = (Path(__file__).parents[2] / "systemd" / "borderpost-pty.conf").read_text(encoding="utf-8")
+    assert for_ptys.endswith("[Service]\nSystemCallFilter=@chown\n")  # a pty is given to the service's group
 
 
 def test_the_unit_may_open_every_port_that_is_offered() -> None:
