@@ -78,15 +78,26 @@ def seal_envelope(
         country=country, serial=serial, device_key=device_key, sequence=sequence, nonce=nonce, created=created,
         not_before=not_before, not_after=not_after, size=0, sha256=_ZERO_DIGEST,
     )
-    bare = _checked(encode(bare))
+    return seal_plain(plain, _checked(encode(bare)), to, key)
+
+
+def seal_plain(plain: bytes, bare: EnvelopeHeader, to: sealing.SealPublic, key: sealing.SignPrivate) -> bytes:
+    """An envelope of a plaintext as it stands; of ``bare`` everything counts but ``size`` and ``sha256``.
+
+    ``seal_envelope`` makes the plaintext from files and is what headquarters uses. Errors: TOO_LARGE_PAPER, and
+    DAMAGED_PAPER for a key that cannot be sealed to.
+    """
     binding, content_key = binding_of(bare), sealing.generate_box_key()
     try:
         wrapped = sealing.hpke_seal(content_key, to, _info(binding))
     except ValueError as error:
         raise ProvisioningError(Code.DAMAGED_PAPER, "the box's seal key cannot be sealed to") from error
     content = wrapped + b"".join(seal_chunks(content_key, (plain,), binding, limit=MAX_ENVELOPE))
-    header = msgspec.structs.replace(bare, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    head = sign_paper(header, key)
+    if len(content) > MAX_ENVELOPE:
+        raise ProvisioningError(Code.TOO_LARGE_PAPER, f"{len(content)} bytes of content, at most {MAX_ENVELOPE}")
+    head = sign_paper(
+        msgspec.structs.replace(bare, size=len(content), sha256=hashlib.sha256(content).hexdigest()), key
+    )
     whole = MAGIC + len(head).to_bytes(4, "big") + head + content
     if len(head) > MAX_HEAD or len(whole) > MAX_ENVELOPE:
         raise ProvisioningError(Code.TOO_LARGE_PAPER, f"an envelope of {len(whole)} bytes, at most {MAX_ENVELOPE}")

@@ -62,7 +62,10 @@ def result_text(outcome: StickOutcome) -> str:
     lines = [_first(outcome, whole), ""]
     for language in LANGUAGES:
         lines += [_RULE, *_section(outcome, whole, language), ""]
-    details = [f"{one.code} {plain(one.part)}: {plain(one.detail)}" for one in outcome.parts[:MAX_PARTS] if one.detail]
+    details = [
+        f"{one.code} {plain(one.part)}: {plain(one.detail)}" for one in outcome.parts[:MAX_PARTS]
+        if one.detail or one.grade is not Grade.OK
+    ]
     if details:
         lines += [_RULE, "FOR HEADQUARTERS", *details, ""]
     return "\r\n".join(lines)
@@ -93,13 +96,13 @@ def _section(outcome: StickOutcome, whole: Grade, language: str) -> Iterator[str
     yield label["language"]
     yield VERDICTS[language][whole][1]
     yield ""
-    for one in _told(outcome.parts):
-        advice = TEXTS[language][one]
-        yield f"{label['code']}: {one.value}"
-        yield f"{label['cause']}: {advice.cause}"
-        yield f"{label['step']}: {advice.step}"
+    for code in _told(outcome.parts):
+        advice = TEXTS[language][code]
+        for word, text in (("code", code.value), ("cause", advice.cause), ("step", advice.step)):
+            yield f"{label[word]}{label['colon']}{text}"
         yield ""
-    yield from _facts(outcome, label)
+    for word, text in _facts(outcome, label):
+        yield f"{word}{label['colon']}{text or label['none']}"
 
 
 def _told(parts: tuple[Part, ...]) -> list[Code]:
@@ -108,22 +111,21 @@ def _told(parts: tuple[Part, ...]) -> list[Code]:
     return list(dict.fromkeys(one.code for one in urgent)) or [Code.NO_PAPERS]
 
 
-def _facts(outcome: StickOutcome, words: Mapping[str, str]) -> Iterator[str]:
-    none = words["none"]
+def _facts(outcome: StickOutcome, words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     certain = words["unsure"] if outcome.clock in {"", ClockState.UNTRUSTED} else words["sure"]
-    yield f"{words['serial']}: {plain(outcome.serial)}"
-    yield f"{words['device']}: {plain(outcome.device) or none}"
-    yield f"{words['site']}: {plain(outcome.site) or none}"
-    yield f"{words['sequence']}: {outcome.sequence or none}"
-    yield f"{words['certificate']}: {_moment(outcome.certificate_until) or none}"
-    yield f"{words['clock']} ({certain}): {_moment(outcome.at) or none}"
-    yield f"{words['software']}: {plain(outcome.software) or none}"
-    yield f"{words['unsent']}: {outcome.unsent}"
-    yield f"{words['audit']}: {outcome.audit_rows}, {plain(outcome.audit_head) or none}"
+    yield words["serial"], plain(outcome.serial)
+    yield words["device"], plain(outcome.device)
+    yield words["site"], plain(outcome.site)
+    yield words["sequence"], str(outcome.sequence or "")
+    yield words["certificate"], _moment(outcome.certificate_until)
+    yield f"{words['clock']} ({certain})", _moment(outcome.at)
+    yield words["software"], plain(outcome.software)
+    yield words["unsent"], str(outcome.unsent)
+    yield words["audit"], f"{outcome.audit_rows} {plain(outcome.audit_head)}".rstrip()
     for line in outcome.lists[:MAX_LISTS]:
-        yield f"{words['list']}: {_list(line)}"
+        yield words["list"], _list(line)
     if not outcome.lists:
-        yield f"{words['list']}: {words['no_lists']}"
+        yield words["list"], words["no_lists"]
 
 
 def _list(line: ListLine) -> str:

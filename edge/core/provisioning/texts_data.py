@@ -101,7 +101,7 @@ _AR: Final[dict[Code, Advice]] = {
         "انسخ الملفات من الإدارة المركزية مرة أخرى، وافصل الذاكرة عن الحاسوب بالطريقة الآمنة، ثم أعد المحاولة."),
     Code.OTHER_BOX: Advice(
         "الملف معدّ لجهاز آخر.",
-        "قارن الرقم التسلسلي المكتوب أدناه بالرقم على ملصق الجهاز، وأدخل الذاكرة في الجهاز الصحيح."),
+        "أدخل الذاكرة في الجهاز الصحيح: رقمه التسلسلي مكتوب على ملصقه، وتجد الرقم المطلوب في آخر هذه النتيجة."),
     Code.OLD_NUMBER: Advice(
         "سبق أن استعمل الجهاز هذا الملف أو ملفاً أحدث منه، ولا يُقبل مرتين.",
         "إذا كان الجهاز يعمل فلا يلزم أي إجراء. وإلا فاطلب من الإدارة المركزية ملفاً جديداً."),
@@ -272,7 +272,8 @@ _FR: Final[dict[Code, Advice]] = {
         "retirer, puis réessayez."),
     Code.OTHER_BOX: Advice(
         "Le fichier est destiné à un autre boîtier.",
-        "Comparez le numéro de série ci-dessous à celui de l'étiquette et branchez la clé USB sur le bon boîtier."),
+        "Branchez la clé USB sur le bon boîtier : son numéro de série est sur son étiquette, et le numéro demandé à la "
+        "fin de ce résultat."),
     Code.OLD_NUMBER: Advice(
         "Le boîtier a déjà utilisé ce fichier ou un plus récent ; il ne sert qu'une fois.",
         "Si le boîtier fonctionne, il n'y a rien à faire. Sinon, demandez un nouveau fichier à la direction "
@@ -437,7 +438,8 @@ _EN: Final[dict[Code, Advice]] = {
         "again."),
     Code.OTHER_BOX: Advice(
         "The file is for another box.",
-        "Compare the serial below with the one on the label, and plug the stick into the right box."),
+        "Plug the stick into the right box: its serial stands on its label, and the serial asked for at the end of this "
+        "result."),
     Code.OLD_NUMBER: Advice(
         "The box has used this file or a newer one already; a file works once.",
         "If the box works, there is nothing to do. Otherwise ask headquarters for a new file."),
@@ -543,7 +545,7 @@ VERDICTS: Final[Mapping[str, Mapping[Grade, tuple[str, str]]]] = MappingProxyTyp
 # Labels of the facts in a RESULT file; the name of each language stands above its part.
 LABELS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
     "ar": {
-        "language": "العربية", "code": "الرمز", "cause": "ماذا حدث", "step": "ماذا تفعل الآن",
+        "language": "العربية", "colon": ": ", "code": "الرمز", "cause": "ماذا حدث", "step": "ماذا تفعل الآن",
         "serial": "الرقم التسلسلي للجهاز", "device": "اسم الجهاز", "site": "المركز",
         "sequence": "رقم آخر ملف إعدادات مطبّق", "certificate": "الشهادة صالحة حتى", "clock": "وقت الجهاز",
         "software": "إصدار البرنامج", "unsent": "سجلات لم تؤكد الإدارة المركزية استلامها",
@@ -551,7 +553,7 @@ LABELS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
         "unsure": "غير مؤكد", "sure": "مؤكد", "no_lists": "لا قوائم على الجهاز",
     },
     "fr": {
-        "language": "Français", "code": "Code", "cause": "Ce qui s'est passé", "step": "Ce qu'il faut faire",
+        "language": "Français", "colon": " : ", "code": "Code", "cause": "Ce qui s'est passé", "step": "Ce qu'il faut faire",
         "serial": "Numéro de série du boîtier", "device": "Nom du boîtier", "site": "Poste",
         "sequence": "Numéro du dernier fichier de configuration appliqué",
         "certificate": "Certificat valable jusqu'au", "clock": "Heure du boîtier", "software": "Version du logiciel",
@@ -560,7 +562,7 @@ LABELS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
         "unsure": "incertaine", "sure": "sûre", "no_lists": "aucune liste sur le boîtier",
     },
     "en": {
-        "language": "English", "code": "Code", "cause": "What happened", "step": "What to do now",
+        "language": "English", "colon": ": ", "code": "Code", "cause": "What happened", "step": "What to do now",
         "serial": "Serial of the box", "device": "Name of the box", "site": "Post",
         "sequence": "Number of the last configuration file applied", "certificate": "Certificate valid until",
         "clock": "Time of the box", "software": "Software version",
