@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports lock bench fuzz clean
+.PHONY: help demo test check lint types imports lock bench fuzz fuzz-envelopes clean
 .PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-distribution bench-finger-counter bench-fingers
 
 help: ## this list
@@ -75,6 +75,9 @@ bench-distribution: $(VENV)/.ready ## a base of 2 GiB and half a year of deltas 
 
 fuzz: $(VENV)/.ready ## coverage-guided fuzzing of every codec; atheris is fetched into .bench (ARGS="--seconds 60 --only rte")
 	@$(BIN)/python -m benchmarks.codec_fuzz $(ARGS)
+
+fuzz-envelopes: $(VENV)/.ready ## 100,000 spoilt envelopes, and requests, packages and sealed streams beside (ARGS="--count 1000000 --seed 2")
+	@$(BIN)/python -m benchmarks.envelope_fuzz $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 lock: ## write both lock files anew from pyproject.toml (needs uv): all, and what a box needs alone

@@ -438,8 +438,8 @@ _EN: Final[dict[Code, Advice]] = {
         "again."),
     Code.OTHER_BOX: Advice(
         "The file is for another box.",
-        "Plug the stick into the right box: its serial stands on its label, and the serial asked for at the end of this "
-        "result."),
+        "Plug the stick into the right box: its serial stands on its label, and the serial asked for at the end of "
+        "this result."),
     Code.OLD_NUMBER: Advice(
         "The box has used this file or a newer one already; a file works once.",
         "If the box works, there is nothing to do. Otherwise ask headquarters for a new file."),
@@ -553,7 +553,8 @@ LABELS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
         "unsure": "غير مؤكد", "sure": "مؤكد", "no_lists": "لا قوائم على الجهاز",
     },
     "fr": {
-        "language": "Français", "colon": " : ", "code": "Code", "cause": "Ce qui s'est passé", "step": "Ce qu'il faut faire",
+        "language": "Français", "colon": " : ", "code": "Code", "cause": "Ce qui s'est passé",
+        "step": "Ce qu'il faut faire",
         "serial": "Numéro de série du boîtier", "device": "Nom du boîtier", "site": "Poste",
         "sequence": "Numéro du dernier fichier de configuration appliqué",
         "certificate": "Certificat valable jusqu'au", "clock": "Heure du boîtier", "software": "Version du logiciel",
