@@ -7,6 +7,7 @@ Laws:
    could die unseen.
 3. Callbacks only append to a deque: an exception or a lock inside one would stop paho for ever.
 4. ``turn`` waits at most as long as it was told, and reads a bounded number of packets.
+5. ``open`` waits at most ``connect_timeout_s`` for TCP and TLS together, however the other side drips.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import select
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from common.dial import Check, Deadline, dial, without_dates
 from common.settings import TlsConfig
 from edge.core.errors import BorderpostError
 
@@ -88,22 +91,41 @@ class Will:
     payload: bytes
 
 
+class _Client(mqtt.Client):
+    """A client whose socket is made by ``dial``; paho itself would wait anew for every address."""
+
+    def __init__(self, make: Callable[[], socket.socket], client_id: str) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
+        )
+        self._make = make
+
+    def _create_socket(self) -> socket.socket:
+        return self._make()
+
+
 class Line:
-    """One attempt at a connection. ``events`` is filled by ``turn`` and emptied by the owner."""
+    """One attempt at a connection. ``events`` is filled by ``turn`` and emptied by the owner.
+
+    With ``check`` the dates of the broker's certificates are judged by it, not by the system clock (common.dial).
+    ``ended`` is asked while ``open`` waits: True ends it at once.
+    """
 
     def __init__(
         self, *, client_id: str, host: str, port: int, tls: TlsConfig | None, keepalive_s: int,
-        connect_timeout_s: float, will: Will,
+        connect_timeout_s: float, will: Will | None, check: Check | None = None,
+        ended: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self.events: deque[LineEvent] = deque()
         self._host, self._port, self._keepalive = host, port, keepalive_s
-        self._client = client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5, reconnect_on_failure=False
-        )
-        client.connect_timeout = connect_timeout_s
-        client.will_set(will.topic, will.payload, qos=1, retain=True)
-        if tls:
-            client.tls_set_context(tls_context(tls))
+        context = tls_context(tls) if tls else None
+        if context and check:
+            context = without_dates(context)
+        self._client = client = _Client(lambda: dial(
+            host, port, context=context, check=check, deadline=Deadline(connect_timeout_s, ended)
+        ), client_id)  # fmt: skip
+        if will:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._listen(client)
 
     def _listen(self, client: mqtt.Client) -> None:

@@ -4,54 +4,41 @@ Laws:
 1. A failure of any kind ends one connection; the next attempt comes after a jittered, growing pause.
 2. Other threads reach it only through ``wake``, ``event`` and ``stop``: a pipe and a bounded deque.
 3. What it says of itself (``status``) counts messages, never outcomes.
+4. Whether the broker's certificate holds is judged by trusted time (edge.uplink.trust); where that is not enough,
+   one connection asks for the time and sends nothing else, and the next is judged strictly.
 """
 
 from __future__ import annotations
 
 import os
 import select
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import msgspec
 import structlog
 
-from common.line import Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken, Will
+from common.line import Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken
+from common.standing import Bounds
 from edge.config import UplinkConfig
+from edge.core.acks import AckOutcome
 from edge.core.errors import BorderpostError
 from edge.core.sealing import SignPublic, key_id
-from edge.core.trusted import ClockState
-from edge.core.wire import Event, Health, Presence, Topic, encode, topic
+from edge.core.wire import Topic, topic
+from edge.uplink.certificates import Certificates, Proof
+from edge.uplink.notices import Notices
+from edge.uplink.papers import Courier, Papers
+from edge.uplink.reports import Box, Reports
 from edge.uplink.sides import Ears, Outbox, Tally
 from edge.uplink.states import Happening, State, after
 from edge.uplink.talk import REFUSED, StalledError, Talk
+from edge.uplink.timing import Asker, ask_time, entered
+from edge.uplink.trust import Trust
 
 TURN_S = 1.0  # longest wait in one turn: a stop is seen within it even if the wake pipe fails
-MAX_EVENTS = 100  # events waiting for a link; the oldest go
-EVENT_REPEAT_S = 60.0  # the same code is told at most this often
-HEALTH_EXPIRY_S = 600
-
-Notice = tuple[str, Mapping[str, str | int], datetime, ClockState]  # an event before it has a session
+RENEW = "plug in a stick: the box writes its request for a new certificate on it"
 
 log = structlog.get_logger("uplink")
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Who speaks: ``lists`` and ``health`` are asked when they are sent, and hold no personal data.
-
-    ``health`` gives the fields of ``wire.Health`` except ``session``. ``stamp`` gives the present time
-    (aware) and how far it can be believed.
-    """
-
-    device: str
-    boot: str
-    software: str
-    lists: Callable[[], Mapping[str, int]]
-    health: Callable[[], Mapping[str, object]]
-    stamp: Callable[[], tuple[datetime, ClockState]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +57,9 @@ class UplinkStatus:
 class Uplink:
     """The box's link to headquarters. ``run`` blocks until ``stop`` and may be called again after it failed.
 
-    ``mono`` gives monotonic seconds, ``token`` a fresh random token, ``jitter`` a number in 0..1.
+    ``mono`` gives monotonic seconds, ``token`` a fresh random token, ``jitter`` a number in 0..1. ``bounds`` says
+    between which times it can be now; without it the system clock judges certificates. ``proof`` remembers which
+    certificate has connected; ``papers`` carries requests and envelopes.
     """
 
     def __init__(
@@ -85,17 +74,23 @@ class Uplink:
         jitter: Callable[[], float],
         on_signed_time: Callable[[datetime], None],
         on_news: Callable[[Topic, bytes], None] | None = None,
+        bounds: Callable[[], Bounds] | None = None,
+        proof: Proof | None = None,
+        papers: Papers | None = None,
     ) -> None:
         self._config, self._box, self._outbox = config, box, outbox
         self._keys = {key_id(key): key for key in ack_keys}
         self._mono, self._token, self._jitter = mono, token, jitter
         self._ears = Ears(on_signed_time, self._alarm, *([on_news] if on_news else []))
-        self._news = (topic(Topic.BEACON), topic(Topic.PARCEL)) if on_news else ()
+        self._bounds = bounds
+        self._certificates = Certificates(config.tls, proof or Proof())
+        self._courier = Courier(papers, box.device) if papers else None
+        self._extras: tuple[str, ...] = (topic(Topic.BEACON), topic(Topic.PARCEL)) if on_news else ()
+        self._extras += self._courier.topics if self._courier else ()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stopping = False
-        self._events: deque[Notice] = deque(maxlen=MAX_EVENTS)
-        self._told: dict[str, float] = {}
-        self._telling: dict[int, Notice] = {}  # events under way, by the number of their PUBACK
+        self._reports = Reports(box)
+        self._notices = Notices(box.device, mono=mono, stamp=box.stamp)
         self._state, self._since = State.OFFLINE, mono()
         self._problem, self._advice = "", ""
         self._talk: Talk | None = None
@@ -119,14 +114,8 @@ class Uplink:
 
     def event(self, code: str, detail: Mapping[str, str | int]) -> None:
         """Tell headquarters something by code, without personal data; one code of one reader at most once a minute."""
-        now = self._mono()
-        what = f"{code} {detail.get('reader', '')}"  # a hub that is pulled out takes several readers along
-        if now - self._told.get(what, -EVENT_REPEAT_S) < EVENT_REPEAT_S:
-            return
-        self._told[what] = now
-        at, clock = self._box.stamp()
-        self._events.append((code, dict(detail), at, clock))
-        self.wake()
+        if self._notices.add(code, detail):
+            self.wake()
 
     def status(self) -> UplinkStatus:
         """A snapshot."""
@@ -149,23 +138,33 @@ class Uplink:
         self._state = State.OFFLINE
         self._move(Happening.START)
         while not self._stopping:
-            known = self._tally.believed
-            try:
-                self._connection()
-            except BorderpostError as error:
-                self._lost(error.message, error.advice)
-            except StalledError:
-                self._lost("the broker confirms nothing", "check the link and the broker")
+            heard = self._attempt()
             if self._stopping:
                 break
             # Only headquarters' own word shows that the way is whole; a broker that lets us in and
             # refuses everything must not be knocked at every second.
-            pause = self._config.backoff_min_s if self._tally.believed > known else pause * 2
+            pause = self._config.backoff_min_s if heard else pause * 2
             pause = min(pause, self._config.backoff_max_s)
             self._sleep(pause * (0.5 + self._jitter() / 2))
             if not self._stopping:
                 self._move(Happening.RETRY)
         self._move(Happening.STOP)
+
+    def _attempt(self) -> bool:
+        """One connection, or two where the time had to be asked for; True if headquarters was believed."""
+        known = self._tally.believed
+        try:
+            if self._connection():  # the time was told: now strictly
+                self._connection()
+        except BorderpostError as error:
+            heard = self._tally.believed > known
+            own = self._certificates.trouble(self._bounds()) if self._bounds and not heard else ""
+            self._lost(*((f"{error.message}; {own}", RENEW) if own else (error.message, error.advice)))
+        except StalledError:
+            self._lost("the broker confirms nothing", "check the link and the broker")
+        if self._tally.believed == known:
+            self._certificates.failed()
+        return self._tally.believed > known
 
     def _move(self, happening: Happening) -> State:
         state = after(self._state, happening)
@@ -196,44 +195,66 @@ class Uplink:
         except BlockingIOError:
             return
 
-    def _connection(self) -> None:
+    def _connection(self) -> bool:
+        """One connection; True if it was one that asked for the time, and the broker holds at that time."""
         self._session = self._token()
-        state = topic(Topic.STATE, self._box.device)
+        trust = Trust(self._bounds) if self._bounds else None
+        line = self._line(trust)
+        line.open()
+        try:
+            if trust and trust.doubtful:
+                return self._ask_time(line, trust)
+            self._serve(line)
+            return False
+        finally:
+            self._talk = None
+            self._notices.lost()
+            line.abandon()
+
+    def _line(self, trust: Trust | None) -> Line:
         config = self._config
-        line = Line(
+        return Line(
             client_id=self._box.device,
             host=config.host,
             port=config.port,
-            tls=config.tls,
+            tls=self._certificates.present(),
             keepalive_s=config.keepalive_s,
             connect_timeout_s=config.connect_timeout_s,
-            will=Will(state, encode(Presence(online=False, session=self._session, reason="lost"))),
+            will=self._reports.will(self._session),
+            check=trust.check if trust else None,
+            ended=lambda: self._stopping,
         )
-        talk = Talk(
-            config,
-            device=self._box.device,
-            outbox=self._outbox,
-            ack_keys=self._keys,
-            publish=line.publish,
-            token=self._token,
-            move=self._move,
-            ears=self._ears,
-            tally=self._tally,
-        )
-        line.open()
-        try:
-            self._talk = talk
-            self._serve(line, talk)
-            goodbye = Presence(online=False, session=self._session, reason="shutdown")
-            line.close(line.publish(state, encode(goodbye), qos=1, retain=True))
-        finally:
-            self._talk = None
-            self._events.extendleft(reversed(self._telling.values()))
-            self._telling.clear()
-            line.abandon()
 
-    def _serve(self, line: Line, talk: Talk) -> None:
-        opened = self._mono()
+    def _ask_time(self, line: Line, trust: Trust) -> bool:
+        log.info("time_asked", reason=trust.standing.why)
+        epoch = self._outbox.counts().epoch
+        time = ask_time(
+            line, Asker(self._box.device, epoch, self._session, self._keys), wake=self._wake_read,
+            mono=self._mono, ended=lambda: self._stopping, retry_s=self._config.sync_retry_s,
+            move=self._move, disbelieved=self._disbelieve,
+        )
+        if time is None:
+            return False
+        self._ears.signed_time(time)
+        trust.settle()
+        self._move(Happening.TIMED)
+        return True
+
+    def _disbelieve(self, outcome: AckOutcome) -> None:
+        self._tally.disbelieved[outcome] = self._tally.disbelieved.get(outcome, 0) + 1
+        self._alarm("ack_not_believed", {"reason": str(outcome)})
+
+    def _make_talk(self, line: Line) -> Talk:
+        return Talk(
+            self._config, device=self._box.device, outbox=self._outbox, ack_keys=self._keys, publish=line.publish,
+            token=self._token, move=self._move, ears=self._ears, tally=self._tally,
+        )
+
+    def _serve(self, line: Line) -> None:
+        talk = self._talk = self._make_talk(line)
+        opened, known, heard = self._mono(), self._tally.believed, False
+        if self._courier:
+            self._courier.begin()
         while not self._stopping:
             now = self._mono()
             talking = self._state in (State.SYNCING, State.SENDING)
@@ -243,17 +264,24 @@ class Uplink:
                 self._drain()
             while line.events:
                 self._on_event(line.events.popleft(), line, talk)
+            if not heard and self._tally.believed > known:
+                heard = True
+                self._certificates.worked()
             if self._state in (State.SYNCING, State.SENDING):
                 talk.tick(self._mono())
                 self._report(line)
+        self._reports.goodbye(line, self._session)
 
     def _on_event(self, event: LineEvent, line: Line, talk: Talk) -> None:
         now = self._mono()
         match event:
             case Message():
-                talk.on_message(event.topic, event.payload, event.retained, now)
+                if not (self._courier and self._courier.on_message(event.topic, event.payload)):
+                    talk.on_message(event.topic, event.payload, event.retained, now)
             case Taken():
-                self._telling.pop(event.mid, None)
+                self._notices.on_taken(event.mid)
+                if self._courier:
+                    self._courier.on_taken(event.mid, event.code, now)
                 talk.on_taken(event.mid, event.code, now)
             case Opened():
                 self._on_opened(event, line)
@@ -263,35 +291,23 @@ class Uplink:
                 raise LineError(f"connection lost: {event.reason}", advice="check the link and the broker")
 
     def _on_opened(self, event: Opened, line: Line) -> None:
-        if event.code >= REFUSED:
-            raise LineError(
-                f"the broker refused this box: {event.reason}",
-                advice="check its certificate and the broker's ACL",
-            )
+        entered(event.code, event.reason)
         self._move(Happening.ACCEPTED)
-        line.subscribe(topic(Topic.ACK, self._box.device), topic(Topic.HQ_STATE), *self._news)
+        line.subscribe(topic(Topic.ACK, self._box.device), topic(Topic.HQ_STATE), *self._extras)
 
     def _on_granted(self, event: Granted, line: Line, talk: Talk, now: float) -> None:
-        needed = len(event.codes) - len(self._news)
+        needed = len(event.codes) - len(self._extras)
         if any(code >= REFUSED for code in event.codes[:needed]):
             raise LineError(
                 "the broker refused a subscription", advice="let the box read its down/# and bp/v1/hq/state"
             )
         if any(code >= REFUSED for code in event.codes[needed:]):  # lists come by polling and by stick all the same
-            log.warning("news_refused", advice="let the box read bp/v1/hq/lists and bp/v1/hq/parcel")
+            log.warning("news_refused", advice="let the box read its down/#, bp/v1/hq/lists and bp/v1/hq/parcel")
         self._move(Happening.GRANTED)
         self._problem, self._advice = "", ""
         self._tally.connections += 1
         log.info("link_up", session=self._session)
-        birth = Presence(
-            online=True,
-            session=self._session,
-            boot=self._box.boot,
-            epoch=self._outbox.counts().epoch,
-            software=self._box.software,
-            lists=dict(self._box.lists()),
-        )
-        line.publish(topic(Topic.STATE, self._box.device), encode(birth), qos=1, retain=True)
+        self._reports.birth(line, self._session, self._outbox.counts().epoch)
         self._health_at = now
         talk.begin(now)
 
@@ -300,18 +316,10 @@ class Uplink:
         self.event(code, detail)
 
     def _report(self, line: Line) -> None:
-        device = self._box.device
-        while self._events:
-            notice = self._events.popleft()
-            code, detail, at, clock = notice
-            event = Event(code=code, at=at, clock=clock, session=self._session, detail=dict(detail))
-            self._telling[line.publish(topic(Topic.EVENT, device), encode(event), qos=1)] = notice
+        self._notices.send(line.publish, self._session)
         now = self._mono()
+        if self._courier:
+            self._courier.tick(line.publish, now)
         if now >= self._health_at:
             self._health_at = now + self._config.health_s
-            try:
-                health = msgspec.convert({**self._box.health(), "session": self._session}, Health)
-            except msgspec.ValidationError:
-                log.error("health_not_sent")  # a fault of this program, and no reason to give up the link
-                return
-            line.publish(topic(Topic.HEALTH, device), encode(health), qos=0, expiry_s=HEALTH_EXPIRY_S)
+            self._reports.health(line, self._session)

@@ -15,6 +15,7 @@ class State(enum.StrEnum):
     OFFLINE = "offline"  # to be started
     CONNECTING = "connecting"  # the broker's CONNACK
     SUBSCRIBING = "subscribing"  # the broker's SUBACK
+    TIMING = "timing"  # headquarters' signed time, and nothing else: the broker's certificate is in doubt
     SYNCING = "syncing"  # headquarters' word on what it holds
     SENDING = "sending"  # rows to send, and acks for those sent
     BACKOFF = "backoff"  # the time of the next attempt
@@ -26,6 +27,8 @@ class Happening(enum.Enum):
     START = "start"  # the thread runs
     ACCEPTED = "accepted"  # CONNACK
     GRANTED = "granted"  # SUBACK for every topic
+    GRANTED_TIME = "granted_time"  # SUBACK in a connection that asks for the time alone
+    TIMED = "timed"  # the time was told, and the broker's certificate holds at it
     SYNCED = "synced"  # holdings cover the whole shelf
     HQ_CHANGED = "hq_changed"  # another store, or the collector connected anew
     HQ_AWAY = "hq_away"  # the collector's last will
@@ -41,7 +44,13 @@ _S, _H = State, Happening
 TRANSITIONS: dict[State, dict[Happening, State]] = {
     _S.OFFLINE: {_H.START: _S.CONNECTING, _H.STOP: _S.OFFLINE, _H.LOST: _S.BACKOFF},
     _S.CONNECTING: {_H.ACCEPTED: _S.SUBSCRIBING, _H.LOST: _S.BACKOFF, _H.STOP: _S.OFFLINE},
-    _S.SUBSCRIBING: {_H.GRANTED: _S.SYNCING, _H.LOST: _S.BACKOFF, _H.STOP: _S.OFFLINE},
+    _S.SUBSCRIBING: {
+        _H.GRANTED: _S.SYNCING,
+        _H.GRANTED_TIME: _S.TIMING,
+        _H.LOST: _S.BACKOFF,
+        _H.STOP: _S.OFFLINE,
+    },
+    _S.TIMING: {_H.TIMED: _S.CONNECTING, _H.LOST: _S.BACKOFF, _H.STOP: _S.OFFLINE},
     _S.SYNCING: {
         _H.SYNCED: _S.SENDING,
         _H.HQ_CHANGED: _S.SYNCING,
