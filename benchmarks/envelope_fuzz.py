@@ -40,7 +40,7 @@ def attempts(count: int, seed: int) -> Iterator[tuple[str, Attempt]]:
 
 
 def outcome(attempt: Attempt) -> str:
-    """The code of the refusal, or ``taken``; WrongResultError for a wrong result, and whatever else is raised as it is."""
+    """The code of the refusal, or ``taken``; WrongResultError for a wrong result; anything else is raised as it is."""
     try:
         result = attempt.run()
     except ProvisioningError as error:

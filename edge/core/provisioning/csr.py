@@ -20,6 +20,8 @@ from edge.core.provisioning.codes import Code, ProvisioningError
 
 MAX_CSR: Final = 4096  # bytes of the PEM text: a P-256 request with one name has some 400
 MAX_NAME: Final = 64  # characters of a common name (X.520, ub-common-name)
+# what the library raises for bytes that are none; a version that nobody defined is no ValueError there
+_NO_REQUEST = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion)
 _BEGIN, _END = "-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"
 
 
@@ -61,7 +63,7 @@ def read_csr(pem: str) -> CheckedCsr:
         spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     except InvalidSignature as error:
         raise ProvisioningError(Code.BAD_SIGNATURE, "the request is not signed by its own key") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm, OverflowError) as error:
+    except _NO_REQUEST as error:
         raise ProvisioningError(Code.DAMAGED_PAPER, "no certificate request") from error
     return CheckedCsr(der, spki, name)
 
