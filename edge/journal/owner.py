@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from edge.core.acks import AckOutcome
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import AckPayload
-from edge.journal import deliveries, retention, schema, views
+from edge.journal import deliveries, restoring, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.checkpoints import Checkpoints, Signer
 from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
@@ -113,6 +113,7 @@ class Journal(JournalView):
             os.close(self._lock_file)
             raise
         device, boot, sealer, box_key, wall, mono = self._pen_parts
+        schema.name_device(self._db, device)
         pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
         self._ballast.restore()
         self._writer = Writer(self._db, pen, self._limits, self._ballast, self._listeners)
@@ -236,6 +237,7 @@ class Journal(JournalView):
             self._writer.write_waiting()
             for notice in self.notices:
                 self._serve(_Request(Future(), entry=NoticeEntry(notice.code, notice.detail)))
+                self._writer.housekeeping(restoring.done)
             while (request := self._next()) is not None:
                 self._busy_since = self._pen.mono()
                 self._serve(request)

@@ -18,8 +18,10 @@ from pathlib import Path
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from edge.journal import restoring
 from edge.journal.epochs import begin
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
+from edge.journal.salvage import salvage
 
 RESERVE_PAGES = 64  # beyond the quota, for acks and for giving up bodies only
 migrations = Migrations("journal")
@@ -71,16 +73,17 @@ def open_journal(
 ) -> tuple[sqlite3.Connection, Notice | None]:
     """A sound journal at ``path``: the one that is there, or a new one beside a damaged one set aside.
 
-    Raises JournalUnavailableError when the file system refuses.
+    The new one holds the un-acked rows of the damaged one, under their old ids (``restoring``); ``restoring.done``
+    belongs to whoever has written the notice down. Raises JournalUnavailableError when the file system refuses.
     """
-    notice = None
     try:
         suspect = _suspect_mark(path)
         if path.exists() and not is_sound(path, thorough=suspect.exists()):
-            notice = Notice("journal_set_aside", {"file": set_aside(path)})
+            set_aside(path)
         suspect.unlink(missing_ok=True)
         _make_private(path)
-        return _prepared(path, limits, token), notice
+        connection = _prepared(path, limits, token)
+        return connection, restoring.restore(connection, path, limits) if restoring.under_way(connection) else None
     except (OSError, sqlite3.Error) as error:
         raise JournalUnavailableError(
             f"the journal {path.name} cannot be opened: {error}",
@@ -117,17 +120,33 @@ def mark_suspect(path: Path) -> None:
     _suspect_mark(path).touch(mode=0o600)
 
 
+def name_device(db: sqlite3.Connection, device: str) -> None:
+    """Write into the file whose it is, for whoever finds it on the disk of a dead box; not now if there is no room."""
+    if db.execute("select 1 from meta where name = 'device' and value = ?", (device,)).fetchone() is None:
+        with contextlib.suppress(sqlite3.OperationalError):
+            db.execute("insert or replace into meta values ('device', ?)", (device,))
+
+
 def set_aside(path: Path) -> str:
     """Rename the damaged file (with its WAL) to ``NAME.corrupt-N``; the new name."""
-    number = 1
-    while (target := path.with_name(f"{path.stem}.corrupt-{number}")).exists():
-        number += 1
+    target = path.with_name(f"{path.stem}.corrupt-{_asides(path) + 1}")
     for suffix in ("-wal", "-shm"):
         side = path.with_name(path.name + suffix)
         if side.exists():
             side.rename(target.with_name(target.name + suffix))
     path.rename(target)
     return target.name
+
+
+def _asides(path: Path) -> int:
+    """The highest number of a file that was set aside; 0 for none."""
+    names = (p.name.rpartition("-")[2] for p in path.parent.glob(f"{path.stem}.corrupt-*"))
+    return max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)
+
+
+def _last_aside(path: Path) -> Path | None:
+    number = _asides(path)
+    return path.with_name(f"{path.stem}.corrupt-{number}") if number else None
 
 
 def max_pages(limits: JournalLimits) -> int:
@@ -168,10 +187,20 @@ def _prepared(path: Path, limits: JournalLimits, token: Callable[[], str]) -> sq
     with reserve(connection, limits):
         migrations.apply(sqlite_utils.Database(connection))
         if not connection.execute("select 1 from meta where name = 'epoch'").fetchone():
-            connection.execute("begin immediate")
-            begin(connection, token(), 1, "", "")
-            connection.execute("commit")
+            _begin_first(connection, path, token())
     return connection
+
+
+def _begin_first(connection: sqlite3.Connection, path: Path, epoch: str) -> None:
+    """The first epoch of a new file, which goes on where the file that was set aside last had to stop."""
+    aside = _last_aside(path)
+    if aside is not None:
+        with contextlib.suppress(JournalUnavailableError), salvage(aside) as old:
+            restoring.adopt(connection, old, aside.name, epoch)
+            return
+    connection.execute("begin immediate")
+    begin(connection, epoch, 1, "", "")
+    connection.execute("commit")
 
 
 @contextlib.contextmanager

@@ -210,9 +210,13 @@ def test_a_damaged_file_is_set_aside_and_a_new_epoch_begins(tmp_path: Path, dama
     assert journal.epoch == "epoch-1"
     assert [(n.code, n.detail["file"]) for n in journal.notices] == [("journal_set_aside", "journal.corrupt-1")]
     assert (tmp_path / "journal.corrupt-1").read_bytes() == bytes(data)
-    assert kit.record(journal, [1]) == [2]
-    notice = kit.open_body(journal, 1, journal.pending()[0].body)
+    saved = [item for item in journal.pending_all() if item.epoch == "epoch-0"]
+    assert len(saved) == {"header": 50, "middle": 0, "truncated": len(saved) or 1, "text": 0}[damage]
+    newest = 50 if saved else 0
+    assert kit.record(journal, [1]) == [newest + 2]
+    notice = kit.open_body(journal, newest + 1, journal.pending(newest)[0].body)
     assert isinstance(notice, wire.NoticeBody)
+    assert (notice.detail["salvaged"], notice.detail["lost"]) == (len(saved), newest - len(saved))
     assert (notice.code, journal.verify_audit().sound) == ("journal_set_aside", True)
     journal.close()
 
