@@ -42,12 +42,13 @@ from edge.scanners import Scanners, deliver_to, policy_of
 from edge.state import State
 from edge.updating import Updater
 from edge.uplink import Box as Speaker
-from edge.uplink import Uplink
+from edge.uplink import Proof, Uplink
 from edge.watchlists import Watchlists
 
 SWITCH_S = 0.0005      # a verdict must not wait 5 ms for a thread that is busy
 JOURNAL_HUNG_S = 60.0  # one write that takes longer will not come: start afresh
 ALIVE_S = 5.0          # between two looks at the crew
+CERTIFICATE = "uplink.certificate"  # in the state file: digest of the certificate that has connected
 EXPIRE_S = 600.0       # between two runs of retention
 PASSAGE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 PASSAGE_LENGTH = 10    # 30**10 > 10**14
@@ -246,6 +247,8 @@ class Box:
             token=lambda: secrets.token_urlsafe(12),
             jitter=random.random,
             on_signed_time=self._hear, on_news=self.updater.news if self.config.updates.root else None,
+            bounds=self.clock.bounds,
+            proof=Proof(recall=lambda: self.state.get(CERTIFICATE), remember=lambda d: self.state.put(CERTIFICATE, d)),
         )
 
     def _alarm(self, code: str, **detail: str) -> None:

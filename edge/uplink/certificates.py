@@ -1,7 +1,7 @@
 """Which of the box's certificates is shown: the new one, and the one before it until the new one has connected.
 
 Laws:
-1. Beside ``device.pem`` the certificate before it may lie as ``device.before.pem``, of the same key.
+1. Beside ``device.pem`` the certificate before it may lie as ``device.previous.pem``, of the same key.
 2. While the new one has never led to a believed word of headquarters, failed attempts alternate between the two.
 3. Once it has, that is remembered by the digest of its file, and the other is never shown again.
 """
@@ -35,10 +35,10 @@ class Proof:
     remember: Callable[[str], None] = lambda _digest: None
 
 
-def before(cert: str | Path) -> Path:
+def previous(cert: str | Path) -> Path:
     """Where the certificate before ``cert`` lies (law 1), whether it is there or not."""
     path = Path(cert)
-    return path.with_name(f"{path.stem}.before{path.suffix}")
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 class Certificates:
@@ -51,7 +51,7 @@ class Certificates:
     def present(self) -> TlsConfig | None:
         """What is shown in the next attempt."""
         if self._tls and self._old:
-            return msgspec.structs.replace(self._tls, cert=str(before(self._tls.cert)))
+            return msgspec.structs.replace(self._tls, cert=str(previous(self._tls.cert)))
         return self._tls
 
     def failed(self) -> None:
@@ -81,7 +81,7 @@ class Certificates:
 
     def _second(self) -> bool:
         """True while there is a certificate before, and the new one is not proven."""
-        if self._tls is None or not before(self._tls.cert).is_file():
+        if self._tls is None or not previous(self._tls.cert).is_file():
             return False
         digest = self._digest(self._tls.cert)
         return not digest or self._proof.recall() != digest
