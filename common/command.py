@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Callable
@@ -28,8 +29,8 @@ EXIT_PIPE = 141
 class LazyVerbs(click.Group):
     """Imports a verb when it is named, so that each starts fast.
 
-    ``verbs`` maps a verb to its one line of help, ``package`` holds a module of that name for each, and every
-    module its click command as ``command``.
+    ``verbs`` maps a verb to its one line of help, ``package`` holds a module of that name for each (``import_`` for
+    a word of Python), and every module its click command as ``command``.
     """
 
     def __init__(self, *args: Any, verbs: dict[str, str], package: str, **kwargs: Any) -> None:
@@ -44,7 +45,8 @@ class LazyVerbs(click.Group):
         """The verb's click command, or None for an unknown word."""
         if cmd_name not in self._verbs:
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"{self._package}.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -14,6 +14,9 @@ ADVICE = {
     "too_many_posts": "raise collector.devices, or look for a client that invents device names",
     "too_many_alarms": "settle the other alarms of this post first",
     "collector_fault": "report it with the log; the message is in quarantine",
+    "revoked": "a box that counts no longer still speaks: look for it, and give the broker the newest crl.pem",
+    "forged_bundle": "somebody made a stick in the name of a box: keep it, and ask who brought it",
+    "rescued_rows": "compare with the box's own audit export if anybody doubts these rows; nobody signed them",
     # what boxes report
     "dropped": "the post's disk is full: mend its link or give it more space; only CLEAR passages went",
     "publish_refused": "let the post write bp/v1/DEVICE/up/# on the broker; nothing was lost",

@@ -54,6 +54,7 @@ class Fault(enum.StrEnum):
     DAMAGED = "damaged"  # no bundle of this format
     FORGED = "forged"  # a mark does not fit the key that the header names
     UNSIGNED = "unsigned"  # nobody signed it, and nobody vouches for it
+    REVOKED = "revoked"  # the box that signed it counts no longer
 
 
 class CarryError(BorderpostError):

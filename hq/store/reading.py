@@ -113,9 +113,20 @@ class View:
         row = self._db.execute("SELECT coalesce(sum(duplicates), 0) FROM epochs").fetchone()
         return {**found, "duplicates": int(row[0])}
 
-    def posts(self) -> list[Post]:
-        """Every known box, by device id."""
-        return [self._post(row) for row in self._db.execute("SELECT * FROM devices ORDER BY device")]
+    def posts(self, site: str = "") -> list[Post]:
+        """Every known box, by device id; with ``site`` those that stand or stood there."""
+        return [
+            self._post(row)
+            for row in self._db.execute(
+                "SELECT * FROM devices WHERE ?1 = '' OR device IN (SELECT device FROM sites WHERE site = ?1)"
+                " ORDER BY device", (site,),
+            ).fetchall()
+        ]  # fmt: skip
+
+    def held_at(self, site: str) -> int:
+        """How many messages boxes sent from this site, replaced ones among them."""
+        row = self._db.execute("SELECT count(*) FROM messages WHERE site = ?", (site,)).fetchone()
+        return int(row[0])
 
     def _post(self, row: sqlite3.Row) -> Post:
         device = row["device"]
@@ -177,22 +188,23 @@ class View:
         ).fetchone()
         return int(row[0])
 
-    def hits(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
-        """HIT and POSSIBLE passages, their fingers, and the closings: rows numbered above ``after``, oldest first."""
+    def hits(self, after: int, limit: int = MAX_ROWS, *, site: str = "") -> list[Hit]:
+        """HIT and POSSIBLE passages, their fingers, and the closings: rows numbered above ``after``, oldest first;
+        with ``site`` only what was sent from there, by whichever box."""
         return self._hits(
-            "(m.outcome IN ('HIT', 'POSSIBLE') OR m.kind = 'closing') AND m.n > ?", after, limit
+            "(m.outcome IN ('HIT', 'POSSIBLE') OR m.kind = 'closing') AND m.n > ?", after, limit, site
         )
 
-    def messages(self, after: int, limit: int = MAX_ROWS) -> list[Hit]:
+    def messages(self, after: int, limit: int = MAX_ROWS, *, site: str = "") -> list[Hit]:
         """Every message with a row number above ``after``, oldest first."""
-        return self._hits("m.n > ?", after, limit)
+        return self._hits("m.n > ?", after, limit, site)
 
-    def _hits(self, where: str, after: int, limit: int) -> list[Hit]:
+    def _hits(self, where: str, after: int, limit: int, site: str) -> list[Hit]:
         rows = self._db.execute(
             "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device"
             " AND c.passage = m.passage AND (m.kind <> 'fingers' OR (c.epoch = m.epoch AND c.seq > m.seq))) AS closed"
-            f" FROM messages m WHERE {where} AND m.n < {_HORIZON} ORDER BY m.n LIMIT ?",
-            (after, limit),
+            f" FROM messages m WHERE {where} AND m.n < {_HORIZON} AND (? = '' OR m.site = ?) ORDER BY m.n LIMIT ?",
+            (after, site, site, limit),
         )
         return [
             Hit(

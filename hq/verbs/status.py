@@ -21,6 +21,8 @@ def state_of(post: Post, at: datetime, interval_s: float) -> str:
     """``online``, ``offline`` (said so, or its last will did) or ``silent`` (no word, no goodbye)."""
     if not post.online:
         return "offline"
+    if not post.last_seen:
+        return "offline"
     heard = datetime.fromisoformat(post.last_seen)
     return "silent" if at - heard > timedelta(seconds=SILENT_AFTER * interval_s) else "online"
 
@@ -29,6 +31,11 @@ def as_record(post: Post, state: str) -> dict[str, object]:
     """One post for --json. ``pending`` is what its last health message said, None if there was none."""
     return {
         "post": post.device,
+        "site": post.sites[0] if post.sites else "",
+        "sites": list(post.sites),
+        "serial": post.presence.get("serial", ""),
+        "sequence": post.presence.get("sequence", 0),
+        "carried": post.carried,
         "state": state,
         "since": post.since,
         "last_seen": post.last_seen,
@@ -48,6 +55,12 @@ def as_record(post: Post, state: str) -> dict[str, object]:
     }
 
 
+def _where(post: Post, site: str) -> str:
+    """The site, and that the box stands there no longer."""
+    now_at = post.sites[0] if post.sites else ""
+    return f"{site} (before)" if site and now_at != site else now_at
+
+
 def missing(post: Post) -> int:
     """Messages that headquarters lacks though it holds later ones."""
     return sum(g.last - g.first + 1 for g in post.gaps)
@@ -56,18 +69,21 @@ def missing(post: Post) -> int:
 @click.command()
 @config_option
 @json_option
-def command(config_path: Path, as_json: bool) -> None:
+@click.option("--site", default="", help="Only boxes that stand or stood at this site: its whole history.")
+def command(config_path: Path, as_json: bool, site: str) -> None:
     """The posts: online, offline or silent, last seen, what they hold back and what is missing.
 
     *messages* counts passages, closings and reports; *pending* is what the post says it still has to
-    send; *missing* are numbers that never came though later ones did.
+    send; *missing* are numbers that never came though later ones did; *by stick* is when a stick of the box came last.
+    A site's history is that of all boxes that stood there, a replaced one among them.
     """
     from hq import config
     from hq.store import View
 
     settings = config.load(config_path)
     with View(Path(settings.store.path)) as view:
-        posts, store, counts = view.posts(), view.store_id(), view.counts()
+        posts, store, counts = view.posts(site), view.store_id(), view.counts()
+        at_site = view.held_at(site) if site else 0
         open_alarms = len(view.alarms())
     states = [state_of(p, now(), settings.collector.health_interval_s) for p in posts]
     if as_json:
@@ -76,8 +92,10 @@ def command(config_path: Path, as_json: bool) -> None:
     rows = [
         [
             p.device,
+            _where(p, site),
             state,
-            p.last_seen.replace("T", " ")[:19],
+            p.last_seen.replace("T", " ")[:19] or "never",
+            p.carried.replace("T", " ")[:19],
             str(p.held),
             str(p.health.get("outbox", "?")),
             str(missing(p)),
@@ -86,7 +104,13 @@ def command(config_path: Path, as_json: bool) -> None:
         ]
         for p, state in zip(posts, states, strict=True)
     ]
-    table(["post", "state", "last seen (UTC)", "messages", "pending", "missing", "alarms", "software"], rows)
+    table(
+        ["post", "site", "state", "last seen (UTC)", "by stick (UTC)", "messages", "pending", "missing", "alarms",
+         "software"], rows,
+    )  # fmt: skip
+    if site:
+        click.echo(f"site {site}: {len(posts)} boxes, {at_site} messages")
+        return
     click.echo(
         f"store {store}: {counts['messages']} messages, {counts['duplicates']} duplicates removed,"
         f" {counts['conflicts']} conflicts, {counts['quarantine']} in quarantine, {open_alarms} open alarms"

@@ -53,8 +53,9 @@ def when(_ctx: click.Context, _param: click.Parameter, text: str | None) -> date
     metavar="TIME",
     help="begin there (30m, 2h, 7d, or a date); without it: from now on",
 )
+@click.option("--site", default="", help="Only what was sent from this site, by whichever box stood there.")
 @click.option("--once", is_flag=True, help="print what is there (all of it without --since) and exit")
-def command(config_path: Path, as_json: bool, since: datetime | None, once: bool) -> None:
+def command(config_path: Path, as_json: bool, since: datetime | None, once: bool, site: str) -> None:
     """Follow HIT and POSSIBLE passages, silent ones marked, their fingers, and the decisions that close them.
 
     A hit is a lead: confirm it with the NCB. This output holds personal data; it is not logged.
@@ -68,7 +69,7 @@ def command(config_path: Path, as_json: bool, since: datetime | None, once: bool
     with View(Path(settings.store.path)) as view:
         after = view.first_since(since) if since else 0 if once else view.last()
         while True:
-            found = view.hits(after)
+            found = view.hits(after, site=site)
             for hit in found:
                 say(record(hit, opened))
                 after = hit.n
@@ -87,6 +88,7 @@ def record(hit: Hit, keys: Mapping[str, SealPrivate]) -> dict[str, object]:
         "kind": hit.kind,
         "id": hit.id,
         "post": hit.device,
+        "site": hit.site,
         "passage": hit.passage,
         "received": hit.received,
         "time": hit.time,

@@ -1,0 +1,54 @@
+"""What goes back: one file of acks for each box, for `borderpost-provision acks` to put into its next envelope.
+
+A file holds a JSON array of Signed AckPayloads, the newest first, at most ``MAX_ACKS``; older ones go first, and cost
+nothing more than that the box brings those rows once more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.core.errors import BorderpostError
+from edge.core.wire import Signed
+from hq.collector.answers import Answer
+
+MAX_ACKS: Final = 1000  # two million rows
+MAX_BYTES: Final = 12 << 20  # an envelope takes 16 MiB
+
+
+class AcksFileError(BorderpostError):
+    """The folder for acks cannot be written."""
+
+
+def add(folder: Path, device: str, answers: Sequence[Answer]) -> Path:
+    """Put ``answers`` before what ``folder/DEVICE.acks.json`` holds. Raises AcksFileError."""
+    target = folder / f"{device}.acks.json"
+    fresh = [msgspec.json.decode(answer.payload, type=Signed) for answer in answers]
+    kept = list(dict.fromkeys([*fresh, *_held(target)]))[:MAX_ACKS]
+    while len(data := msgspec.json.encode(kept)) > MAX_BYTES:
+        kept = kept[: len(kept) * 3 // 4]
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = target.with_name(target.name + ".partial")
+        with partial.open("wb") as file:
+            file.write(data + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError as error:
+        raise AcksFileError(f"{target}: {error.strerror}", advice="give a folder that you may write: --acks") from error
+    return target
+
+
+def _held(target: Path) -> list[Signed]:
+    try:
+        return msgspec.json.decode(target.read_bytes()[: MAX_BYTES + 1], type=list[Signed])
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.MsgspecError, UnicodeError):
+        return []  # what cannot be read is made anew: the box brings its rows again
