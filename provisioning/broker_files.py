@@ -1,0 +1,156 @@
+"""What the broker is run with: mosquitto.conf, access list, revocation list, certificates.
+
+Laws:
+1. Who a client is says its certificate alone: the common name is the user and the client id. So a box can neither
+   write nor read another's topics, nor take its place.
+2. A revoked box is refused twice: by the revocation list when it connects, by the access list if it is connected.
+3. Keys of servers are made once; they are made anew when their names change or ``RENEW_DAYS`` are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from edge.core.wire import UP_TOPICS, Topic
+from provisioning import authority, files, keyfiles
+from provisioning.authority import HQ_NAME, Authority
+from provisioning.errors import AuthorityError
+from provisioning.folder import AuthorityFolder
+from provisioning.ledger import Ledger
+
+RENEW_DAYS: Final = 120
+MAX_PACKET: Final = 131_072  # bytes: a parcel of lists has 64,000, an envelope 48 kB
+BROKER: Final = "broker"
+_ADVICE: Final = "give a folder that you may write"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was written. ``until``: of the two certificates; ``revoked``: certificates on the revocation list."""
+
+    files: tuple[Path, ...]
+    broker_until: datetime
+    hq_until: datetime
+    revoked: int
+    crl_until: datetime
+
+
+def write(
+    out: Path, folder: AuthorityFolder, ledger: Ledger, ca: Authority, names: Sequence[str], *, port: int, at: str,
+    now: datetime,
+) -> Made:  # fmt: skip
+    """Everything into ``out``; ``at``: where the files will lie on the broker's machine. Raises AuthorityError."""
+    try:
+        broker = _kept(folder, ledger, ca, BROKER, names, now)
+        hq = _kept(folder, ledger, ca, HQ_NAME, (), now)
+        with ledger.store.writing():
+            revoked = ledger.revoked_certificates(now)
+            crl = ca.crl(revoked, now, ledger.next_number("crl", now))
+            ledger.note("broker", now, data=crl, detail=f"{len(revoked)} revoked certificates")
+        _, denied = ledger.revoked_names(now)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / HQ_NAME).mkdir(exist_ok=True)
+        made = []
+        for name, data, mode in (
+            ("ca.pem", folder.ca_bytes(), files.PUBLIC), ("crl.pem", crl, files.PUBLIC),
+            ("broker.key", _bytes(folder.server / "broker.key"), files.PRIVATE),
+            ("broker.pem", _bytes(folder.server / "broker.pem"), files.PUBLIC),
+            ("acl", acl(denied).encode(), files.PRIVATE), ("mosquitto.conf", conf(at, port).encode(), files.PUBLIC),
+            ("hq/ca.pem", folder.ca_bytes(), files.PUBLIC),
+            ("hq/hq.pem", _bytes(folder.server / "hq.pem"), files.PUBLIC),
+            ("hq/hq.key", _bytes(folder.server / "hq.key"), files.PRIVATE),
+        ):
+            files.replace(out / name, data, mode)
+            made.append(out / name)
+    except OSError as error:
+        raise AuthorityError(f"{error.filename or out}: {error.strerror}", advice=_ADVICE) from error
+    return Made(tuple(made), broker.not_valid_after_utc, hq.not_valid_after_utc, len(revoked),
+                now + timedelta(days=authority.CRL_DAYS))  # fmt: skip
+
+
+def conf(at: str, port: int) -> str:
+    """The text of mosquitto.conf; the other files lie in the folder ``at``."""
+    return f"""\
+# Made by borderpost-provision; docs/headquarters.md says why each line stands here.
+listener {port}
+cafile {at}/ca.pem
+certfile {at}/broker.pem
+keyfile {at}/broker.key
+crlfile {at}/crl.pem
+tls_version tlsv1.2
+require_certificate true
+use_identity_as_username true
+use_username_as_clientid true
+allow_anonymous false
+acl_file {at}/acl
+max_packet_size {MAX_PACKET}
+set_tcp_nodelay true
+persistence false
+"""
+
+
+def acl(denied: Sequence[str]) -> str:
+    """The text of the access list; ``denied``: device ids that were revoked."""
+    up, down = _branch(UP_TOPICS[0]), _branch(Topic.ACK)
+    shut = "".join(f"\nuser {device}\ntopic deny #\n" for device in denied)
+    return f"""\
+# Headquarters, by the common name of its certificate.
+user {HQ_NAME}
+topic read {up.replace("{d}", "+")}
+topic write {down.replace("{d}", "+")}
+topic readwrite {Topic.HQ_STATE}
+topic write {Topic.BEACON}
+topic write {Topic.PARCEL}
+{shut}
+# Every box, by the common name of its own.
+pattern write {up.replace("{d}", "%u")}
+pattern read {down.replace("{d}", "%u")}
+pattern read {_branch(Topic.HQ_STATE)[:-1]}+
+"""
+
+
+def _branch(topic: Topic) -> str:
+    """``bp/v1/{d}/up/#`` of ``bp/v1/{d}/up/state``."""
+    return topic.rpartition("/")[0] + "/#"
+
+
+def _kept(
+    folder: AuthorityFolder, ledger: Ledger, ca: Authority, name: str, names: Sequence[str], now: datetime
+) -> x509.Certificate:
+    """The certificate in ``server/NAME.pem``, made anew with its key where law 3 says so."""
+    place = folder.server / f"{name}.pem"
+    if place.exists():
+        there = authority.load_certificate(_bytes(place), str(place))
+        same = not names or _names(there) == set(names)
+        if same and there.not_valid_after_utc > now + timedelta(days=RENEW_DAYS) and place.with_suffix(".key").exists():
+            return there
+    if name == BROKER and not names:
+        raise AuthorityError("the broker has no certificate yet", advice="give the names it is reached by with --name")
+    made: tuple[EllipticCurvePrivateKey, x509.Certificate] = (
+        ca.server(names, now) if name == BROKER else ca.client(name, now)
+    )
+    key, certificate = made
+    with ledger.store.writing():
+        ledger.put_certificate(
+            authority.number_of(certificate), names[0] if names else name, "server" if names else "client", "", now,
+            certificate.not_valid_after_utc, authority.pem(certificate).decode(),
+        )  # fmt: skip
+        files.replace(place.with_suffix(".key"), keyfiles.locked(key, None), files.PRIVATE)
+        files.replace(place, authority.pem(certificate))
+    return certificate
+
+
+def _names(certificate: x509.Certificate) -> set[str]:
+    alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(general.value) for general in alternative}
+
+
+def _bytes(path: Path) -> bytes:
+    return files.read(path, 64 << 10, advice=_ADVICE)

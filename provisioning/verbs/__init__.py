@@ -1,0 +1,1 @@
+"""The verbs of ``borderpost-provision``, one a file."""
