@@ -132,6 +132,12 @@ class State:
         with self._write() as db:
             db.execute("insert or replace into small values (?, ?)", (name, value))
 
+    def named(self, prefix: str) -> dict[str, str]:
+        """The named values whose names begin so."""
+        with self._read() as db:
+            rows = db.execute("select name, value from small where substr(name, 1, ?) = ?", (len(prefix), prefix))
+            return dict(rows.fetchall())
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:

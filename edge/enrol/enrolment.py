@@ -1,0 +1,285 @@
+"""The enrolment of one box: keys, trust, the generation in use, and what it says of itself. Made before the daemon.
+
+Laws:
+1. One process a state folder: the lock is taken before anything is looked at, let alone finished or taken back.
+2. What the last process left is brought to its end before anything is opened (``begin``): a reset, an activation.
+3. A configuration that a person made by hand takes no envelope: it would not be the one in use.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from cryptography import x509
+
+from common.settings import ConfigError
+from common.times import rfc3339
+from edge import config as edge_config
+from edge.clock import Source, TrustedClock
+from edge.config import Config
+from edge.core.provisioning.codes import ProvisioningError
+from edge.core.provisioning.inbox import BoxFacts
+from edge.enrol import asking, cloning, generations, identity, kept, reset, trust, validation
+from edge.enrol.activation import Activation, Phase, describe
+from edge.enrol.daemon import Daemon
+from edge.enrol.disk import Disk, disk_error, read
+from edge.enrol.hardware import inventory, marks
+from edge.enrol.identity import Identity
+from edge.enrol.places import Places
+from edge.enrol.trust import Trust
+from edge.journal.lock import take_lock
+from edge.state import StateError
+
+ASK_SHARE: Final = 1 / 2   # of the certificate's life that is left, when a stick comes
+LINK_SHARE: Final = 1 / 3  # the same over the link
+MAX_PEM: Final = 64 << 10
+
+log = structlog.get_logger("enrol")
+
+
+class Enrolment:
+    """``begin`` before anything else. ``by_hand``: the configuration that a person made, or None."""
+
+    def __init__(
+        self, places: Places, *, disk: Disk | None = None, boot: str = "", by_hand: Config | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.places, self.disk, self.boot, self.by_hand = places, disk or Disk(), boot, by_hand
+        self.environ = os.environ if environ is None else environ
+        self.activation = Activation(self.disk, places, boot)
+        self.trust: Trust | None = None
+        self.identity: Identity
+        self.config: Config | None = by_hand
+        self.fault = ""  # why no paper can be taken: what is kept cannot be read
+        self._lock = -1
+
+    # -- before the daemon ---------------------------------------------------------------------------------------
+
+    def begin(self) -> Config | None:
+        """Finish what was left, open the keys, and give the configuration to run with: None on a box without one.
+
+        Raises BorderpostError's kin where not even the keys can be opened or made.
+        """
+        try:
+            self.disk.folder(self.places.state)
+            self._lock = take_lock(self.places.state / "enrolment")
+            reset.finish(self.disk, self.places)
+            self.trust = trust.load(self.places)
+            self.identity = identity.open_or_make(self.disk, self.places.identity, self.environ)
+            if self.identity.lost:
+                log.error("identity_lost", path=self.identity.lost, advice="enrol this box again: a claim stick")
+            if self.by_hand is None:
+                self.config = self._configured()
+        except OSError as error:
+            raise disk_error(error) from error
+        return self.config
+
+    def close(self) -> None:
+        """Let go of the lock: the process is over."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _configured(self) -> Config | None:
+        """The configuration of the generation in use, after whatever the activation's table says."""
+        phase = self.activation.resume()
+        while generations.current(self.places):
+            try:
+                config = self._load()
+                self._show_key()
+                return config
+            except ConfigError as error:
+                if phase is not Phase.TRYING:
+                    raise
+                self.refuse(error.message)
+                phase = self.activation.resume()
+        return None
+
+    def _load(self) -> Config:
+        path = generations.config_file(self.places)
+        folder = path.resolve().parent
+        with edge_config.named(path):
+            return validation.localized(edge_config.load(path), self.places, folder)
+
+    def _show_key(self) -> None:
+        try:
+            self.identity.show_to_tls(self.disk, self.places.device_key)
+        except OSError as error:
+            log.error("key_not_shown", path=str(self.places.device_key), reason=error.strerror,
+                      advice="the unit needs RuntimeDirectory=borderpost; until then there is no link")
+
+    def refuse(self, why: str) -> None:
+        """What runs cannot work: the next start goes back."""
+        log.error("configuration_refused", reason=why, advice="the one before comes back; ask headquarters for another")
+        self.activation.give_up(why)
+
+    @property
+    def is_trying(self) -> bool:
+        """True while an activation waits for its commit."""
+        return self.by_hand is None and self.activation.phase() is Phase.TRYING
+
+    # -- once the daemon runs ------------------------------------------------------------------------------------
+
+    def up(self, daemon: Daemon) -> None:
+        """The daemon runs: is this the same machine, does what was applied work; then commit it.
+
+        Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
+        """
+        self._recall(daemon)
+        self._compare_machine(daemon)
+        pending = self.activation.pending() if self.by_hand is None else None
+        if pending is None:
+            return
+        self._self_test(daemon)
+        if self.activation.commit() is not None:
+            daemon.note("configuration", {"sequence": pending.sequence, "previous": pending.previous,
+                                          "envelope": pending.envelope})
+            hear(daemon.clock, datetime.fromisoformat(pending.created), Source.ENVELOPE)
+            log.info("configuration_in_use", generation=pending.sequence, before=pending.previous)
+
+    def _self_test(self, daemon: Daemon) -> None:
+        """Without a network: the journal writes, key and certificate fit, the lists' keys open."""
+        try:
+            files = generations.files_of(self.places, generations.current(self.places))
+            now = daemon.clock.now().expiry
+            validation.validate(files, self.identity, self.places, generations.current(self.places), now)
+        except ProvisioningError as error:
+            self.refuse(error.message)
+            raise
+        daemon.journal.note("self_test", {"generation": generations.current(self.places)}).result(SELF_TEST_S)
+        daemon.journal.counts()
+
+    def _recall(self, daemon: Daemon) -> None:
+        """High-water marks that outlived a reset, back into the state file: they only rise."""
+        marks_kept = kept.load(self.places)
+        try:
+            for list_id, generation in marks_kept.lists.items():
+                daemon.state.raise_high_water(list_id, generation)
+            for name, value in marks_kept.marks.items():
+                if daemon.state.get(name) is None:
+                    daemon.state.put(name, value)
+            if marks_kept.floor is not None:
+                hear(daemon.clock, marks_kept.floor, Source.TIME_ROOT)  # not above what was believed before
+        except StateError as error:
+            log.error("marks_not_recalled", reason=error.message, advice=error.advice)
+
+    def _compare_machine(self, daemon: Daemon) -> None:
+        key = identity.box_secret(self.places.identity, cloning.PURPOSE, self.environ)
+        if key is None:
+            return
+        before, now = cloning.last(self.places, key), marks(self.places.system)
+        counts = daemon.journal.counts()
+        why = cloning.copied(before, now, counts.epoch, counts.newest)
+        epoch = counts.epoch
+        if why:
+            epoch = daemon.journal.renew_epoch(why)
+            daemon.alarm(why)
+            log.error("disk_copied", reason=why, advice="tell headquarters: was the disk moved, copied or put back?")
+        try:
+            boots = before.boots + 1 if before else 1
+            cloning.note(self.disk, self.places, key, cloning.BootState(now, epoch, counts.newest, boots))
+        except OSError as error:
+            log.error("boot_state_not_kept", reason=error.strerror, advice="see `borderpost doctor`, disk")
+
+    # -- what it says of itself ----------------------------------------------------------------------------------
+
+    @property
+    def is_enrolled(self) -> bool:
+        """True for a box with a configuration, made by hand or brought by an envelope."""
+        return self.config is not None
+
+    @property
+    def device(self) -> str:
+        """The device id, empty while unprovisioned."""
+        return self.config.box.device if self.config else ""
+
+    @property
+    def site(self) -> str:
+        """The site's id, empty where the configuration has words for people there."""
+        text = self.config.box.site if self.config else ""
+        return text if is_site(text) else ""
+
+    @property
+    def sequence(self) -> int:
+        """The highest number that this box took."""
+        return max(kept.load(self.places).sequence, generations.current(self.places) if not self.by_hand else 0)
+
+    def code(self) -> str:
+        """Of the newest request that nobody answered yet; empty for none."""
+        waiting = asking.waiting(asking.load(self.places, self.identity), kept.load(self.places))
+        return asking.code(self.identity, waiting[-1]) if waiting else ""
+
+    def facts(self, lists: Mapping[str, int], software: str) -> BoxFacts:
+        """For ``FACTS`` and the screen. Raises ProvisioningError."""
+        return BoxFacts(
+            serial=self.identity.serial, device=self.device, site=self.site, sequence=self.sequence,
+            code=self.code(), lists=dict(lists), software=software,
+            country=self.trust.package.country if self.trust else "",
+        )
+
+    def chain(self) -> str:
+        """The box's certificate with its chain, PEM; empty for none."""
+        if self.by_hand is not None:
+            tls = self.by_hand.uplink.tls if self.by_hand.uplink else None
+            place = Path(tls.cert) if tls else None
+        else:
+            place = self.places.config / generations.CURRENT / generations.CERTIFICATE
+        try:
+            data = read(place, MAX_PEM) if place else None
+            return data.decode("ascii") if data else ""
+        except (OSError, ProvisioningError, UnicodeDecodeError):
+            return ""
+
+    def certificate(self) -> x509.Certificate | None:
+        """The box's own certificate."""
+        try:
+            return x509.load_pem_x509_certificates(self.chain().encode())[0]
+        except ValueError:
+            return None
+
+    def renewal(self, now: datetime | None, wall: datetime, software: str, share: float = LINK_SHARE) -> bytes | None:
+        """``request.json`` for a new certificate once at most ``share`` of the old one's life is left; else None."""
+        if self.by_hand is not None or not self.device or not asking.is_due(self.certificate(), now, share):
+            return None
+        return asking.renewal(
+            self.identity, device=self.device, site=self.site, kept=kept.load(self.places),
+            inventory=inventory(self.places.system, self.places.state, software), wall=wall,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """For `borderpost status`."""
+        certificate = self.certificate()
+        return {
+            "serial": self.identity.serial, "device": self.device, "site": self.site, "sequence": self.sequence,
+            "certificate_until": rfc3339(certificate.not_valid_after_utc) if certificate else None,
+            "pending": describe(self.activation.pending()) if self.by_hand is None else "",
+            "code": self.code(), "by_hand": self.by_hand is not None,
+        }
+
+    def connected(self) -> None:
+        """The link stands with the present certificate: the one before is needed no longer."""
+        folder = self.places.config / generations.CURRENT
+        try:
+            self.disk.remove(folder.resolve() / generations.BEFORE)
+        except OSError as error:
+            log.warning("old_certificate_kept", reason=error.strerror, advice="harmless; see `borderpost doctor`, disk")
+
+
+SELF_TEST_S: Final = 10.0  # longest write of a journal that works
+
+
+def hear(clock: TrustedClock, time: datetime, source: Source, *, lower: bool = False) -> str:
+    """What became of a signed word: ``accepted``, ``stale`` or ``too_far``."""
+    return str(clock.signed_word(time, source, lower=lower))
+
+
+def is_site(text: str) -> bool:
+    """True if a text is a site's id, and not words for people."""
+    return 2 <= len(text) <= 40 and all(c in "abcdefghijklmnopqrstuvwxyz0123456789-" for c in text)
+
+

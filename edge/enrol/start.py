@@ -1,0 +1,43 @@
+"""Which box this is when it starts: configured by hand, by an envelope, or not yet.
+
+Laws:
+1. An edge.toml that a person put there wins, as it always did. Else the generation in use; else, where there is a
+   national package, the box waits for a stick; else there is nothing to run.
+2. A generation that is being tried never ends the process for good (exit code 78): it is taken back instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from edge import config
+from edge.config import Config
+from edge.enrol import generations
+from edge.enrol.enrolment import Enrolment
+from edge.enrol.places import Places
+
+
+def prepared(config_path: Path, places: Places, boot: str) -> tuple[Config | None, Enrolment | None]:
+    """The configuration (None: wait for a stick) and the enrolment (None: a box that no stick can reach).
+
+    Raises ConfigError for a wrong or absent configuration, BorderpostError's kin for what is wrong below the state.
+    """
+    if config_path.exists():
+        by_hand = config.load(config_path)
+        if not places.national.exists() and not places.inbox.exists():
+            return by_hand, None
+        places = dataclasses.replace(places, state=Path(by_hand.box.state_dir))
+        enrolment = Enrolment(places, boot=boot, by_hand=by_hand)
+        enrolment.begin()
+        return by_hand, enrolment
+    if not places.national.exists() and not generations.current(places):
+        return config.load(config_path), None  # says what is missing
+    enrolment = Enrolment(places, boot=boot)
+    return enrolment.begin(), enrolment
+
+
+def found_config(config_path: Path, state: Path) -> Path:
+    """The edge.toml that the box at ``state`` runs with: ``config_path``, or the generation in use."""
+    present = state / "config" / generations.CURRENT / generations.CONFIG
+    return config_path if config_path.exists() or not present.exists() else present

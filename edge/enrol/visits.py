@@ -1,0 +1,92 @@
+"""How far each visit of a stick came, so that a restart in its middle goes on and does nothing twice.
+
+A visit is one folder of the inbox; its key is the folder's number and the time at which its offer was written, so that
+a number that is used again is another visit. What was done stands in ``visits/KEY.json``, stage by stage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from edge.core.provisioning.inbox import OFFER, Part
+from edge.enrol.disk import Disk, disk_error, read
+from edge.enrol.places import Places
+
+MAX_BYTES: Final = 65_536
+# Stages, in the order in which they are done: time before what is judged by it, reset before what it would erase.
+STICK, TIME, RESET, ENVELOPE, CLAIM, LISTS, OUT = "stick", "time", "reset", "envelope", "claim", "lists", "out"
+ACKS: Final = "acks"  # a part of the envelope's stage
+LINK: Final = "link"  # begins the key of what came over the link
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """``serial``, ``device`` and ``site`` are the box's as the visit began: a reset changes them."""
+
+    serial: str = ""
+    device: str = ""
+    site: str = ""
+    done: dict[str, tuple[Part, ...]] = {}
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Of all stages, in the order in which they were done."""
+        return tuple(part for parts in self.done.values() for part in parts)
+
+
+def key_of(folder: Path, kind: str) -> str:
+    """The key of the visit in an inbox folder. Raises OSError when it is gone."""
+    return f"{kind}-{folder.name}-{(folder / OFFER).stat().st_mtime_ns}"
+
+
+def load(places: Places, key: str) -> Progress | None:
+    """What stands of a visit, None before its first stage or where it cannot be read. Raises ProvisioningError."""
+    try:
+        data = read(_file(places, key), MAX_BYTES)
+        return None if data is None else msgspec.json.decode(data, type=Progress)
+    except OSError as error:
+        raise disk_error(error) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def begin(disk: Disk, places: Places, key: str, *, serial: str, device: str, site: str) -> Progress:
+    """The visit as it stands, begun if it is new. Raises ProvisioningError."""
+    found = load(places, key)
+    if found is not None and found.serial:
+        return found
+    progress = Progress(serial=serial, device=device, site=site, done=found.done if found else {})
+    _save(disk, places, key, progress)
+    return progress
+
+
+def record(disk: Disk, places: Places, key: str, stage: str, *parts: Part) -> Progress:
+    """A stage is done, with these parts; said again it replaces what was said. Raises ProvisioningError."""
+    progress = load(places, key) or Progress()
+    progress = msgspec.structs.replace(progress, done={**progress.done, stage: parts})
+    _save(disk, places, key, progress)
+    return progress
+
+
+def forget(disk: Disk, places: Places, keep: frozenset[str] = frozenset()) -> None:
+    """Drop every visit but these. Raises ProvisioningError."""
+    try:
+        for path in sorted(places.visits.iterdir()) if places.visits.is_dir() else ():
+            if path.name.removesuffix(".json") not in keep:
+                disk.remove(path)
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+def _save(disk: Disk, places: Places, key: str, progress: Progress) -> None:
+    try:
+        disk.folder(places.visits)
+        disk.write(_file(places, key), msgspec.json.encode(progress))
+    except OSError as error:
+        raise disk_error(error) from error
+
+
+def _file(places: Places, key: str) -> Path:
+    return places.visits / f"{key}.json"

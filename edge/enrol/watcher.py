@@ -1,0 +1,128 @@
+"""The thread that looks into the inbox: the only one of the daemon that takes papers.
+
+Laws:
+1. Visits are done in the order of their numbers, the sticks' before the link's.
+2. It may die and be started again alone; no other thread waits for it, and the watchdog does not ask for it.
+3. A folder that has an outcome, or no offer yet, is left alone; so is everything that is not named by a number.
+4. An envelope that came over the link is written to the box's own inbox first; at most one waits there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from edge.core.errors import BorderpostError
+from edge.core.provisioning import inbox
+from edge.core.provisioning.codes import Grade
+from edge.core.provisioning.inbox import BoxFacts, Offer, StickOutcome
+from edge.core.wire import MAX_CARRIED
+from edge.crew import BEAT_S, Stopping
+from edge.enrol import visits
+from edge.enrol.daemon import Daemon
+from edge.enrol.engine import Engine
+from edge.enrol.enrolment import Enrolment
+from edge.enrol.facts import Teller
+
+LOOK_S: Final = 0.25     # between two looks at the inbox
+MAX_WAITING: Final = 64  # folders that one look considers
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}\Z")
+
+log = structlog.get_logger("enrol")
+
+
+class Watcher:
+    """``run`` is the thread's work; ``hand`` may be called from any thread."""
+
+    def __init__(self, box: Enrolment, daemon: Daemon, state: Callable[[], str]) -> None:
+        self._box, self._daemon = box, daemon
+        self._engine = Engine(box, daemon)
+        self._teller = Teller(box.disk, box.places.facts, box.places.console, self._facts, state)
+        self._handed: deque[bytes] = deque(maxlen=1)
+        self._woken = threading.Event()
+        self._ended = False
+
+    def hand(self, data: bytes) -> None:
+        """An envelope came over the link; an empty message withdraws it."""
+        if 0 < len(data) <= MAX_CARRIED:
+            self._handed.append(bytes(data))
+            self._woken.set()
+
+    def run(self, pulse: Stopping) -> None:
+        """Look until told to stop."""
+        self._tell()
+        while not pulse.is_set():
+            self._store_handed()
+            for folder, kind in self._waiting():
+                outcome = self._visit(folder, kind, pulse)
+                if self._ended or pulse.is_set():
+                    break
+                if outcome is not None and kind == visits.LINK:
+                    self._settle(folder, outcome)
+            self._tell()
+            if self._ended:
+                pulse.wait(BEAT_S)
+            self._woken.wait(LOOK_S)
+            self._woken.clear()
+
+    def _visit(self, folder: Path, kind: str, pulse: Stopping) -> StickOutcome | None:
+        outcome = self._engine.visit(folder, kind, pulse)
+        self._ended = outcome is None and not pulse.is_set() and folder.exists()  # the process ends: the next goes on
+        self._tell()
+        return outcome
+
+    def _waiting(self) -> Iterator[tuple[Path, str]]:
+        if self._ended:
+            return
+        for root, kind in ((self._box.places.inbox, visits.STICK), (self._box.places.own_inbox, visits.LINK)):
+            try:
+                numbers = sorted(int(one.name) for one in root.iterdir() if _NUMBER.match(one.name))
+            except OSError:
+                continue  # not there: no stick's process on this box
+            for number in numbers[:MAX_WAITING]:
+                folder = root / str(number)
+                if (folder / inbox.OFFER).exists() and not (folder / inbox.OUTCOME).exists():
+                    yield folder, kind
+
+    def _store_handed(self) -> None:
+        """Law 4; what was applied, or tried and taken back, is known by its digest and not written again."""
+        try:
+            data = self._handed.pop()
+        except IndexError:
+            return
+        folder = self._box.places.own_inbox / "1"
+        offer = msgspec.json.encode(Offer(number=1))
+        try:
+            self._box.disk.remove_tree(folder)
+            self._box.disk.write_tree(folder, {inbox.ENVELOPE: data, inbox.OFFER: offer})
+        except OSError as error:
+            log.error("envelope_not_kept", reason=error.strerror, advice="free space below the state folder")
+
+    def _settle(self, folder: Path, outcome: StickOutcome) -> None:
+        """Nobody copies this outcome anywhere: say it to headquarters, and drop it."""
+        for part in outcome.parts:
+            if part.grade is not Grade.OK:
+                log.warning("envelope_refused", code=str(part.code), reason=part.detail,
+                            advice=f"borderpost-provision explain {part.code}")
+                self._daemon.alarm("envelope_refused", code=str(part.code))
+        with contextlib.suppress(OSError):
+            self._box.disk.remove_tree(folder)
+
+    def _tell(self) -> None:
+        try:
+            self._teller.tell()
+        except BorderpostError as error:
+            log.error("not_told", reason=error.message, advice=error.advice)
+
+    def _facts(self) -> BoxFacts:
+        lists = {line.list: line.generation for line in self._daemon.lists()}
+        return self._box.facts(lists, self._daemon.software)
+
