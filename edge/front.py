@@ -44,6 +44,16 @@ KEPT_ALARMS = 64  # the oldest are dropped first; the log has them all
 log = structlog.get_logger("front")
 
 
+def judge(config: Config, mono: Callable[[], float]) -> list[str]:
+    """What is wrong with the readers and scanners of a configuration that is not in use; nothing is opened."""
+    try:
+        make_readers(config, mono)
+        make_scanners(config, mono)
+    except ConfigError as error:
+        return [error.message]
+    return []
+
+
 class Front:
     """Crew, notifier, inboxes and devices of a box. Raises ConfigError; opens nothing before ``start``."""
 

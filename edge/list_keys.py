@@ -2,9 +2,10 @@
 
 Laws:
 1. A key ring in clear is read from the credentials folder alone, which systemd keeps in memory; on the box's own disk
-   stands a ring only as ``list-keys.sealed``, sealed to the box's seal key.
-2. The seal key comes from the credential ``box-seal-key`` where the site has one; else from ``box-seal.pem`` in the
-   state folder, made once. Then ring and key stand on one disk: names cannot be read from it by searching, but whoever
+   stands a ring only as ``list-keys.sealed``, sealed to the box's seal key: in the state folder, or in the generation
+   of the configuration that an envelope brought.
+2. The seal key comes from the credential ``box-seal-key`` where the site has one, from the box's identity where it was
+   enrolled (edge.enrol.identity), or from ``box-seal.pem`` in the state folder, made once. With that file ring and key stand on one disk: names cannot be read from it by searching, but whoever
    has the disk can open it (docs/adr/0020-at-rest.md says what to do about it).
 3. No ring, or one that cannot be used, never stops the box: its sealed lists cannot be asked and say why.
 4. Nothing of a ring is logged. ``problem`` names files, never what is in them.
@@ -12,6 +13,7 @@ Laws:
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +23,14 @@ from typing import Final
 from common.files import open_regular
 from edge.core import sealing
 from edge.core.vault import KeyRing, RingEntry, RingError, open_ring
+from edge.core.vault.ring import OtherKeyError
+from edge.enrol.identity import KEYS, IdentityError, open_if_there
 from edge.keys import make_file
 
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # the environment variable that systemd sets
 RING, SEALED = "list-keys", "list-keys.sealed"
 SEAL_KEY, SEAL_FILE = "box-seal-key", "box-seal.pem"
+IDENTITY: Final = "identity"  # below the state folder
 UNIT_CREDENTIALS: Final = Path("/run/credentials/borderpost.service")  # the same folder, for who looks from outside
 MAX_BYTES: Final = 1 << 20  # of a credential, as systemd bounds it
 
@@ -58,13 +63,18 @@ class ListKeys:
         self._credential = folder / RING if folder else None
         self._private = folder / SEAL_KEY if folder else None
         self._sealed = state_dir / SEALED
+        self._brought = state_dir / "config" / "current" / SEALED
+        self._environ = environ
         self._stamp: _Stamp | None = None
         self._ring = KeyRing()
         self.problem: str | None = None  # what is wrong with the ring, None if nothing is
 
     def ring(self) -> KeyRing:
         """The keys as they stand; never raises (law 3)."""
-        places = (self._credential, self._private, self._sealed, self._state_dir / SEAL_FILE)
+        places = (
+            self._credential, self._private, self._sealed, self._brought, self._state_dir / SEAL_FILE,
+            self._state_dir / IDENTITY / KEYS,
+        )
         stamp = tuple(_stamp(place) for place in places)
         if stamp != self._stamp:
             self._stamp, self._ring, self.problem = stamp, KeyRing(), None
@@ -74,27 +84,26 @@ class ListKeys:
     def places(self) -> Places:
         """Which of the four files are there."""
         on_disk = self._state_dir / SEAL_FILE
-        ring, key, sealed, private = (
-            place is not None and place.exists() for place in (self._credential, self._private, self._sealed, on_disk)
+        ring, key, sealed, brought, private = (
+            place is not None and place.exists()
+            for place in (self._credential, self._private, self._sealed, self._brought, on_disk)
         )
-        return Places(ring, key, sealed, private)
+        return Places(ring, key, sealed or brought, private)
 
     def public_line(self) -> str:
         """The line that headquarters seals this box's ring to; makes the key if there is none.
 
         Raises ``RingError`` for a key that is not one, ``OSError`` where it cannot be read or made.
         """
-        private = self._seal_key()
-        if private is None:
+        if not self._seal_keys():
             make_file(self._state_dir / SEAL_FILE, sealing.private_to_pem(sealing.generate_seal_key()))
-            private = self._seal_key()
-        assert private is not None
-        return sealing.public_to_text(private.public_key())
+        return sealing.public_to_text(self._seal_keys()[0].public_key())
 
     def _read(self) -> KeyRing:
         found: dict[tuple[str, int], RingEntry] = {}
         problems = []
-        for place, read in ((self._credential, self._in_clear), (self._sealed, self._opened)):
+        sources = ((self._credential, self._in_clear), (self._sealed, self._opened), (self._brought, self._opened))
+        for place, read in sources:
             try:
                 if place is not None and place.exists():
                     found.update({(e.list_id, e.generation): e for e in read(place).entries})  # the sealed one is newer
@@ -114,19 +123,30 @@ class ListKeys:
         return KeyRing.decode(_bytes(place))
 
     def _opened(self, place: Path) -> KeyRing:
-        private = self._seal_key()
-        if private is None:
+        blob, found = _bytes(place), self._seal_keys()
+        if not found:
             raise RingError("this box has no key to open it")
-        return open_ring(_bytes(place), private)
+        for private in found[:-1]:
+            with contextlib.suppress(OtherKeyError):
+                return open_ring(blob, private)
+        return open_ring(blob, found[-1])
 
-    def _seal_key(self) -> sealing.SealPrivate | None:
+    def _seal_keys(self) -> list[sealing.SealPrivate]:
+        """Every key that a ring may be sealed to, the first one that to which it should be."""
+        found = []
         for place in (self._private, self._state_dir / SEAL_FILE):
             if place is not None and place.exists():
                 try:
-                    return sealing.seal_private_from_pem(_bytes(place))
+                    found.append(sealing.seal_private_from_pem(_bytes(place)))
                 except sealing.KeyTextError as error:
                     raise RingError(f"{place.name} holds no X25519 private key") from error
-        return None
+        try:
+            enrolled = open_if_there(self._state_dir / IDENTITY, self._environ)
+        except IdentityError as error:
+            raise RingError(error.message) from error
+        if enrolled is not None:
+            found.insert(1 if self._private is not None and self._private.exists() else 0, enrolled.seal_key)
+        return found
 
 
 def _bytes(place: Path) -> bytes:

@@ -32,7 +32,7 @@ from edge.core.distribution.beacon import version_of
 from edge.core.distribution.parcel import MAX_PACKED as MAX_PARCEL
 from edge.core.trusted import Trusted
 from edge.core.wire import Topic
-from edge.crew import BEAT_S, Pulse
+from edge.crew import BEAT_S, Pulse, Stopping
 from edge.update_report import ALARMING, FOLDER, PARCEL, TRANSIENT, Report, Task, holds_update, last
 
 SPREAD_S: Final = 2.0    # at most between a beacon and the look that follows
@@ -157,18 +157,29 @@ class Updater:
             reached &= self._one(task_of(self._config, self._rules.url, self._now()), pulse)
         return reached
 
+    def by_stick(self, folder: Path, pulse: Stopping) -> Report | None:
+        """Look into a stick's copy now, on the caller's thread; None if it was stopped or gave no report."""
+        task = task_of(self._config, str(folder), self._now())
+        report = self._worked(task, pulse)
+        if report is not None:
+            self._take_in(report, task)
+        return report
+
     def _one(self, task: Task, pulse: Pulse) -> bool:
         report = self._worked(task, pulse)
         if report is None:
             return False
+        self._take_in(report, task)
+        return not any(refusal.code in TRANSIENT for _, refusal in report.problems)
+
+    def _take_in(self, report: Report, task: Task) -> None:
         self._version = max(self._version, report.version)
         self.report = report
         if report.issued is not None:
             self._signed_time(report.issued)
         self._tell(report, task)
-        return not any(refusal.code in TRANSIENT for _, refusal in report.problems)
 
-    def _worked(self, task: Task, pulse: Pulse) -> Report | None:
+    def _worked(self, task: Task, pulse: Stopping) -> Report | None:
         """Run one process to its end; None if it was stopped or gave no report."""
         try:
             process = subprocess.Popen(
