@@ -2,8 +2,8 @@
 
 Laws:
 1. Files go first, smallest first, RESULT-N.json after them, RESULT-N.txt last: where the text is, all of it is.
-2. Every file is written beside (``NAME.part``), synced, renamed, and the folder synced: a stick that is pulled holds the
-   old file or the new one.
+2. Every file is written beside (``NAME.part``), synced, renamed, and the folder synced: a stick that is pulled holds
+   the old file or the new one.
 3. Room for the result is kept; what does not fit beside it is left out, and the result says so.
 4. The folders are opened or made one by one, without links; a name that is no folder is never replaced.
 """
@@ -23,7 +23,7 @@ from common.files import open_regular
 from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.provisioning.inbox import StickOutcome
 from edge.core.provisioning.papers import ROOT_FOLDER
-from edge.core.provisioning.result_text import result_text
+from edge.core.provisioning.result_text import result_bytes
 from provisioning.stick.choosing import Problem
 from provisioning.stick.layer import FOLDER, NEW, Layer, opened, write_all
 from provisioning.stick.limits import BLOCK, Deadline
@@ -57,7 +57,7 @@ def write_back(
         name = f"RESULT-{outcome.number}"
         with reading("the result"):
             _write(tree.layer, folder, f"{name}.json", iter((_pretty(outcome),)))
-            _write(tree.layer, folder, f"{name}.txt", iter((result_text(outcome).encode("utf-8"),)))
+            _write(tree.layer, folder, f"{name}.txt", iter((result_bytes(outcome),)))
             tree.layer.sync(folder)
             tree.layer.sync(tree.top)
     return outcome

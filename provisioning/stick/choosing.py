@@ -9,6 +9,7 @@ Laws:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -77,10 +78,8 @@ def load_trust(installed: Path, newer: Path) -> Trust:
         raise ProvisioningError(Code.NO_NATIONAL_PACKAGE, error.strerror or "") from error
     except ProvisioningError as error:
         raise ProvisioningError(Code.NO_NATIONAL_PACKAGE, f"{error.code}: {error.detail}") from error
-    try:
+    with contextlib.suppress(OSError, ProvisioningError):  # else the one that was installed still holds
         package = open_national(_read(newer), package)
-    except (OSError, ProvisioningError):
-        pass  # the one that was installed still holds
     return Trust(package, *(keys_of(k) for k in (package.claim_keys, package.command_keys, package.root_keys)))
 
 

@@ -1,4 +1,4 @@
-"""Operations on files, one system call each: all that the stick's process does to a stick or an inbox goes through here.
+"""Operations on files, one system call each: all that is done to a stick, and to what is staged, goes through here.
 
 Laws:
 1. Everything but the top folder is named by its parent's descriptor and one plain name; no link is followed.

@@ -16,7 +16,8 @@ from typing import Final, Protocol
 
 from edge.core.provisioning.codes import Grade
 
-SHORT: Final, LONG = 0.2, 1.2  # seconds on
+SHORT: Final = 0.2  # seconds on
+LONG: Final = 1.2
 GAP: Final = 0.25  # seconds off between two of one group
 REST: Final = 1.6  # seconds off before the group comes again
 BUSY: Final = ((1.0, 1.0),)  # (on, off) in seconds, over and over
@@ -31,8 +32,10 @@ Pattern = tuple[tuple[float, float], ...]
 # Lights of a board that mean "look here": the last part of a name ``device:colour:function`` of the kernel's LED class.
 FUNCTIONS: Final = ("status", "indicator", "activity", "alarm", "fault", "programming", "borderpost")
 TONE_HZ: Final = 880
-_EVENT: Final = struct.Struct("@llHHi")  # struct input_event of linux/input.h: seconds, microseconds, type, code, value
-_EV_SND: Final, _SND_TONE = 0x12, 0x02
+# struct input_event of linux/input.h: seconds, microseconds, type, code, value
+_EVENT: Final = struct.Struct("@llHHi")
+_EV_SND: Final = 0x12
+_SND_TONE: Final = 0x02
 
 
 class Output(Protocol):

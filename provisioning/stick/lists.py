@@ -1,4 +1,4 @@
-"""Lists and software of a stick: which files the box lacks, each verified by headquarters' signatures while it is copied.
+"""Lists and software of a stick: which files the box lacks, each verified by signature while it is copied.
 
 Laws:
 1. Metadata are verified by tuf's workflow before a target is looked for; those that were verified are staged, byte for
@@ -35,7 +35,7 @@ NEVER: Final = Reference(datetime(1970, 1, 1, tzinfo=UTC), vouched=False)  # law
 _UNSIGNED: Final = "timestamp.json", ".root.json"  # law 4
 
 Stage = Callable[[str, Iterator[bytes]], None]
-"""``stage(path below tuf, blocks)``: put a file into the inbox; raises what the blocks raise, and then holds nothing."""
+"""``stage(path below tuf, blocks)``: puts a file into the inbox; raises what the blocks raise, leaving nothing."""
 
 
 class StickFetcher(Fetcher):

@@ -81,12 +81,12 @@ class Inbox:
     def numbers(self) -> list[int]:
         """Visits whose folder is there, ascending."""
         with disk():
-            return sorted(int(name) for name in os.listdir(self.folder) if re.fullmatch(r"[1-9][0-9]{0,14}", name))
+            return sorted(int(name) for name in self._names() if re.fullmatch(r"[1-9][0-9]{0,14}", name))
 
     def tidy(self) -> None:
-        """Remove what a kill left, and let go of the oldest answers beyond ``kept``; BUSY if the daemon is far behind."""
+        """Remove what a kill left, and the oldest answers beyond ``kept``; BUSY if the daemon is far behind."""
         with disk():
-            for name in os.listdir(self.folder):
+            for name in self._names():
                 if name.startswith((STAGING, SCRATCH)):
                     shutil.rmtree(self.folder / name)
         numbers = self.numbers()
@@ -95,6 +95,9 @@ class Inbox:
             self.remove(number)
         if len(numbers) - len(answered) >= self._limits.waiting:
             raise ProvisioningError(Code.BUSY, f"{len(numbers) - len(answered)} visits are not answered")
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir()]
 
     def offered(self, number: int) -> Offer | None:
         """What was offered under a number; None if that cannot be told."""
@@ -121,6 +124,10 @@ class Inbox:
             finally:
                 self._layer.close(top)
         return Staged(self, number, self._layer)
+
+    def discard(self, staged: Staged) -> None:
+        """Nothing of it is offered."""
+        shutil.rmtree(staged.folder, ignore_errors=True)
 
     def room(self) -> int:
         """Bytes that an offer may take."""
@@ -190,10 +197,9 @@ class Inbox:
         for name in (ROWS, LOGS):
             with contextlib.suppress(OSError):
                 (self.folder / str(number) / OUT / name).unlink()
-        for name in os.listdir(self.folder / str(number)) if (self.folder / str(number)).is_dir() else ():
-            if name not in (OFFER, OUTCOME, OUT):
-                path = self.folder / str(number) / name
-                with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            for path in (self.folder / str(number)).iterdir():
+                if path.name not in (OFFER, OUTCOME, OUT):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _read(self, number: int, name: str) -> bytes:
@@ -259,13 +265,12 @@ def read_facts(path: Path) -> BoxFacts | None:
         return None
 
 
-def await_facts(path: Path, limits: Limits, now: Callable[[], float], nap: Nap, waiting: Callable[[], object]) -> BoxFacts:
+def await_facts(path: Path, limits: Limits, now: Callable[[], float], nap: Nap) -> BoxFacts:
     """The same, for at most ``facts_s``: a stick that was there at power-on is seen before the daemon is up."""
     deadline = now() + limits.facts_s
     while (facts := read_facts(path)) is None:
         if now() >= deadline:
             raise ProvisioningError(Code.BOX_SILENT, f"it says nothing of itself within {limits.facts_s:.0f} s")
-        waiting()
         nap(0.5)
     return facts
 

@@ -16,7 +16,7 @@ import errno
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,7 @@ class Tree:
     layer: Layer
     limits: Limits
     deadline: Deadline
+    there: Callable[[], bool] = lambda: True  # False once the kernel knows that the device is gone
     top: int = field(init=False)
     _device: int = field(init=False)
     _count: int = field(init=False, default=0)
@@ -142,7 +143,9 @@ class Tree:
         return b"".join(self.blocks(path, limit))
 
     def alive(self) -> bool:
-        """False if the stick is there no more."""
+        """False if the stick is there no more; what the kernel still holds of its names proves nothing."""
+        if not self.there():
+            return False
         try:
             self.layer.look(ROOT_FOLDER, self.top)
         except FileNotFoundError:
