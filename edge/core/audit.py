@@ -30,9 +30,11 @@ _sha256 = hashlib.sha256
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One row of the chain; ``body`` is canonical JSON, or None once retention has taken it."""
+class AuditRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """One row of the chain; ``body`` is canonical JSON, or None once retention has taken it.
+
+    As JSON it is an array of its fields in this order.
+    """
 
     number: int
     at: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from edge.core.audit import AuditCheck, Checkpoint
 from edge.journal import epochs, views
@@ -65,7 +65,9 @@ class JournalView:
         with self._reader() as db:
             return views.passage(db, passage_id)
 
-    def verify_audit(self, believe: Callable[[Checkpoint], bool] | None = None) -> AuditCheck:
-        """Walk the audit chain; names the first bad row. ``believe`` judges the signature of a checkpoint."""
+    def verify_audit(
+        self, believe: Callable[[Checkpoint], bool] | None = None, heads: Collection[str] = ()
+    ) -> AuditCheck:
+        """Walk the audit chain; names the first bad row. ``believe`` and ``heads`` as in ``audit.verify``."""
         with self._reader() as db:
-            return views.verify_audit(db, believe)
+            return views.verify_audit(db, believe, heads)

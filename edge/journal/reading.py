@@ -9,7 +9,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.core import audit_file
 from edge.journal import schema, views
+from edge.journal.entries import audit_base
 from edge.journal.looking import JournalView
 from edge.journal.model import JournalForbiddenError, JournalLimits, JournalUnavailableError
 
@@ -29,6 +31,17 @@ class ReadOnlyJournal(JournalView):
         except (sqlite3.Error, TypeError) as error:
             raise _unreadable(path, str(error)) from error
         self._path = path
+
+    def export_audit(self, at: str) -> Iterator[bytes]:
+        """The audit chain as a file (``edge.core.audit_file``), line by line, in one snapshot; ``at``: when."""
+        with self._reader() as db:
+            db.execute("begin")
+            try:
+                after, previous = audit_base(db)
+                opening = audit_file.Opening(device=views.device(db), after=after, previous=previous, at=at)
+                yield from audit_file.written(opening, views.audit_rows(db))
+            finally:
+                db.execute("rollback")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -53,6 +53,12 @@ def epoch(db: sqlite3.Connection) -> str:
     return str(db.execute("select value from meta where name = 'epoch'").fetchone()[0])
 
 
+def device(db: sqlite3.Connection) -> str:
+    """The box that writes the file; '' in one that a former version wrote."""
+    row = db.execute("select value from meta where name = 'device'").fetchone()
+    return str(row[0]) if row else ""
+
+
 def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str, int]) -> Counts:
     """The journal in figures; ``in_memory`` fills retrying, forgotten and failures."""
     newest = newest_seq(db)
@@ -87,13 +93,15 @@ def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str
 
 
 def verify_audit(
-    db: sqlite3.Connection, believe: Callable[[audit.Checkpoint], bool] | None = None
+    db: sqlite3.Connection,
+    believe: Callable[[audit.Checkpoint], bool] | None = None,
+    heads: Collection[str] = (),
 ) -> audit.AuditCheck:
-    """Walk the whole chain in one snapshot; ``believe`` judges the signature of a checkpoint."""
+    """Walk the whole chain in one snapshot; ``believe`` and ``heads`` as in ``audit.verify``."""
     db.execute("begin")
     try:
         after, previous = audit_base(db)
-        return audit.verify(audit_rows(db), after=after, previous=previous, believe=believe)
+        return audit.verify(audit_rows(db), after=after, previous=previous, believe=believe, heads=heads)
     finally:
         db.execute("rollback")
 
