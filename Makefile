@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+RELEASE ?= 12
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports lock bench fuzz fuzz-envelopes clean
@@ -72,6 +73,12 @@ bench-finger-counter: $(VENV)/.ready ## from the pixels of a finger to candidate
 
 bench-distribution: $(VENV)/.ready ## a base of 2 GiB and half a year of deltas into a box, tuf's own client beside (ARGS="--mebibytes 256")
 	@$(BIN)/python -m benchmarks.distribution $(ARGS)
+
+dist: $(VENV)/.ready ## the Debian package, with its own environment, and the same as a signed update (RELEASE=13; needs root, mmdebstrap)
+	@$(BIN)/python packaging/dist.py $(RELEASE) $(ARGS)
+
+appliance-test: $(VENV)/.ready ## the package into a clean Debian without a network, booted by systemd-nspawn (RELEASE=13; needs root)
+	@$(BIN)/python -m pytest hil_tests/container --release=$(RELEASE) $(ARGS)
 
 fuzz: $(VENV)/.ready ## coverage-guided fuzzing of every codec; atheris is fetched into .bench (ARGS="--seconds 60 --only rte")
 	@$(BIN)/python -m benchmarks.codec_fuzz $(ARGS)

@@ -13,8 +13,10 @@ VERBS = {
     "counter": "the officer's view: verdicts as they come",
     "close": "end a HIT or POSSIBLE with an outcome code",
     "passages": "what passed, newest first",
+    "identity": "serial number, code, certificate of this box",
     "status": "readers, lists, outbox, link, clock",
     "doctor": "check this box and say what to do",
+    "selftest": "try this version of the software, without a network",
     "devices": "what is plugged in, and the lines for edge.toml",
     "record": "record what passes between a reader and the box",
     "replay": "play a recording through a real box",
@@ -26,6 +28,7 @@ VERBS = {
     "fingers": "compare fingers, measure extractor and matcher",
     "lists": "look into list generations, take newer ones",
     "audit": "verify the chain of the audit log",
+    "rescue": "take unacked rows off a dead box's disk",
 }
 
 

@@ -57,6 +57,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     clock: str = "untrusted"
     time: datetime | None = None
     expiry: datetime | None = None
+    software: bool = True        # take new versions of the software too, where this box can use them
 
 
 class Refusal(msgspec.Struct, frozen=True):

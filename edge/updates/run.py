@@ -40,6 +40,7 @@ from edge.updates.marks import StateMarks
 from edge.updates.parcels import ParcelFetcher
 from edge.updates.placing import DivergedError, KeyOf, Place, Standing, read_limited
 from edge.updates.reference import reference
+from edge.updates.software import hand_over, handover
 from edge.updates.updater import ListOffer, Updates
 from edge.updates.watch_place import NAMES, WatchPlace
 
@@ -87,6 +88,8 @@ def _updated(task: Task, now: datetime, progress: Progress | None) -> Report:
                 outcome = one.refused(refused) if refused else one.bring(offered.lists[list_id])
                 if not (task.is_parcel and outcome.refused and outcome.refused.code in ("incomplete", "no_way")):
                     outcomes.append(outcome)
+            if task.software and not task.is_parcel:
+                outcomes += _software(updates, offered.lists.get(SOFTWARE), folder)
             unknown = wanted - {*offered.lists, *offered.refused}
             outcomes += [] if task.is_parcel else map(_not_offered, sorted(unknown))
             version = marks.get(Timestamp.type).version
@@ -227,6 +230,18 @@ class _OneList:
         place.tidy(anew=offered.anew)
         if offered.anew or generation > offered.mark:
             self._updates.accepted(self._list_id, generation)
+
+
+def _software(updates: Updates, offered: ListOffer | None, folder: Path) -> list[ListOutcome]:
+    """Lay a newer version down for who installs it; its refusal is that of one list (law 1)."""
+    place = handover()
+    if offered is None or place is None:
+        return []
+    try:
+        told = hand_over(updates, offered, folder, place)
+    except UpdateError as error:
+        return [ListOutcome(list=SOFTWARE, outcome="refused", before=0, now=0, refused=_refusal(error))]
+    return [told] if told else []
 
 
 def _not_offered(list_id: str) -> ListOutcome:
