@@ -22,6 +22,7 @@ from typing import Any
 import structlog
 
 from edge.answers import Answers
+from edge.boot import boot_id
 from edge.clock import ClockPolicy, Source, TrustedClock, Word
 from edge.config import Config, CounterConfig
 from edge.core import sealing
@@ -29,8 +30,11 @@ from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
 from edge.crew import OnDeath, Pulse
 from edge.desk import Desk
+from edge.enrol.aboard import Aboard, list_lines
+from edge.enrol.daemon import Daemon
+from edge.enrol.enrolment import Enrolment
 from edge.errors import EXIT_CREW
-from edge.front import Front
+from edge.front import Front, judge
 from edge.health import Health, Parts
 from edge.journal import Journal, JournalLimits
 from edge.keys import box_key, headquarters, own_folder
@@ -53,15 +57,17 @@ EXPIRE_S = 600.0       # between two runs of retention
 PASSAGE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that reads like something else
 PASSAGE_LENGTH = 10    # 30**10 > 10**14
 
+judge_readers = judge  # of a configuration that is not in use yet
+
 log = structlog.get_logger("app")
 
 
-def run(config: Config) -> int:
+def run(config: Config, enrolment: Enrolment | None = None) -> int:
     """Run the box until it is told to stop; the exit code."""
     sys.setswitchinterval(SWITCH_S)
     front = Front(config, mono=mono, jitter=random.random, environ=os.environ)
     try:
-        box = Box(config, front)
+        box = Box(config, front, enrolment)
         box.start()
     except Exception as error:
         front.hold_on(error)
@@ -88,7 +94,7 @@ def passage_id() -> str:
 class Box:
     """Every object of the daemon, built in the order of their needs."""
 
-    def __init__(self, config: Config, front: Front) -> None:
+    def __init__(self, config: Config, front: Front, enrolment: Enrolment | None = None) -> None:
         self.config = config
         # A wrong configuration ends here, before anything is opened.
         recipients, ack_keys = headquarters(config)
@@ -112,7 +118,7 @@ class Box:
             wall=wall,
             mono=mono,
             limits=JournalLimits.of(config.journal),
-            boot=_boot_id(),
+            boot=boot_id(),
         )
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
         self.journal.start()
@@ -143,6 +149,12 @@ class Box:
             config, now=self.clock.now, mono=mono, jitter=random.random, alarm=self._alarm,
             signed_time=lambda time: self._hear(time, Source.UPDATE),
         )
+        self.aboard = Aboard(enrolment, Daemon(
+            journal=self.journal, clock=self.clock, state=self.state, config=config, wall=wall,
+            token=lambda: secrets.token_urlsafe(12), software=version("borderpost"), end=self.crew.ask_to_stop,
+            alarm=self._alarm, lists=lambda: list_lines(self.health.snapshot()), generations=self.lists.generations,
+            take_lists=self.updater.by_stick if config.updates.root else None, judge=judge,
+        ), self.health.line)
         self.uplink = self._make_uplink(ack_keys)
         front.listen(self._announce, self._reader_alarm)
         self._forgotten = 0  # entries that the journal gave up, as told last
@@ -157,6 +169,7 @@ class Box:
                       advice="bring the link up once: headquarters' signed word sets the clock's floor again")
         self.lists.begin()
         self._hire()
+        self.aboard.start(self.crew.hire)
         self.notifier.ready(self.health.line())
         log.info("running", device=self.config.box.device, version=version("borderpost"))
 
@@ -202,8 +215,7 @@ class Box:
         hire("retention", self._expire, OnDeath.RESTART)
         if self.config.updates.root:
             hire("updates", self.updater.run, OnDeath.RESTART)
-        if self.uplink:
-            uplink = self.uplink
+        if (uplink := self.uplink) is not None:
             self.journal.add_listener(uplink.wake)
             hire("uplink", lambda _pulse: uplink.run(), OnDeath.RESTART)
 
@@ -237,17 +249,15 @@ class Box:
         return Uplink(
             self.config.uplink,
             Speaker(
-                device=self.config.box.device, boot=_boot_id(), software=version("borderpost"),
+                device=self.config.box.device, boot=boot_id(), software=version("borderpost"),
                 lists=self.lists.generations, health=self.health.report,
                 stamp=lambda: (wall(), self.clock.now().state),
             ),
-            self.journal,
-            ack_keys,
-            mono=mono,
+            self.journal, ack_keys, mono=mono,
             token=lambda: secrets.token_urlsafe(12),
             jitter=random.random,
             on_signed_time=self._hear, on_news=self.updater.news if self.config.updates.root else None,
-            bounds=self.clock.bounds,
+            bounds=self.clock.bounds, papers=self.aboard.papers,
             proof=Proof(recall=lambda: self.state.get(CERTIFICATE), remember=lambda d: self.state.put(CERTIFICATE, d)),
         )
 
@@ -306,7 +316,7 @@ class Box:
         ]
 
     def _status(self) -> Mapping[str, Any]:
-        return self.health.snapshot()
+        return {**self.health.snapshot(), **self.aboard.status()}
 
     def _parts(self) -> Parts:
         box = self.config.box
@@ -318,9 +328,3 @@ class Box:
             restarts=lambda: self.crew.restarts, scanners=self.scanners,
         )
 
-
-def _boot_id() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return "unknown"

@@ -5,8 +5,9 @@ Laws:
    stands a ring only as ``list-keys.sealed``, sealed to the box's seal key: in the state folder, or in the generation
    of the configuration that an envelope brought.
 2. The seal key comes from the credential ``box-seal-key`` where the site has one, from the box's identity where it was
-   enrolled (edge.enrol.identity), or from ``box-seal.pem`` in the state folder, made once. With that file ring and key stand on one disk: names cannot be read from it by searching, but whoever
-   has the disk can open it (docs/adr/0020-at-rest.md says what to do about it).
+   enrolled (edge.enrol.identity), or from ``box-seal.pem`` in the state folder, made once. With that file ring and key
+   stand on one disk: names cannot be read from it by searching, but whoever has the disk can open it
+   (docs/adr/0020-at-rest.md says what to do about it).
 3. No ring, or one that cannot be used, never stops the box: its sealed lists cannot be asked and say why.
 4. Nothing of a ring is logged. ``problem`` names files, never what is in them.
 """

@@ -25,7 +25,8 @@ log = structlog.get_logger("enrol")
 class Daemon:
     """``config`` is None on a box without one. ``take_lists`` looks into a copy of the repository of lists, in a
     process of its own; None where lists cannot be taken. ``end`` has this process end in order: systemd starts the
-    next one. ``judge`` says what is wrong with the readers of a configuration, one line each."""
+    next one. ``lists`` are for an outcome, ``generations`` (list id -> generation) for whoever asks often.
+    ``judge`` says what is wrong with the readers of a configuration, one line each."""
 
     journal: Journal
     clock: TrustedClock
@@ -37,6 +38,7 @@ class Daemon:
     end: Callable[[], None]
     alarm: Callable[..., None] = lambda _code, **_detail: None
     lists: Callable[[], Sequence[ListLine]] = lambda: ()
+    generations: Callable[[], Mapping[str, int]] = dict
     take_lists: Callable[[Path, Stopping], Report | None] | None = None
     judge: Callable[[Config], list[str]] | None = None
 

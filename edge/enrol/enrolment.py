@@ -90,7 +90,7 @@ class Enrolment:
         phase = self.activation.resume()
         while generations.current(self.places):
             try:
-                config = self._load()
+                config = self.present()
                 self._show_key()
                 return config
             except ConfigError as error:
@@ -100,7 +100,8 @@ class Enrolment:
                 phase = self.activation.resume()
         return None
 
-    def _load(self) -> Config:
+    def present(self) -> Config:
+        """The configuration of the generation in use. Raises ConfigError."""
         path = generations.config_file(self.places)
         folder = path.resolve().parent
         with edge_config.named(path):
@@ -260,14 +261,6 @@ class Enrolment:
             "pending": describe(self.activation.pending()) if self.by_hand is None else "",
             "code": self.code(), "by_hand": self.by_hand is not None,
         }
-
-    def connected(self) -> None:
-        """The link stands with the present certificate: the one before is needed no longer."""
-        folder = self.places.config / generations.CURRENT
-        try:
-            self.disk.remove(folder.resolve() / generations.BEFORE)
-        except OSError as error:
-            log.warning("old_certificate_kept", reason=error.strerror, advice="harmless; see `borderpost doctor`, disk")
 
 
 SELF_TEST_S: Final = 10.0  # longest write of a journal that works

@@ -2,8 +2,7 @@
 
 Laws:
 1. A generation is the one before it with the envelope's files over it: an envelope brings only what changes.
-2. A generation is never changed once it has its name, but that ``device.previous.pem`` goes once the new certificate
-   has connected. Two generations stay: the present one and the one before.
+2. A generation is never changed once it has its name. Two stay: the present one and the one before.
 3. What an envelope brings for once (acks) is no part of a generation; ``root.json`` is made from the national package.
 """
 

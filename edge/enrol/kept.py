@@ -28,7 +28,7 @@ MAX_BYTES: Final = 1 << 20
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``envelope`` is the content's SHA-256 of the envelope applied last; ``lists`` and ``marks`` are copies of the
     high marks of lists and of their update metadata, ``floor`` the clock's, ``audit_head`` and ``audit_rows`` the end
-    of the chain, all as they stood at the reset. ``erasing``: a reset is under way, for that serial, asked in that visit.
+    of the chain, all as they stood at the reset. ``erasing``: a reset is under way, of that serial, in that visit.
     ``failed``: the digest of an envelope that was tried and taken back: over the link it is not tried again."""
 
     sequence: int = 0

@@ -33,6 +33,7 @@ from edge.enrol.enrolment import Enrolment
 from edge.enrol.facts import Teller
 
 LOOK_S: Final = 0.25     # between two looks at the inbox
+TELL_LOOKS: Final = 20   # looks after which what is said of the box is compared with what holds
 MAX_WAITING: Final = 64  # folders that one look considers
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}\Z")
 
@@ -59,6 +60,7 @@ class Watcher:
     def run(self, pulse: Stopping) -> None:
         """Look until told to stop."""
         self._tell()
+        looks = 0
         while not pulse.is_set():
             self._store_handed()
             for folder, kind in self._waiting():
@@ -67,7 +69,9 @@ class Watcher:
                     break
                 if outcome is not None and kind == visits.LINK:
                     self._settle(folder, outcome)
-            self._tell()
+            looks += 1
+            if looks % TELL_LOOKS == 0:
+                self._tell()
             if self._ended:
                 pulse.wait(BEAT_S)
             self._woken.wait(LOOK_S)
@@ -123,6 +127,5 @@ class Watcher:
             log.error("not_told", reason=error.message, advice=error.advice)
 
     def _facts(self) -> BoxFacts:
-        lists = {line.list: line.generation for line in self._daemon.lists()}
-        return self._box.facts(lists, self._daemon.software)
+        return self._box.facts(self._daemon.generations(), self._daemon.software)
 
