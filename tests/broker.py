@@ -57,13 +57,13 @@ class Identity:
 class Authority:
     """A private CA that lives as long as the test's folder."""
 
-    def __init__(self, folder: Path, name: str = "test CA") -> None:
+    def __init__(self, folder: Path, name: str = "test CA", days: tuple[int, int] = (-1, 1)) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._cert = (
-            self._builder(self._name, self._key, hours=(-1, 24))
+            self._builder(self._name, self._key, hours=(24 * days[0], 24 * days[1]))
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(self._key, hashes.SHA256())
         )
@@ -84,9 +84,38 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(hours=hours[1]))
         )
 
-    def issue(self, name: str, *, server: bool = False, hours: tuple[int, int] = (-1, 24)) -> Identity:
-        """A certificate for ``name`` (its CN), valid from now + hours[0] to now + hours[1]."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(
+        self, name: str, *, server: bool = False, hours: tuple[int, int] = (-1, 24), file: str = "",
+        key: Path | None = None,
+    ) -> Identity:  # fmt: skip
+        """A certificate for ``name`` (its CN), valid from now + hours[0] to now + hours[1].
+
+        ``file`` names its files where ``name`` would be taken; ``key`` is one that exists, for a renewal.
+        """
+        stem = file or name
+        return self._issue(name, _key(key), server, hours, self.folder / f"{stem}.pem", self.folder / f"{stem}.key")
+
+    def revoke(self, *identities: Identity, hours: tuple[int, int] = (-1, 24)) -> Path:
+        """A revocation list (CRL) that names these certificates, valid from now + hours[0] to now + hours[1]."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(now + datetime.timedelta(hours=hours[0]))
+            .next_update(now + datetime.timedelta(hours=hours[1]))
+        )
+        for identity in identities:
+            number = x509.load_pem_x509_certificate(identity.certificate.read_bytes()).serial_number
+            entry = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        path = self.folder / "revoked.pem"
+        path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def _issue(
+        self, name: str, key: ec.EllipticCurvePrivateKey, server: bool, hours: tuple[int, int],
+        cert_path: Path, key_path: Path,
+    ) -> Identity:  # fmt: skip
         usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
         alternative = x509.SubjectAlternativeName(
             [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -98,7 +127,6 @@ class Authority:
             .add_extension(alternative, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        cert_path, key_path = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         key_path.write_bytes(
             key.private_bytes(
@@ -111,12 +139,25 @@ class Authority:
         return Identity(self.path, cert_path, key_path)
 
 
+def _key(path: Path | None) -> ec.EllipticCurvePrivateKey:
+    if path is None:
+        return ec.generate_private_key(ec.SECP256R1())
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
+
+
 class Broker:
-    """One mosquitto. ``acl`` is the text of an access list; ``tls`` the server's identity (mutual TLS)."""
+    """One mosquitto. ``acl`` is the text of an access list; ``tls`` the server's identity (mutual TLS).
+
+    ``also`` is the identity of a second listener, on ``also_port``, with the same rules. ``crl`` is a revocation list.
+    ``verbose`` has every message written to its log, which ``log`` reads.
+    """
 
     def __init__(
-        self, folder: Path, *, acl: str | None = None, tls: Identity | None = None, port: int | None = None
-    ) -> None:
+        self, folder: Path, *, acl: str | None = None, tls: Identity | None = None, port: int | None = None,
+        also: Identity | None = None, crl: Path | None = None, verbose: bool = False,
+    ) -> None:  # fmt: skip
         self._program = program()
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,25 +165,22 @@ class Broker:
         self._acl = folder / "acl"
         self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false", "set_tcp_nodelay true"]
-        if tls:
-            lines += [
-                f"cafile {tls.ca}",
-                f"certfile {tls.certificate}",
-                f"keyfile {tls.key}",
-                "require_certificate true",
-                "use_identity_as_username true",
-                "use_username_as_clientid true",
-                "allow_anonymous false",
-            ]
-        else:
-            lines.append("allow_anonymous true")
+        self.also_port = free_port() if also else 0
+        lines = ["persistence false", "set_tcp_nodelay true", *(["log_type all"] if verbose else [])]
+        lines.append("allow_anonymous false" if tls else "allow_anonymous true")
+        lines += [f"listener {self.port} 127.0.0.1", *(_mutual(tls, crl) if tls else ())]
+        if also:
+            lines += [f"listener {self.also_port} 127.0.0.1", *_mutual(also, crl)]
         if acl is not None:
             self.set_acl(acl)
             lines.append(f"acl_file {self._acl}")
         if os.geteuid() == 0:
             lines.append("user root")  # else it would drop to an account that cannot read the folder
         (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+
+    def log(self) -> str:
+        """What it wrote of itself."""
+        return (self.folder / "mosquitto.log").read_text(encoding="utf-8")
 
     def set_acl(self, text: str) -> None:
         """Write a new access list; a running broker reads it at once."""
@@ -204,6 +242,18 @@ class Broker:
 
     def __exit__(self, *_: object) -> None:
         self._end(signal.SIGTERM)
+
+
+def _mutual(tls: Identity, crl: Path | None) -> list[str]:
+    return [
+        f"cafile {tls.ca}",
+        f"certfile {tls.certificate}",
+        f"keyfile {tls.key}",
+        "require_certificate true",
+        "use_identity_as_username true",
+        "use_username_as_clientid true",
+        *([f"crlfile {crl}"] if crl else []),
+    ]
 
 
 class Spy:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -139,7 +141,7 @@ class Headquarters:
 
 
 class Post:
-    """A box: journal and uplink, below ``folder``."""
+    """A box: journal and uplink, below ``folder``; ``link`` is what else the uplink is given."""
 
     def __init__(
         self,
@@ -150,6 +152,8 @@ class Post:
         device: str = "box-one",
         tls: TlsConfig | None = None,
         ack_key: sealing.SignPublic | None = None,
+        signed_time: Callable[[datetime], None] | None = None,
+        link: Mapping[str, Any] = MappingProxyType({}),
         **config: float,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -183,7 +187,8 @@ class Post:
             mono=time.monotonic,
             token=token,
             jitter=lambda: 0.5,
-            on_signed_time=self.signed.append,
+            on_signed_time=signed_time or self.signed.append,
+            **link,
         )
         self.journal.add_listener(self.uplink.wake)
         self._thread: threading.Thread | None = None
