@@ -239,7 +239,7 @@ def _unpack(plain: bytearray) -> dict[str, bytes]:
     at, files = 4 + length, dict[str, bytes]()
     for entry in manifest.files:
         data = bytes(view[at : at + entry.size])
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
+        if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
             raise ProvisioningError(Code.DAMAGED_PAPER, f"{entry.name} is not what the manifest says")
         files[entry.name], at = data, at + entry.size
     if len(plain) - at >= PAD or any(view[at:]):

@@ -144,6 +144,6 @@ def _moment(at: datetime | None) -> str:
     if at is None:
         return ""
     try:
-        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'minutes')} UTC"
     except OverflowError:
         return str(at)
