@@ -249,9 +249,9 @@ class Ledger:
         return datetime.fromisoformat(row["until"]) if row and row["until"] else None
 
     def ending(self, before: datetime) -> list[str]:
-        """Serials of boxes at work whose newest certificate ends before that time, the soonest first."""
+        """Serials of boxes at work whose newest certificate ends by that time, the soonest first."""
         query = """SELECT serial, max(c.until) AS until FROM boxes JOIN certificates AS c USING (serial)
-                   WHERE state = ? AND c.revoked = '' GROUP BY serial HAVING max(c.until) < ? ORDER BY 2"""
+                   WHERE state = ? AND c.revoked = '' GROUP BY serial HAVING max(c.until) <= ? ORDER BY 2"""
         return [row["serial"] for row in self.store.rows(query, ENROLLED, rfc3339(before))]
 
     def put_key(self, name: str, role: str, line: str, kid: str, now: datetime, place: str) -> None:
