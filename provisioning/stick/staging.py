@@ -110,24 +110,34 @@ class Inbox:
 
     def begin(self) -> Staged:
         """A new number and its staging folder. Raises DISK_FULL or DISK_ERROR."""
-        with disk():
+        layer, beside = self._layer, f"{NUMBER}.new"
+        with disk(), self.top() as top:
             number = max([self._last(), *self.numbers()]) + 1
-            beside = self.folder / f"{NUMBER}.new"
-            beside.write_text(str(number), encoding="ascii")
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            beside.replace(self.folder / NUMBER)
-            top = self._layer.top(self.folder)
-            try:
-                self._layer.make(f"{STAGING}{number}", top)
-                self._layer.sync(top)
-            finally:
-                self._layer.close(top)
-        return Staged(self, number, self._layer)
+            with contextlib.suppress(FileNotFoundError):
+                layer.remove(beside, top)
+            with opened(layer, beside, NEW, top) as file:
+                write_all(layer, file, str(number).encode("ascii"))
+                layer.sync(file)
+            layer.rename(beside, NUMBER, top)
+            layer.make(f"{STAGING}{number}", top)
+            layer.sync(top)
+        return Staged(self, number, layer)
 
-    def discard(self, staged: Staged) -> None:
-        """Nothing of it is offered."""
-        shutil.rmtree(staged.folder, ignore_errors=True)
+    @contextlib.contextmanager
+    def top(self) -> Iterator[int]:
+        """The inbox itself, open."""
+        top = self._layer.top(self.folder)
+        try:
+            yield top
+        finally:
+            self._layer.close(top)
+
+    def emptied(self, staged: Staged) -> Staged:
+        """The same number with nothing in it. Raises DISK_FULL or DISK_ERROR."""
+        with disk(), self.top() as top:
+            shutil.rmtree(staged.folder)
+            self._layer.make(staged.folder.name, top)
+        return Staged(self, staged.number, self._layer)
 
     def room(self) -> int:
         """Bytes that an offer may take."""
@@ -245,8 +255,9 @@ class Staged:
         with disk():
             for folder, _, _ in os.walk(self.folder, topdown=False):
                 self._sync(Path(folder))
-            self.folder.rename(self._inbox.folder / str(self.number))
-            self._sync(self._inbox.folder)
+            with self._inbox.top() as top:
+                self._layer.rename(self.folder.name, str(self.number), top)
+                self._layer.sync(top)
 
     def _sync(self, folder: Path) -> None:
         handle = self._layer.top(folder)

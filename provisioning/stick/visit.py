@@ -205,10 +205,9 @@ class _Visit:
     def _offer(self) -> None:
         if self._tree is not None and not self._tree.alive():  # pulled out: nothing of it is taken (law 2)
             self._refuse("stick", ProvisioningError(Code.READ_ERROR, "it was pulled out"))
-        if self._is_refused() and self._staged is not None:
-            self._inbox.discard(self._staged)
-            self._staged = None
         staged = self._staged or self._inbox.begin()
+        if self._is_refused() and self._staged is not None:
+            staged = self._inbox.emptied(staged)
         restaged = any((before := self._inbox.offered(number)) is not None and before.stick == self._medium.stick != ""
                        for number in self._inbox.numbers())
         staged.offer(Offer(
