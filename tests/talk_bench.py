@@ -52,17 +52,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.now = 0.0
-        self.journal = Journal(
-            folder / "journal.sqlite",
-            device=DEVICE,
-            sealer=sealing.make_sealer([sealing.Recipient.of(SEAL.public_key())], type=BODY_TYPE),
-            box_key=b"k" * 32,
-            token=token,
-            wall=self.wall,
-            mono=lambda: self.now,
-            boot="boot-1",
-        )
-        self.journal.start()
+        self.open_journal()
         self.out: list[Sent] = []
         self.back: list[tuple[str, bytes]] = []
         self.alarms: list[str] = []
@@ -78,13 +68,26 @@ class Bench:
     def wall(self) -> datetime:
         return START + timedelta(seconds=self.now)
 
+    def open_journal(self) -> None:
+        self.journal = Journal(
+            self.folder / "journal.sqlite",
+            device=DEVICE,
+            sealer=sealing.make_sealer([sealing.Recipient.of(SEAL.public_key())], type=BODY_TYPE),
+            box_key=b"k" * 32,
+            token=token,
+            wall=self.wall,
+            mono=lambda: self.now,
+            boot="boot-1",
+        )
+        self.journal.start()
+
     def open_store(self) -> None:
         if self.store:
             self.store.close()
         self.store = Store(
             self.folder / "hq.sqlite", new_id=lambda: secrets.token_hex(8), conflict_rows=10, quarantine_rows=10
         )
-        speaker = Speaker(self.store.id, ACK, self.wall)
+        speaker = Speaker(self.store.id, ACK, self.wall, self.store.newest)
         keys = {sealing.key_id(SEAL.public_key()): SEAL}
         self.intake = Intake(self.store, keys, speaker, CollectorConfig(), self.wall)
 

@@ -27,6 +27,9 @@ class Outbox(Protocol):
     def apply_ack(self, payload: AckPayload) -> AckOutcome:
         """Mark rows as delivered if the digest fits."""
 
+    def renew_epoch(self, reason: str) -> str:
+        """Begin a new epoch; its token. Rows that wait keep their old ids."""
+
     def apply_holdings(self, payload: AckPayload) -> AckOutcome:
         """Compare the span with the shelf: rows that headquarters lacks become pending."""
 

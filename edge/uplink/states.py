@@ -16,6 +16,7 @@ class State(enum.StrEnum):
     CONNECTING = "connecting"  # the broker's CONNACK
     SUBSCRIBING = "subscribing"  # the broker's SUBACK
     TIMING = "timing"  # headquarters' signed time, and nothing else: the broker's certificate is in doubt
+    RENEWING = "renewing"  # an envelope, at the door for boxes whose certificate has ended
     SYNCING = "syncing"  # headquarters' word on what it holds
     SENDING = "sending"  # rows to send, and acks for those sent
     BACKOFF = "backoff"  # the time of the next attempt
@@ -28,6 +29,7 @@ class Happening(enum.Enum):
     ACCEPTED = "accepted"  # CONNACK
     GRANTED = "granted"  # SUBACK for every topic
     GRANTED_TIME = "granted_time"  # SUBACK in a connection that asks for the time alone
+    GRANTED_DOOR = "granted_door"  # SUBACK at the renewal door
     TIMED = "timed"  # the time was told, and the broker's certificate holds at it
     SYNCED = "synced"  # holdings cover the whole shelf
     HQ_CHANGED = "hq_changed"  # another store, or the collector connected anew
@@ -47,14 +49,17 @@ TRANSITIONS: dict[State, dict[Happening, State]] = {
     _S.SUBSCRIBING: {
         _H.GRANTED: _S.SYNCING,
         _H.GRANTED_TIME: _S.TIMING,
+        _H.GRANTED_DOOR: _S.RENEWING,
         _H.LOST: _S.BACKOFF,
         _H.STOP: _S.OFFLINE,
     },
+    _S.RENEWING: {_H.LOST: _S.BACKOFF, _H.STOP: _S.OFFLINE},
     _S.TIMING: {_H.TIMED: _S.CONNECTING, _H.LOST: _S.BACKOFF, _H.STOP: _S.OFFLINE},
     _S.SYNCING: {
         _H.SYNCED: _S.SENDING,
         _H.HQ_CHANGED: _S.SYNCING,
         _H.HQ_AWAY: _S.SYNCING,
+        _H.NEW_EPOCH: _S.SYNCING,
         _H.LOST: _S.BACKOFF,
         _H.STOP: _S.OFFLINE,
     },

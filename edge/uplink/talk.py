@@ -8,6 +8,7 @@ Laws:
 4. A row is delivered when the journal believed an ack, never by anything in this file.
 5. What stays unanswered is asked for with a new sync, not sent again blindly; the wait grows.
 6. Rows of earlier epochs go out under their old ids; each epoch of which the box has rows is synced, the present last.
+7. A number that headquarters has and the box never gave out ends an epoch: nothing new is written under it.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Talk:
         self._asked = 0.0  # when the last sync was sent or answered
         self._flying: dict[int, int] = {}  # mid -> seq, 0 for what is not a row of this sync
         self._waiting: dict[int, float] = {}  # seq -> when the broker confirmed it
-        self._cursor = 0
+        self._cursor = self._top = 0  # the last seq that was taken up, and the newest of the shelf at the last sync
         self._confirmed = 0.0  # when the broker last confirmed something
         self._ack_wait = config.ack_timeout_s
         self._pause, self._paused_until = REFUSAL_PAUSE_S, 0.0
@@ -97,6 +98,7 @@ class Talk:
         self._session = self._token()
         self._shelves = deque(self._outbox.shelves())
         self._epochs = frozenset(shelf.epoch for shelf in self._shelves)
+        self._top = self._shelves[-1].newest
         self._covered = []
         self._syncing = True
         self._waiting.clear()
@@ -249,10 +251,25 @@ class Talk:
             self._disbelieve(payload)
             return
         self._ears.signed_time(payload.server_time)
-        if payload.kind == "holdings":
+        if self._put_back(payload):
+            self._begin_epoch(now)
+        elif payload.kind == "holdings":
             self._on_holdings(payload, now)
         else:
             self._on_ack(payload)
+
+    def _put_back(self, payload: AckPayload) -> bool:
+        """True if headquarters holds rows of this epoch that the box never wrote: its disk was put back, or cloned."""
+        if (payload.newest_held or 0) <= max(self._top, self._cursor):
+            return False  # without asking the journal: this is every ack of every day
+        counts = self._outbox.counts()
+        return payload.epoch == counts.epoch and (payload.newest_held or 0) > counts.newest
+
+    def _begin_epoch(self, now: float) -> None:
+        self._outbox.renew_epoch("disk_restored")
+        self._ears.alarm("disk_restored", {})
+        self._move(Happening.NEW_EPOCH)
+        self.begin(now)
 
     def _judge(self, message: Signed, session: str) -> AckPayload | AckOutcome:
         return judge(message, keys=self._keys, device=self._device, epochs=self._epochs, session=session)
