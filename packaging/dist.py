@@ -108,7 +108,7 @@ def version_tree(root: Path, version: str, release: str, brought: Path | None) -
     wheels_into(root, brought)
     place = f"/opt/borderpost/versions/{version}"
     offline = ("--no-index", "--find-links", "/wheels")
-    in_root(root, "/tool/bin/pip", "install", "--quiet", *offline, "setuptools")
+    in_root(root, "/tool/bin/pip", "install", "--quiet", "--upgrade", *offline, "setuptools")
     in_root(root, "python3", "-m", "venv", "--without-pip", place)
     into = ("/tool/bin/pip", "--python", f"{place}/bin/python", "install", "--quiet", "--no-compile", *offline)
     in_root(root, *into, "--require-hashes", "--no-deps", "-r", "/source/requirements-box.lock")
