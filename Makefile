@@ -7,7 +7,7 @@ RELEASE ?= 12
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports lock bench fuzz fuzz-envelopes clean
-.PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-distribution bench-finger-counter bench-fingers
+.PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-audit bench-distribution bench-finger-counter bench-fingers
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -64,6 +64,9 @@ bench-tampering: $(VENV)/.ready ## every tampering with metadata, chunks, deltas
 
 bench-at-rest: $(VENV)/.ready ## what it costs to keep lists sealed
 	@$(BIN)/python -m benchmarks.at_rest $(ARGS)
+
+bench-audit: $(VENV)/.ready ## a million rows of the audit chain verified, plain hashing and SQLite's own checks beside (ARGS="--rows 100000")
+	@$(BIN)/python -m benchmarks.audit_chain $(ARGS)
 
 bench-fingers: $(VENV)/.ready ## a finger among 10,000 and 100,000: time, memory, nobody lost, others beside (ARGS="--sizes 1000000")
 	@$(BIN)/python -m benchmarks.finger_search $(ARGS)

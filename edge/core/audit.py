@@ -62,7 +62,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
-    """What verifying found. ``first_bad`` is the number of the first row that is wrong, None if none is.
+    """What verifying found. ``first_bad`` is the number that the first wrong row has, or should have; None if none is.
 
     ``signed_until`` is the last row that a believed checkpoint vouches for, 0 for none or where no key was given;
     ``checkpoints`` counts all that were seen; ``found`` says at which row each head that was asked for stands.
@@ -132,7 +132,7 @@ def verify(
             problem = _distrust(row, believe)
             signed = signed if problem or believe is None else number - 1
         if problem:
-            return AuditCheck(number - first, previous, row.number, problem, signed, points, found)
+            return AuditCheck(number - first, previous, number, problem, signed, points, found)
         previous = row.hash
         if previous in wanted:
             found[previous] = number
@@ -150,7 +150,7 @@ def _ending(number: int, signed: int, missing: Collection[str]) -> tuple[int | N
 
 def _problem(row: AuditRow, expected: int, previous: str) -> str:
     if row.number != expected:
-        return f"row {expected} is missing"
+        return "is missing, or stands elsewhere"
     if row.previous != previous:
         return "does not continue the row before it"
     if row.body is not None and _sha256(row.body.encode()).hexdigest() != row.body_hash:
