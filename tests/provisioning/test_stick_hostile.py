@@ -1,4 +1,4 @@
-"""Sticks that were made to do harm, or that are broken: each is refused with its own code, and nothing of it is staged."""
+"""Sticks that were made to do harm, or that are broken: each is refused with its own code, nothing of it is staged."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def test_a_name_that_is_no_plain_text_refuses_the_stick_and_is_not_repeated(post
 
 
 @pytest.mark.parametrize("names", [
-    ("claim/North.claim",), (f"prov/{SERIAL.upper()}.PROV",), ("CLAIM/x",), ("claim/\u00e9.claim", "claim/e\u0301.claim"),
-    ("claim/stra\u00dfe", "claim/STRASSE"),
+    ("claim/North.claim",), (f"prov/{SERIAL.upper()}.PROV",), ("CLAIM/x",),
+    ("claim/\u00e9.claim", "claim/e\u0301.claim"), ("claim/stra\u00dfe", "claim/STRASSE"),
 ])
 def test_names_that_a_pc_takes_for_one_refuse_the_stick(post, names):
     for name in names:

@@ -116,6 +116,9 @@ def test_the_boxs_own_disk_failing_at_any_operation_offers_nothing_half(post, nu
         clean(post)
 
 
+CALLS = frozenset(name for name in vars(Layer) if not name.startswith("_"))
+
+
 class Killing(Layer):
     """Ends the process, as a power cut does, in front of its n-th operation."""
 
@@ -123,7 +126,7 @@ class Killing(Layer):
         self._at, self._shared = at, shared
 
     def __getattribute__(self, name: str):
-        if name in ("open", "write", "sync", "make", "rename", "remove", "read", "look", "top", "names", "status", "seek", "room", "close"):
+        if name in CALLS:
             shared, at = object.__getattribute__(self, "_shared"), object.__getattribute__(self, "_at")
             shared[0] += 1
             if shared[0] == at:
@@ -132,7 +135,7 @@ class Killing(Layer):
 
 
 def killed_visit(post: Post, at: int) -> bool:
-    """A visit in a process of its own that dies at its n-th operation, on the stick or on the box; False if it ended."""
+    """A visit in a process of its own that dies at its n-th operation, wherever that is; False if it ended."""
     child = os.fork()
     if child == 0:
         code = 1
