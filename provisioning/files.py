@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -33,9 +32,10 @@ def read(path: Path, limit: int, *, advice: str) -> bytes:
 
 
 def replace(path: Path, data: bytes, mode: int = PUBLIC) -> None:
-    """Law 1. Raises OSError; what was written beside is gone then."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """Law 1, one at a time for a path. Raises OSError; what was written beside is gone then, or at the next try."""
+    beside = path.with_name(f".{path.name}.new")
     try:
+        beside.unlink(missing_ok=True)
         write_new(beside, data, mode)
         beside.replace(path)
     except BaseException:

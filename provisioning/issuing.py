@@ -147,7 +147,7 @@ class Issuer:
     def _new(self, asked: CheckedRequest, state: str, device: str, site: str, replaces: str) -> Box:
         inventory = msgspec.json.encode(asked.request.inventory).decode()
         box = Box(asked.request.serial, device, site, asked.public_key, asked.request.seal_key, state,
-                  0, 0, self.now, replaces, inventory)  # fmt: skip
+                  0, self.now, replaces, inventory)  # fmt: skip
         self.ledger.put_box(box)
         return box
 
@@ -193,9 +193,8 @@ class Issuer:
         return {"device.pem": data, "ca.pem": self.folder.ca_bytes()}
 
     def _sealed(self, box: Box, contents: dict[str, bytes], *, nonce: str = "", at_least: int = 0) -> Issued:
-        if self.package.number > max(box.national, 1):
+        if self.package.number > 1:  # in every one: nobody here knows which of them the box could read
             contents["national.json"] = self.folder.national_bytes()
-            self.ledger.store.change("UPDATE boxes SET national = ? WHERE serial = ?", self.package.number, box.serial)
         if self.folder.revoked.exists():
             contents["revoked.json"] = files.read(self.folder.revoked, 64 << 10, advice="make it anew: revoke --again")
         sequence = self.ledger.next_sequence(box.serial, max(at_least, self.above))

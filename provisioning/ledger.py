@@ -43,7 +43,6 @@ class Box:
     seal_key: str
     state: str
     sequence: int
-    national: int
     enrolled: datetime
     replaces: str = ""
     inventory: str = "{}"
@@ -192,7 +191,7 @@ class Ledger:
         """A box that headquarters did not know; inside ``writing``."""
         self.store.put(
             "boxes", serial=box.serial, device=box.device, site=box.site, public_key=box.public_key,
-            seal_key=box.seal_key, state=box.state, sequence=box.sequence, national=box.national,
+            seal_key=box.seal_key, state=box.state, sequence=box.sequence,
             enrolled=rfc3339(box.enrolled), replaces=box.replaces, inventory=box.inventory,
         )  # fmt: skip
         self.note("box", box.enrolled, serial=box.serial, detail=f"{box.state} {box.device} {box.site}".strip())

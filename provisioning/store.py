@@ -66,7 +66,6 @@ _FIRST = (
         seal_key   TEXT NOT NULL,
         state      TEXT NOT NULL,  -- held, enrolled, revoked
         sequence   INTEGER NOT NULL DEFAULT 0,
-        national   INTEGER NOT NULL DEFAULT 0,  -- the newest national package that it was sent
         enrolled   TEXT NOT NULL,
         replaces   TEXT NOT NULL DEFAULT '',    -- serial of the box whose place it took
         inventory  TEXT NOT NULL DEFAULT '{}',

@@ -30,8 +30,9 @@ stick_option = click.option(
     "--stick", type=FOLDER, metavar="DIR", help="Where the stick is mounted, or any folder; below DIR/BORDERPOST alone."
 )
 passphrase_option = click.option(
-    "--passphrase-file", "word_files", multiple=True, metavar="[NAME=]FILE",
-    help="First line is the passphrase of the key NAME, without NAME of all others; else it is asked for.",
+    "--passphrase-file", "word_files", multiple=True, metavar="[NAME=]FILE", envvar="BORDERPOST_PASSPHRASE_FILE",
+    help="First line is the passphrase of the key NAME, without NAME of all others; else it is asked for. "
+    "Or the variable BORDERPOST_PASSPHRASE_FILE.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 stream_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
