@@ -61,4 +61,4 @@ def _judge(what: str, first: datetime, last: datetime, bounds: Bounds) -> Standi
 
 
 def _day(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d}"
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -148,6 +148,7 @@ class UplinkConfig(Section, frozen=True):
     host: Annotated[str, msgspec.Meta(min_length=1)]  # the broker, as its certificate names it
     port: Port = 8883                                 # TCP
     tls: TlsConfig | None = None                      # leave out on a test bench only
+    renewal_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0  # for a certificate that has ended; 0: none
     keepalive_s: Annotated[int, msgspec.Meta(ge=5, le=600)] = 20       # MQTT ping; a dead line shows after 1.5 of it
     connect_timeout_s: Seconds = 30.0                 # satellite links need it
     backoff_min_s: Seconds = 1.0                      # pause after the first failure

@@ -10,8 +10,6 @@ Laws:
 
 from __future__ import annotations
 
-import os
-import select
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +23,9 @@ from edge.core.acks import AckOutcome
 from edge.core.errors import BorderpostError
 from edge.core.sealing import SignPublic, key_id
 from edge.core.wire import Topic, topic
+from edge.uplink.bell import Bell
 from edge.uplink.certificates import Certificates, Proof
+from edge.uplink.door import at_the_door
 from edge.uplink.notices import Notices
 from edge.uplink.papers import Courier, Papers
 from edge.uplink.reports import Box, Reports
@@ -87,7 +87,7 @@ class Uplink:
         self._courier = Courier(papers, box.device) if papers else None
         self._extras: tuple[str, ...] = (topic(Topic.BEACON), topic(Topic.PARCEL)) if on_news else ()
         self._extras += self._courier.topics if self._courier else ()
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._bell = Bell()
         self._stopping = False
         self._reports = Reports(box)
         self._notices = Notices(box.device, mono=mono, stamp=box.stamp)
@@ -102,10 +102,7 @@ class Uplink:
 
     def wake(self) -> None:
         """There may be something to send. Cheap; safe from any thread."""
-        try:
-            os.write(self._wake_write, b"w")
-        except BlockingIOError:
-            return  # the pipe is full of wakes already
+        self._bell.ring()
 
     def stop(self) -> None:
         """Ask ``run`` to end; safe from any thread and from a signal handler."""
@@ -145,7 +142,7 @@ class Uplink:
             # refuses everything must not be knocked at every second.
             pause = self._config.backoff_min_s if heard else pause * 2
             pause = min(pause, self._config.backoff_max_s)
-            self._sleep(pause * (0.5 + self._jitter() / 2))
+            self._bell.sleep(pause * (0.5 + self._jitter() / 2), mono=self._mono, ended=self._ended)
             if not self._stopping:
                 self._move(Happening.RETRY)
         self._move(Happening.STOP)
@@ -160,11 +157,16 @@ class Uplink:
             heard = self._tally.believed > known
             own = self._certificates.trouble(self._bounds()) if self._bounds and not heard else ""
             self._lost(*((f"{error.message}; {own}", RENEW) if own else (error.message, error.advice)))
+            if own and self._courier and self._config.renewal_port:
+                self._renew(self._courier)
         except StalledError:
             self._lost("the broker confirms nothing", "check the link and the broker")
         if self._tally.believed == known:
             self._certificates.failed()
         return self._tally.believed > known
+
+    def _ended(self) -> bool:
+        return self._stopping
 
     def _move(self, happening: Happening) -> State:
         state = after(self._state, happening)
@@ -179,21 +181,6 @@ class Uplink:
         self._problem, self._advice = problem, advice
         self._talk = None
         self._move(Happening.LOST)
-
-    def _sleep(self, seconds: float) -> None:
-        until = self._mono() + seconds
-        while not self._stopping and (left := until - self._mono()) > 0:
-            poll = select.poll()
-            poll.register(self._wake_read, select.POLLIN)
-            poll.poll(left * 1000)
-            self._drain()
-
-    def _drain(self) -> None:
-        try:
-            while os.read(self._wake_read, 4096):
-                pass
-        except BlockingIOError:
-            return
 
     def _connection(self) -> bool:
         """One connection; True if it was one that asked for the time, and the broker holds at that time."""
@@ -211,26 +198,38 @@ class Uplink:
             self._notices.lost()
             line.abandon()
 
-    def _line(self, trust: Trust | None) -> Line:
+    def _renew(self, courier: Courier) -> None:
+        self._move(Happening.RETRY)
+        line = self._line(Trust(self._bounds) if self._bounds else None, self._config.renewal_port)
+        try:
+            line.open()
+            at_the_door(line, courier, wake=self._bell.fd, mono=self._mono, ended=self._ended, move=self._move)
+        except LineError as error:
+            log.warning("renewal_door_shut", reason=error.message, advice=error.advice)
+        finally:
+            line.abandon()
+            self._move(Happening.LOST)
+
+    def _line(self, trust: Trust | None, port: int = 0) -> Line:
         config = self._config
         return Line(
             client_id=self._box.device,
             host=config.host,
-            port=config.port,
+            port=port or config.port,
             tls=self._certificates.present(),
             keepalive_s=config.keepalive_s,
             connect_timeout_s=config.connect_timeout_s,
-            will=self._reports.will(self._session),
+            will=None if port else self._reports.will(self._session),
             check=trust.check if trust else None,
-            ended=lambda: self._stopping,
+            ended=self._ended,
         )
 
     def _ask_time(self, line: Line, trust: Trust) -> bool:
         log.info("time_asked", reason=trust.standing.why)
         epoch = self._outbox.counts().epoch
         time = ask_time(
-            line, Asker(self._box.device, epoch, self._session, self._keys), wake=self._wake_read,
-            mono=self._mono, ended=lambda: self._stopping, retry_s=self._config.sync_retry_s,
+            line, Asker(self._box.device, epoch, self._session, self._keys), wake=self._bell.fd,
+            mono=self._mono, ended=self._ended, retry_s=self._config.sync_retry_s,
             move=self._move, disbelieved=self._disbelieve,
         )
         if time is None:
@@ -260,8 +259,8 @@ class Uplink:
             talking = self._state in (State.SYNCING, State.SENDING)
             if not talking and now - opened > self._config.connect_timeout_s:
                 raise LineError("the broker does not answer", advice="check that it speaks MQTT 5")
-            if line.turn(min(TURN_S, talk.next_due(now)) if talking else TURN_S, self._wake_read):
-                self._drain()
+            if line.turn(min(TURN_S, talk.next_due(now)) if talking else TURN_S, self._bell.fd):
+                self._bell.quiet()
             while line.events:
                 self._on_event(line.events.popleft(), line, talk)
             if not heard and self._tally.believed > known:

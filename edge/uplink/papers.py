@@ -56,14 +56,15 @@ class Courier:
         """A new connection: numbers of the one before mean nothing any more."""
         self._mid = None
 
-    def tick(self, publish: Publish, now: float) -> None:
-        """Send the request if one is due."""
+    def tick(self, publish: Publish, now: float) -> int | None:
+        """Send the request if one is due; the number of its PUBACK, else None."""
         if now < self._due:
-            return
+            return None
         self._due = now + RETRY_S
         data = _guarded(self._papers.request, "request_not_made")
         if data is not None and len(data) <= MAX_MESSAGE:
             self._mid = publish(self._up, data, qos=1)
+        return self._mid
 
     def on_taken(self, mid: int, code: int, now: float) -> None:
         """The broker's word on a message."""
