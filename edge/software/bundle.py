@@ -17,41 +17,17 @@ import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Annotated, Final
+from typing import IO, Final
 
-import msgspec
-
+from edge.core.distribution.software import MANIFEST, MAX_MANIFEST, Manifest, read_manifest
 from edge.updates.errors import UpdateError
 from edge.updates.store import disk_error, sync_folder
 
 MAX_MEMBERS: Final = 60_000
 MAX_BYTES: Final = 2 << 30
 SPARE: Final = 64 << 20  # bytes that stay free
-MANIFEST: Final = "version.json"
-MAX_MANIFEST: Final = 10_000  # bytes
 BLOCK: Final = 1 << 20
-NAME: Final = re.compile(r"[0-9][0-9a-z._]{0,39}")
 PYTHON: Final = re.compile(r"/usr/bin/python3(\.[0-9]+)?")
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """``version.json`` of a version. ``needs_base``: the lowest number of the package that it runs with."""
-
-    version: Annotated[str, msgspec.Meta(pattern=r"^[0-9][0-9a-z._]{0,39}$(?!\n)")]
-    release: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{1,20}$(?!\n)")]  # debian12
-    arch: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{1,20}$(?!\n)")]  # amd64
-    python: str = ""
-    needs_base: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-    @property
-    def platform(self) -> str:
-        """What it runs on: ``debian12-amd64``."""
-        return f"{self.release}-{self.arch}"
-
-    @property
-    def file_name(self) -> str:
-        """The name that it is published under."""
-        return f"{self.platform}.tar.xz"
 
 
 @dataclass(slots=True)
@@ -60,12 +36,12 @@ class _Count:
     bytes: int = 0
 
 
-def read_manifest(version: Path) -> Manifest | None:
+def manifest_of(version: Path) -> Manifest | None:
     """The manifest of an unpacked version; None for what is none (a checkout)."""
     try:
         with (version / MANIFEST).open("rb") as file:
-            return msgspec.json.decode(file.read(MAX_MANIFEST), type=Manifest)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return read_manifest(file.read(MAX_MANIFEST + 1))
+    except OSError:
         return None
 
 
@@ -79,10 +55,12 @@ def manifest_in(archive: Path) -> Manifest:
                 if member.isreg() and PurePosixPath(member.name).parts[1:] == (MANIFEST,):
                     file = tar.extractfile(member)
                     assert file is not None
-                    return msgspec.json.decode(file.read(MAX_MANIFEST), type=Manifest)
-    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, ValueError, msgspec.MsgspecError) as error:
+                    if (found := read_manifest(file.read(MAX_MANIFEST + 1))) is not None:
+                        return found
+                    break
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         raise UpdateError("not_usable", f"{archive.name} is no version of the software") from error
-    raise UpdateError("not_usable", f"{archive.name} has no {MANIFEST}")
+    raise UpdateError("not_usable", f"{archive.name} has no sound {MANIFEST}")
 
 
 def unpack(archive: Path, versions: Path, *, platform: str, base: int) -> Manifest:
@@ -104,7 +82,7 @@ def unpack(archive: Path, versions: Path, *, platform: str, base: int) -> Manife
             shutil.rmtree(partial)
         partial.mkdir(mode=0o755)
         _extract(archive, partial, manifest.version)
-        if read_manifest(partial) != manifest:
+        if manifest_of(partial) != manifest:
             raise UpdateError("not_usable", f"{MANIFEST} stands in it twice")
         os.sync()  # some thousand files: one call for all of them
         partial.rename(place)

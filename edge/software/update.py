@@ -102,7 +102,7 @@ def look(places: Places, hands: Hands, now: trial.Here) -> Told:
 def _take(places: Places, hands: Hands, state: State) -> Told:
     at = reference(Trusted(ClockState.UNTRUSTED, None, None), state.floor())
     before = trial.current(places.base)
-    have = bundle.read_manifest(places.base / trial.VERSIONS / before)
+    have = bundle.manifest_of(places.base / trial.VERSIONS / before)
     if have is None:
         raise UpdateError("not_usable", "the version in use does not say what it is: install the package again")
     source = DirFetcher(places.offered)

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from edge.core.distribution import SOFTWARE, OfferedFile, Plan, Way
+from edge.core.distribution.software import MANIFEST, file_name, read_manifest
 from edge.update_report import ListOutcome
 from edge.updates.errors import UpdateError
 from edge.updates.parts import prefixed
@@ -39,11 +40,6 @@ class _Metadata(msgspec.Struct):
     signed: _Signed
 
 
-class _Version(msgspec.Struct):
-    release: str
-    arch: str
-
-
 @dataclass(frozen=True, slots=True)
 class Handover:
     """``to``: the folder that is laid down; ``platform``: what this box runs on, ``debian12-amd64``."""
@@ -55,17 +51,17 @@ class Handover:
 def handover(to: Path = Path(HANDOVER), version: Path = Path(sys.prefix)) -> Handover | None:
     """Where software goes; None on what was not installed as a version (a checkout), or has no such folder."""
     try:
-        told = msgspec.json.decode((version / "version.json").read_bytes(), type=_Version)
-        return Handover(to, f"{told.release}-{told.arch}") if to.is_dir() else None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        told = read_manifest((version / MANIFEST).read_bytes())
+    except OSError:
         return None
+    return Handover(to, told.platform) if told is not None and to.is_dir() else None
 
 
 def only(plan: Plan, platform: str) -> Plan | None:
     """The plan with the file for this box alone; None if nothing in it fits this box."""
     steps = []
     for step in plan.steps:
-        files = tuple(file for file in step.files if file.name == f"{platform}.tar.xz")
+        files = tuple(file for file in step.files if file.name == file_name(platform))
         if not files:
             return None
         steps.append(replace(step, files=files))

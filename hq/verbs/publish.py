@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hq.verbs import options, publish_list, publish_roles
+from hq.verbs import options, publish_list, publish_roles, publish_software
 from hq.verbs.list_texts import share
 from hq.verbs.publish_common import (
     FILE,
@@ -186,5 +186,6 @@ def timestamp(
 
 
 for _verb in (publish_list.publish_list, publish_roles.wanted, publish_roles.rotate, publish_roles.delegate,
-              publish_roles.status, publish_roles.sweep, publish_roles.parcel):  # fmt: skip
+              publish_roles.status, publish_roles.sweep, publish_roles.parcel,
+              publish_software.publish_software):  # fmt: skip
     command.add_command(_verb)
