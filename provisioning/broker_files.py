@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from edge.core.wire import UP_TOPICS, Topic
@@ -43,17 +44,22 @@ class Made:
 
 
 def write(
-    out: Path, folder: AuthorityFolder, ledger: Ledger, ca: Authority, names: Sequence[str], *, port: int, at: str,
+    out: Path, folder: AuthorityFolder, ledger: Ledger, word: str, names: Sequence[str], *, port: int, at: str,
     now: datetime,
 ) -> Made:  # fmt: skip
-    """Everything into ``out``; ``at``: where the files will lie on the broker's machine. Raises AuthorityError."""
+    """Everything into ``out``. Raises AuthorityError.
+
+    ``word``: the authority's passphrase; ``at``: where the files will lie on the broker's machine.
+    """
+    ca = folder.authority(word)
     try:
         broker = _kept(folder, ledger, ca, BROKER, names, now)
         hq = _kept(folder, ledger, ca, HQ_NAME, (), now)
         with ledger.store.writing():
             revoked = ledger.revoked_certificates(now)
-            crl = ca.crl(revoked, now, ledger.next_number("crl", now))
+            crl = folder.revocations(word, revoked, now, ledger.next_number("revoked", now))
             ledger.note("broker", now, data=crl, detail=f"{len(revoked)} revoked certificates")
+        files.replace(folder.crl, crl)
         _, denied = ledger.revoked_names(now)
         out.mkdir(parents=True, exist_ok=True)
         (out / HQ_NAME).mkdir(exist_ok=True)
@@ -128,7 +134,8 @@ def _kept(
     place = folder.server / f"{name}.pem"
     if place.exists():
         there = authority.load_certificate(_bytes(place), str(place))
-        same = not names or _names(there) == set(names)
+        same = (not names or _names(there) == set(names)) and _signed_by(there, ca)
+        names = names or (sorted(_names(there)) if name == BROKER else ())
         if same and there.not_valid_after_utc > now + timedelta(days=RENEW_DAYS) and place.with_suffix(".key").exists():
             return there
     if name == BROKER and not names:
@@ -145,6 +152,14 @@ def _kept(
         files.replace(place.with_suffix(".key"), keyfiles.locked(key, None), files.PRIVATE)
         files.replace(place, authority.pem(certificate))
     return certificate
+
+
+def _signed_by(certificate: x509.Certificate, ca: Authority) -> bool:
+    try:
+        certificate.verify_directly_issued_by(ca.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _names(certificate: x509.Certificate) -> set[str]:

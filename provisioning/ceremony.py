@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -129,7 +129,9 @@ def _build(
     done("certificate authority")
     keys = []
     for key_name, word in [("claim", words[OFFICE]), ("command", words[OFFICE]), *list(words.items())[1:]]:
-        keys.append(_key(key_name, word, partial, root, places, made))
+        inside = "keys" if key_name in ("claim", "command") else "offline"
+        key = write_pair(key_name, word, places.get(key_name, partial / inside), made)
+        keys.append(key if key_name in places else replace(key, place=str(root / inside / f"{key_name}.pem")))
         done(f"{key_name} key {grouped(keys[-1].kid)}")
     record = Record(country, name, now, threshold, authority.fingerprint(ca.certificate),
                     ca.certificate.not_valid_after_utc, keys)  # fmt: skip
@@ -142,12 +144,9 @@ def _build(
     return record
 
 
-def _key(
-    name: str, word: str, partial: Path, root: Path, places: Mapping[str, Path], made: list[Path]
-) -> MadeKey:
+def write_pair(name: str, word: str, folder: Path, made: list[Path]) -> MadeKey:
+    """A new key in ``folder``: NAME.pem, locked, and NAME.pub; ``made`` hears what was written. Raises OSError."""
     key = sealing.generate_seal_key() if name == ESCROW else sealing.generate_sign_key()
-    inside = Path("keys" if name in ("claim", "command") else "offline")
-    folder = places.get(name, partial / inside)
     path = folder / f"{name}.pem"
     for file, data, mode in (
         (path, keyfiles.locked(key, word), files.PRIVATE),
@@ -157,8 +156,7 @@ def _key(
         made.append(file)
     files.sync_folder(folder)
     public = key.public_key()
-    shown = str(path) if name in places else str(root / inside / path.name)
-    return MadeKey(name, _ROLES.get(name, "root"), sealing.public_to_text(public), sealing.key_id(public), shown)
+    return MadeKey(name, _ROLES.get(name, "root"), sealing.public_to_text(public), sealing.key_id(public), str(path))
 
 
 def _begin_ledger(folder: Path, record: Record, now: datetime) -> None:
@@ -179,35 +177,3 @@ def _begin_ledger(folder: Path, record: Record, now: datetime) -> None:
 
 def _halves(text: str) -> list[str]:
     return [f"  {text[:39]}", f"  {text[40:]}"]
-
-
-def replace_key(
-    folder: AuthorityFolder, ledger: Ledger, name: str, place: Path | None, words: Callable[..., str], now: datetime
-) -> MadeKey:
-    """A new key in the place of ``name``; the old line ends, its file (if it is still here) gets its key id's name.
-
-    Raises AuthorityError for a name that the ceremony did not make.
-    """
-    row = ledger.store.row("SELECT * FROM keys WHERE name = ? AND ended = ''", name)
-    if row is None or row["role"] in ("seal", "ack"):
-        raise AuthorityError(f"the ceremony made no key {name[:40]}", advice="see `borderpost-provision show keys`")
-    owner = OFFICE if name in ("claim", "command") else name
-    word = keyfiles.check_passphrase(words(owner, confirm=owner != OFFICE), owner)
-    if owner == OFFICE:
-        folder.authority(word)  # the daily keys share one passphrase: it must be the one that is in use
-    inside = folder.root / ("keys" if owner == OFFICE else "offline")
-    path = (place or inside) / f"{name}.pem"
-    try:
-        with ledger.store.writing():
-            aside = [file for file in (path, path.with_suffix(".pub")) if file.exists()]
-            for file in aside:
-                file.rename(file.with_name(f"{name}-{row['kid']}{file.suffix}"))
-            made = _key(name, word, folder.root, folder.root, {name: path.parent}, [])
-            ledger.store.change("UPDATE keys SET name = ?, ended = ? WHERE name = ?",
-                                f"{name}-{row['kid']}", rfc3339(now), name)  # fmt: skip
-            ledger.put_key(name, made.role, made.line, made.kid, now, made.place)
-    except OSError as error:
-        raise AuthorityError(
-            f"{error.filename}: {error.strerror}", advice="give a folder that you may write"
-        ) from error
-    return made

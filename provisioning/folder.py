@@ -12,7 +12,9 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +25,7 @@ from edge.core.provisioning.codes import ProvisioningError
 from edge.core.provisioning.papers import MAX_PAPER, NationalPackage
 from edge.core.provisioning.signing import open_national
 from provisioning import authority, files, keyfiles
-from provisioning.authority import Authority
+from provisioning.authority import Authority, Revoked
 from provisioning.errors import AuthorityError
 from provisioning.ledger import Ledger
 from provisioning.store import Store
@@ -47,6 +49,11 @@ class AuthorityFolder:
     def ca_key(self) -> Path:
         """Its private key."""
         return self.root / "ca" / "ca.key"
+
+    @property
+    def old_ca(self) -> Path:
+        """The certificate of the authority before this one, while it is still believed."""
+        return self.root / "ca" / "old.pem"
 
     @property
     def server(self) -> Path:
@@ -89,12 +96,30 @@ class AuthorityFolder:
         """The certificate authority with its key. Raises AuthorityError."""
         return Authority(self.certificate(), keyfiles.ec_key(self.ca_key, passphrase))
 
+    def revocations(self, passphrase: str, revoked: Sequence[Revoked], now: datetime, number: int) -> bytes:
+        """The revocation lists in PEM: of the authority, and of the one before it while that is believed.
+
+        Where the older one's key was lost its last list stays.
+        """
+        lists = [self.authority(passphrase).crl(revoked, now, number)]
+        if self.old_ca.exists():
+            last = self.old_ca.with_suffix(".crl")
+            if (key := self.old_ca.with_suffix(".key")).exists():
+                old = Authority(
+                    authority.load_certificate(files.read(self.old_ca, 64 << 10, advice=_ADVICE), str(self.old_ca)),
+                    keyfiles.ec_key(key, passphrase),
+                )
+                files.replace(last, old.crl(revoked, now, number))
+            if last.exists():
+                lists.append(files.read(last, 16 << 20, advice=_ADVICE))
+        return b"".join(lists)
+
     def certificate(self) -> Certificate:
         """The authority's certificate. Raises AuthorityError."""
         return authority.load_certificate(self.ca_bytes(), str(self.ca))
 
     def ca_bytes(self) -> bytes:
-        """The same as PEM."""
+        """Whom boxes and broker believe, as PEM: the authority, and the one before it."""
         return files.read(self.ca, 256 << 10, advice=_ADVICE)
 
     def sign_key(self, name: str, passphrase: str) -> sealing.SignPrivate:

@@ -11,27 +11,29 @@ from edge.core import sealing
 from edge.core.provisioning.papers import Revocation
 from edge.core.provisioning.signing import sign_paper
 from provisioning import files
-from provisioning.authority import Authority
 from provisioning.errors import AuthorityError
 from provisioning.folder import AuthorityFolder
 from provisioning.ledger import Box, Ledger
 
 
 def revoke(
-    folder: AuthorityFolder, ledger: Ledger, box: Box, reason: str, authority: Authority, command: sealing.SignPrivate,
+    folder: AuthorityFolder, ledger: Ledger, box: Box, reason: str, word: str, command: sealing.SignPrivate,
     now: datetime,
 ) -> int:  # fmt: skip
     """Revoke a box with all its certificates and make both files. How many certificates that were."""
     with ledger.store.writing():
         count = ledger.revoke(box, reason[:200], now)
-    publish(folder, ledger, authority, command, now)
+    publish(folder, ledger, word, command, now)
     return count
 
 
 def publish(
-    folder: AuthorityFolder, ledger: Ledger, authority: Authority, command: sealing.SignPrivate, now: datetime
+    folder: AuthorityFolder, ledger: Ledger, word: str, command: sealing.SignPrivate, now: datetime
 ) -> int:
-    """Write ``revoked.json`` and ``ca/crl.pem`` anew from the ledger; their number. Raises AuthorityError."""
+    """Write ``revoked.json`` and ``ca/crl.pem`` anew from the ledger; their number. Raises AuthorityError.
+
+    ``word``: the authority's passphrase.
+    """
     with ledger.store.writing():
         number = ledger.next_number("revoked", now)
         serials, devices = ledger.revoked_names(now)
@@ -40,8 +42,8 @@ def publish(
         )
         data = sign_paper(paper, command)
         ledger.note("revoked", now, number=number, data=data, detail=f"{len(serials)} boxes")
-    crl = authority.crl(ledger.revoked_certificates(now), now, number)
     try:
+        crl = folder.revocations(word, ledger.revoked_certificates(now), now, number)
         files.replace(folder.crl, crl)
         files.replace(folder.revoked, data)
     except OSError as error:

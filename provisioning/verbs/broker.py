@@ -44,9 +44,9 @@ def command(
     from provisioning.folder import OFFICE
 
     with opened(root) as (folder, ledger):
-        ca = folder.authority(Words(word_files)(OFFICE))
         place = at or str(out.resolve())
-        made = broker_files.write(out, folder, ledger, ca, names, port=port, at=place, now=now())
+        word = Words(word_files)(OFFICE)
+        made = broker_files.write(out, folder, ledger, word, names, port=port, at=place, now=now())
     if as_json:
         say_json({
             "files": [str(path) for path in made.files], "broker_until": rfc3339(made.broker_until),

@@ -51,6 +51,7 @@ def command(
     from edge.core.provisioning.request import read_request
     from provisioning import revoking, stick_tree
     from provisioning.errors import LedgerError
+    from provisioning.folder import OFFICE
     from provisioning.ledger import REVOKED
 
     words = Words(word_files)
@@ -63,7 +64,7 @@ def command(
             raise LedgerError(f"{old[:60]} is no box to be replaced by this one", advice="see `show boxes`")
         issued = sign.answer(asked, code, site=before.site, replaces=before.serial, ring=ring)
         if before.state != REVOKED:
-            revoking.revoke(folder, ledger, before, reason, sign.authority, sign.command, now())
+            revoking.revoke(folder, ledger, before, reason, words(OFFICE), sign.command, now())
         hand_out(folder, issued, stick, as_json)
     if not as_json:
         click.echo(f"revoked {before.device}; next: borderpost-provision broker DIR", err=True)

@@ -40,18 +40,20 @@ def command(
     Try it:  borderpost-provision revoke north-gate-1 --reason stolen
     """
     from provisioning import revoking
+    from provisioning.folder import OFFICE
 
     if again == bool(box) or (box and not reason):
         raise click.UsageError("give BOX with --reason TEXT, or --again")
     with opened(root) as (folder, ledger):
-        sign = issuer(folder, ledger, Words(word_files), command_key, 1, 0)
+        words = Words(word_files)
+        sign = issuer(folder, ledger, words, command_key, 1, 0)
         if again:
             count, device = 0, ""
-            revoking.publish(folder, ledger, sign.authority, sign.command, now())
+            revoking.publish(folder, ledger, words(OFFICE), sign.command, now())
         else:
             known = ledger.known(box or "")
             device = known.device or known.serial
-            count = revoking.revoke(folder, ledger, known, reason or "", sign.authority, sign.command, now())
+            count = revoking.revoke(folder, ledger, known, reason or "", words(OFFICE), sign.command, now())
     if as_json:
         say_json({"device": device, "certificates": count, "revoked": str(folder.revoked), "crl": str(folder.crl)})
         return

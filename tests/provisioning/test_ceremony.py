@@ -252,3 +252,38 @@ def test_a_claim_by_an_ended_key_is_no_claim_of_the_new_package(desk: Desk, tmp_
         open_paper(old, Claim, keys_of(desk.package.claim_keys))
     assert refused.value.code is Code.UNKNOWN_KEY
     assert desk.claim(tmp_path / "stick").site == "north-gate"
+
+
+def test_a_new_authority_is_believed_beside_the_old_one_until_that_is_forgotten(desk: Desk, tmp_path: Path) -> None:
+    stick, out = tmp_path / "stick", tmp_path / "broker"
+    box, before = enrol(desk, stick)
+    desk.signs("broker", out, "--name", "broker.example")
+    server = (out / "broker.pem").read_bytes()
+    desk.signs("key", "ca")
+    assert "two authorities" in desk.refuses("key", "ca")
+    desk.signs("renew", "north-gate-1", "--stick", stick)
+    _, files_ = box.takes(prov(stick, box))
+    new, old = x509.load_pem_x509_certificates(files_["ca.pem"])
+    x509.load_pem_x509_certificate(files_["device.pem"]).verify_directly_issued_by(new)
+    x509.load_pem_x509_certificate(before["device.pem"]).verify_directly_issued_by(old)
+    desk.signs("revoke", "north-gate-1", "--reason", "a drill")
+    desk.signs("broker", out)
+    assert (out / "broker.pem").read_bytes() != server  # the new authority's, under the same names
+    lists = [x509.load_pem_x509_crl(part + b"-----END X509 CRL-----\n")
+             for part in (out / "crl.pem").read_bytes().split(b"-----END X509 CRL-----\n")[:-1]]  # fmt: skip
+    for made, ca in zip(lists, (new, old), strict=True):
+        assert made.is_signature_valid(ca.public_key())  # type: ignore[arg-type]
+    number = x509.load_pem_x509_certificate(before["device.pem"]).serial_number
+    assert lists[1].get_revoked_certificate_by_serial_number(number) is not None
+    desk.run("key", "ca", "--forget")
+    assert len(x509.load_pem_x509_certificates((desk.root / "ca" / "ca.pem").read_bytes())) == 1
+    assert sorted(p.name for p in (desk.root / "ca").iterdir()) == ["ca.key", "ca.pem", "crl.pem"]
+
+
+def test_an_authority_whose_key_is_lost_is_followed_by_another(desk: Desk, tmp_path: Path) -> None:
+    (desk.root / "ca" / "ca.key").unlink()
+    desk.signs("key", "ca")
+    box, files_ = enrol(desk, tmp_path / "stick")
+    assert box.sequence == 1
+    assert files_["ca.pem"].count(b"BEGIN CERTIFICATE") == 2
+    desk.signs("broker", tmp_path / "broker", "--name", "broker.example")
