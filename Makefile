@@ -6,7 +6,7 @@ ARGS   ?=
 RELEASE ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports lock bench fuzz fuzz-envelopes clean
+.PHONY: help demo test check lint types imports lock bench fuzz fuzz-envelopes fuzz-sticks clean
 .PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-audit bench-distribution bench-finger-counter bench-fingers
 
 help: ## this list
@@ -88,6 +88,9 @@ fuzz: $(VENV)/.ready ## coverage-guided fuzzing of every codec; atheris is fetch
 
 fuzz-envelopes: $(VENV)/.ready ## 100,000 spoilt envelopes, and requests, packages and sealed streams beside (ARGS="--count 1000000 --seed 2")
 	@$(BIN)/python -m benchmarks.envelope_fuzz $(ARGS)
+
+fuzz-sticks: $(VENV)/.ready ## 1,000 spoilt sticks through the whole visit (ARGS="--count 10000 --seed 2")
+	@$(BIN)/python -m benchmarks.stick_fuzz $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 lock: ## write both lock files anew from pyproject.toml (needs uv): all, and what a box needs alone

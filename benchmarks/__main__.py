@@ -25,6 +25,7 @@ BENCHMARKS: Final[dict[str, str]] = {
     "mrz_peers": "",
     "mrz_fuzz": "",
     "codec_fuzz": "fuzz",
+    "stick_fuzz": "fuzz-sticks",
     "finger_formats_fuzz": "",
     "finger_search": "bench-fingers",
     "finger_counter": "bench-finger-counter",

@@ -112,8 +112,7 @@ def look(
         raise ProvisioningError(Code.LISTS_REFUSED, _told(error)) from error
     except RecursionError as error:
         raise ProvisioningError(Code.LISTS_REFUSED, "damaged: metadata nested too deeply") from error
-    verified = {path.read_bytes() for path in (scratch / METADATA).iterdir() if path.is_file()}
-    metadata = {path: data for path, data in source.taken.items() if data in verified}
+    metadata = {path: data for path, data in source.taken.items() if _is_verified(scratch / METADATA, path, data)}
     problems = tuple(
         Problem(_part(list_id), _code(list_id), _told(error)) for list_id, error in sorted(offered.refused.items())
     )
@@ -137,6 +136,17 @@ def stage_all(tree: Tree, survey: Entry, found: Repository, stage: Stage) -> Ite
             if error.code in (Code.DISK_FULL, Code.DISK_ERROR, Code.TOOK_TOO_LONG) or not tree.alive():
                 raise
             yield Problem(_part(plan.list_id), _code(plan.list_id), f"{plan.list_id}: {error.code} {error.detail}")
+
+
+def _is_verified(store: Path, path: str, data: bytes) -> bool:
+    """True if tuf's client kept these very bytes under that role: ``3.list-un.json`` as ``list-un.json``."""
+    name = path.rpartition("/")[2]
+    number, _, rest = name.partition(".")
+    kept = name if rest == "root.json" or not number.isdigit() else rest
+    try:
+        return (store / kept).read_bytes() == data
+    except OSError:
+        return False
 
 
 def _plans(updates: Updates, offered: Offered, facts: BoxFacts) -> Iterator[Plan]:
