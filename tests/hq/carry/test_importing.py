@@ -18,6 +18,7 @@ from edge.core.wire import Presence, Topic, encode, envelope, topic
 from edge.journal import Journal
 from hq.carry import acks_file
 from hq.store import View
+from provisioning import authority
 
 
 @pytest.fixture
@@ -334,3 +335,17 @@ def test_a_journal_s_own_key_opens_nothing_of_a_bundle(journal: Journal, tmp_pat
     data = (tmp_path / "rows.sealed").read_bytes()
     for word in (journal.device, kit.SITE, journal_kit.NUMBER, "CERTIFICATE", "passage"):
         assert word.encode() not in data
+
+
+def test_what_the_national_authority_issues_is_recognised(journal: Journal, tmp_path: Path) -> None:
+    """The certificates of `borderpost-provision` itself."""
+    key = kit.new_key()
+    made = authority.make("UTO", "National authority", kit.NOW - timedelta(days=3))
+    chain = authority.pem(made.device(kit.spki(key), journal.device, kit.NOW - timedelta(days=1))).decode()
+    hq = Headquarters(tmp_path, authorities=(made.certificate,))
+    kit.bundle(journal, tmp_path / "rows.sealed", by=kit.sender(key=key, chain=chain))
+    assert what(hq.take(tmp_path / "rows.sealed")) == (5, 0, 0, 0)
+    server = authority.pem(made.server(["broker.example"], kit.NOW)[1]).decode()
+    kit.bundle(journal, tmp_path / "server.sealed", by=kit.sender(key=key, chain=server))
+    assert hq.take(tmp_path / "server.sealed").rows == 0
+    hq.store.close()
