@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from common.settings import ConfigError
-from edge import config
+from edge.config import Config, parse
 from edge.core.provisioning.papers import NationalPackage
 
 BASE: Final = Path("/var/lib/borderpost/config/1")  # as a box has it; only its shape matters
@@ -75,9 +75,9 @@ def fill(template: str, *, device: str, site: str, serial: str, package: Nationa
     return _WORD.sub(lambda found: words[found[1]], template)
 
 
-def check(text: str, *, where: str, device: str, site: str, package: NationalPackage) -> config.Config:
+def check(text: str, *, where: str, device: str, site: str, package: NationalPackage) -> Config:
     """A filled template as a box reads it. Raises ConfigError naming the key."""
-    settings = config.parse(text, where=where, base=BASE)
+    settings = parse(text, where=where, base=BASE)
     problems: list[tuple[bool, str, str]] = [
         (settings.box.device != device, "box.device is the same for every box", 'write device = "@device@"'),
         (settings.box.site != site, f"box.site is not {site}", 'write site = "@site@"'),

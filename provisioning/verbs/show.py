@@ -68,9 +68,10 @@ def _boxes(_: AuthorityFolder, ledger: Ledger) -> list[dict[str, object]]:
 
 def _sites(_: AuthorityFolder, ledger: Ledger) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
+    boxes = ledger.boxes()
     for row in ledger.store.rows("SELECT site FROM sites ORDER BY site"):
         site = ledger.site(row["site"])
-        here = [box.device for box in ledger.boxes() if box.site == site.site and box.state == "enrolled"]
+        here = [box.device for box in boxes if box.site == site.site and box.state == "enrolled"]
         found.append({"site": site.site, "name": site.name, "lists": list(site.lists), "files": list(site.files),
                       "boxes": here})  # fmt: skip
     return found

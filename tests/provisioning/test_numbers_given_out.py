@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from edge.core.provisioning.envelope import read_header
 from edge.core.provisioning.signing import keys_of
+from hq.revoked import Revoked
 from provisioning import broker_files
 from provisioning.errors import LedgerError
 from provisioning.ledger import ENROLLED, Box, Ledger
@@ -177,3 +178,23 @@ def test_a_box_of_another_country_is_none_of_ours(desk: Desk, tmp_path: Path) ->
     box = BareBox(desk.package)
     assert desk.run("show", "--box", box.serial, "--json").json == []
     assert "no box has" in desk.refuses("renew", box.serial)
+
+
+def test_headquarters_collector_refuses_who_was_revoked(desk: Desk, tmp_path: Path) -> None:
+    box, _ = enrol(desk, tmp_path / "stick")
+    other, _ = enrol(desk, tmp_path / "stick")
+    desk.signs("revoke", "north-gate-1", "--reason", "stolen")
+    revoked = Revoked(str(desk.root / "revoked.json"), str(desk.root / "national.json"), 1.0, lambda: 1.0)
+    revoked.read()
+    assert revoked.refuses("north-gate-1")
+    assert revoked.refuses("", box.serial)
+    assert not revoked.refuses("north-gate-2", other.serial)
+
+
+def test_old_revocations_leave_the_paper_when_no_certificate_can_live(ledger: Ledger) -> None:
+    put(ledger, "a", "box-one")
+    box = ledger.known("a")
+    with ledger.store.writing():
+        ledger.revoke(box, "stolen", NOW)
+    assert ledger.revoked_names(NOW + timedelta(days=731)) == (["a"], ["box-one"])
+    assert ledger.revoked_names(NOW + timedelta(days=900)) == ([], [])
