@@ -58,13 +58,14 @@ class Check:
 
 def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
     """Every check in the order in which a technician mends things; ``where``: the file that ``config`` stands in."""
+    from edge.checks_identity import identity
     from edge.checks_scanners import extractor, scanners
 
     said = _ask(config)
     for name, checks in (
         ("state", _state(config)), ("keys", _keys(config)), ("readers", _readers(config, said, where)),
         ("scanners", scanners(config, said, where)),
-        ("extractor", extractor(config, said)),
+        ("extractor", extractor(config, said)), ("identity", identity(config)),
         ("lists", _lists(config, said)), ("journal", _journal(config)), ("disk", _disk(config)),
         ("updates", _updates(config)), ("running", _running(config, said)), ("link", _link(config)),
     ):

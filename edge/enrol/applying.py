@@ -63,12 +63,17 @@ def apply(box: Enrolment, daemon: Daemon, carrier: Carrier, data: bytes, visit: 
     changes = following != present
     if changes:
         _ready(box, daemon, header, following)
-    parts = _at_once(box, daemon, carrier, trust, files, revoked)
+    try:
+        parts = _at_once(box, daemon, carrier, trust, files, revoked)
+    except BaseException:
+        if changes:
+            box.disk.remove_tree(gen.folder_of(box.places, header.sequence))
+        raise
     if not changes:
+        daemon.note("envelope", {"sequence": header.sequence, "envelope": header.sha256})
+        hear(daemon.clock, header.created, Source.ENVELOPE)
         after = kept.used(kept.load(box.places), sequence=header.sequence, nonce=header.nonce, envelope=header.sha256)
         kept.save(box.disk, box.places, after)
-        hear(daemon.clock, header.created, Source.ENVELOPE)
-        daemon.note("envelope", {"sequence": header.sequence, "envelope": header.sha256})
         return [Part(part=PART, code=Code.APPLIED, grade=Grade.OK, detail=f"number {header.sequence}"), *parts]
     visits.record(box.disk, box.places, visit, visits.ACKS, *parts)
     box.activation.begin(Pending(

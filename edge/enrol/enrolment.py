@@ -137,11 +137,12 @@ class Enrolment:
         if pending is None:
             return
         self._self_test(daemon)
-        if self.activation.commit() is not None:
-            daemon.note("configuration", {"sequence": pending.sequence, "previous": pending.previous,
-                                          "envelope": pending.envelope})
-            hear(daemon.clock, datetime.fromisoformat(pending.created), Source.ENVELOPE)
-            log.info("configuration_in_use", generation=pending.sequence, before=pending.previous)
+        # Both may be said twice after a power cut; after the commit they could be lost.
+        daemon.note("configuration", {"sequence": pending.sequence, "previous": pending.previous,
+                                      "envelope": pending.envelope})
+        hear(daemon.clock, datetime.fromisoformat(pending.created), Source.ENVELOPE)
+        self.activation.commit()
+        log.info("configuration_in_use", generation=pending.sequence, before=pending.previous)
 
     def _self_test(self, daemon: Daemon) -> None:
         """Without a network: the journal writes, key and certificate fit, the lists' keys open."""

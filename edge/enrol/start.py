@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge import config
 from edge.config import Config
-from edge.enrol import generations
+from edge.enrol import generations, trust
 from edge.enrol.enrolment import Enrolment
 from edge.enrol.places import Places
 
@@ -34,7 +34,9 @@ def prepared(config_path: Path, places: Places, boot: str) -> tuple[Config | Non
     if not places.national.exists() and not generations.current(places):
         return config.load(config_path), None  # says what is missing
     enrolment = Enrolment(places, boot=boot)
-    return enrolment.begin(), enrolment
+    found = enrolment.begin()
+    trust.publish(enrolment.disk, places)
+    return found, enrolment
 
 
 def found_config(config_path: Path, state: Path) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 from edge.core import sealing
 from edge.core.provisioning.codes import ProvisioningError
+from edge.core.provisioning.inbox import NATIONAL
 from edge.core.provisioning.papers import NationalPackage
 from edge.core.provisioning.signing import keys_of, open_national
 from edge.enrol.disk import Disk, disk_error, read
@@ -85,4 +87,14 @@ def take(disk: Disk, places: Places, data: bytes, trust: Trust) -> None:
         disk.write(places.newer_national, data)
     except OSError as error:
         raise disk_error(error) from error
+    publish(disk, places)
+
+
+def publish(disk: Disk, places: Places) -> None:
+    """Put a copy of a newer package beside the facts: the stick's process cannot look into the state folder, and would
+    refuse what newer keys signed. A folder that is not there, or refuses it, stops nothing."""
+    with contextlib.suppress(OSError, ProvisioningError):
+        newer, beside = read(places.newer_national, MAX_BYTES), places.facts.with_name(NATIONAL)
+        if newer is not None and beside.parent.is_dir() and read(beside, MAX_BYTES) != newer:
+            disk.write(beside, newer, 0o644)
 

@@ -30,7 +30,7 @@ from edge.enrol.daemon import Daemon
 from edge.enrol.enrolment import Enrolment
 from edge.enrol.watcher import Watcher
 from edge.errors import EXIT_CREW
-from edge.journal import Journal, JournalLimits
+from edge.journal import Journal, JournalLimits, Signer
 from edge.keys import box_key
 from edge.state import State
 
@@ -61,12 +61,13 @@ class _Blank:
         self._crew = Crew(time.monotonic)
         self._notifier = systemd.Notifier(environ)
         self._state = State(state_dir / "state.sqlite")
-        clock = TrustedClock(wall=_wall, mono=time.monotonic, state=self._state)
+        clock = TrustedClock(wall=_wall, mono=time.monotonic, state=self._state, boot=enrolment.boot)
         self._journal = Journal(
             state_dir / "journal.sqlite", device=enrolment.identity.serial,
             sealer=sealing.make_sealer(enrolment.trust.recipients, type=BODY_TYPE),
             box_key=box_key(state_dir / "box.key"), token=_token, wall=_wall, mono=time.monotonic,
             limits=JournalLimits(), boot=enrolment.boot,
+            signer=Signer(enrolment.identity.device_key_digest, enrolment.identity.sign),
         )
         self._journal.start()
         self._daemon = Daemon(

@@ -62,13 +62,7 @@ class Watcher:
         self._tell()
         looks = 0
         while not pulse.is_set():
-            self._store_handed()
-            for folder, kind in self._waiting():
-                outcome = self._visit(folder, kind, pulse)
-                if self._ended or pulse.is_set():
-                    break
-                if outcome is not None and kind == visits.LINK:
-                    self._settle(folder, outcome)
+            self.look(pulse)
             looks += 1
             if looks % TELL_LOOKS == 0:
                 self._tell()
@@ -76,6 +70,16 @@ class Watcher:
                 pulse.wait(BEAT_S)
             self._woken.wait(LOOK_S)
             self._woken.clear()
+
+    def look(self, pulse: Stopping) -> None:
+        """Take what waits now."""
+        self._store_handed()
+        for folder, kind in self._waiting():
+            outcome = self._visit(folder, kind, pulse)
+            if self._ended or pulse.is_set():
+                break
+            if outcome is not None and kind == visits.LINK:
+                self._settle(folder, outcome)
 
     def _visit(self, folder: Path, kind: str, pulse: Stopping) -> StickOutcome | None:
         outcome = self._engine.visit(folder, kind, pulse)
@@ -116,7 +120,7 @@ class Watcher:
             if part.grade is not Grade.OK:
                 log.warning("envelope_refused", code=str(part.code), reason=part.detail,
                             advice=f"borderpost-provision explain {part.code}")
-                self._daemon.alarm("envelope_refused", code=str(part.code))
+                self._daemon.alarm("envelope_refused", reason=str(part.code))
         with contextlib.suppress(OSError):
             self._box.disk.remove_tree(folder)
 

@@ -127,6 +127,18 @@ def _updates(report: dict[str, Any] | None) -> list[str]:
     return text + [f"         {one['message']} [{one['code']}]; next: {one['advice']}" for one in refused]
 
 
+def _enrolment(told: dict[str, Any] | None) -> list[str]:
+    """Which box this is to headquarters, and what is under way."""
+    if told is None:
+        return []
+    if told.get("problem"):
+        return [f"papers   {told['problem']}"]
+    end = f"  certificate until {told['certificate_until'][:10]}" if told["certificate_until"] else ""
+    made = "  edge.toml made by hand" if told["by_hand"] else ""
+    text = [f"papers   serial {told['serial']}  number {told['sequence']}{end}{made}"]
+    return text + ([f"         {told['pending']}"] if told["pending"] else [])
+
+
 def lines(status: dict[str, Any]) -> list[str]:
     """The status for a person, one fact a line."""
     clock, outbox, link = status["clock"], status["outbox"], status["uplink"]
@@ -134,6 +146,7 @@ def lines(status: dict[str, Any]) -> list[str]:
         f"box      {status['device']}  {status['site']}  up {status['uptime_seconds']} s",
         f"clock    {clock['state']}  {clock['time'] or 'time unknown'}",
     ]
+    text += _enrolment(status.get("enrolment"))
     if not clock["records_expire"]:
         text.append("         the age of lists cannot be judged, records do not expire, no list is erased")
     for r in status["readers"]:
