@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -184,8 +185,10 @@ def say_json(value: Mapping[str, object] | Sequence[Mapping[str, object]]) -> No
 
 
 def table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table for a person on a terminal, plain columns in a pipe."""
-    if sys.stdout.isatty():
+    """A table for a person on a terminal that is wide enough (a serial is never broken in two), else plain columns."""
+    widths = [max(len(r[i]) for r in [columns, *rows]) for i in range(len(columns))]
+    framed = sum(widths) + 3 * len(widths) + 1
+    if sys.stdout.isatty() and framed <= shutil.get_terminal_size().columns:
         from rich.console import Console
         from rich.markup import escape
         from rich.table import Table
@@ -193,8 +196,7 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
         shown = Table(*columns)
         for row in rows:
             shown.add_row(*map(escape, row))
-        Console().print(shown)
+        Console(width=framed).print(shown)
         return
-    widths = [max(len(r[i]) for r in [columns, *rows]) for i in range(len(columns))]
     for row in [columns, *rows]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
