@@ -36,7 +36,7 @@ from edge.enrol.enrolment import Enrolment
 from edge.errors import EXIT_CREW
 from edge.front import Front, judge
 from edge.health import Health, Parts
-from edge.journal import Journal, JournalLimits
+from edge.journal import Journal, JournalLimits, Signer
 from edge.keys import box_key, headquarters, own_folder
 from edge.lifecycle import OPEN
 from edge.list_keys import ListKeys
@@ -103,7 +103,7 @@ class Box:
         front.start()  # the PC is served from here on
         self.state = State(self.state_dir / "state.sqlite")
         self.clock = TrustedClock(
-            wall=wall, mono=mono, state=self.state,
+            wall=wall, mono=mono, state=self.state, boot=boot_id(),
             policy=ClockPolicy(
                 disciplined=config.clock.source == "system", hold=timedelta(days=config.clock.held_days)
             ),
@@ -115,10 +115,9 @@ class Box:
             sealer=sealing.make_sealer(recipients, type=BODY_TYPE),
             box_key=self.box_key,
             token=lambda: secrets.token_urlsafe(12),
-            wall=wall,
-            mono=mono,
-            limits=JournalLimits.of(config.journal),
-            boot=boot_id(),
+            wall=wall, mono=mono,
+            limits=JournalLimits.of(config.journal), boot=boot_id(),
+            signer=Signer(enrolment.identity.device_key_digest, enrolment.identity.sign) if enrolment else None,
         )
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
         self.journal.start()
@@ -129,6 +128,7 @@ class Box:
                 galleries=self.state.galleries() | set(config.fingers.required),
             ),
             state=self.state, screener=self.screener, now=self.clock.now, refresh_s=config.screening.refresh_seconds,
+            audit=self.journal.note,
         )
         self.counters: dict[str, Counter] = {}
         self._counter_of = {reader: c.name for c in config.counter for reader in (*c.readers, c.scanner) if reader}
@@ -155,7 +155,7 @@ class Box:
             alarm=self._alarm, lists=lambda: list_lines(self.health.snapshot()), generations=self.lists.generations,
             take_lists=self.updater.by_stick if config.updates.root else None, judge=judge,
         ), self.health.line)
-        self.uplink = self._make_uplink(ack_keys)
+        self.uplink = self._make_uplink(ack_keys, enrolment)
         front.listen(self._announce, self._reader_alarm)
         self._forgotten = 0  # entries that the journal gave up, as told last
 
@@ -243,7 +243,9 @@ class Box:
             finger_policy=policy_of(self.config.fingers, counter), finger_images=self.scanners.images,
         )
 
-    def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...]) -> Uplink | None:
+    def _make_uplink(
+        self, ack_keys: tuple[sealing.SignPublic, ...], enrolment: Enrolment | None
+    ) -> Uplink | None:
         if self.config.uplink is None:
             return None
         return Uplink(
@@ -251,11 +253,11 @@ class Box:
             Speaker(
                 device=self.config.box.device, boot=boot_id(), software=version("borderpost"),
                 lists=self.lists.generations, health=self.health.report,
-                stamp=lambda: (wall(), self.clock.now().state),
+                stamp=lambda: (wall(), self.clock.now().state), site=self.config.box.site,
+                serial=enrolment.identity.serial if enrolment else "",
+                sequence=lambda: enrolment.sequence if enrolment else 0,
             ),
-            self.journal, ack_keys, mono=mono,
-            token=lambda: secrets.token_urlsafe(12),
-            jitter=random.random,
+            self.journal, ack_keys, mono=mono, token=lambda: secrets.token_urlsafe(12), jitter=random.random,
             on_signed_time=self._hear, on_news=self.updater.news if self.config.updates.root else None,
             bounds=self.clock.bounds, papers=self.aboard.papers,
             proof=Proof(recall=lambda: self.state.get(CERTIFICATE), remember=lambda d: self.state.put(CERTIFICATE, d)),

@@ -3,7 +3,8 @@
 Laws:
 1. Travellers are screened by what is in use; a newer generation takes its place in one assignment.
 2. No traveller pays for first use: indexes are made, and nobody is asked for, before a list is called in use.
-3. What changed is logged once; a disk that keeps no mark keeps nobody from screening.
+3. What changed is logged once and noted in the audit chain: a generation when it was taken up first. A disk that keeps
+   no mark keeps nobody from screening.
 4. Keyed lists are read through, a part at each look for newer ones, until every byte was verified; a damaged one is
    still asked, and nothing is CLEAR by it. The next update is told, and takes it anew (``damage_note``).
 5. What its own policy says must go by now is erased here (``edge.erasure``), and is out of use at the same look.
@@ -11,7 +12,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -32,11 +33,13 @@ class ListsInUse:
     """``current`` is replaced by ``run``, which is a thread's work; all else is the main thread's, before that."""
 
     def __init__(
-        self, opened: Watchlists, *, state: State, screener: Screener, now: Callable[[], Trusted], refresh_s: float
-    ) -> None:
+        self, opened: Watchlists, *, state: State, screener: Screener, now: Callable[[], Trusted], refresh_s: float,
+        audit: Callable[[str, Mapping[str, str | int]], object] = lambda _kind, _facts: None,
+    ) -> None:  # fmt: skip
         self.current = opened
         self._eraser = Eraser(opened.root)
         self._state, self._screener, self._now, self._refresh_s = state, screener, now, refresh_s
+        self._audit = audit  # a row of the audit chain; it does not block, and what becomes of it is the journal's
         self._told: dict[str, tuple[int | None, str | None]] = {}  # list id -> generation, problem, as logged last
 
     def begin(self) -> None:
@@ -91,9 +94,12 @@ class ListsInUse:
             changed = True
             if opened.problem:
                 log.warning("list_problem", list=opened.list_id, problem=opened.problem)
+                self._audit("list_problem", {"list": opened.list_id, "problem": opened.problem[:200]})
             if generation is not None and (before is None or before[0] != generation):
                 log.info("list_in_use", list=opened.list_id, generation=generation)
                 try:
+                    if self._state.high_water().get(opened.list_id, -1) < generation:
+                        self._audit("list_in_use", {"list": opened.list_id, "generation": generation})
                     self._state.raise_high_water(opened.list_id, generation)
                     self._state.note_kind(opened.list_id, gallery=opened.fingers)
                 except StateError as error:  # law 3
@@ -103,4 +109,5 @@ class ListsInUse:
             if self._told.get(absent) != ABSENT:
                 self._told[absent] = ABSENT
                 log.warning("list_problem", list=absent, problem="this required list is absent")
+                self._audit("list_problem", {"list": absent, "problem": "absent"})
         return changed

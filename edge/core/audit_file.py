@@ -2,8 +2,9 @@
 
 One JSON document a line, UTF-8, every line ended by a line feed:
 
-1. ``{"audit":1,"device":…,"after":N,"previous":HASH,"at":…}``: whose chain, and number and hash of the row before the
-   first one (0 and zeros unless retention has taken rows away whole).
+1. ``{"audit":1,"device":…,"after":N,"previous":HASH,"at":…}``: whose chain by its own word (a box is known by the key
+   of its checkpoints: before it was enrolled it signed under its serial number), and number and hash of the row
+   before the first one (0 and zeros unless retention has taken rows away whole).
 2. A row each: ``[number,at,kind,body,body_hash,previous,hash]``, ``body`` being the canonical JSON as a text, or null
    once retention has taken it (``edge.core.audit``).
 3. ``{"end":N,"head":HASH,"sha256":…}``: the last row's number and hash, and the SHA-256 of every byte before this line.
@@ -88,13 +89,7 @@ def check(
     """
     reading = _Reading(blocks)
     opening = reading.opening()
-
-    def ours(point: Checkpoint) -> bool:
-        return point.device == opening.device and (believe is None or believe(point))
-
-    found = verify(
-        reading.rows(), after=opening.after, previous=opening.previous, believe=ours if believe else None, heads=heads
-    )
+    found = verify(reading.rows(), after=opening.after, previous=opening.previous, believe=believe, heads=heads)
     if not found.sound and reading.closing is None:  # it stopped before the end
         return opening, found
     if reading.problem:

@@ -144,7 +144,10 @@ def test_the_audit_chain_is_whole_running_or_not(which: str, request: pytest.Fix
     code, out, _ = world.ask("audit", "verify", "--json")
     check = json.loads(out)
     assert (code, check["sound"], check["first_bad"]) == (0, True, None)
-    assert check["rows"] == (3 if which == "post" else 1)
+    kinds = [kind for (kind,) in sqlite3.connect(world.state / "journal.sqlite").execute("select kind from audit")]
+    assert kinds.count("passage") == (3 if which == "post" else 1)
+    assert kinds.count("list_in_use") >= 1
+    assert check["rows"] == len(kinds)
     assert world.ask("audit", "verify")[1].startswith("the chain is whole: ")
 
 
@@ -156,13 +159,39 @@ def test_an_edited_audit_row_is_named(tmp_path: Path) -> None:
             world.scan()
         world.end()
         with sqlite3.connect(world.state / "journal.sqlite") as db:
-            changed = db.execute("update audit set body = replace(body, 'CLEAR', 'HIT') where number = 2")
-            assert changed.rowcount == 1
+            changed = db.execute("update audit set body = replace(body, 'CLEAR', 'HIT') where kind = 'passage'")
+            assert changed.rowcount == 3
+            (first,) = db.execute("select min(number) from audit where kind = 'passage'").fetchone()
         code, out, _ = world.ask("audit", "verify", "--json")
         assert code == 1
         assert json.loads(out)["sound"] is False
-        assert world.ask("audit", "verify")[1].startswith("the chain is broken at row 2")
+        assert world.ask("audit", "verify")[1].startswith(f"the chain is broken at row {first}:")
         assert world.ask("doctor")[0] == 1
+
+
+def test_the_chain_goes_out_as_a_file_and_is_verified_without_the_box(post: BoxWorld, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    code, _, said = post.ask("audit", "export", str(file))
+    assert (code, said) == (0, "")
+    text = file.read_text(encoding="utf-8").upper()
+    assert not [word for word in ("ERIKSSON", "VELMIROV", "Q33108217", STOLEN) if word in text]
+    head = json.loads(post.ask("audit", "verify", "--json")[1])["head"]
+    without = [str(file), "--config", str(tmp_path / "none.toml")]
+    code, out, _ = post.ask("audit", "verify", *without, "--head", head)
+    assert code == 0
+    assert f"head {head}" in out
+    assert "not verified: give the box's --certificate" in out
+    code, out, _ = post.ask("audit", "verify", *without, "--head", "0" * 63 + "1", "--json")
+    assert (code, json.loads(out)["sound"]) == (1, False)
+    assert post.ask("audit", "verify", *without, "--head", "HEAD")[0] == 2
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+    code, out, _ = post.ask("audit", "verify", *without)
+    assert (code, out) == (1, "the chain is broken at row 2: is missing, or stands elsewhere\n")
+    file.write_bytes(b"".join(lines[:-1]))
+    code, _, said = post.ask("audit", "verify", *without)
+    assert code != 0
+    assert "audit export" in said  # what to do
 
 
 def test_close_knows_the_codes_and_says_what_is_wrong(post: BoxWorld, stopped: BoxWorld) -> None:
