@@ -9,6 +9,7 @@ Laws (ARCHITECTURE law 10, after Uptane's findings on time attacks; ADR 0011 and
    configuration says that it is disciplined.
 5. Only a word that was made for the present connection (an ack) says what time it *is*. Any other says that it is
    not earlier: it raises the floor, and is taken as the time only where the system clock cannot be believed.
+6. Within a boot the time outlives the process: the monotonic clock runs on while systemd starts the box anew.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from edge.boot import UNKNOWN
 from edge.core.trusted import ClockState, Trusted
 from edge.state import State, StateError
 
@@ -62,8 +64,13 @@ class Word(enum.StrEnum):
     TOO_FAR = "too_far"  # leaps further than a word from this source may: refused
 
 
+ANCHOR: Final = "clock.anchor"  # in the state file: boot id, the best word of that boot, monotonic seconds
+
+
 class TrustedClock:
-    """``wall`` is the system clock (aware), ``mono`` monotonic seconds; the floor lives in ``state``."""
+    """``wall`` is the system clock (aware), ``mono`` monotonic seconds of the boot that ``boot`` names (the kernel's
+    boot id; empty or UNKNOWN: law 6 does not hold); the floor lives in ``state``.
+    """
 
     def __init__(
         self,
@@ -72,14 +79,17 @@ class TrustedClock:
         mono: Callable[[], float],
         state: State,
         policy: ClockPolicy | None = None,
+        boot: str = "",
     ) -> None:
         self._wall, self._mono, self._state = wall, mono, state
+        self._boot = "" if boot == UNKNOWN else boot
         self._policy = policy or ClockPolicy()
         self._lock = threading.Lock()
         self._floor = state.floor()
         self._saved = self._floor
         self._lowering = False  # the disk still has a floor that the root's word has lowered
-        self._anchor: tuple[datetime, float] | None = None  # the best word of this boot, and when it came
+        # The best word of this boot, and when it came.
+        self._anchor = resumed(state.get(ANCHOR), self._boot, mono(), self._floor) if self._boot else None
         self.unsaved = False  # True while the disk refuses the floor
 
     def now(self) -> Trusted:
@@ -143,6 +153,8 @@ class TrustedClock:
 
     def _save(self, time: datetime) -> None:
         try:
+            if self._boot and self._anchor:  # before the floor: one that lies below it is not resumed
+                self._state.put(ANCHOR, f"{self._boot} {self._anchor[0].isoformat()} {self._anchor[1]}")
             if self._lowering:
                 self._state.lower_floor(time)
             else:
@@ -158,6 +170,17 @@ class TrustedClock:
             time = since + timedelta(seconds=max(0.0, self._mono() - mono))
             return Trusted(ClockState.SIGNED, time, time)
         return believed(self._wall(), self._floor, self._policy)
+
+
+def resumed(note: str | None, boot: str, mono: float, floor: datetime | None) -> tuple[datetime, float] | None:
+    """The anchor that an earlier process of this boot left; None if there is none, or it cannot be right."""
+    try:
+        noted, text, since = (note or "").split(" ")
+        time, at = datetime.fromisoformat(text), float(since)
+        ahead = floor is not None and time + timedelta(seconds=mono - at) < floor
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return None if noted != boot or at > mono or ahead else (time, at)
 
 
 def believed(wall: datetime, floor: datetime | None, policy: ClockPolicy) -> Trusted:

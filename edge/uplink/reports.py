@@ -14,6 +14,7 @@ from edge.core.trusted import ClockState
 from edge.core.wire import Health, Presence, Topic, encode, topic
 
 HEALTH_EXPIRY_S = 600
+MAX_SITE = 100  # characters of a post's name in a presence
 
 log = structlog.get_logger("uplink")
 
@@ -58,7 +59,7 @@ class Reports:
             epoch=epoch,
             software=box.software,
             lists=dict(box.lists()),
-            site=box.site,
+            site=box.site[:MAX_SITE],
             serial=box.serial,
             sequence=box.sequence(),
         )

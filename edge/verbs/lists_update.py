@@ -117,6 +117,7 @@ def _wall() -> datetime:
 def _now(settings: Config) -> Trusted:
     """Trusted time, as far as the state file tells it. Raises ConfigError for another user than the box's."""
     from common.settings import ConfigError
+    from edge.boot import boot_id
     from edge.clock import ClockPolicy, TrustedClock
     from edge.keys import own_folder
     from edge.state import State
@@ -130,16 +131,17 @@ def _now(settings: Config) -> Trusted:
     with contextlib.closing(State(folder / "state.sqlite")) as state:
         disciplined, hold = settings.clock.source == "system", timedelta(days=settings.clock.held_days)
         policy = ClockPolicy(disciplined=disciplined, hold=hold)
-        return TrustedClock(wall=_wall, mono=time.monotonic, state=state, policy=policy).now()
+        return TrustedClock(wall=_wall, mono=time.monotonic, state=state, policy=policy, boot=boot_id()).now()
 
 
 def _hear(settings: Config, issued: datetime) -> None:
     """Headquarters' signed time, for the box's clock."""
+    from edge.boot import boot_id
     from edge.clock import Source, TrustedClock, Word
     from edge.state import State
 
     with contextlib.closing(State(Path(settings.box.state_dir) / "state.sqlite")) as state:
-        clock = TrustedClock(wall=_wall, mono=time.monotonic, state=state)
+        clock = TrustedClock(wall=_wall, mono=time.monotonic, state=state, boot=boot_id())
         if clock.signed_word(issued, Source.UPDATE) is Word.TOO_FAR:
             click.echo("the update's signed time leaps too far ahead of this box's clock: compare both", err=True)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.clock import CEILINGS, ClockPolicy, Source, TrustedClock, Word
+from edge.clock import ANCHOR, CEILINGS, ClockPolicy, Source, TrustedClock, Word
 from edge.core.trusted import ClockState, Trusted
 from edge.state import State
 
@@ -25,13 +25,21 @@ class Box:
         self._path, self._policy = path, ClockPolicy(**policy)  # type: ignore[arg-type]
         self.wall, self.mono = T0, 100.0
         self.state: State | None = None
+        self._boots = 0
         self.boot()
 
     def boot(self) -> None:
+        self.mono, self._boots = 5.0, self._boots + 1
+        self.restart()
+
+    def restart(self) -> None:
+        """Only the process: the kernel runs on."""
         self.close()
         self.state = State(self._path)
-        self.mono = 5.0
-        self.clock = TrustedClock(wall=lambda: self.wall, mono=lambda: self.mono, state=self.state, policy=self._policy)
+        self.clock = TrustedClock(
+            wall=lambda: self.wall, mono=lambda: self.mono, state=self.state, policy=self._policy,
+            boot=f"boot-{self._boots}",
+        )
 
     def close(self) -> None:
         if self.state:
@@ -203,8 +211,55 @@ def test_untrusted_time_is_not_before_the_floor(box: Box) -> None:
     assert box.clock.bounds() == (T0, None)
 
 
+@pytest.mark.parametrize("source", Source)
+def test_a_new_process_of_the_same_boot_still_knows_the_time_and_a_new_boot_does_not(
+    box: Box, source: Source
+) -> None:
+    box.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    box.clock.signed_word(T0, source)
+    box.mono += 100
+    box.restart()
+    now = T0 + timedelta(seconds=100)
+    assert box.clock.now() == Trusted(ClockState.SIGNED, now, now)
+    assert box.clock.signed_word(T0 - DAY, source) is Word.STALE
+    box.boot()
+    assert box.clock.now().state is ClockState.UNTRUSTED
+
+
+def test_a_time_that_the_root_lowered_is_not_raised_again_by_a_restart(box: Box) -> None:
+    box.clock.signed_word(T0 + 9000 * DAY)
+    box.clock.signed_word(T0, Source.TIME_ROOT, lower=True)
+    box.restart()
+    assert box.clock.now() == Trusted(ClockState.SIGNED, T0, T0)
+
+
+def test_a_lowering_that_was_cut_between_its_two_writes_leaves_the_old_floor(box: Box) -> None:
+    box.clock.signed_word(T0 + 9000 * DAY)
+    assert box.state is not None
+    box.state.put(ANCHOR, f"boot-1 {T0.isoformat()} 5.0")
+    box.restart()
+    assert box.clock.now().state is ClockState.UNTRUSTED
+    assert box.clock.bounds() == (T0 + 9000 * DAY, None)
+
+
+@pytest.mark.parametrize("note", [
+    "", "boot-1", "boot-1 x 5.0", f"boot-1 {T0.isoformat()} x", f"boot-1 {T0.isoformat()} nan",
+    f"boot-1 {T0.isoformat()} 1e300", f"boot-1 {T0.isoformat()} -1e300", f"boot-2 {T0.isoformat()} 1.0",
+    "boot-1 2026-03-01T12:00:00 1.0", "boot-1 9999-12-31T23:59:59+00:00 1.0",
+])  # fmt: skip
+def test_a_note_of_another_boot_or_of_nonsense_is_no_time(box: Box, note: str) -> None:
+    box.clock.signed_word(T0)
+    assert box.state is not None
+    box.state.put(ANCHOR, note)
+    box.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    box.restart()
+    assert box.clock.now().state is ClockState.UNTRUSTED
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(["word", "boot", "wait", "wall"]), st.integers(-50, 50)), max_size=25))
+@given(st.lists(
+    st.tuples(st.sampled_from(["word", "boot", "wait", "wall", "restart"]), st.integers(-50, 50)), max_size=25
+))  # fmt: skip
 def test_expiring_time_never_goes_back_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
@@ -215,6 +270,8 @@ def test_expiring_time_never_goes_back_whatever_happens(
             words.append(T0 + days * DAY)
         elif what == "boot":
             box.boot()
+        elif what == "restart":
+            box.restart()
         elif what == "wait":
             box.mono += abs(days)
         else:
