@@ -48,6 +48,8 @@ class Post:
     alarms: int
     sites: tuple[str, ...] = ()  # the newest first
     carried: str = ""  # when a stick of this box came last
+    carried_head: str = ""  # the head of its audit chain as the newest of its own sticks gave it
+    carried_rows: int = 0  # and its row's number
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,10 @@ class View:
         alarms = self._db.execute(
             "SELECT count(*) FROM alarms WHERE device = ? AND done = ''", (device,)
         ).fetchone()[0]
+        head = self._db.execute(
+            "SELECT audit_head, audit_rows FROM visits WHERE device = ? AND rescued = 0 ORDER BY created DESC LIMIT 1",
+            (device,),
+        ).fetchone() or ("", 0)
         return Post(
             device=device,
             online=bool(row["online"]),
@@ -156,6 +162,8 @@ class View:
                 "SELECT site FROM sites WHERE device = ? ORDER BY last DESC, rowid DESC", (device,))),
             carried=self._db.execute(
                 "SELECT coalesce(max(received), '') FROM visits WHERE device = ?", (device,)).fetchone()[0],
+            carried_head=head[0],
+            carried_rows=head[1],
         )  # fmt: skip
 
     def _gaps(self, e: sqlite3.Row) -> list[Gap]:

@@ -36,6 +36,8 @@ def as_record(post: Post, state: str) -> dict[str, object]:
         "serial": post.presence.get("serial", ""),
         "sequence": post.presence.get("sequence", 0),
         "carried": post.carried,
+        "carried_audit_head": post.carried_head,
+        "carried_audit_rows": post.carried_rows,
         "state": state,
         "since": post.since,
         "last_seen": post.last_seen,

@@ -161,9 +161,11 @@ def test_a_signature_of_another_key_than_the_certificate_s_is_forged(
     stolen = kit.Sender(true.device, true.serial, true.site, true.certificate, thief.sign)
     kit.bundle(journal, tmp_path / "rows.sealed", by=stolen)
     report = hq.take(tmp_path / "rows.sealed")
-    assert report.rows == 0
+    assert (report.rows, report.device) == (0, "")
     assert "not signed by the key" in report.problem
-    assert ("", "forged_bundle") in hq.alarms()
+    assert hq.alarms() == {("", "forged_bundle")}
+    with View(hq.path) as view:
+        assert view.posts() == []  # not even a visit is believed
 
 
 def test_rows_of_another_box_in_a_good_bundle_are_refused(journal: Journal, hq: Headquarters, tmp_path: Path) -> None:
@@ -256,6 +258,8 @@ def test_a_site_and_a_visit_are_kept_and_the_box_was_not_heard(
         (post,) = view.posts(kit.SITE)
         assert (post.sites, post.last_seen, post.online) == ((kit.SITE,), "", False)
         assert post.carried
+        counts = journal.counts()
+        assert (post.carried_head, post.carried_rows) == (counts.audit_head, counts.audit_rows)
         assert view.held_at(kit.SITE) == 5
         assert view.posts("elsewhere") == []
         assert {m.site for m in view.messages(0)} == {kit.SITE}
