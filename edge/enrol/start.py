@@ -30,6 +30,7 @@ def prepared(config_path: Path, places: Places, boot: str) -> tuple[Config | Non
         places = dataclasses.replace(places, state=Path(by_hand.box.state_dir))
         enrolment = Enrolment(places, boot=boot, by_hand=by_hand)
         enrolment.begin()
+        trust.publish(enrolment.disk, places)
         return by_hand, enrolment
     if not places.national.exists() and not generations.current(places):
         return config.load(config_path), None  # says what is missing

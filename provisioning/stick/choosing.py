@@ -68,9 +68,10 @@ class Found:
 
 
 def load_trust(installed: Path, newer: Path) -> Trust:
-    """The national package that was installed, or the newer one that an envelope brought, signed by its roots.
+    """The national package that was installed, or the newer one that an envelope brought.
 
-    A newer one that cannot be read or verified is as if it were not there. Raises NO_NATIONAL_PACKAGE.
+    The daemon verified the newer one by the roots of the one before it when it took it, and keeps the copy that is read
+    here; one that is damaged, older or of another country is as if it were not there. Raises NO_NATIONAL_PACKAGE.
     """
     try:
         package = open_national(_read(installed), None)
@@ -79,7 +80,8 @@ def load_trust(installed: Path, newer: Path) -> Trust:
     except ProvisioningError as error:
         raise ProvisioningError(Code.NO_NATIONAL_PACKAGE, f"{error.code}: {error.detail}") from error
     with contextlib.suppress(OSError, ProvisioningError):  # else the one that was installed still holds
-        package = open_national(_read(newer), package)
+        found = open_national(_read(newer), None)
+        package = found if found.number > package.number and found.country == package.country else package
     return Trust(package, *(keys_of(k) for k in (package.claim_keys, package.command_keys, package.root_keys)))
 
 

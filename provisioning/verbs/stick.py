@@ -13,6 +13,7 @@ import msgspec
 
 from edge.core.provisioning.codes import Grade
 from edge.core.provisioning.inbox import FACTS, INBOX
+from edge.core.provisioning.inbox import NATIONAL as BESIDE
 from edge.core.provisioning.result_text import grade
 from provisioning.stick.light import Bell, Led, Light, Output, Speaker, find_leds
 from provisioning.stick.limits import Limits
@@ -22,7 +23,6 @@ from provisioning.stick.visit import Box, visit
 
 RUNTIME = "/run/borderpost-stick"
 NATIONAL = "/etc/borderpost/national.json"
-NEWER = "national.json"  # beside the facts: the package that an envelope brought
 LEDS = "/sys/class/leds"
 _EXISTING = click.Path(path_type=Path)
 
@@ -65,7 +65,7 @@ def command(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the stick was pulled: dark, unmounted, gone
     os.umask(0o007)  # the daemon shares the group
     box = Box(
-        inbox=inbox, facts=facts, national=national, newer_national=facts.with_name(NEWER), now=time.monotonic,
+        inbox=inbox, facts=facts, national=national, newer_national=facts.with_name(BESIDE), now=time.monotonic,
         nap=time.sleep, tell=lambda text: click.echo(text, err=True), up_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         limits=Limits(outcome_s=wait_s),
     )

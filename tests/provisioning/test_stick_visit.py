@@ -161,17 +161,18 @@ def test_without_a_national_package_nothing_is_taken(post):
     assert daemon.seen == {1: {}, 2: {}}
 
 
-def test_a_newer_package_of_the_same_roots_counts_and_a_strangers_does_not(post):
-    later = Headquarters(claim=post.hq.claim, roots=post.hq.roots)
+def test_a_newer_package_that_the_daemon_took_counts_and_no_older_or_damaged_one(post):
+    later = Headquarters(claim=post.hq.claim)
     post.put("time/a.time", later.time_paper())
     newer = post.run / "national.json"
     with Daemon(post).running() as daemon:
         assert refused(post.visit()) == [Code.UNKNOWN_KEY]
         newer.write_bytes(later.package(number=2))
         assert refused(post.visit()) == []
-        newer.write_bytes(Headquarters(command=later.command).package(number=3))
-        assert refused(post.visit()) == [Code.UNKNOWN_KEY]
-    assert [set(files) for files in daemon.seen.values()] == [set(), {inbox.TIME}, set()]
+        for spoiled in (later.package(number=1), later.package(number=2, country="XXA"), later.package(number=2)[:-5]):
+            newer.write_bytes(spoiled)
+            assert refused(post.visit()) == [Code.UNKNOWN_KEY]
+    assert [set(files) for files in daemon.seen.values()] == [set(), {inbox.TIME}, set(), set(), set()]
 
 
 def test_a_silent_box_is_told_and_its_late_answer_goes_out_with_the_next_stick(post):

@@ -20,6 +20,7 @@ from edge.core.wire.fields import Timestamp
 
 INBOX: Final = "/var/lib/borderpost-inbox"   # setgid, group borderpost; made by tmpfiles
 FACTS: Final = "/run/borderpost/box.json"    # BoxFacts, public, of this boot
+NATIONAL: Final = "national.json"            # beside FACTS: the national package that an envelope brought, if any
 OFFER, OUTCOME, OUT = "offer.json", "outcome.json", "out"
 # names of staged files, each there only if the stick has it
 CLAIM, ENVELOPE, RESET, TIME, TUF = "claim.json", "envelope.prov", "reset.json", "time.json", "tuf"
