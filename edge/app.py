@@ -243,9 +243,7 @@ class Box:
             finger_policy=policy_of(self.config.fingers, counter), finger_images=self.scanners.images,
         )
 
-    def _make_uplink(
-        self, ack_keys: tuple[sealing.SignPublic, ...], enrolment: Enrolment | None
-    ) -> Uplink | None:
+    def _make_uplink(self, ack_keys: tuple[sealing.SignPublic, ...], enrolment: Enrolment | None) -> Uplink | None:
         if self.config.uplink is None:
             return None
         return Uplink(
