@@ -20,9 +20,11 @@ from typing import Final
 import msgspec
 
 from edge.core import sealing
+from edge.core.provisioning.codes import ProvisioningError
 from edge.core.provisioning.envelope import seal_envelope
-from edge.core.provisioning.papers import NationalPackage
+from edge.core.provisioning.papers import MAX_PAPER, NationalPackage, Revocation
 from edge.core.provisioning.request import CheckedRequest, same_code
+from edge.core.provisioning.signing import keys_of, open_paper
 from provisioning import authority, files, templates
 from provisioning.authority import Authority
 from provisioning.errors import AuthorityError, LedgerError
@@ -196,7 +198,7 @@ class Issuer:
         if self.package.number > 1:  # in every one: nobody here knows which of them the box could read
             contents["national.json"] = self.folder.national_bytes()
         if self.folder.revoked.exists():
-            contents["revoked.json"] = files.read(self.folder.revoked, 64 << 10, advice="make it anew: revoke --again")
+            contents["revoked.json"] = self._revoked()
         sequence = self.ledger.next_sequence(box.serial, max(at_least, self.above))
         not_after = self.now + timedelta(days=self.days)
         data = seal_envelope(
@@ -212,6 +214,16 @@ class Issuer:
             raise AuthorityError(f"{self.folder.root}: {error.strerror}", advice="make room there") from error
         until = self.ledger.certificate_until(box.serial) if "device.pem" in contents else None
         return Issued(box.serial, box.device, box.site, sequence, tuple(contents), not_after, until, data)
+
+    def _revoked(self) -> bytes:
+        """The revocations; a box refuses a whole envelope for one that is signed by a key that has ended."""
+        advice = "make it anew: borderpost-provision revoke --again"
+        data = files.read(self.folder.revoked, MAX_PAPER, advice=advice)
+        try:
+            open_paper(data, Revocation, keys_of(self.package.command_keys))
+        except ProvisioningError as error:
+            raise AuthorityError(f"{self.folder.revoked}: {error.message}", advice=advice) from error
+        return data
 
 
 def digest(issued: Issued) -> str:

@@ -110,10 +110,11 @@ def make_country(folder: Path) -> Desk:
     desk = Desk(folder)
     (folder / "word").write_text(WORD + "\n")
     desk.signs("init", "--country", "UTO", "--name", "Border Guard of Utopia")
+    (folder / "1.root.json").write_text("{}")  # no box of this kit opens it
     lines = hq_keys.create(folder / "keys")
     (folder / "hq-keys.toml").write_text(lines.toml())
-    desk.signs("package", "--headquarters", folder / "hq-keys.toml", "--sign", desk.offline("root-1"),
-               "--sign", desk.offline("root-2"))  # fmt: skip
+    desk.signs("package", "--headquarters", folder / "hq-keys.toml", "--tuf-root", folder / "1.root.json",
+               "--sign", desk.offline("root-1"), "--sign", desk.offline("root-2"))  # fmt: skip
     template = desk.run("site", "template", SITE, "--broker", "127.0.0.1").out
     (folder / "site.toml").write_text(template)
     done = desk.run("site", "add", SITE, "--config", folder / "site.toml", "--name", "North Gate")

@@ -117,7 +117,9 @@ def issuer(
     folder: AuthorityFolder, ledger: Ledger, words: Words, command_key: Path | None, days: int, above: int
 ) -> Issuer:
     """Everything that signs, opened (passphrases are asked for here, before the ledger is locked)."""
+    from edge.core import sealing
     from provisioning import keyfiles
+    from provisioning.errors import AuthorityError
     from provisioning.folder import OFFICE
     from provisioning.issuing import Issuer
 
@@ -126,6 +128,11 @@ def issuer(
         command = folder.sign_key("command", words(OFFICE))
     else:
         command = keyfiles.sign_key(command_key, words(command_key.stem))
+    if sealing.public_to_text(command.public_key()) not in package.command_keys:
+        raise AuthorityError(
+            "no box believes this command key: the national package in force does not name it",
+            advice="have the roots sign a new one first: borderpost-provision package",
+        )
     return Issuer(folder, ledger, package, folder.authority(words(OFFICE)), command, now(), days, above)
 
 

@@ -217,9 +217,13 @@ def test_a_package_without_headquarters_keys_is_refused(tmp_path: Path) -> None:
 def test_a_lost_command_key_is_replaced_by_the_spare_one_s_word(desk: Desk, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     box, _ = enrol(desk, stick)
+    desk.signs("revoke", enrol(desk, stick)[0].serial, "--reason", "a drill")
     (desk.root / "keys" / "command.pem").unlink()
     desk.signs("key", "command")
+    assert "no box believes this command key" in desk.refuses("sign", "north-gate-1")
     desk.signs("package", "--name", "again", "--sign", desk.offline("root-1"), "--sign", desk.offline("root-2"))
+    assert "revoke --again" in desk.refuses("sign", "north-gate-1", "--stick", stick)
+    desk.signs("revoke", "--again", "--command-key", desk.offline("spare"))
     desk.signs("sign", "north-gate-1", "--stick", stick)
     with pytest.raises(ProvisioningError) as refused:
         box.takes(prov(stick, box))  # it does not know the new key yet

@@ -53,3 +53,12 @@ def test_a_site_is_added_once_and_changed_only_if_it_is_there(desk: Desk) -> Non
     done = desk.run("site", "set", "south", "--config", desk.folder / "site.toml")
     assert (done.code, "site add" in done.err) == (1, True)
     assert desk.run("site", "add", "South Gate", "--config", desk.folder / "site.toml").code == 2
+
+
+def test_lists_without_a_root_that_boxes_know_are_refused(desk: Desk) -> None:
+    (desk.folder / "1.root.json").write_text("")
+    desk.signs("package", "--tuf-root", desk.folder / "1.root.json", "--sign", desk.offline("root-1"),
+               "--sign", desk.offline("root-2"))  # fmt: skip
+    done = desk.run("site", "set", SITE, "--config", desk.folder / "site.toml")
+    assert done.code == 78
+    assert "boxes know no root of lists" in done.err
