@@ -7,11 +7,14 @@ is replaced before it is written. A new key is allowed after thinking about what
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 import structlog
+
+from common.journald import JournalLogger, as_line, open_journal
 
 MAX_VALUE_CHARS = 300
 NOT_LOGGED = "[not logged]"
@@ -34,19 +37,21 @@ def redactor(allowed: Collection[str]) -> Processor:
 
 
 def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
-    """Write events of ``level`` and above to standard error.
+    """Write events of ``level`` and above to standard error, or where that is the system's journal, to it.
 
     ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    journal = None if text else open_journal(os.environ)
+    render: Any = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             redact,
-            structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(ensure_ascii=False),
+            as_line(render) if journal else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(lambda *_: JournalLogger(journal)) if journal else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

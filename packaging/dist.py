@@ -199,7 +199,7 @@ def control(stage: Path, version: str, release: str) -> None:
 def bundle(tree: Path, version: str, to: Path, when: int) -> None:
     """The version alone, as `borderpost-hq publish software` takes it."""
     fresh = to.with_suffix(".new")
-    with tarfile.open(fresh, "w:xz", format=tarfile.PAX_FORMAT, preset=6) as archive:
+    with tarfile.open(fresh, "w:xz", format=tarfile.PAX_FORMAT, preset=3) as archive:
         for path in [tree, *sorted(tree.rglob("*"))]:
             entry = archive.gettarinfo(path, arcname=str(Path(version) / path.relative_to(tree)))
             entry.uid = entry.gid = 0
@@ -250,7 +250,7 @@ def main() -> int:
     aged(stage, when)
     arch = output("dpkg", "--print-architecture")
     package = options.out / f"borderpost_{version}~deb{options.release}_{arch}.deb"
-    run(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", stage, package])
+    run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z3", "--build", stage, package])
     bundle(tree, version, options.out / f"debian{options.release}-{arch}.tar.xz", when)
     for path in (root, stage):
         shutil.rmtree(path)

@@ -1,0 +1,88 @@
+"""A clean Debian, the package of `make dist` in it, and the machine that boots it. Root alone can do this."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "hil_tests" / "container")]
+
+from machine import Machine, without_network  # noqa: E402
+
+CODENAMES = {"12": "bookworm", "13": "trixie"}
+PACKAGES = ("systemd,systemd-sysv,dbus,udev,python3,libusb-1.0-0,kmod,"
+            "libtss2-esys-3.0.2-0,libtss2-rc0,libtss2-mu0,libtss2-tcti-device0")  # fmt: skip
+PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter", "dpkg-deb")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which Debian, and where its root is made and kept."""
+    parser.addoption("--release", default="12", help="Debian's number")
+    parser.addoption("--work", default=str(ROOT / "build"), help="where roots are made")
+
+
+@dataclass
+class Installed:
+    """A root with the package in it. ``said``: dpkg's own words; ``figures`` are told at the end."""
+
+    root: Path
+    package: Path
+    version: str
+    said: str
+    figures: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def installed(request: pytest.FixtureRequest) -> Iterator[Installed]:
+    release, work = request.config.getoption("--release"), Path(request.config.getoption("--work"))
+    if os.geteuid() != 0:
+        pytest.skip("a machine is booted by root")
+    for program in PROGRAMS:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} not on PATH")
+    packages = sorted((ROOT / "dist").glob(f"borderpost_*~deb{release}_*.deb"))
+    if not packages:
+        pytest.skip(f"there is no package: make dist RELEASE={release}")
+    archive = work / f"clean-{release}.tar"
+    if not archive.exists():
+        work.mkdir(parents=True, exist_ok=True)
+        words = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", f"--include={PACKAGES}", "--format=tar"]
+        subprocess.run([*words, CODENAMES[release], archive], check=True)
+    root = work / f"clean-{release}"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", root, "--numeric-owner"], check=True)
+    shutil.copy(packages[-1], root / "borderpost.deb")
+    done = without_network("chroot", root, "dpkg", "-i", "/borderpost.deb")
+    (root / "borderpost.deb").unlink()
+    version = packages[-1].name.split("_")[1].partition("~")[0]
+    yield Installed(root, packages[-1], version, f"{done.returncode}\n{done.stdout}{done.stderr}")
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def machine(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """One machine for all tests, with a configuration that a hand made."""
+    with Machine(installed.root, "borderpost-test", tmp_path_factory.mktemp("machine") / "console.log") as booted:
+        installed.figures["from systemd's start to every unit up"] = f"{booted.booted_s:.1f} s"
+        yield booted
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """What was measured; printed at the end."""
+    told: dict[str, str] = {}
+    yield told
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line("")
+        for name, figure in told.items():
+            reporter.write_line(f"{name}: {figure}")
