@@ -6,19 +6,20 @@ Laws:
 2. Expiry and marks are the daemon's to judge: here nothing has run out, and nothing was ever seen before.
 3. Of the targets only those are copied that lead from the box's generation to the newest; each has the length and the
    SHA-256 that was signed, or its list is left out.
-4. Metadata that are parsed before a signature or a digest was checked (roots and the timestamp) have 64 kB at most.
+4. Of software the newest version for this box's platform is copied, and none where nothing was installed as a version.
+5. Metadata that are parsed before a signature or a digest was checked (roots and the timestamp) have 64 kB at most.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from edge.core.distribution import Part, Plan
+from edge.core.distribution import SOFTWARE, Part, Plan
 from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.provisioning.inbox import TUF, BoxFacts
 from edge.updates.errors import UpdateError
@@ -26,13 +27,14 @@ from edge.updates.fetchers import Fetcher, checked, not_there
 from edge.updates.marks import Mark
 from edge.updates.parts import prefixed
 from edge.updates.reference import Reference
+from edge.updates.software import Handover, handover, only
 from edge.updates.updater import METADATA, Offered, Updates
 from provisioning.stick.choosing import Problem, path_of
 from provisioning.stick.limits import Limits
 from provisioning.stick.tree import Entry, Tree
 
 NEVER: Final = Reference(datetime(1970, 1, 1, tzinfo=UTC), vouched=False)  # law 2
-_UNSIGNED: Final = "timestamp.json", ".root.json"  # law 4
+_UNSIGNED: Final = "timestamp.json", ".root.json"  # law 5
 
 Stage = Callable[[str, Iterator[bytes]], None]
 """``stage(path below tuf, blocks)``: puts a file into the inbox; raises what the blocks raise, leaving nothing."""
@@ -91,10 +93,12 @@ class Repository:
 
 
 def look(
-    tree: Tree, survey: Entry, root: str, facts: BoxFacts, limits: Limits, scratch: Path
+    tree: Tree, survey: Entry, root: str, facts: BoxFacts, limits: Limits, scratch: Path, version: Path
 ) -> Repository | None:
-    """Verify the stick's metadata and plan; None if there is no repository. ``scratch``: a folder of the box that the
-    caller removes. Raises ProvisioningError: LISTS_REFUSED with the update's own code, and what the stick raises.
+    """Verify the stick's metadata and plan; None if there is no repository.
+
+    ``scratch``: a folder of the box that the caller removes; ``version``: where this program is installed. Raises
+    ProvisioningError: LISTS_REFUSED with the update's own code, DISK_FULL, DISK_ERROR, and what the stick raises.
     """
     if survey.find(TUF, METADATA) is None:
         return None
@@ -104,7 +108,7 @@ def look(
     try:
         with Updates(scratch, root.encode(), source, marks=_NoMarks(), at=NEVER) as updates:
             offered = updates.check()
-            plans = tuple(_plans(updates, offered, facts))
+            plans = tuple(_plans(updates, offered, facts, handover(scratch, version)))
     except UpdateError as error:
         if error.code in ("disk", "no_space"):
             code = Code.DISK_FULL if error.code == "no_space" else Code.DISK_ERROR
@@ -149,12 +153,16 @@ def _is_verified(store: Path, path: str, data: bytes) -> bool:
         return False
 
 
-def _plans(updates: Updates, offered: Offered, facts: BoxFacts) -> Iterator[Plan]:
+def _plans(updates: Updates, offered: Offered, facts: BoxFacts, installed: Handover | None) -> Iterator[Plan]:
     for list_id, one in sorted(offered.lists.items()):
+        have = facts.lists.get(list_id, 0)
         try:
-            plan = updates.plan(one, facts.lists.get(list_id, 0))
+            plan = updates.plan(one, have, whole=list_id == SOFTWARE and one.offer.newest > have)
         except UpdateError:
             continue  # the daemon sees it in the same metadata, and knows more
+        if list_id == SOFTWARE:  # law 4
+            fits = only(plan, installed.platform) if installed is not None else None
+            plan = fits or replace(plan, steps=())
         if plan.steps:
             yield plan
 
@@ -186,11 +194,11 @@ def _blocks(tree: Tree, survey: Entry, part: Part) -> Iterator[bytes]:
 
 
 def _part(list_id: str) -> str:
-    return "software" if list_id == "software" else "lists"
+    return "software" if list_id == SOFTWARE else "lists"
 
 
 def _code(list_id: str) -> Code:
-    return Code.SOFTWARE_REFUSED if list_id == "software" else Code.LISTS_REFUSED
+    return Code.SOFTWARE_REFUSED if list_id == SOFTWARE else Code.LISTS_REFUSED
 
 
 def _told(error: UpdateError) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,7 @@ class Box:
     nap: Nap
     tell: Callable[[str], object]
     up_s: float = 3600.0  # seconds since power-on
+    version: Path = Path(sys.prefix)  # where this program is installed: what software fits this box
     limits: Limits = field(default_factory=Limits)
     stick_layer: Layer = field(default_factory=Layer)
     box_layer: Layer = field(default_factory=Layer)
@@ -184,7 +186,8 @@ class _Visit:
         staged = self._staged
         try:
             found = lists.look(
-                tree, survey, trust.package.tuf_root, facts, self._limits, self._inbox.scratch()
+                tree, survey, trust.package.tuf_root, facts, self._limits, self._inbox.scratch(),
+                self._box.version,
             )
             if found is None:
                 return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from software_kit import PLATFORM, archive, entries, installed
 from stick_kit import SERIAL, Daemon, FailingLayer, Headquarters, Post, codes, refused
 from update_kit import NOW, World, documents
 
@@ -127,6 +128,30 @@ def test_a_flipped_bit_in_every_4_kb_of_every_file_is_refused_or_never_staged(po
         path.write_bytes(whole)
     assert told >= 10
     assert flips > told
+
+
+def test_of_software_the_file_for_this_platform_alone_is_copied_and_once(post, tmp_path):
+    own = World(tmp_path / "own", ["un"])
+    packed = [str(archive(own.root / f"2.0-{release}.tar.xz", entries("2.0", release=release)))
+              for release in ("debian12", "debian13")]
+    for role, words in (("software", packed), ("timestamp", [])):
+        names = ("software-1", "software-2") if words else ("snapshot", "timestamp")
+        keys = [word for name in names for word in ("--key", str(own.keys / f"{name}.pem"))]
+        own.hq("publish", role, str(own.repo), *words, *keys)
+    shutil.rmtree(post.papers / "tuf")
+    for name in ("metadata", "targets"):
+        shutil.copytree(own.repo / name, post.papers / "tuf" / name)
+    post.hq.tuf_root = (own.repo / "metadata" / "1.root.json").read_text()
+    post.national.write_bytes(post.hq.package())
+    version = installed(tmp_path / "opt") / "versions" / "1.0"
+    with Daemon(post).running() as daemon:
+        assert refused(post.visit(version=version)) == []
+        post.say(msgspec.structs.replace(post.facts, lists={"software": 1}))
+        assert refused(post.visit(version=version)) == []
+        assert refused(post.visit()) == []  # a checkout is no version that could be replaced
+    targets = [[name for name in files if name.startswith("tuf/targets/software/")] for files in daemon.seen.values()]
+    assert [len(names) for names in targets] == [1, 0, 0]
+    assert PLATFORM in targets[0][0]
 
 
 def test_a_list_that_is_damaged_stops_no_other(post):
