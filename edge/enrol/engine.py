@@ -142,7 +142,9 @@ class Engine:
     def _stick(self, visit: Visit) -> list[Part]:
         """What the stick's process refused itself; and what keeps every paper from being taken."""
         parts = [refused("stick", ProvisioningError(code, detail)) for code, detail in visit.offer.problems]
-        if self._box.trust is None:
+        if self._box.fault:
+            parts.append(refused("stick", ProvisioningError(Code.FAULT, self._box.fault)))
+        elif self._box.trust is None:
             parts.append(refused("stick", ProvisioningError(Code.NO_NATIONAL_PACKAGE)))
         return parts
 

@@ -4,10 +4,12 @@ Laws:
 1. One process a state folder: the lock is taken before anything is looked at, let alone finished or taken back.
 2. What the last process left is brought to its end before anything is opened (``begin``): a reset, an activation.
 3. A configuration that a person made by hand takes no envelope: it would not be the one in use.
+4. A box that has a configuration screens, whatever is wrong with what is kept here: then it takes no more papers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -68,8 +70,7 @@ class Enrolment:
         try:
             self.disk.folder(self.places.state)
             self._lock = take_lock(self.places.state / "enrolment")
-            reset.finish(self.disk, self.places)
-            self.trust = trust.load(self.places)
+            self._settle()
             self.identity = identity.open_or_make(self.disk, self.places.identity, self.environ)
             if self.identity.lost:
                 log.error("identity_lost", path=self.identity.lost, advice="enrol this box again: a claim stick")
@@ -79,6 +80,19 @@ class Enrolment:
             raise disk_error(error) from error
         return self.config
 
+    def _settle(self) -> None:
+        """What is kept, and whom to obey. Law 4: a fault there takes the papers away, not the screening."""
+        try:
+            self.trust = trust.load(self.places)
+            reset.finish(self.disk, self.places)
+        except ProvisioningError as error:
+            self._is_faulty(error)
+
+    def _is_faulty(self, error: ProvisioningError) -> None:
+        self.fault = error.message
+        log.error("enrolment_fault", reason=error.message, advice="the box screens on and takes no papers: see "
+                  "`borderpost doctor`; have headquarters replace the box")
+
     def close(self) -> None:
         """Let go of the lock: the process is over."""
         if self._lock >= 0:
@@ -87,7 +101,11 @@ class Enrolment:
 
     def _configured(self) -> Config | None:
         """The configuration of the generation in use, after whatever the activation's table says."""
-        phase = self.activation.resume()
+        phase = Phase.IDLE
+        try:
+            phase = self.activation.resume()
+        except ProvisioningError as error:
+            self._is_faulty(error)
         while generations.current(self.places):
             try:
                 config = self.present()
@@ -131,6 +149,8 @@ class Enrolment:
 
         Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
         """
+        if self.fault:
+            return
         self._recall(daemon)
         self._compare_machine(daemon)
         pending = self.activation.pending() if self.by_hand is None else None
@@ -208,8 +228,11 @@ class Enrolment:
 
     @property
     def sequence(self) -> int:
-        """The highest number that this box took."""
-        return max(kept.load(self.places).sequence, generations.current(self.places) if not self.by_hand else 0)
+        """The highest number that this box took, as far as it can be read."""
+        taken = 0 if self.by_hand else generations.current(self.places)
+        with contextlib.suppress(ProvisioningError):
+            taken = max(taken, kept.load(self.places).sequence)
+        return taken
 
     def code(self) -> str:
         """Of the newest request that nobody answered yet; empty for none."""

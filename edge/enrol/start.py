@@ -3,7 +3,8 @@
 Laws:
 1. An edge.toml that a person put there wins, as it always did. Else the generation in use; else, where there is a
    national package, the box waits for a stick; else there is nothing to run.
-2. A generation that is being tried never ends the process for good (exit code 78): it is taken back instead.
+2. What keeps sticks from being taken keeps no box with a hand-made edge.toml from reading and screening.
+3. A generation that is being tried never ends the process for good (exit code 78): it is taken back instead.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import structlog
+
 from edge import config
 from edge.config import Config
+from edge.core.errors import BorderpostError
 from edge.enrol import generations, trust
 from edge.enrol.enrolment import Enrolment
 from edge.enrol.places import Places
+from edge.journal import JournalBusyError
+
+log = structlog.get_logger("enrol")
 
 
 def prepared(config_path: Path, places: Places, boot: str) -> tuple[Config | None, Enrolment | None]:
@@ -29,7 +36,14 @@ def prepared(config_path: Path, places: Places, boot: str) -> tuple[Config | Non
             return by_hand, None
         places = dataclasses.replace(places, state=Path(by_hand.box.state_dir))
         enrolment = Enrolment(places, boot=boot, by_hand=by_hand)
-        enrolment.begin()
+        try:
+            enrolment.begin()
+        except JournalBusyError:
+            raise
+        except BorderpostError as error:  # law 2
+            enrolment.close()
+            log.error("enrolment_fault", reason=error.message, advice=error.advice)
+            return by_hand, None
         trust.publish(enrolment.disk, places)
         return by_hand, enrolment
     if not places.national.exists() and not generations.current(places):

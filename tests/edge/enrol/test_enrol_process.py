@@ -90,8 +90,9 @@ def test_a_blank_box_becomes_a_post_that_screens(box: Box) -> None:
     assert [str(p.code) for p in first.parts] == ["BP-101"]
     asked = read_request((post.places.inbox / "1" / "out" / "request.json").read_bytes())
     until(lambda: asked.code in facts.read_text(), "the box shows the code that headquarters computes")
-    assert post.places.console is not None
-    assert "   ".join(asked.code.split("-")) in post.places.console.read_text()
+    screen, shown = post.places.console, "   ".join(asked.code.split("-"))
+    assert screen is not None
+    until(lambda: shown in screen.read_text(), "the code is on the screen")
     told = json.loads(box.verb("identity", "--national", str(post.places.national), "--json").stdout)
     assert (told["serial"], told["code"], told["device"]) == (blank.serial, asked.code, "")
     assert asked.code not in "".join(
