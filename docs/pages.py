@@ -1,7 +1,7 @@
 """Writes docs/commands.md from the commands' own help, docs/configuration.md from the settings' own comments, and the
 table of docs/readers.md from the shipped profiles.
 
-    python docs/pages.py           write these pages
+    python docs/pages.py           write these pages, and the journal's catalogue (packaging/catalogue.py)
     python docs/pages.py --check   exit 1 if a page is not what would be written (a test runs this)
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -188,7 +189,8 @@ def main() -> int:
     os.environ["COLUMNS"] = str(HELP_WIDTH)
     stale = []
     pages = (
-        ("commands.md", commands_page()), ("configuration.md", configuration_page()), ("readers.md", readers_page())
+        ("commands.md", commands_page()), ("configuration.md", configuration_page()), ("readers.md", readers_page()),
+        ("../systemd/borderpost.catalog", runpy.run_path(str(ROOT / "packaging" / "catalogue.py"))["catalogue"]()),
     )
     for name, text in pages:
         path = DOCS / name
