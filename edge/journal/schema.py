@@ -23,7 +23,8 @@ from edge.journal.epochs import begin
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
 from edge.journal.salvage import salvage
 
-RESERVE_PAGES = 64  # beyond the quota, for acks and for giving up bodies only
+RESERVE_PAGES = 64  # beyond all else, for acks and for giving up bodies only
+LEAD_PAGES = 256  # beyond the quota, at most a sixteenth of it: for shown leads, their closings, notices and notes
 migrations = Migrations("journal")
 
 _TABLES = """
@@ -207,10 +208,11 @@ def _begin_first(connection: sqlite3.Connection, path: Path, epoch: str) -> None
 
 
 @contextlib.contextmanager
-def reserve(connection: sqlite3.Connection, limits: JournalLimits) -> Iterator[None]:
-    """Let the file grow into the reserve meanwhile."""
+def reserve(connection: sqlite3.Connection, limits: JournalLimits, *, leads: bool = False) -> Iterator[None]:
+    """Let the file grow into the reserve meanwhile: into that of leads alone, or into all of it."""
     pages = max_pages(limits)
-    connection.execute(f"pragma max_page_count = {pages + RESERVE_PAGES}").fetchall()
+    more = min(LEAD_PAGES, pages // 16) + (0 if leads else RESERVE_PAGES)
+    connection.execute(f"pragma max_page_count = {pages + more}").fetchall()
     try:
         yield
     finally:

@@ -4,8 +4,9 @@ Laws:
 1. What the disk refuses stays in memory, up to a limit, and is tried again with every later write and
    on a timer; then it is recorded as late.
 2. When there is no room, the ballast and then a batch of bodies is given up (``retention.make_room``),
-   and the entry is tried again. Acks and giving up may use a reserve beyond the quota, because they
-   are what makes room.
+   and the entry is tried again. Then what is *shown* as a lead, its closing, notices and notes have a reserve beyond
+   the quota; a silent hit has none, or a full disk would tell it from a CLEAR (ARCHITECTURE law 8). Acks and giving
+   up have another one beyond that, because they are what makes room.
 3. An entry that can never be written does not block the others; it is counted as forgotten.
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from edge.core.verdicts import Outcome
 from edge.journal import entries, epochs, retention, schema
 from edge.journal.ballast import Ballast
 from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
@@ -144,17 +146,25 @@ class Writer:
     def _write(self, entry: Entry, *, late: bool) -> Recorded:
         for _ in range(_ROOM_TRIES):
             try:
-                seq = self.transaction(lambda db: entries.write_entry(db, self.pen, entry, late=late))
+                seq = self._put(entry, late)
             except sqlite3.Error as error:
                 self.in_memory["failures"] += 1
-                if not schema.is_full(error) or not self._make_room():
+                if not schema.is_full(error):
                     raise
-                continue
+                if self._make_room():
+                    continue
+                if not _is_shown(entry):
+                    raise
+                with schema.reserve(self._db, self._limits, leads=True):
+                    seq = self._put(entry, late)
             recorded = Recorded(seq, self.pen.id_of(seq) if seq else "", self.pen.mono())
             if seq:
                 self._tell()
             return recorded
         raise sqlite3.OperationalError("no room after giving up what may go")
+
+    def _put(self, entry: Entry, late: bool) -> int:
+        return self.transaction(lambda db: entries.write_entry(db, self.pen, entry, late=late))
 
     def _make_room(self) -> bool:
         """Give something up; True if another try makes sense. Never waits for readers."""
@@ -192,6 +202,11 @@ class Writer:
 
     def _waits(self, passage: str) -> bool:
         return any(isinstance(e, NewPassage | NewFinger) and e.passage == passage for e in self._waiting)
+
+
+def _is_shown(entry: Entry) -> bool:
+    """May it use the reserve: by what is shown, never by the truth."""
+    return not isinstance(entry, NewPassage | NewFinger) or entry.shown in (Outcome.HIT, Outcome.POSSIBLE)
 
 
 def refused(error: Exception | None) -> JournalUnavailableError:

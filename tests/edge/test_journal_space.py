@@ -69,6 +69,34 @@ def test_then_clear_passages_go_each_reported_and_nothing_else(tmp_path: Path) -
     journal.close()
 
 
+@pytest.mark.parametrize("truth", [Outcome.CLEAR, Outcome.HIT])
+def test_shown_leads_and_notes_have_a_reserve_that_nothing_else_takes(tmp_path: Path, truth: Outcome) -> None:
+    """The quota is used up by what may not go: what is shown as CLEAR is refused alike, whatever its truth is."""
+    journal = _start(tmp_path / "journal.db", retry_entries=1)
+    number, refused = 0, 0
+    while not refused:  # nothing here may be given up
+        refused = journal.record(kit.new_passage(number, Outcome.UNREADABLE)).exception(10) is not None
+        number += 1
+    for more in range(3):
+        assert journal.record(kit.new_passage(1000 + more, truth, Outcome.CLEAR)).exception(10) is not None
+    before = journal.counts()
+    assert journal.record(kit.new_passage(2000, Outcome.HIT)).exception(10) is None
+    assert journal.note("stick_visit", {"number": 1}).exception(10) is None
+    closing = journal.close_passage("passage-002000", code="same", at=kit.START, clock=ClockState.SIGNED)
+    assert closing.exception(10) is None
+    assert journal.record(kit.new_passage(3000, truth, Outcome.CLEAR)).exception(10) is not None
+    counts = journal.counts()
+    assert (counts.newest, counts.audit_rows) == (before.newest + 2, before.audit_rows + 3)
+    held = kit.hashes(journal)
+    while journal.record(kit.new_passage(number + 4000, Outcome.HIT)).exception(10) is None:
+        number += 1  # until that reserve is used up too
+    held = kit.hashes(journal)
+    assert journal.apply_ack(kit.word(journal, held)) is AckOutcome.APPLIED  # it has one of its own
+    assert journal.record(kit.new_passage(9000)).exception(10) is None
+    assert journal.verify_audit().sound
+    journal.close()
+
+
 def test_headquarters_can_still_compare_digests_after_a_drop(tmp_path: Path) -> None:
     journal = _start(tmp_path / "journal.db")
     kit.record(journal, [0], Outcome.HIT)
