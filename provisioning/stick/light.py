@@ -8,6 +8,7 @@ No light is ever a reason to fail.
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,8 +72,12 @@ class Bell:
     def set(self, on: bool) -> None:
         """See Output."""
         if on:
-            with self._terminal.open("ab", buffering=0) as terminal:
-                terminal.write(b"\a")
+            flags = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC  # it is nobody's terminal
+            descriptor = os.open(self._terminal, flags)
+            try:
+                os.write(descriptor, b"\a")
+            finally:
+                os.close(descriptor)
 
 
 class Speaker:

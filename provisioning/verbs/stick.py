@@ -24,6 +24,7 @@ from provisioning.stick.visit import Box, visit
 RUNTIME = "/run/borderpost-stick"
 NATIONAL = "/etc/borderpost/national.json"
 LEDS = "/sys/class/leds"
+CONSOLE = "/dev/tty1"
 _EXISTING = click.Path(path_type=Path)
 
 
@@ -37,7 +38,7 @@ _EXISTING = click.Path(path_type=Path)
               help="The national package that was installed.")
 @click.option("--light", "lights", type=_EXISTING, multiple=True,
               help="A folder of the kernel's LED class; without it those of the board that mean status.")
-@click.option("--bell", type=_EXISTING, help="A terminal whose bell rings at the end (/dev/tty1).")
+@click.option("--bell", type=_EXISTING, help=f"A terminal whose bell rings at the end; with DEVICE {CONSOLE}.")
 @click.option("--speaker", type=_EXISTING, help="The PC speaker's input device.")
 @click.option("--reader", "readers", multiple=True, metavar="VVVV:PPPP",
               help="A reader that types and may hang on the same hub as the stick.")
@@ -69,6 +70,7 @@ def command(
         nap=time.sleep, tell=lambda text: click.echo(text, err=True), up_s=time.clock_gettime(time.CLOCK_BOOTTIME),
         limits=Limits(outcome_s=wait_s),
     )
+    bell = bell or (Path(CONSOLE) if device else None)
     sounds: list[Output] = [Bell(bell)] if bell else []
     sounds += [Speaker(speaker)] if speaker else []
     light = Light([Led(path) for path in lights or find_leds(Path(LEDS))], sounds)
