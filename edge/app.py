@@ -152,7 +152,7 @@ class Box:
         self.aboard = Aboard(enrolment, Daemon(
             journal=self.journal, clock=self.clock, state=self.state, config=config, wall=wall,
             token=lambda: secrets.token_urlsafe(12), software=version("borderpost"), end=self.crew.ask_to_stop,
-            alarm=self._alarm, lists=lambda: list_lines(self.health.snapshot()), generations=self.lists.generations,
+            alarm=self._alarm, lists=lambda: list_lines(self.health.look()), generations=self.lists.generations,
             take_lists=self.updater.by_stick if config.updates.root else None, judge=judge,
         ), self.health.line)
         self.uplink = self._make_uplink(ack_keys, enrolment)

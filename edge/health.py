@@ -61,11 +61,11 @@ class Health:
     def snapshot(self) -> dict[str, Any]:
         """Everything `borderpost status --json` prints; who asks within ``CACHE_S`` of another is told the same."""
         if self._taken is None or self._parts.mono() - self._taken[0] >= CACHE_S:
-            snapshot = self._look()
+            snapshot = self.look()
             self._taken = (self._parts.mono(), snapshot)
         return self._taken[1]
 
-    def _look(self) -> dict[str, Any]:
+    def look(self) -> dict[str, Any]:
         """How it is now. The box's own rounds look for themselves: nobody who asks is told what a round saw earlier."""
         p = self._parts
         now = p.now()
@@ -99,7 +99,7 @@ class Health:
 
     def report(self) -> dict[str, Any]:
         """The fields of ``wire.Health`` but its session."""
-        s = self._look()
+        s = self.look()
         return {
             "at": self._parts.wall(),
             "clock": s["clock"]["state"],
@@ -115,7 +115,7 @@ class Health:
     def line(self) -> str:
         """One line for systemd's status, whatever happens."""
         try:
-            s = self._look()
+            s = self.look()
         except BorderpostError as error:
             return f"not well: {error.message}"
         ready = sum(r["state"] in OPEN for r in s["readers"])

@@ -39,6 +39,7 @@ from edge.enrol.visits import Progress
 MAX_OFFER: Final = 65_536
 FILE_MODE: Final = 0o640    # of what goes out: the stick's process reads it by its group
 FOLDER_MODE: Final = 0o770
+NOT_AFTER_RESET: Final = (visits.ENVELOPE, visits.CLAIM, visits.LISTS)  # they were for the box that is no more
 
 log = structlog.get_logger("enrol")
 
@@ -87,6 +88,9 @@ class Engine:
                 continue
             if pulse.is_set():
                 return None
+            if stage in NOT_AFTER_RESET and any(part.code is Code.RESET_DONE for part in progress.parts):
+                progress = visits.record(box.disk, box.places, visit.key, stage)
+                continue
             try:
                 parts = self._tried(stage, work, visit)
             except Restart:
@@ -220,7 +224,7 @@ class Engine:
         folder = visit.folder / inbox.TUF
         if not folder.is_dir() or self._daemon.take_lists is None:
             return []
-        return taken(self._daemon.take_lists, folder, visit.pulse)
+        return taken(self._daemon.take_lists, folder, visit.pulse, self._daemon.generations)
 
     def _out(self, visit: Visit) -> list[Part]:
         """Rows that headquarters has not acked, the log, and a request for a new certificate when it is time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +13,31 @@ from edge.update_report import OLD_NEWS, TRANSIENT, Report
 
 TRIES: Final = 30     # while another update is under way
 PAUSE_S: Final = 2.0  # between two tries
+TAKE_UP_S: Final = 15.0  # longest wait for a list that was taken to be asked
+LOOK_S: Final = 0.5
 Take = Callable[[Path, Stopping], Report | None]
 
 
-def taken(take: Take, folder: Path, pulse: Stopping) -> list[Part]:
+def taken(
+    take: Take, folder: Path, pulse: Stopping, generations: Callable[[], Mapping[str, int]] = dict
+) -> list[Part]:
     """Look into the copy in ``folder`` and say what came of it."""
     report = take(folder, pulse)
     for _ in range(TRIES):
         if report is None or not _is_busy(report) or pulse.wait(PAUSE_S):
             break
         report = take(folder, pulse)
+    _taken_up(report, pulse, generations)
     return parts_of(report)
+
+
+def _taken_up(report: Report | None, pulse: Stopping, generations: Callable[[], Mapping[str, int]]) -> None:
+    """Wait until what was taken is what the counters ask: the result of the visit tells how the lists stand."""
+    news = {one.list: one.now for one in report.lists if one.outcome == "updated"} if report else {}
+    for _ in range(int(TAKE_UP_S / LOOK_S)):
+        asked = generations()
+        if all(asked.get(name, 0) >= number for name, number in news.items()) or pulse.wait(LOOK_S):
+            return
 
 
 def parts_of(report: Report | None) -> list[Part]:
