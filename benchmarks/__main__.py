@@ -26,6 +26,8 @@ BENCHMARKS: Final[dict[str, str]] = {
     "mrz_fuzz": "",
     "codec_fuzz": "fuzz",
     "stick_fuzz": "fuzz-sticks",
+    "envelope_fuzz": "fuzz-envelopes",
+    "audit_chain": "bench-audit",
     "finger_formats_fuzz": "",
     "finger_search": "bench-fingers",
     "finger_counter": "bench-finger-counter",
