@@ -9,9 +9,9 @@ Laws:
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -82,17 +82,14 @@ def _seals() -> None:
 
 
 def _database() -> None:
+    from edge.state import State
+
     with tempfile.TemporaryDirectory(prefix="selftest-") as folder:
-        database = sqlite3.connect(Path(folder) / "try.sqlite")
-        try:
-            (mode,) = database.execute("PRAGMA journal_mode=WAL").fetchone()
-            database.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB) STRICT")
-            with database:
-                database.execute("INSERT INTO t (b) VALUES (?)", (b"x" * 1000,))
-            if mode != "wal" or database.execute("PRAGMA quick_check").fetchone() != ("ok",):
-                raise BorderpostError("SQLite of this system cannot do what the journal needs", advice="report it")
-        finally:
-            database.close()
+        for _ in range(2):  # made, and opened again
+            with contextlib.closing(State(Path(folder) / "state.sqlite")) as state:
+                state.put("tried", "yes")
+                if state.get("tried") != "yes" or state.set_aside:
+                    raise BorderpostError("SQLite of this system does not keep what is written", advice="report it")
 
 
 def _lists() -> None:

@@ -67,6 +67,15 @@ def test_a_bare_machine_comes_up_without_a_fault(
     assert machine.show("borderpost-update.timer", "ActiveState") == "active"
 
 
+def test_a_blank_box_is_up_waits_for_a_stick_and_says_who_it_is(machine: Machine) -> None:
+    until(lambda: machine.show("borderpost.service", "ActiveState") == "active", 60)
+    facts = json.loads(machine.run("cat", "/run/borderpost/box.json"))
+    assert len(facts["serial"]) == 13
+    assert not facts.get("device")
+    assert facts["country"] == "UTO"
+    assert any(entry.get("BORDERPOST_EVENT") == "unprovisioned" for entry in machine.log("borderpost.service"))
+
+
 def test_the_box_has_a_secret_that_is_on_the_disk_encrypted_alone(machine: Machine) -> None:
     configured(machine)
     assert machine.run("stat", "-c", "%a %U", "/etc/credstore.encrypted/box-secret").split() == ["600", "root"]
@@ -128,7 +137,7 @@ def test_the_log_lives_in_memory_alone(machine: Machine) -> None:
     paths = [line for line in machine.run("journalctl", "--header").splitlines() if "File path" in line]
     assert paths
     assert all("/run/log/journal" in line for line in paths)
-    assert machine.code("test", "-e", "/var/log/journal") != 0
+    assert machine.run("sh", "-c", "find /var/log/journal -type f 2>/dev/null || true") == ""
 
 
 def test_a_log_line_is_explained_by_the_catalogue(machine: Machine) -> None:
