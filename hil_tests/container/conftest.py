@@ -23,8 +23,7 @@ from edge.core.provisioning.papers import NationalPackage  # noqa: E402
 from edge.core.provisioning.signing import sign_paper  # noqa: E402
 
 CODENAMES = {"12": "bookworm", "13": "trixie"}
-PACKAGES = ("systemd,systemd-sysv,dbus,udev,python3,libusb-1.0-0,kmod,"
-            "libtss2-esys-3.0.2-0,libtss2-rc0,libtss2-mu0,libtss2-tcti-device0")  # fmt: skip
+PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,libusb-1.0-0,kmod"
 FIGURES = pytest.StashKey[dict[str, str]]()
 PROGRAMS = ("mmdebstrap", "systemd-nspawn", "nsenter", "dpkg-deb")
 
@@ -61,7 +60,9 @@ def installed(request: pytest.FixtureRequest) -> Iterator[Installed]:
     if not archive.exists():
         work.mkdir(parents=True, exist_ok=True)
         words = ["mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", f"--include={PACKAGES}", "--format=tar"]
-        subprocess.run([*words, CODENAMES[release], archive], check=True)
+        fresh = archive.with_suffix(".new")
+        subprocess.run([*words, CODENAMES[release], fresh], check=True)
+        fresh.rename(archive)  # whole, or not there
     root = work / f"clean-{release}"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir()

@@ -48,15 +48,26 @@ def test_it_installs_with_no_network(installed: Installed, figures: dict[str, st
     figures["installed"] = f"{used / 1e6:.0f} MB"
 
 
-def test_systemd_takes_the_installed_units_without_a_word(installed: Installed) -> None:
+def every_unit(installed: Installed) -> list[str]:
     names = [path.name for path in sorted([*UNITS.glob("*.service"), *UNITS.glob("*.timer")])]
     for short, instance in (("borderpost-stick@", "sdb1"), ("borderpost-selftest@", installed.version)):
         names = [name.replace(f"{short}.", f"{short}{instance}.") for name in names]
+    return names
+
+
+def test_systemd_takes_the_installed_units_without_a_word(installed: Installed) -> None:
+    own = "PRETTY_NAME=" + (installed.root / "etc/os-release").read_text().partition("PRETTY_NAME=")[2].splitlines()[0]
+    if own not in Path("/etc/os-release").read_text():
+        pytest.skip("this computer's systemd does not know the settings of that release's own units")
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", f"--root={installed.root}", *names],
+        ["systemd-analyze", "verify", "--man=no", f"--root={installed.root}", *every_unit(installed)],
         capture_output=True, text=True, timeout=120, check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_so_does_the_systemd_of_the_release_itself(machine: Machine, installed: Installed) -> None:
+    assert machine.run("sh", "-c", f"systemd-analyze verify --man=no {' '.join(every_unit(installed))} 2>&1") == ""
 
 
 def test_a_bare_machine_comes_up_without_a_fault(
@@ -79,8 +90,11 @@ def test_a_blank_box_is_up_waits_for_a_stick_and_says_who_it_is(machine: Machine
 def test_the_box_has_a_secret_that_is_on_the_disk_encrypted_alone(machine: Machine) -> None:
     configured(machine)
     assert machine.run("stat", "-c", "%a %U", "/etc/credstore.encrypted/box-secret").split() == ["600", "root"]
-    given = machine.run("stat", "-c", "%a %U %s", "/run/credentials/borderpost.service/box-secret").split()
-    assert given == ["400", "borderpost", "32"]
+    secret = "/run/credentials/borderpost.service/box-secret"
+    assert machine.user("stat", "-c", "%s", secret).strip() == "32"
+    assert machine.run("stat", "-c", "%a", secret).strip() in ("400", "440")  # newer systemd: root's, with an ACL
+    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    assert machine.code(*nobody, "test", "-r", secret) != 0
 
 
 def test_a_box_without_the_secret_starts_all_the_same(machine: Machine) -> None:
