@@ -1,4 +1,5 @@
-"""The doctor's look at the box's identity: keys, number, certificate, what is being tried. A box set up by hand has none.
+"""The doctor's look at the box's identity: keys, number, certificate, what is being tried. A box set up by hand has
+none.
 
 Law: nothing is made, finished or locked.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ def free_port() -> str:
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """(the folder, what was printed) after the whole page was run in one shell."""
     if not shutil.which("mosquitto"):
         pytest.skip("mosquitto is not on PATH (Debian: apt install mosquitto)")
@@ -46,13 +46,11 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     try:
         said, _ = process.communicate(timeout=220)
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what the script put into the background and did not end
-        except ProcessLookupError:
-            pass
         process.wait()
     assert process.returncode == 0, said[-4000:]
-    yield folder, said
+    return folder, said
 
 
 def test_the_page_leads_from_a_bare_box_to_a_working_post_and_back(walked: tuple[Path, str]) -> None:
