@@ -82,7 +82,7 @@ class Courier:
         if where != self._down:
             return False
         if len(payload) > MAX_CARRIED:
-            log.warning("envelope_too_large", size=len(payload), advice="send it by stick")
+            log.warning("envelope_too_large", bytes=len(payload), advice="send it by stick")
         elif payload:
             _guarded(lambda: self._papers.envelope(payload), "envelope_not_kept")
         return True
