@@ -43,6 +43,7 @@ RENAMED = {
     "borderpost.sysusers": "usr/lib/sysusers.d/borderpost.conf",
     "borderpost.tmpfiles": "usr/lib/tmpfiles.d/borderpost.conf",
     "journald-borderpost.conf": "usr/lib/systemd/journald.conf.d/borderpost.conf",
+    "borderpost-screen.conf": "usr/lib/systemd/system/getty@tty1.service.d/borderpost.conf",
     "borderpost-pty.conf": "usr/share/borderpost/borderpost-pty.conf",
 }
 SKELETON = ("usr", "opt/borderpost", "etc/borderpost", "dev", "proc", "sys", "run/borderpost", "tmp", "var/tmp", "root",

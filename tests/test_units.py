@@ -160,6 +160,17 @@ def test_every_user_and_folder_that_a_unit_names_is_made() -> None:
                 assert path.lstrip("-") in folders, name
 
 
+def test_a_blank_box_has_the_first_screen_to_itself_and_nothing_is_open_to_others_by_omission() -> None:
+    unit = settings("borderpost.service")
+    (start,) = unit["ExecStart"]
+    assert start.endswith(" --console /dev/tty1")
+    assert "/dev/tty1 rw" in unit["DeviceAllow"]
+    assert unit["UMask"] == ["0077"]
+    # The login goes away only where the daemon is there: the daemon of a box set up by hand writes to no screen.
+    assert settings("borderpost-screen.conf") == {"ConditionPathExists": ["!/etc/borderpost/national.json"]}
+    assert '"usr/lib/systemd/system/getty@tty1.service.d/borderpost.conf"' in (ROOT / "packaging/dist.py").read_text()
+
+
 def test_the_system_s_log_lives_in_memory_and_has_a_limit() -> None:
     text = (UNITS / "journald-borderpost.conf").read_text()
     assert "Storage=volatile\n" in text
