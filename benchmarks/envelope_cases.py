@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.core import sealing
@@ -85,6 +86,10 @@ class World:
             seal_key=sealing.public_to_text(self.seal.public_key()), created=NOW,
         )
         return msgspec.structs.replace(asked, **changes)
+
+    def sign(self, data: bytes) -> bytes:
+        """By the device key."""
+        return self.device.sign(data, ec.ECDSA(hashes.SHA256()))
 
     def header(self, **changes: object) -> EnvelopeHeader:
         """A header with no content yet."""
@@ -290,7 +295,7 @@ def _sha256(data: bytes) -> str:
 
 def request_spoilt(rng: random.Random, world: World) -> Attempt:
     """A request changed in JSON, in PEM or in DER: what is read has its own key's serial, and another code."""
-    fields = json.loads(request.write_request(world.request()))
+    fields = json.loads(request.write_request(world.request(), world.sign))
     match rng.randrange(4):
         case 0:
             data = damaged(rng, text(fields), text(fields)[::-1])
@@ -306,14 +311,12 @@ def request_spoilt(rng: random.Random, world: World) -> Attempt:
 
 
 def _bound(got: object, world: World) -> bool:
-    """Of a request that is taken the device key is the box's own, and the code tells whether anything bound changed."""
+    """A request that is taken is the box's own, in every field."""
     if not isinstance(got, request.CheckedRequest):
         return False
-    true = request.code_of(world.csr.der, world.seal.public_key().public_bytes_raw(), NONCE)
-    same = (got.csr, got.seal_key.public_bytes_raw(), got.request.nonce) == (
-        world.csr.der, world.seal.public_key().public_bytes_raw(), NONCE,
-    )
-    return got.public_key == world.csr.spki and (got.code == true) == same
+    true = request.code_of(world.csr.der, world.seal.public_key().public_bytes_raw(), NONCE, world.request().site)
+    unsigned = msgspec.structs.replace(got.request, signature="")
+    return got.public_key == world.csr.spki and got.code == true and unsigned == world.request()
 
 
 def paper_spoilt(rng: random.Random, world: World) -> Attempt:

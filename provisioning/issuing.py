@@ -74,7 +74,7 @@ class Issuer:
         with self.ledger.store.writing():
             box = self.admitted(asked, said, site=site, device=device, replaces=replaces)
             nonce = self._nonce(asked)
-            issued = self._full(box, ring, nonce=nonce, at_least=asked.request.sequence)
+            issued = self._full(box, ring, nonce=nonce, said=asked.request.sequence)
             if asked.request.nonce:
                 self.ledger.use_claim(asked.request.nonce, box.serial, issued.sequence if nonce else 0, self.now)
         return issued
@@ -107,7 +107,7 @@ class Issuer:
                     f"{box.device} asks with another seal key than headquarters knows",
                     advice="call the post, and sign its request with the code that the box shows",
                 )
-            return self._sealed(box, self._certified(box), at_least=asked.request.sequence if asked else 0)
+            return self._sealed(box, self._certified(box), said=asked.request.sequence if asked else 0)
 
     def loose(self, name: str, contents: Mapping[str, bytes]) -> Issued:
         """An envelope of these files alone (acks). Raises LedgerError."""
@@ -173,7 +173,7 @@ class Issuer:
         answered = self.ledger.answered(nonce, asked.request.serial) if nonce else 0
         return nonce if nonce and (not answered or asked.request.sequence < answered) else ""
 
-    def _full(self, box: Box, ring: RingSource | None, *, nonce: str = "", at_least: int = 0) -> Issued:
+    def _full(self, box: Box, ring: RingSource | None, *, nonce: str = "", said: int = 0) -> Issued:
         site = self.ledger.site(box.site)
         text = templates.fill(site.config, device=box.device, site=site.site, serial=box.serial, package=self.package)
         templates.check(text, where=f"site {site.site}", device=box.device, site=site.site, package=self.package)
@@ -185,7 +185,7 @@ class Issuer:
                     advice="give --ring and --seal-key, or the file that was sealed for the box with --list-keys",
                 )
             contents["list-keys.sealed"] = ring.for_box(box.seal_key, site.lists)
-        return self._sealed(box, contents, nonce=nonce, at_least=at_least)
+        return self._sealed(box, contents, nonce=nonce, said=said)
 
     def _certified(self, box: Box) -> dict[str, bytes]:
         certificate = self.authority.device(box.public_key, box.device, self.now)
@@ -194,12 +194,12 @@ class Issuer:
                                     certificate.not_valid_after_utc, data.decode())  # fmt: skip
         return {"device.pem": data, "ca.pem": self.folder.ca_bytes()}
 
-    def _sealed(self, box: Box, contents: dict[str, bytes], *, nonce: str = "", at_least: int = 0) -> Issued:
+    def _sealed(self, box: Box, contents: dict[str, bytes], *, nonce: str = "", said: int = 0) -> Issued:
         if self.package.number > 1:  # in every one: nobody here knows which of them the box could read
             contents["national.json"] = self.folder.national_bytes()
         if self.folder.revoked.exists():
             contents["revoked.json"] = self._revoked()
-        sequence = self.ledger.next_sequence(box.serial, max(at_least, self.above))
+        sequence = self.ledger.next_sequence(box.serial, said, self.above)
         not_after = self.now + timedelta(days=self.days)
         data = seal_envelope(
             contents, country=self.package.country, serial=box.serial, device_key=box.device_key, sequence=sequence,

@@ -6,7 +6,9 @@ Laws:
 2. A device id is given once. A box that was revoked never comes back under its keys.
 3. A claim serves as many different boxes as it says; the same box may ask again under it.
 4. A box is known by both its keys. One that asks with another seal key is a stranger, and its code must be read again.
-5. Numbers that no box can repair (time, revocations) never fall below the clock's seconds: a ledger that was put back
+5. A box's number rises in small steps (``MAX_STEP``), as the box itself wants it: what a request says beyond that is
+   believed only when a person says so too (``above``).
+6. Numbers that no box can repair (time, revocations) never fall below the clock's seconds: a ledger that was put back
    from a copy goes on above what it gave out before.
 """
 
@@ -21,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from common.times import rfc3339
+from edge.core.provisioning.papers import MAX_STEP
 from edge.core.wire import valid_device
 from provisioning.authority import Revoked
 from provisioning.errors import LedgerError
@@ -28,6 +31,7 @@ from provisioning.store import Row, Store
 
 HELD, ENROLLED, REVOKED = "held", "enrolled", "revoked"
 MAX_DEVICE: Final = 40  # characters
+MAX_NUMBER: Final = 2**53 - 1  # ``papers.Number``
 KEPT_DAYS: Final = 800  # longer than any certificate of a box lives
 _UNKNOWN: Final = "`borderpost-provision show` lists what there is"
 
@@ -201,15 +205,28 @@ class Ledger:
         self.store.change("UPDATE boxes SET device = ?, site = ?, seal_key = ?, state = ? WHERE serial = ?",
                           device, site, seal_key, ENROLLED, serial)  # fmt: skip
 
-    def next_sequence(self, serial: str, at_least: int = 0) -> int:
-        """Take the next number of a box (law 1), above ``at_least`` (what the box itself says); inside ``writing``."""
-        self.store.change("UPDATE boxes SET sequence = max(sequence, ?) + 1 WHERE serial = ?", at_least, serial)
+    def next_sequence(self, serial: str, said: int = 0, above: int = 0) -> int:
+        """Take the next number of a box (law 1); inside ``writing``.
+
+        It is above ``said`` (what the box itself says) and ``above`` (what a person says). Raises LedgerError (law 5).
+        """
         row = self.store.row("SELECT sequence FROM boxes WHERE serial = ?", serial)
         assert row is not None
-        return int(row["sequence"])
+        given = int(row["sequence"])
+        if said > max(given + MAX_STEP, above):
+            raise LedgerError(
+                f"{serial} says it took number {said}; headquarters gave out {given}",
+                advice="find out who else signs for it (a stolen command key?); if the box itself shows that number "
+                "(`borderpost identity`), give --above with it",
+            )
+        number = max(given, said, above) + 1
+        if number > MAX_NUMBER:
+            raise LedgerError(f"number {number} is above what a paper holds", advice="give a smaller --above")
+        self.store.change("UPDATE boxes SET sequence = ? WHERE serial = ?", number, serial)
+        return number
 
     def next_number(self, what: str, now: datetime) -> int:
-        """Take the next number of ``time`` or ``revoked`` (law 5); inside ``writing``."""
+        """Take the next number of ``time`` or ``revoked`` (law 6); inside ``writing``."""
         number = max(int(self.store.meta(f"number:{what}") or 0) + 1, int(now.timestamp()))
         self.store.set_meta(f"number:{what}", str(number))
         return number

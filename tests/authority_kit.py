@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 from click.testing import CliRunner
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from common.command import guarded
@@ -149,6 +149,10 @@ class BareBox:
     def serial(self) -> str:
         return serial_of(self.spki)
 
+    def signs(self, data: bytes) -> bytes:
+        """By the device key."""
+        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
     def asks(self, claim: Claim | None = None, *, device: str = "", kind: str = "enrol") -> bytes:
         """``request.json``."""
         if claim:
@@ -158,7 +162,7 @@ class BareBox:
             nonce=claim.nonce if claim else "", csr=make_csr(self.key, device),
             seal_key=sealing.public_to_text(self.seal.public_key()), sequence=self.sequence,
             inventory=Inventory(vendor="Example", model="Box 1"),
-        ))  # fmt: skip
+        ), self.signs)  # fmt: skip
 
     def writes(self, stick: Path, data: bytes) -> Path:
         """Put a request where a box puts it."""

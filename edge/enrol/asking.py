@@ -2,7 +2,8 @@
 
 Laws:
 1. The request of a claim is made once and kept: its code stays the same however often the stick comes.
-2. The code is computed here, from what is kept here; nothing of it comes from the stick but the claim's nonce.
+2. The code is computed here, from what is kept here; nothing of it comes from the stick but the claim's nonce
+   and site.
 3. At most ``MAX_PENDING`` claims are kept; the newest is the one whose code is shown.
 """
 
@@ -93,7 +94,7 @@ def enrolment(identity: Identity, asked: Asked, kept: Kept, inventory: Inventory
     return write_request(Request(
         kind="enrol", serial=identity.serial, site=asked.site, nonce=asked.nonce, csr=asked.csr,
         seal_key=identity.seal_line, sequence=kept.sequence, inventory=inventory, created=wall,
-    ))
+    ), identity.sign)
 
 
 def renewal(
@@ -103,12 +104,13 @@ def renewal(
     return write_request(Request(
         kind="renew", serial=identity.serial, site=site, device=device, csr=make_csr(identity.device_key, device),
         seal_key=identity.seal_line, sequence=kept.sequence, inventory=inventory, created=wall,
-    ))
+    ), identity.sign)
 
 
 def code(identity: Identity, asked: Asked) -> str:
     """``ABCD-EFGH-IJKL-MNOP``, to be read to headquarters (law 2)."""
-    return code_of(read_csr(asked.csr).der, identity.seal_key.public_key().public_bytes_raw(), asked.nonce)
+    seal_key = identity.seal_key.public_key().public_bytes_raw()
+    return code_of(read_csr(asked.csr).der, seal_key, asked.nonce, asked.site)
 
 
 def is_due(certificate: x509.Certificate | None, now: datetime | None, share: float) -> bool:

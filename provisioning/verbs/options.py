@@ -45,8 +45,9 @@ days_option = click.option(
     "--days", type=click.IntRange(1, 730), default=90, show_default=True, help="How long the paper may travel."
 )
 above_option = click.option(
-    "--above", type=click.IntRange(0), default=0, metavar="N",
-    help="Go on above this number (after the ledger was put back from a copy: what `borderpost identity` says there).",
+    "--above", type=click.IntRange(0, 2**52), default=0, metavar="N",
+    help="Go on above this number (after the ledger was put back from a copy: what `borderpost identity` says there). "
+    "A box takes no number more than 10,000 above its own.",
 )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def command(
             else folder.sign_key("command", words(OFFICE))
         )
         with ledger.store.writing():
-            sequence = ledger.next_sequence(box.serial, above)
+            sequence = ledger.next_sequence(box.serial, above=above)
             paper = Reset(
                 country=ledger.country, serial=box.serial, device_key=box.device_key, sequence=sequence, created=at,
                 expires=at + timedelta(days=days), lose_rows=lose_rows,

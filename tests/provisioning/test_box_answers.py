@@ -69,7 +69,13 @@ def test_a_seal_key_that_was_exchanged_on_the_way_changes_the_code(desk: Desk, s
     box, data, place = asked(desk, stick)
     thief = sealing.public_to_text(sealing.generate_seal_key().public_key())
     place.write_text(json.dumps(json.loads(data) | {"seal_key": thief}))
+    assert "BP-301" in desk.refuses("sign", place, "--stick", stick, "--code", box.shows(data))
+    box.seal = sealing.generate_seal_key()  # signed by the box's own key, but it is not what the box showed
+    place.write_bytes(box.asks(desk.claim(stick)))
     assert "not the code" in desk.refuses("sign", place, "--stick", stick, "--code", box.shows(data))
+    other = BareBox(desk.package, pending=box.pending)  # the whole request exchanged
+    exchanged = other.writes(stick, other.asks(desk.claim(stick)))
+    assert "not the code" in desk.refuses("sign", exchanged, "--stick", stick, "--code", box.shows(data))
 
 
 def test_a_known_box_needs_no_code_but_one_with_another_seal_key_is_a_stranger(desk: Desk, stick: Path) -> None:
@@ -77,13 +83,12 @@ def test_a_known_box_needs_no_code_but_one_with_another_seal_key_is_a_stranger(d
     again = box.asks(desk.claim(stick))
     desk.signs("sign", box.writes(stick, again), "--stick", stick)
     box.takes(prov(stick, box))
-    thief = sealing.public_to_text(sealing.generate_seal_key().public_key())
-    place = box.writes(stick, json.dumps(json.loads(again) | {"seal_key": thief}).encode())
+    box.seal = sealing.generate_seal_key()
+    place = box.writes(stick, box.asks(desk.claim(stick)))
     assert "does not know the keys" in desk.refuses("sign", place, "--stick", stick)
     (row,) = desk.run("show", "requests", "--stick", stick, "--json").json
     assert row["known"] == "other keys"
-    renewal = box.asks(device="north-gate-1", kind="renew")
-    place = box.writes(stick, json.dumps(json.loads(renewal) | {"seal_key": thief}).encode())
+    place = box.writes(stick, box.asks(device="north-gate-1", kind="renew"))
     assert "another seal key" in desk.refuses("renew", place, "--stick", stick)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.core.provisioning.envelope import read_header
+from edge.core.provisioning.papers import MAX_STEP
 from edge.core.provisioning.signing import keys_of
 from hq.revoked import Revoked
 from provisioning import broker_files
@@ -96,6 +98,38 @@ def test_sequences_rise_for_each_box_whatever_it_says(
             number = ledger.next_sequence(serial, said)
         assert number > max(said, given_out[serial][-1])
         given_out[serial].append(number)
+
+
+def test_a_number_that_leaps_is_believed_when_a_person_says_so_too(ledger: Ledger) -> None:
+    put(ledger, "a")
+    with ledger.store.writing():
+        assert ledger.next_sequence("a", MAX_STEP) == MAX_STEP + 1
+        with pytest.raises(LedgerError, match="headquarters gave out 10001"):
+            ledger.next_sequence("a", 2 * MAX_STEP + 2)
+        assert ledger.next_sequence("a", 2 * MAX_STEP + 2, above=2 * MAX_STEP + 2) == 2 * MAX_STEP + 3
+        for number in (2**53 - 1, 2**60):
+            with pytest.raises(LedgerError, match="above what a paper holds"):
+                ledger.next_sequence("a", above=number)
+        assert ledger.next_sequence("a") == 2 * MAX_STEP + 4
+
+
+def test_an_altered_or_leaping_request_wastes_no_number_of_its_box(desk: Desk, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    box, _ = enrol(desk, stick)
+    honest = box.asks(device="north-gate-1", kind="renew")
+    altered = json.loads(honest) | {"sequence": 2**53 - 2}
+    assert "BP-301" in desk.refuses("renew", box.writes(stick, json.dumps(altered).encode()), "--stick", stick)
+    box.sequence = 2**53 - 2  # a box that lies, with its own key
+    leaping = box.writes(stick, box.asks(device="north-gate-1", kind="renew"))
+    assert "headquarters gave out 1" in desk.refuses("renew", leaping, "--stick", stick)
+    box.sequence = 1
+    desk.signs("renew", box.writes(stick, honest), "--stick", stick)
+    assert box.takes(prov(stick, box))[0].sequence == 2
+    box.sequence = 50_000  # the ledger was lost, and a person read this number from the box
+    asked = box.writes(stick, box.asks(device="north-gate-1", kind="renew"))
+    assert "--above" in desk.refuses("renew", asked, "--stick", stick)
+    desk.signs("renew", asked, "--above", 50_000, "--stick", stick)
+    assert box.takes(prov(stick, box))[0].sequence == 50_001
 
 
 def test_numbers_of_time_stay_above_those_of_a_lost_ledger(ledger: Ledger) -> None:

@@ -68,6 +68,17 @@ def read_csr(pem: str) -> CheckedCsr:
     return CheckedCsr(der, spki, name)
 
 
+def verifies(spki: bytes, signature: bytes, data: bytes) -> bool:
+    """True if the P-256 key of ``spki`` (DER, as ``read_csr`` gives it) signed ``data``: ECDSA with SHA-256, DER."""
+    key = serialization.load_der_public_key(spki)
+    assert isinstance(key, ec.EllipticCurvePublicKey), "read_csr takes no other"
+    try:
+        key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
 def _hash_of(request: x509.CertificateSigningRequest) -> hashes.HashAlgorithm:
     if not isinstance(request.signature_hash_algorithm, hashes.SHA256):
         raise ProvisioningError(Code.DAMAGED_PAPER, "the request is not signed with SHA-256")

@@ -18,6 +18,9 @@ MAX_FILES: Final = 64  # files in one envelope
 MAX_ENVELOPE: Final = 64 << 20  # bytes of an envelope
 ROOT_FOLDER: Final = "BORDERPOST"  # on a stick; also its label
 CODE_CHARS: Final = 16  # of the code: 80 bits in base32
+# How far a number may rise above the last one in one step. No fleet meets it; whoever stole a command key cannot use
+# up a box's numbers with one paper.
+MAX_STEP: Final = 10_000
 
 Serial = Annotated[str, Meta(pattern=r"^[a-z2-7]{13}$(?!\n)", description="a box: base32 of its key's hash")]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)", description="ICAO 9303-3, as in travel documents")]
@@ -82,9 +85,11 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     software: Text = ""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a box writes to ``out/<serial>/request.json``. Not signed: the CSR proves the device key, and the
-    code read over the phone binds all of it. ``kind`` renew: the device id stands in the CSR's common name.
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a box writes to ``out/<serial>/request.json``, signed by the device key that its CSR brings: no field is
+    believed otherwise. The code read over the phone says whose request it is. ``kind`` renew: the device id stands in
+    the CSR's common name. A field that has its default value is left out, so that one that is added later spoils no
+    older box's signature.
     """
 
     v: Literal[1] = 1
@@ -95,9 +100,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     nonce: NoNonce = ""
     csr: Pem  # PKCS #10, P-256
     seal_key: KeyLine  # X25519 of the box: envelopes are sealed to it
-    sequence: Annotated[int, Meta(ge=0)] = 0  # the highest envelope number it took
+    sequence: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0  # the highest envelope number it took
     inventory: Inventory = Inventory()
     created: Timestamp | None = None  # the box's own clock: for people
+    # Base64 of ECDSA with SHA-256 (DER) by the device key over ``request.signed_part``
+    signature: Annotated[str, Meta(pattern=r"^([A-Za-z0-9+/=]{88,104})?$(?!\n)")] = ""
 
 
 class EnvelopeHeader(

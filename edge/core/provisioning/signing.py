@@ -30,12 +30,16 @@ Keys = Mapping[str, sealing.SignPublic]  # kid -> key, as ``keys_of`` makes it
 def sign_paper(paper: Paper, *keys: sealing.SignPrivate) -> bytes:
     """The paper as a file, signed by each of 1 to ``MAX_SIGNATURES`` keys.
 
-    Raises ProvisioningError(TOO_LARGE_PAPER) when the file would exceed ``MAX_PAPER`` bytes.
+    Raises ProvisioningError: TOO_LARGE_PAPER when the file would exceed ``MAX_PAPER`` bytes; DAMAGED_PAPER for a paper
+    that breaks its own limits, and that nobody could read.
     """
     try:
-        return attach(encode(paper), type(paper), *keys)
+        payload = encode(paper)
     except WireError as error:
         raise ProvisioningError(Code.TOO_LARGE_PAPER, f"{kind_of(type(paper))}: {error.message}") from error
+    data = attach(payload, type(paper), *keys)
+    _decoded(payload, type(paper))
+    return data
 
 
 def attach(payload: bytes, kind: type[Paper], *keys: sealing.SignPrivate, before: bytes = b"") -> bytes:

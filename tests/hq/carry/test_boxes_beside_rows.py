@@ -12,6 +12,8 @@ import journal_kit
 import pytest
 from carry_kit import Headquarters
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from common.settings import ConfigError
 from edge.core import sealing
@@ -37,7 +39,7 @@ def request(device: str = BOX) -> bytes:
     return write_request(Request(
         kind="renew", serial=SERIAL, site=kit.SITE, device=device, csr=make_csr(KEY, device),
         seal_key=sealing.public_to_text(SEAL_KEY.public_key()), sequence=3,
-    ))  # fmt: skip
+    ), lambda data: KEY.sign(data, ec.ECDSA(hashes.SHA256())))  # fmt: skip
 
 
 def prov(sequence: int, size: int = 100, key: sealing.SignPrivate = kit.COMMAND) -> bytes:

@@ -30,7 +30,7 @@ def refused(run: Callable[[], object]) -> Code:
 
 
 def asked(**changes: object) -> request.CheckedRequest:
-    return read_request(write_request(WORLD.request(**changes)))
+    return read_request(write_request(WORLD.request(**changes), WORLD.sign))
 
 
 def pem_of(builder: x509.CertificateSigningRequestBuilder, key: object, hash_: object = None) -> str:
@@ -45,9 +45,10 @@ def named(*names: str) -> x509.CertificateSigningRequestBuilder:
 
 def test_a_request_comes_back_with_what_headquarters_needs() -> None:
     got = asked()
-    assert (got.request, got.public_key, got.csr) == (WORLD.request(), WORLD.csr.spki, WORLD.csr.der)
+    unsigned = msgspec.structs.replace(got.request, signature="")
+    assert (unsigned, got.public_key, got.csr) == (WORLD.request(), WORLD.csr.spki, WORLD.csr.der)
     assert got.device_key == WORLD.device_key
-    assert got.code == code_of(WORLD.csr.der, SEAL, NONCE)
+    assert got.code == code_of(WORLD.csr.der, SEAL, NONCE, "north-1")
     key = serialization.load_der_public_key(got.public_key)
     assert key == WORLD.device.public_key()
 
@@ -56,18 +57,19 @@ def test_codes_and_serials_are_what_the_documents_say() -> None:
     # computed with sha256sum and base32; a change here is a change of what boxes and headquarters agree on
     assert serial_of(b"key") == base64.b32encode(bytes.fromhex(
         "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683"))[:13].decode().lower()
-    assert code_of(b"csr", bytes(32), "nonce") == "NIEO-I7W3-F6VE-GWXC"
+    assert code_of(b"csr", bytes(32), "nonce", "north-1") == "EHFN-QMI3-DL52-MYBM"
 
 
-@given(st.binary(max_size=40), st.binary(max_size=40), st.text(max_size=20), st.integers(0, 2))
-def test_the_code_binds_each_part_and_its_length(one: bytes, two: bytes, nonce: str, part: int) -> None:
-    code = code_of(one, two, nonce)
+@given(st.binary(max_size=40), st.binary(max_size=40), st.text(max_size=20), st.text(max_size=9), st.integers(0, 3))
+def test_the_code_binds_each_part_and_its_length(one: bytes, two: bytes, nonce: str, site: str, part: int) -> None:
+    code = code_of(one, two, nonce, site)
     assert len(code) == 19
     assert same_code(code, code)
-    changed = [(one + b"x", two, nonce), (one, two + b"x", nonce), (one, two, nonce + "x")][part]
+    changed = [(one + b"x", two, nonce, site), (one, two + b"x", nonce, site), (one, two, nonce + "x", site),
+               (one, two, nonce, site + "x")][part]
     assert not same_code(code_of(*changed), code)
     if one:
-        assert code_of(one[:-1], one[-1:] + two, nonce) != code  # the border between parts is bound too
+        assert code_of(one[:-1], one[-1:] + two, nonce, site) != code  # the border between parts is bound too
 
 
 def test_a_code_is_taken_as_people_write_it() -> None:
@@ -86,8 +88,28 @@ def test_whatever_is_swapped_on_the_way_changes_the_code() -> None:
     assert asked(seal_key=other_key).code != true
     assert asked(nonce="another-nonce-99").code != true
     assert asked(csr=csr.make_csr(WORLD.device, "")).code != true  # a new signature is a new request
-    assert asked(csr=OTHER.pem, serial=OTHER.serial).code != true
-    assert asked(site="other-post").code == true  # the claim's nonce says for which site
+    assert asked(site="other-post").code != true
+    stranger = OTHER.request(nonce=NONCE, site="north-1")
+    assert read_request(write_request(stranger, OTHER.sign)).code != true
+
+
+@pytest.mark.parametrize("change", [
+    {"sequence": 2**53 - 1}, {"inventory": {"vendor": "anything"}}, {"site": "other-post"},
+    {"nonce": "another-nonce-99"}, {"created": "2031-01-01T00:00:00Z"}, {"device": "north-9"},
+    {"kind": "renew"}, {"signature": ""}, {"seal_key": sealing.public_to_text(OTHER.seal.public_key())},
+    {"csr": csr.make_csr(WORLD.device, "")},
+])
+def test_nothing_of_a_request_can_be_changed_on_its_way(change: dict[str, object]) -> None:
+    fields = msgspec.json.decode(write_request(WORLD.request(), WORLD.sign))
+    assert refused(lambda: read_request(msgspec.json.encode({**fields, **change}))) is Code.BAD_SIGNATURE
+
+
+def test_a_request_that_another_key_signed_as_a_whole_is_refused() -> None:
+    assert refused(lambda: read_request(write_request(WORLD.request(), OTHER.sign))) is Code.BAD_SIGNATURE
+
+
+def test_a_number_that_no_envelope_could_follow_is_no_request() -> None:
+    assert refused(lambda: asked(sequence=2**53)) is Code.DAMAGED_PAPER
 
 
 def test_a_serial_belongs_to_one_key() -> None:
@@ -143,7 +165,7 @@ def _pem(der: bytes) -> str:
 
 
 def test_every_flipped_bit_of_a_request_is_refused_or_is_another_request() -> None:
-    der, codes = WORLD.csr.der, {code_of(WORLD.csr.der, SEAL, NONCE)}
+    der, codes = WORLD.csr.der, {code_of(WORLD.csr.der, SEAL, NONCE, "")}
     for place in range(len(der)):
         for bit in range(8):
             spoilt = bytearray(der)
@@ -152,7 +174,7 @@ def test_every_flipped_bit_of_a_request_is_refused_or_is_another_request() -> No
                 got = csr.read_csr(_pem(bytes(spoilt)))
             except ProvisioningError:
                 continue
-            code = code_of(got.der, SEAL, NONCE)  # bits that are not signed (none known): seen over the phone
+            code = code_of(got.der, SEAL, NONCE, "")  # bits that are not signed (none known): seen over the phone
             assert code not in codes
             codes.add(code)
 
@@ -188,7 +210,7 @@ def test_other_bytes_are_damaged(data: bytes) -> None:
 
 
 def test_a_field_that_is_not_of_the_contract_is_damaged() -> None:
-    fields = msgspec.json.decode(write_request(WORLD.request()))
+    fields = msgspec.json.decode(write_request(WORLD.request(), WORLD.sign))
     for changes in ({"code": "ABCD"}, {"v": 2}, {"kind": "take"}, {"site": "NORTH"}, {"nonce": "short"},
                     {"serial": WORLD.serial + "\n"}, {"sequence": -1}, {"inventory": {"network": ["x"] * 17}}):
         data = msgspec.json.encode({**fields, **changes})

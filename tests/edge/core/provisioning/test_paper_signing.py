@@ -30,6 +30,10 @@ def refused(run: object) -> Code:
     return caught.value.code
 
 
+def test_a_paper_that_breaks_its_own_limits_is_not_signed() -> None:
+    assert refused(lambda: sign_paper(msgspec.structs.replace(WORD, number=2**53), KEY)) is Code.DAMAGED_PAPER
+
+
 def test_every_kind_comes_back_as_it_was() -> None:
     box = {"serial": WORLD.serial, "device_key": WORLD.device_key}
     reset = Reset(country=COUNTRY, sequence=9, created=NOW, expires=NOW, **box)
