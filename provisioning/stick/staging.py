@@ -5,7 +5,8 @@ Laws:
    whole or not at all. What a kill left half staged is removed by the next visit.
 2. A number is used once, also after its folder was removed (``.number``).
 3. What the daemon has answered, and no stick has taken yet, stays: small as it is, at most ``kept`` of them. Rows and
-   logs are not kept for another stick, the daemon writes them anew.
+   logs are not kept for another stick, the daemon writes them anew; but the rows of a box that was reset, which are the
+   only copy, stay until a stick took them, however many answers there are.
 4. One visit at a time holds the lock; a dead process holds none.
 """
 
@@ -25,7 +26,7 @@ import msgspec
 
 from common.files import open_regular
 from edge.core.provisioning.codes import Code, ProvisioningError
-from edge.core.provisioning.inbox import LOGS, OFFER, OUT, OUTCOME, ROWS, BoxFacts, Offer, StickOutcome
+from edge.core.provisioning.inbox import LOGS, OFFER, OUT, OUTCOME, ROWS, BoxFacts, Offer, StickOutcome, has_reset
 from provisioning.stick.layer import FOLDER, NEW, Layer, opened, write_all
 from provisioning.stick.limits import Limits
 
@@ -92,7 +93,8 @@ class Inbox:
         numbers = self.numbers()
         answered = [number for number in numbers if (self.folder / str(number) / OUTCOME).exists()]
         for number in answered[: max(0, len(answered) - self._limits.kept)]:
-            self.remove(number)
+            if not self.holds_only_copy(number):
+                self.remove(number)
         if len(numbers) - len(answered) >= self._limits.waiting:
             raise ProvisioningError(Code.BUSY, f"{len(numbers) - len(answered)} visits are not answered")
 
@@ -198,13 +200,23 @@ class Inbox:
             return []
         return sorted(found, key=lambda path: (path.stat().st_size, path.name))[: self._limits.out_files]
 
+    def holds_only_copy(self, number: int) -> bool:
+        """True if there are rows of a box that was reset, or if that cannot be told (law 3)."""
+        if not (self.folder / str(number) / OUT / ROWS).exists():
+            return False
+        try:
+            outcome = self.outcome(number)
+        except ProvisioningError as error:
+            return error.code is Code.DISK_ERROR
+        return outcome is not None and has_reset(outcome)
+
     def remove(self, number: int) -> None:
         """The visit is over. What cannot be removed is removed another time."""
         shutil.rmtree(self.folder / str(number), ignore_errors=True)
 
     def shrink(self, number: int) -> None:
         """No stick took it: keep the answer, not what the daemon writes anew for the next stick (law 3)."""
-        for name in (ROWS, LOGS):
+        for name in (LOGS,) if self.holds_only_copy(number) else (ROWS, LOGS):
             with contextlib.suppress(OSError):
                 (self.folder / str(number) / OUT / name).unlink()
         with contextlib.suppress(OSError):

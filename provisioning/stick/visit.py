@@ -6,7 +6,7 @@ Laws:
 2. What was refused of the stick itself (interfaces, file system, odd files, too much of it) leaves nothing of it
    staged; the daemon hears of it by an offer without papers, for its audit log.
 3. An answer leaves the inbox when its text is on a stick, and not before. Of an answer that came too late for its own
-   stick the next one carries the text, with the same number.
+   stick the next one carries the text, with the same number. The rows of a box that was reset leave it likewise.
 """
 
 from __future__ import annotations
@@ -256,21 +256,33 @@ class _Visit:
             self._inbox.remove(number)  # it was told when it came, and says nothing
             return
         if outcome is not None:
-            write_back(self._tree, outcome, self._inbox.outgoing(number), lambda _: outcome, deadline,
-                       self._limits.result_room)
-            self._inbox.remove(number)
+            self._give(number, outcome, self._inbox.outgoing(number), deadline)
 
     def _deliver(self, deadline: Deadline) -> None:
         assert self._tree is not None, "the stick is open"
 
-        def told(problem: Problem) -> StickOutcome:
-            self._problems.append(problem)
-            return self._outcome()
+        if self._answer is None:
+            write_back(self._tree, self._outcome(), (), lambda _: self._outcome(), deadline, self._limits.result_room)
+        else:
+            self._give(self._number, self._outcome(), self._inbox.outgoing(self._number), deadline)
 
-        files = self._inbox.outgoing(self._number) if self._answer is not None else []
-        write_back(self._tree, self._outcome(), files, told, deadline, self._limits.result_room)
-        if self._answer is not None:
-            self._inbox.remove(self._number)
+    def _give(self, number: int, outcome: StickOutcome, files: list[Path], deadline: Deadline) -> None:
+        """An answer with its files; it stays while the stick has no room for rows that are nowhere else (law 3)."""
+        assert self._tree is not None, "the stick is open"
+        left_out: list[Problem] = []
+
+        def told(problem: Problem) -> StickOutcome:
+            left_out.append(problem)
+            if number == self._number:
+                self._problems.append(problem)
+            said = tuple(part(one.part, one.code, one.detail) for one in left_out)
+            return msgspec.structs.replace(outcome, parts=outcome.parts + said)
+
+        write_back(self._tree, outcome, files, told, deadline, self._limits.result_room)
+        if any(one.detail == inbox.ROWS for one in left_out) and self._inbox.holds_only_copy(number):
+            self._inbox.shrink(number)
+        else:
+            self._inbox.remove(number)
 
     # -- what came of it ---------------------------------------------------------------------------------------------
 

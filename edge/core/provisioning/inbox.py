@@ -87,3 +87,8 @@ class StickOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     audit_rows: int = 0
     unsent: int = 0
     software: str = ""
+
+
+def has_reset(outcome: StickOutcome) -> bool:
+    """True if the box forgot everything in that visit: what goes out with it is the only copy of its rows."""
+    return any(part.code is Code.RESET_DONE for part in outcome.parts)
