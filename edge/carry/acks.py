@@ -1,7 +1,11 @@
-"""Acks that came by stick: headquarters' signed word for rows that a bundle carried.
+"""Acks and holdings that came by stick: headquarters' signed word for rows that a bundle carried.
 
-Laws: an ack counts only if its signature, device, epoch, digest and carry session are right (``edge.core.acks``); what
-does not count changes nothing, and the rest is applied all the same. Applying the same acks twice changes nothing.
+Laws:
+1. A word counts only if its signature, device, epoch, digest and carry session are right (``edge.core.acks``); what does
+   not count changes nothing, and the rest is applied all the same. Applying the same words twice changes nothing.
+2. They are applied in the order in which they were said, whatever their order in the file, and only those of one
+   store: of the one that spoke last. What an older store held may be lost with it.
+3. Holdings are how a headquarters that was put back from a backup asks for rows again, where no link does.
 """
 
 from __future__ import annotations
@@ -33,15 +37,18 @@ class Rows(Protocol):
     def shelves(self) -> Sequence[Shelf]:
         """What there is of each epoch, earliest first; the present one is always there, and last."""
 
-    def apply_ack(self, payload: AckPayload) -> AckOutcome:
+    def apply_ack(self, payload: AckPayload, *, carried: bool) -> AckOutcome:
         """Mark rows as delivered if the digest fits."""
+
+    def apply_holdings(self, payload: AckPayload, *, carried: bool) -> AckOutcome:
+        """Make the span's rows agree with headquarters."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcksApplied:
-    """``applied`` acks for ``rows`` rows counted; ``refused`` by reason. ``time``: the newest word of time in those
-    that counted. ``newest_held``: the highest seq of the present epoch that headquarters says it holds, 0 if it did
-    not say."""
+    """``applied`` words counted, acks among them for ``rows`` rows; ``refused`` by reason. ``time``: the newest word of
+    time in those that counted. ``newest_held``: the highest seq of the present epoch that headquarters says it holds, 0
+    if it did not say."""
 
     applied: int
     rows: int
@@ -64,18 +71,33 @@ def apply_acks(
     applied = rows = held = 0
     refused: dict[AckOutcome, int] = {}
     time: datetime | None = None
+    words: list[AckPayload] = []
     for signed in read_acks(data):
         payload = _believed(signed, ack_keys, journal.device, epochs, sessions)
-        outcome = payload if isinstance(payload, AckOutcome) else journal.apply_ack(payload)
-        if isinstance(payload, AckPayload) and payload.epoch == shelves[-1].epoch:
+        if isinstance(payload, AckPayload):
+            words.append(payload)
+        else:
+            refused[payload] = refused.get(payload, 0) + 1
+    words.sort(key=lambda word: (word.server_time, word.kind))  # at one moment acks before holdings
+    for payload in words:
+        outcome = _apply(journal, payload, words[-1].store)
+        if outcome is not AckOutcome.OVERTAKEN and payload.epoch == shelves[-1].epoch:
             held = max(held, payload.newest_held or 0)
-        if outcome is not AckOutcome.APPLIED or isinstance(payload, AckOutcome):
+        if outcome is not AckOutcome.APPLIED:
             refused[outcome] = refused.get(outcome, 0) + 1
             continue
         applied += 1
-        rows += sum(last - first + 1 for first, last in payload.ranges)
+        if payload.kind == "ack":
+            rows += sum(last - first + 1 for first, last in payload.ranges)
         time = max(time, payload.server_time) if time else payload.server_time
     return AcksApplied(applied, rows, refused, time, held)
+
+
+def _apply(journal: Rows, payload: AckPayload, store: str) -> AckOutcome:
+    if payload.store != store:
+        return AckOutcome.OVERTAKEN
+    apply = journal.apply_ack if payload.kind == "ack" else journal.apply_holdings
+    return apply(payload, carried=True)
 
 
 def read_acks(data: bytes) -> list[Signed]:
@@ -98,8 +120,6 @@ def _believed(
     """The payload under whichever session it names, or why it is not believed."""
     for session in sessions:
         found = judge(signed, keys=keys, device=device, epochs=epochs, session=session)
-        if isinstance(found, AckPayload):
-            return found if found.kind == "ack" else AckOutcome.MALFORMED
         if found is not AckOutcome.REPLAYED:
             return found
     return AckOutcome.REPLAYED

@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from edge.carry.logs import LOG_BYTES, log_tail
-from edge.carry.sink import write_out
-from edge.core.carrying import FRAME_HEAD, MAX_FRAME, MAX_SITE, CarryHeader, Sign, pack
+from edge.carry.sink import Target, write_out
+from edge.core.carrying import FRAME_HEAD, MAX_FRAME, MAX_SITE, CarriedShelf, CarryHeader, Sign, pack
 from edge.core.provisioning.stream import seal_stream
 from edge.core.sealing import Recipient
 from edge.core.trusted import ClockState
@@ -73,7 +72,7 @@ class RowsWritten:
 
 
 def write_rows(
-    target: Path | BinaryIO,
+    target: Target,
     journal: Unacked,
     *,
     sender: Sender,
@@ -91,10 +90,10 @@ def write_rows(
     the disk, JournalError's kin for the journal.
     """
     counts = journal.counts()
-    epochs = tuple(shelf.epoch for shelf in journal.shelves())[-MAX_EPOCHS:]
+    shelves = journal.shelves()[-MAX_EPOCHS:]
     header = msgspec.structs.replace(
-        header_of("rows", sender, session, created, clock), epochs=epochs, pending=counts.pending,
-        audit_head=counts.audit_head, audit_rows=counts.audit_rows,
+        header_of("rows", sender, session, created, clock), epochs=tuple(shelf.epoch for shelf in shelves),
+        shelves=tuple(shelf_of(shelf) for shelf in shelves if shelf.newest), pending=counts.pending, audit_head=counts.audit_head, audit_rows=counts.audit_rows,
     )  # fmt: skip
     items = (message(journal.device, item, session) for item in journal.pending_all())
     rows = Limited(items, max_bytes=max_bytes - MARGIN, max_items=max_rows)
@@ -103,7 +102,7 @@ def write_rows(
 
 
 def write_logs(
-    target: Path | BinaryIO,
+    target: Target,
     *,
     sender: Sender,
     recipients: Sequence[Recipient],
@@ -130,6 +129,11 @@ def header_of(
         software=sender.software[:MAX_SITE], sequence=sender.sequence, created=created, clock=clock,
         certificate=sender.certificate,
     )  # fmt: skip
+
+
+def shelf_of(shelf: Shelf) -> CarriedShelf:
+    """As the header says it."""
+    return CarriedShelf(epoch=shelf.epoch, oldest=max(1, shelf.oldest), newest=shelf.newest)
 
 
 def cut(text: bytes) -> Iterator[bytes]:

@@ -29,6 +29,7 @@ class AckOutcome(enum.StrEnum):
     REPLAYED = "replayed"  # from another connection than the present one
     DIGEST_MISMATCH = "digest_mismatch"  # headquarters holds other bodies than the box sent
     UNKNOWN_ROWS = "unknown_rows"  # names seqs that the box does not know
+    OVERTAKEN = "overtaken"  # came by stick, and headquarters has said something else since
 
 
 def sign_ack(payload: AckPayload, key: sealing.SignPrivate) -> Signed:

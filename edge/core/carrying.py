@@ -32,7 +32,7 @@ from edge.core.provisioning.papers import Pem, Serial, Text
 from edge.core.provisioning.stream import LOGS, RESCUE, ROWS
 from edge.core.trusted import ClockState
 from edge.core.wire.codec import MAX_MESSAGE
-from edge.core.wire.fields import Device, Digest, Timestamp, Token
+from edge.core.wire.fields import MAX_SEQ, Device, Digest, Timestamp, Token
 
 MARK_ITEMS: Final = 200  # rows or pieces of a log between two marks
 MARK_BYTES: Final = 1 << 20  # of frames between two marks, at most one frame more
@@ -65,9 +65,20 @@ class CarryError(BorderpostError):
         super().__init__(message, advice=advice or "fetch a new stick from the box; it gives unacked rows again")
 
 
+class CarriedShelf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """First and last seq of one epoch that the box still has, acked or not. ``device``: the id that it had then, ''
+    for the one in the header."""
+
+    epoch: Token
+    oldest: Annotated[int, Meta(ge=1, le=MAX_SEQ)]
+    newest: Annotated[int, Meta(ge=1, le=MAX_SEQ)]
+    device: Device | Literal[""] = ""
+
+
 class CarryHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who sends what. ``session`` is the token that acks for these rows must repeat; ``pending`` how many rows the box
-    had unacked, of which the bundle may hold fewer. ``certificate``: PEM of the device certificate with its chain.
+    had unacked, of which the bundle may hold fewer; ``shelves`` what it has at all, so that headquarters can say what of
+    it is held: an older box leaves them out. ``certificate``: PEM of the device certificate with its chain.
     """
 
     v: Literal[1] = 1
@@ -77,6 +88,7 @@ class CarryHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     site: Annotated[str, Meta(max_length=MAX_SITE)] = ""
     session: Token
     epochs: Annotated[tuple[Token, ...], Meta(max_length=64)] = ()
+    shelves: Annotated[tuple[CarriedShelf, ...], Meta(max_length=64)] = ()
     pending: Annotated[int, Meta(ge=0)] = 0
     audit_head: Digest | Literal[""] = ""
     audit_rows: Annotated[int, Meta(ge=0)] = 0

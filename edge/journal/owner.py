@@ -31,6 +31,7 @@ from edge.journal import deliveries, restoring, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.checkpoints import Checkpoints, Signer
 from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
+from edge.journal.forgotten import Forgotten
 from edge.journal.lock import take_lock
 from edge.journal.looking import JournalView
 from edge.journal.model import (
@@ -45,6 +46,7 @@ from edge.journal.model import (
     Recorded,
 )
 from edge.journal.notes import checked, checked_code
+from edge.journal.room import Room, admit
 from edge.journal.writer import Writer, refused
 
 T = TypeVar("T")
@@ -106,6 +108,7 @@ class Journal(JournalView):
         ``notices`` says afterwards what befell it.
         """
         self._lock_file = take_lock(self._path)
+        admit(self._ballast)
         try:
             self._db, notice = schema.open_journal(self._path, self._limits, self._token)
             self._reading = schema.connect_reading(self._path)
@@ -115,8 +118,8 @@ class Journal(JournalView):
         device, boot, sealer, box_key, wall, mono = self._pen_parts
         schema.name_device(self._db, device)
         pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
-        self._ballast.restore()
-        self._writer = Writer(self._db, pen, self._limits, self._ballast, self._listeners)
+        self._room = Room(self._db, self._path, self._limits, self._ballast)
+        self._writer = Writer(self._db, pen, self._limits, self._room, Forgotten(self._path), self._listeners)
         self._checkpoints = Checkpoints(self._signer, self._writer)
         self.notices = (notice,) if notice else ()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -215,19 +218,22 @@ class Journal(JournalView):
         """
         return self._call(lambda _db: self._writer.renew_epoch(self._token(), checked_code(reason)))
 
-    def apply_ack(self, payload: AckPayload) -> AckOutcome:
-        """Mark rows of any epoch of this file as delivered. The payload must have passed ``acks.judge``. Blocks."""
-        return self._transaction(lambda db: deliveries.apply_ack(db, self._pen, payload))
+    def apply_ack(self, payload: AckPayload, *, carried: bool = False) -> AckOutcome:
+        """Mark rows of any epoch of this file as delivered. The payload must have passed ``acks.judge``. Blocks.
 
-    def apply_holdings(self, payload: AckPayload) -> AckOutcome:
-        """Make the span's rows agree with headquarters. The payload must have passed ``judge``. Blocks."""
-        return self._transaction(lambda db: deliveries.apply_holdings(db, self._pen, payload))
+        ``carried``: it came by stick, and counts by the time that stands in it (``deliveries``, law 2).
+        """
+        return self._transaction(lambda db: deliveries.apply_ack(db, self._pen, payload, carried=carried))
+
+    def apply_holdings(self, payload: AckPayload, *, carried: bool = False) -> AckOutcome:
+        """Make the span's rows agree with headquarters; ``carried`` as above. Judged before. Blocks."""
+        return self._transaction(lambda db: deliveries.apply_holdings(db, self._pen, payload, carried=carried))
 
     def expire(self, now: Trusted) -> Expired:
         """One batch of retention by trusted time; call again while ``more``. Blocks."""
-        done = self._transaction(lambda db: retention.expire(db, now, self._limits))
+        done = self._transaction(lambda db: retention.expire(db, now, self._limits, self._room.batch_rows))
         if not done.more and (done.bodies or done.passages or done.audit_bodies):
-            self._call(lambda db: db.execute("pragma wal_checkpoint(truncate)").fetchall())
+            self._call(lambda _db: self._room.clear_log())
         return done
 
     # -- the owner thread ------------------------------------------------------------------------
@@ -250,6 +256,7 @@ class Journal(JournalView):
             self._closing = self._drained = True
             self._fail_queued()
             self._db.close()
+            self._room.after()
 
     def _next(self) -> _Request | None:
         while True:

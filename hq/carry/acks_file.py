@@ -2,19 +2,24 @@
 
 A file holds a JSON array of Signed AckPayloads, the newest first, at most ``MAX_ACKS``; older ones go first, and cost
 nothing more than that the box brings those rows once more.
+
+Laws:
+1. A file speaks for one store. What another one said before goes, or a box would believe that rows are safe which were
+   lost with it.
+2. Of holdings only the newest are kept: they say all that is held, and older ones would say it wrong.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edge.core.errors import BorderpostError
-from edge.core.wire import Signed
+from edge.core.wire import AckPayload, Signed, WireError, decode
 from hq.collector.answers import Answer
 
 MAX_ACKS: Final = 1000  # two million rows
@@ -29,7 +34,9 @@ def add(folder: Path, device: str, answers: Sequence[Answer]) -> Path:
     """Put ``answers`` before what ``folder/DEVICE.acks.json`` holds. Raises AcksFileError."""
     target = folder / f"{device}.acks.json"
     fresh = [msgspec.json.decode(answer.payload, type=Signed) for answer in answers]
-    kept = list(dict.fromkeys([*fresh, *_held(target)]))[:MAX_ACKS]
+    stores = {payload.store for one in fresh if (payload := _payload(one))}
+    older = [one for one in _held(target) if _is_ack_of(one, stores)] if stores else _held(target)
+    kept = list(dict.fromkeys([*fresh, *older]))[:MAX_ACKS]
     while len(data := msgspec.json.encode(kept)) > MAX_BYTES:
         kept = kept[: len(kept) * 3 // 4]
     try:
@@ -43,6 +50,18 @@ def add(folder: Path, device: str, answers: Sequence[Answer]) -> Path:
     except OSError as error:
         raise AcksFileError(f"{target}: {error.strerror}", advice="give a folder that you may write: --acks") from error
     return target
+
+
+def _payload(one: Signed) -> AckPayload | None:
+    try:
+        return decode(one.parts()[0], AckPayload)
+    except WireError:
+        return None
+
+
+def _is_ack_of(one: Signed, stores: Collection[str]) -> bool:
+    payload = _payload(one)
+    return payload is not None and payload.kind == "ack" and payload.store in stores
 
 
 def _held(target: Path) -> list[Signed]:

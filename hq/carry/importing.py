@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from common.files import open_regular
@@ -35,6 +37,7 @@ from hq.store.writing import stamp
 MAX_FILE = 1 << 30  # bytes of one file
 BLOCK = 1 << 18  # bytes read at once
 LOOK = 500  # rows looked into at once
+MAX_SPANS = 400  # holdings in answer to one bundle: 800 000 seqs
 MAX_LOG = 8 << 20  # bytes of one log
 FORGED = "forged_bundle"
 
@@ -61,6 +64,7 @@ class Report:
     advice: str = ""
     log: str = ""
     acks: list[Answer] = field(default_factory=list, repr=False)
+    holdings: list[Answer] = field(default_factory=list, repr=False)
 
     @property
     def rows(self) -> int:
@@ -158,6 +162,18 @@ class Importer:
                 digest.finish()
                 self._note(headers[0], digest.hexdigest(), report)
                 report.acks = [a for talk, rows in held.items() for a in self.speaker.acks(talk, rows)]
+                report.holdings = self._holdings(headers[0], report)
+
+    def _holdings(self, header: CarryHeader, report: Report) -> list[Answer]:
+        """What is held of all that the box has, so that it brings again what a restored backup lacks."""
+        if report.rescued:
+            return []  # there is no box any more that could hear it
+        found: list[Answer] = []
+        for shelf in header.shelves:
+            talk = Talk(report.device, shelf.epoch, header.session)
+            held = partial(self.store.held, report.device, shelf.epoch)
+            found += islice(self.speaker.holdings(talk, shelf.oldest, shelf.newest, held), MAX_SPANS - len(found))
+        return found
 
     def _intake(self, site: str) -> Intake:
         return Intake(self.store, self.seal_keys, self.speaker, self.limits, self.clock, carried=site)

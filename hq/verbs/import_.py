@@ -49,8 +49,8 @@ def command(
     with _Importing(settings, logs_dir, rescued) as take:
         for path in _found(files):
             report = take(path)
-            if report.acks:
-                acks_file.add(acks_dir, report.device, report.acks)
+            if report.acks or report.holdings:
+                acks_file.add(acks_dir, report.device, [*report.acks, *report.holdings])
             reports.append(report)
             if not as_json:
                 _say(report)

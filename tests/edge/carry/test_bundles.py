@@ -127,7 +127,7 @@ def test_acks_count_once_for_their_own_session_device_and_epoch_only(journal: Jo
     assert outcome(acked(journal, device="post-8")) == {AckOutcome.FOREIGN: 1}
     assert outcome(acked(journal, epoch="epoch-of-another")) == {AckOutcome.FOREIGN: 1}
     assert outcome(acked(journal, digest="0" * 64)) == {AckOutcome.DIGEST_MISMATCH: 1}
-    assert outcome(acked(journal, kind="holdings")) == {AckOutcome.MALFORMED: 1}
+    assert outcome(acked(journal, kind="holdings", digest="0" * 64)) == {AckOutcome.DIGEST_MISMATCH: 1}
     forged = sign_ack(decode(good.parts()[0], AckPayload), thief)
     assert outcome(forged) == {AckOutcome.BAD_SIGNATURE: 1}
     assert journal.counts().pending == 12
