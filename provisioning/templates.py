@@ -85,6 +85,8 @@ def check(text: str, *, where: str, device: str, site: str, package: NationalPac
          'write seal_key = "@seal_key@"'),
         (settings.headquarters.ack_key != package.ack_key, "headquarters.ack_key is not the national package's",
          'write ack_key = "@ack_key@"'),
+        (sorted(settings.headquarters.escrow_keys) != sorted(package.escrow_keys),
+         "headquarters.escrow_keys is not the national package's", "write escrow_keys = [@escrow_keys@]"),
         (bool(settings.updates.root) and not package.tuf_root, "updates.root is given, and boxes know no root of lists",
          "leave [updates] out, or: borderpost-provision package --tuf-root 1.root.json"),
         (settings.updates.root not in ("", str(BASE / "root.json")), "updates.root is no file of an envelope",

@@ -21,7 +21,7 @@ from edge.config import Config
 from edge.core.provisioning.codes import Code, Grade, ProvisioningError
 from edge.core.provisioning.envelope import judge, open_envelope, read_header
 from edge.core.provisioning.inbox import Part
-from edge.core.provisioning.papers import EnvelopeHeader, Revocation
+from edge.core.provisioning.papers import EnvelopeHeader, NationalPackage, Revocation
 from edge.core.provisioning.signing import open_paper
 from edge.core.sealing import key_id
 from edge.enrol import asking, kept, validation, visits
@@ -55,14 +55,15 @@ def apply(box: Enrolment, daemon: Daemon, carrier: Carrier, data: bytes, visit: 
         raise ProvisioningError(Code.SELF_TEST_FAILED, f"number {header.sequence} was tried before")
     files = open_envelope(data, header, box.identity.seal_key)
     revoked = _revocation(trust, files, before.revoked)
-    tuf_root = trust.package.tuf_root
-    if package := files.get(gen.NATIONAL):
-        tuf_root = trusting.judge(package, trust).tuf_root
-    present = gen.files_of(box.places, gen.current(box.places))
-    following = gen.merged(present, files, tuf_root)
+    package = trust.package
+    if newer := files.get(gen.NATIONAL):
+        package = trusting.judge(newer, trust)
+    present = gen.files_of(box.places, box.generation)  # what runs
+    following = gen.merged(present, files, package.tuf_root)
     changes = following != present
     if changes:
-        _ready(box, daemon, header, following)
+        is_new = following.get(gen.CONFIG) != present.get(gen.CONFIG)
+        _ready(box, daemon, header, following, package if is_new else None)
     try:
         parts = _at_once(box, daemon, carrier, trust, files, revoked)
     except BaseException:
@@ -85,7 +86,7 @@ def apply(box: Enrolment, daemon: Daemon, carrier: Carrier, data: bytes, visit: 
 
 def _judge(box: Enrolment, daemon: Daemon, trust: Trust, header: EnvelopeHeader) -> None:
     if box.by_hand is not None:
-        raise ProvisioningError(Code.BAD_CONFIGURATION, "this box runs on an edge.toml that was made by hand")
+        raise ProvisioningError(Code.CONFIGURED_BY_HAND, "edge.toml")
     before = kept.load(box.places)
     waiting = asking.waiting(asking.load(box.places, box.identity), before)
     judge(
@@ -95,11 +96,15 @@ def _judge(box: Enrolment, daemon: Daemon, trust: Trust, header: EnvelopeHeader)
     )
 
 
-def _ready(box: Enrolment, daemon: Daemon, header: EnvelopeHeader, files: Mapping[str, bytes]) -> None:
-    """Validate the next generation and write it; nothing of the present one is touched. Raises ProvisioningError."""
+def _ready(box: Enrolment, daemon: Daemon, header: EnvelopeHeader, files: Mapping[str, bytes],
+           package: NationalPackage | None) -> None:
+    """Validate the next generation and write it; nothing of the present one is touched. Raises ProvisioningError.
+
+    ``package``: what a new edge.toml has to agree with, None for the one that is in use.
+    """
     places, number = box.places, header.sequence
     now = daemon.clock.now().expiry
-    config = validation.validate(files, box.identity, places, number, now or header.created)
+    config = validation.validate(files, box.identity, places, number, now or header.created, package=package)
     gen.put(box.disk, places, number, files)
     try:
         wrong = _readers(daemon, validation.parsed(files, places, number), gen.folder_of(places, number))

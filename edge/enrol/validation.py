@@ -3,7 +3,9 @@
 Laws:
 1. Everything that can be judged without running is judged here: what fails later costs a restart at the post.
 2. The certificate is for this key and this device, and comes from the authority that stands beside it.
-3. A detail names a file and what is wrong with it, never what is in it.
+3. To whom passages are sealed, whose acks count and whose lists are believed says the national package, which the
+   root signed: an edge.toml that says otherwise is refused, whatever command key signed it.
+4. A detail names a file and what is wrong with it, never what is in it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from edge.config import Config
 from edge.core import sealing
 from edge.core.errors import BorderpostError
 from edge.core.provisioning.codes import Code, ProvisioningError
+from edge.core.provisioning.papers import NationalPackage
 from edge.core.vault import RingError, open_ring
 from edge.enrol import generations as gen
 from edge.enrol.identity import Identity
@@ -38,13 +41,17 @@ Profiles = Callable[[Config], list[str]]  # what is wrong with readers and their
 
 def validate(
     files: Mapping[str, bytes], identity: Identity, places: Places, number: int, now: datetime | None,
-    profiles: Profiles | None = None,
+    profiles: Profiles | None = None, *, package: NationalPackage | None = None,
 ) -> Config:
     """The configuration of a generation whose ``files`` are these. Raises ProvisioningError.
 
-    ``profiles`` looks at readers and profiles once the files lie in their folder; None skips that.
+    ``package``: the one in force, for an edge.toml that is new here (law 3); None for one that was judged when it came:
+    a renewal does not bring it, and a newer package does not end it. ``profiles`` looks at readers and profiles once
+    the files lie in their folder; None skips that.
     """
     config = parsed(files, places, number)
+    if package is not None:
+        check_keys(config, package, gen.folder_of(places, number))
     chain = certificates(files)
     if (config.uplink and config.uplink.tls) or chain:
         check_certificate(chain, files, identity, config.box.device, now)
@@ -77,6 +84,20 @@ def parsed(files: Mapping[str, bytes], places: Places, number: int) -> Config:
     except BorderpostError as error:
         raise ProvisioningError(Code.BAD_CONFIGURATION, error.message) from error
     return config
+
+
+def check_keys(config: Config, package: NationalPackage, folder: Path) -> None:
+    """Law 3, for a generation that will lie in ``folder``. Raises ProvisioningError."""
+    said = config.headquarters
+    root = str(folder / gen.ROOT) if package.tuf_root else ""
+    for name, right in (
+        ("headquarters.seal_key", said.seal_key == package.seal_key),
+        ("headquarters.ack_key", said.ack_key == package.ack_key),
+        ("headquarters.escrow_keys", sorted(said.escrow_keys) == sorted(package.escrow_keys)),
+        ("updates.root", config.updates.root in ("", root)),
+    ):
+        if not right:
+            raise ProvisioningError(Code.BAD_CONFIGURATION, f"{gen.CONFIG}: {name} is not the national package's")
 
 
 def localized(config: Config, places: Places, folder: Path) -> Config:
