@@ -94,15 +94,15 @@ class Ledger:
         row = self.store.row("SELECT * FROM boxes WHERE serial = ? OR device = ? AND device <> ''", name, name)
         return _box(row) if row else None
 
-    def known(self, name: str) -> Box:
-        """The same; LedgerError for one that headquarters does not know, or that was revoked."""
+    def known(self, name: str, *, revoked: bool = False) -> Box:
+        """The same; LedgerError for one that headquarters does not know, or that was revoked (unless ``revoked``)."""
         box = self.box(name)
         if box is None:
             raise LedgerError(f"no box has the serial or device id {name[:60]}", advice=_UNKNOWN)
-        if box.state == REVOKED:
+        if box.state == REVOKED and not revoked:
             raise LedgerError(
                 f"{box.device or box.serial} was revoked on {box.ended[:10]}: {box.reason}",
-                advice="a revoked box is set to factory state, and asks anew with new keys and a new claim",
+                advice=f"borderpost-provision reset {box.device or box.serial}; then it asks under a new claim, as new",
             )
         return box
 
@@ -269,6 +269,13 @@ class Ledger:
         query = """SELECT serial, max(c.until) AS until FROM boxes JOIN certificates AS c USING (serial)
                    WHERE state = ? AND c.revoked = '' GROUP BY serial HAVING max(c.until) <= ? ORDER BY 2"""
         return [row["serial"] for row in self.store.rows(query, ENROLLED, rfc3339(before))]
+
+    def resets(self) -> dict[str, str]:
+        """When the newest reset of each box was signed, by serial; not where a whole envelope was signed after it."""
+        query = """SELECT serial, max(at) AS at FROM papers AS r WHERE kind = 'reset' AND n > coalesce((
+                   SELECT max(n) FROM papers WHERE serial = r.serial AND kind = 'envelope' AND detail LIKE '%edge.toml%'
+                   ), 0) GROUP BY serial"""
+        return {row["serial"]: row["at"] for row in self.store.rows(query)}
 
     def put_key(self, name: str, role: str, line: str, kid: str, now: datetime, place: str) -> None:
         """Record a public key (its private half is a file elsewhere); inside ``writing``."""

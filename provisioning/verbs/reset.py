@@ -39,7 +39,8 @@ def command(
 
     Passages that nobody acked are written to the stick first, sealed; without --lose-rows the box refuses while there
     are any. Its numbers and its audit head stay, so that nothing old is ever played to it again. Afterwards it has
-    new keys: revoke the old ones, and enrol it like a new box (`replace`).
+    new keys: revoke the old ones (`show` reminds of it), and enrol it like a new box (`replace`). A box that was
+    revoked is reset as well: that is its way back.
 
     \b
     Try it:  borderpost-provision reset north-gate-1 --stick /media/BORDERPOST
@@ -49,11 +50,12 @@ def command(
     from edge.core.provisioning.signing import sign_paper
     from provisioning import keyfiles
     from provisioning.folder import OFFICE
+    from provisioning.ledger import REVOKED
     from provisioning.stick_tree import RESET, StickTree
 
     words, at = Words(word_files), now()
     with opened(root) as (folder, ledger):
-        box = ledger.known(name)
+        box = ledger.known(name, revoked=True)
         key = (
             keyfiles.sign_key(command_key, words(command_key.stem)) if command_key
             else folder.sign_key("command", words(OFFICE))
@@ -73,4 +75,5 @@ def command(
                   "lose_rows": lose_rows, "file": str(place)})  # fmt: skip
         return
     click.echo(f"{box.device or box.serial}: reset {sequence}, until {paper.expires:%Y-%m-%d}, {place}")
-    click.echo("next: the stick into that box; when its result says so, revoke its old keys", err=True)
+    then = "enrol it like a new box" if box.state == REVOKED else f"borderpost-provision revoke {box.serial}"
+    click.echo(f"next: the stick into that box; when its result says BP-106: {then}", err=True)

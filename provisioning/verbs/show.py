@@ -29,14 +29,19 @@ WHAT = ("boxes", "sites", "claims", "certificates", "papers", "keys", "requests"
 def command(*, what: str, box: str | None, root: Path, stick: Path | None, as_json: bool) -> None:
     """List boxes, sites, claims, certificates, what was signed (the newest 1000), public keys, or a stick's requests.
 
-    A box's number is that of its last paper; `ends` warns from 90 days before its certificate runs out.
+    A box's number is that of its last paper; `ends` warns from 90 days before its certificate runs out; `to_do` names
+    boxes whose reset was signed and whose old keys still count.
 
     \b
     Try it:  borderpost-provision show
              borderpost-provision show requests --stick /media/BORDERPOST
     """
+    from provisioning.errors import LedgerError
+
     with opened(root) as (folder, ledger):
         found = ledger.box(box) if box else None
+        if box and found is None and what != "requests":  # a stick may hold one of a box that nobody knows yet
+            ledger.known(box)  # there is none: says so
         serial = found.serial if found else box
         if what == "requests":
             if stick is None:
@@ -46,22 +51,25 @@ def command(*, what: str, box: str | None, root: Path, stick: Path | None, as_js
             rows = _LISTS[what](folder, ledger)
     if serial:
         rows = [row for row in rows if row.get("serial") == serial]
+        if not rows and found is None:
+            raise LedgerError(f"{stick}: no request of {serial[:60]}", advice="leave --box out to see what is there")
     if as_json:
         say_json(rows)
         return
     columns = _COLUMNS[what]
-    table(list(columns), [[_cell(row[name]) for name in columns] for row in rows])
+    table(list(columns), [[_cell(row[name], whole=name == "at") for name in columns] for row in rows])
 
 
 def _boxes(_: AuthorityFolder, ledger: Ledger) -> list[dict[str, object]]:
-    at, found = now(), list[dict[str, object]]()
+    at, found, resets = now(), list[dict[str, object]](), ledger.resets()
     for box in ledger.boxes():
         until = ledger.certificate_until(box.serial)
+        reset = resets.get(box.serial, "") if box.state != "revoked" else ""
         found.append({
             "device": box.device, "site": box.site, "serial": box.serial, "state": box.state, "number": box.sequence,
             "until": until.isoformat() if until else None, "ends": _ends(until, at) if box.state == "enrolled" else "",
             "replaces": box.replaces, "ended": box.ended or None, "reason": box.reason, "seal_key": box.seal_key,
-            "device_key": box.device_key,
+            "device_key": box.device_key, "to_do": f"reset signed on {reset[:10]}: revoke it" if reset else "",
         })  # fmt: skip
     return found
 
@@ -133,11 +141,12 @@ def _ends(until: datetime | None, at: datetime) -> str:
     return next((f"within {text}" if days else text for days, text in SOON if left < days or left < 0), "")
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, *, whole: bool = False) -> str:
+    """As a table shows it: of times the day alone, unless they are ``whole``."""
     if isinstance(value, list):
         return ", ".join(map(str, value))
     text = "" if value is None else str(value)
-    return text[:10] if len(text) in (20, 25) and text[4:5] == "-" and "T" in text else text
+    return text[:10] if not whole and len(text) in (20, 25) and text[4:5] == "-" and "T" in text else text
 
 
 _LISTS: dict[str, Callable[[AuthorityFolder, Ledger], list[dict[str, object]]]] = {
@@ -145,7 +154,7 @@ _LISTS: dict[str, Callable[[AuthorityFolder, Ledger], list[dict[str, object]]]] 
     "keys": _keys,
 }
 _COLUMNS = {
-    "boxes": ("device", "site", "serial", "state", "number", "until", "ends"),
+    "boxes": ("device", "site", "serial", "state", "number", "until", "ends", "to_do"),
     "sites": ("site", "name", "boxes", "lists", "files"),
     "claims": ("site", "uses", "used", "created", "expires", "withdrawn"),
     "certificates": ("subject", "kind", "number", "made", "until", "revoked"),
