@@ -22,6 +22,7 @@ from provisioning.errors import AuthorityError
 
 MAX_KEY_BYTES: Final = 16 * 1024
 MIN_PASSPHRASE: Final = 12  # characters: these keys stand for a whole country
+_AGAIN: Final = "type it again; if nobody knows it any more: docs/key-ceremony.md, section 6.6"
 _ADVICE: Final = "give the file that `borderpost-provision init` made"
 
 Private = sealing.SignPrivate | sealing.SealPrivate | EllipticCurvePrivateKey
@@ -103,5 +104,6 @@ def _load(path: Path, passphrase: str | None) -> object:
     try:
         return serialization.load_pem_private_key(data, passphrase.encode() if needs and passphrase else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        reason = "the passphrase does not open it" if needs else "not a private key in PEM"
-        raise AuthorityError(f"{path}: {reason}", advice=_ADVICE) from error
+        if not needs:
+            raise AuthorityError(f"{path}: not a private key in PEM", advice=_ADVICE) from error
+        raise AuthorityError(f"{path}: the passphrase does not open it", advice=_AGAIN) from error

@@ -94,11 +94,32 @@ def _asked(name: str, confirm: bool) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", getpass.GetPassWarning)  # it would be typed for all to see
-            return str(click.prompt(f"Passphrase of {name}", hide_input=True, confirmation_prompt=confirm, err=True))
+            while (word := _typed(name, confirm)) is None:
+                pass
+            return word
     except getpass.GetPassWarning as error:
         raise AuthorityError(
             f"there is no terminal to ask for the passphrase of {name} on", advice="give --passphrase-file"
         ) from error
+
+
+def _typed(name: str, confirm: bool) -> str | None:
+    """What was typed once, or twice where it is new; None, and said why, for one that cannot be taken."""
+    from provisioning import keyfiles
+    from provisioning.errors import AuthorityError
+
+    word = str(click.prompt(f"Passphrase of {name}", hide_input=True, err=True))
+    if not confirm:
+        return word
+    try:
+        keyfiles.check_passphrase(word, name)
+    except AuthorityError as error:
+        click.echo(f"Error: {error.message}; {error.advice}", err=True)
+        return None
+    if word != click.prompt("Repeat for confirmation", hide_input=True, err=True):
+        click.echo("Error: these were two different ones; type both again", err=True)
+        return None
+    return word
 
 
 @contextmanager

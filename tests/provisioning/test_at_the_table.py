@@ -97,6 +97,26 @@ def test_each_passphrase_is_asked_twice_and_never_shown(tmp_path: Path) -> None:
     assert (tmp_path / "authority" / "ledger.sqlite").exists()
 
 
+def test_a_passphrase_that_is_too_short_or_mistyped_is_asked_for_again(tmp_path: Path) -> None:
+    with terminal(tmp_path, "init", "--country", "UTO", "--roots", "1", "--threshold", "1") as desk:
+        desk.until("Passphrase of authority: ")
+        desk.types("short\n")
+        desk.until("fewer than 12 characters")
+        desk.until("Passphrase of authority: ")
+        desk.types(WORD + "\n")
+        desk.until("Repeat for confirmation: ")
+        desk.types("another word of ours\n")
+        desk.until("two different ones")
+        for name in ("authority", "root-1", "spare", "escrow"):
+            desk.until(f"Passphrase of {name}: ")
+            desk.types(WORD + "\n")
+            desk.until("Repeat for confirmation: ")
+            desk.types(WORD + "\n")
+        assert desk.ends() == 0
+    assert "short\n" not in desk.screen
+    assert (tmp_path / "authority" / "ledger.sqlite").exists()
+
+
 def test_ctrl_c_at_a_passphrase_leaves_nothing(tmp_path: Path) -> None:
     with terminal(tmp_path, "init", "--country", "UTO") as desk:
         desk.until("Passphrase of authority: ")
