@@ -25,13 +25,12 @@ from edge.journal.model import AWAITING, Expired, JournalLimits
 _MARK_EVERY = timedelta(hours=1)
 
 
-def expire(db: sqlite3.Connection, now: Trusted, limits: JournalLimits) -> Expired:
-    """Take away one batch of what is too old; nothing when ``now.expiry`` is None."""
+def expire(db: sqlite3.Connection, now: Trusted, limits: JournalLimits, batch: int) -> Expired:
+    """Take away at most ``batch`` rows of each kind of what is too old; nothing when ``now.expiry`` is None."""
     if now.expiry is None:
         return Expired(0, 0, 0, 0, more=False)
     if now.state in (ClockState.SIGNED, ClockState.SYSTEM):
         _mark(db, now, limits)
-    batch = limits.batch_rows
     bodies = _expire_bodies(db, stamp(now.expiry - limits.shelf), batch)
     clear, _ = _mark_before(db, now, limits.clear_passages)
     other, redact = _mark_before(db, now, limits.other_passages)

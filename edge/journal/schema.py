@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlite_utils
@@ -21,10 +21,9 @@ from sqlite_utils.migrations import Migrations
 from edge.journal import restoring
 from edge.journal.epochs import begin
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
+from edge.journal.room import max_pages, reserve
 from edge.journal.salvage import salvage
 
-RESERVE_PAGES = 64  # beyond all else, for acks and for giving up bodies only
-LEAD_PAGES = 256  # beyond the quota, at most a sixteenth of it: for shown leads, their closings, notices and notes
 migrations = Migrations("journal")
 
 _TABLES = """
@@ -150,11 +149,6 @@ def _last_aside(path: Path) -> Path | None:
     return path.with_name(f"{path.stem}.corrupt-{number}") if number else None
 
 
-def max_pages(limits: JournalLimits) -> int:
-    """The quota in pages; below 32 there would be no room for the tables themselves."""
-    return max(32, limits.quota_bytes // limits.page_size)
-
-
 def connect(path: Path, limits: JournalLimits) -> sqlite3.Connection:
     """The owner's connection, with every pragma set. Transactions are begun by hand."""
     # psow=0: no commit shares a sector of the log with the one before it, so a sector that is torn when the power goes
@@ -165,6 +159,7 @@ def connect(path: Path, limits: JournalLimits) -> sqlite3.Connection:
         f"page_size = {limits.page_size}",
         "journal_mode = wal",
         "synchronous = full",
+        "temp_store = memory",  # a statement's journal would be a file on a disk that may be full
         "secure_delete = on",
         "foreign_keys = on",
         f"wal_autocheckpoint = {limits.wal_pages}",
@@ -205,18 +200,6 @@ def _begin_first(connection: sqlite3.Connection, path: Path, epoch: str) -> None
     connection.execute("begin immediate")
     begin(connection, epoch, 1, "", "")
     connection.execute("commit")
-
-
-@contextlib.contextmanager
-def reserve(connection: sqlite3.Connection, limits: JournalLimits, *, leads: bool = False) -> Iterator[None]:
-    """Let the file grow into the reserve meanwhile: into that of leads alone, or into all of it."""
-    pages = max_pages(limits)
-    more = min(LEAD_PAGES, pages // 16) + (0 if leads else RESERVE_PAGES)
-    connection.execute(f"pragma max_page_count = {pages + more}").fetchall()
-    try:
-        yield
-    finally:
-        connection.execute(f"pragma max_page_count = {pages}").fetchall()
 
 
 def _make_private(path: Path) -> None:

@@ -3,11 +3,12 @@
 Laws:
 1. What the disk refuses stays in memory, up to a limit, and is tried again with every later write and
    on a timer; then it is recorded as late.
-2. When there is no room, the ballast and then a batch of bodies is given up (``retention.make_room``),
-   and the entry is tried again. Then what is *shown* as a lead, its closing, notices and notes have a reserve beyond
-   the quota; a silent hit has none, or a full disk would tell it from a CLEAR (ARCHITECTURE law 8). Acks and giving
-   up have another one beyond that, because they are what makes room.
-3. An entry that can never be written does not block the others; it is counted as forgotten.
+2. When there is no room, on a disk that is full as with a quota that is used up, a batch of bodies is given up
+   (``retention.make_room``) and the entry is tried again. Only when nothing may go, what is *shown* as a lead, its
+   closing and notices have a reserve beyond the quota, and notes one of their own (``room.py``); a silent hit has
+   none, or a full disk would tell it from a CLEAR (ARCHITECTURE law 8).
+3. An entry that can never be written does not block the others; it is counted as forgotten, and headquarters is told
+   how many there were as soon as there is room (``forgotten.py``).
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import TypeVar
 
 from edge.core.verdicts import Outcome
 from edge.journal import entries, epochs, retention, schema
-from edge.journal.ballast import Ballast
 from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
+from edge.journal.forgotten import Forgotten
 from edge.journal.model import JournalError, JournalLimits, JournalUnavailableError, NewFinger, NewPassage, Recorded
+from edge.journal.room import LEADS, NOTES, ROOM, Room
 
 T = TypeVar("T")
 _ROOM_TRIES = 8  # batches given up for one write
@@ -38,12 +40,12 @@ class Writer:
         db: sqlite3.Connection,
         pen: Pen,
         limits: JournalLimits,
-        ballast: Ballast,
+        room: Room,
+        forgotten: Forgotten,
         listeners: Sequence[Callable[[], None]],
     ) -> None:
-        self._db, self.pen, self._limits, self._ballast = db, pen, limits, ballast
-        self._listeners = listeners
-        self._tight = False
+        self._db, self.pen, self._limits, self.room = db, pen, limits, room
+        self._listeners, self._forgotten = listeners, forgotten
         self._waiting: deque[Entry] = deque()
         self.in_memory = {"retrying": 0, "forgotten": 0, "failures": 0}
 
@@ -76,25 +78,31 @@ class Writer:
             try:
                 self._write(entry, late=not isinstance(entry, NoticeEntry))
             except sqlite3.IntegrityError:
-                self.in_memory["forgotten"] += 1
+                self._forget(entry)
             except (sqlite3.Error, OSError):
                 return
             except Exception:  # NoSuchPassageError, or a fault of the program: it must not block the others
-                self.in_memory["forgotten"] += 1
+                self._forget(entry)
             self._waiting.popleft()
             self.in_memory["retrying"] = len(self._waiting)
+        notice = self._forgotten.notice()
+        if notice is not None:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                self._write(notice, late=False)
+                self._forgotten.told()
 
     def tend(self) -> None:
         """What a quiet moment is for: waiting entries, and the ballast back in its place."""
         self.write_waiting()
-        if self._tight and self._ballast.restore():
-            self._set_tight(False)
+        self.room.relax()
 
     def finish(self) -> None:
         """The last try; what still waits is forgotten with the process. Folds in the WAL."""
         self.write_waiting()
-        self.in_memory["forgotten"] += len(self._waiting)
-        self._db.execute("pragma wal_checkpoint(truncate)").fetchall()
+        for entry in self._waiting:
+            self._forget(entry)
+        self.room.finish()
+        self._forgotten.leave()
 
     def look(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``action`` on the connection, outside a transaction."""
@@ -114,14 +122,17 @@ class Writer:
         return result
 
     def housekeeping(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        """``transaction`` with the reserve; on a disk that is full, with the ballast's space."""
-        with schema.reserve(self._db, self._limits):
+        """``transaction`` with the reserve of what makes room; on a disk that is full, with the ballast's space."""
+        while True:
             try:
-                return self.transaction(action)
+                with self.room.part(ROOM):
+                    result = self.transaction(action)
             except sqlite3.Error as error:
-                if not schema.is_full(error) or not self._release_ballast():
+                if not schema.is_full(error) or not (self.room.watch() or self.room.give(ROOM)):
                     raise
-                return self.transaction(action)
+                continue
+            self.room.fold()
+            return result
 
     def renew_epoch(self, epoch: str, reason: str) -> str:
         """Write under ``epoch`` from now on; the change, its audit row and its notice are one transaction."""
@@ -144,23 +155,33 @@ class Writer:
                 listener()
 
     def _write(self, entry: Entry, *, late: bool) -> Recorded:
+        self.room.watch()
+        seq = self._placed(entry, late)
+        self.room.fold()
+        recorded = Recorded(seq, self.pen.id_of(seq) if seq else "", self.pen.mono())
+        if seq:
+            self._tell()
+        return recorded
+
+    def _placed(self, entry: Entry, late: bool) -> int:
+        """Write it where there is room, or where room can be made; else into its reserve, if it has one."""
         for _ in range(_ROOM_TRIES):
             try:
-                seq = self._put(entry, late)
+                return self._put(entry, late)
             except sqlite3.Error as error:
                 self.in_memory["failures"] += 1
                 if not schema.is_full(error):
                     raise
-                if self._make_room():
-                    continue
-                if not _is_shown(entry):
+                if not (self.room.watch() or self._make_room()):
+                    break
+        part = _reserve_of(entry)
+        while part:
+            try:
+                with self.room.part(part):
+                    return self._put(entry, late)
+            except sqlite3.Error as error:
+                if not schema.is_full(error) or not self.room.give(part):
                     raise
-                with schema.reserve(self._db, self._limits, leads=True):
-                    seq = self._put(entry, late)
-            recorded = Recorded(seq, self.pen.id_of(seq) if seq else "", self.pen.mono())
-            if seq:
-                self._tell()
-            return recorded
         raise sqlite3.OperationalError("no room after giving up what may go")
 
     def _put(self, entry: Entry, late: bool) -> int:
@@ -168,45 +189,37 @@ class Writer:
 
     def _make_room(self) -> bool:
         """Give something up; True if another try makes sense. Never waits for readers."""
-        released = self._release_ballast()
         try:
-            given_up = self.housekeeping(lambda db: retention.make_room(db, self.pen, self._limits))
+            return self.housekeeping(lambda db: retention.make_room(db, self.pen, self._limits)) > 0
         except sqlite3.Error:
-            return released
-        return released or given_up > 0
-
-    def _release_ballast(self) -> bool:
-        released = self._ballast.release()
-        self._set_tight(True)
-        return released
-
-    def _set_tight(self, tight: bool) -> None:
-        """While space is short every commit is folded in at once.
-
-        The WAL then starts again at its beginning, in space that the disk has given already.
-        """
-        self._tight = tight
-        with contextlib.suppress(sqlite3.Error):
-            self._db.execute(f"pragma wal_autocheckpoint = {1 if tight else self._limits.wal_pages}").fetchall()
-            self._db.execute("pragma wal_checkpoint(passive)").fetchall()
+            return False
 
     def _keep(self, entry: Entry) -> None:
         """Let it wait; when memory is full, what is CLEAR is forgotten first, then notes, then the oldest entry."""
         if len(self._waiting) >= self._limits.retry_entries:
             clear = (e for e in self._waiting if isinstance(e, NewPassage | NewFinger) and e.truth_clear)
             notes = (e for e in self._waiting if isinstance(e, NoteEntry))
-            self._waiting.remove(next(clear, None) or next(notes, self._waiting[0]))
-            self.in_memory["forgotten"] += 1
+            gone = next(clear, None) or next(notes, self._waiting[0])
+            self._waiting.remove(gone)
+            self._forget(gone)
         self._waiting.append(entry)
         self.in_memory["retrying"] = len(self._waiting)
+
+    def _forget(self, entry: Entry) -> None:
+        self.in_memory["forgotten"] += 1
+        self._forgotten.add(entry, self.pen.wall())
 
     def _waits(self, passage: str) -> bool:
         return any(isinstance(e, NewPassage | NewFinger) and e.passage == passage for e in self._waiting)
 
 
-def _is_shown(entry: Entry) -> bool:
-    """May it use the reserve: by what is shown, never by the truth."""
-    return not isinstance(entry, NewPassage | NewFinger) or entry.shown in (Outcome.HIT, Outcome.POSSIBLE)
+def _reserve_of(entry: Entry) -> str:
+    """The reserve that it may use, '' for none: by what is shown, never by the truth."""
+    if isinstance(entry, NoteEntry):
+        return NOTES
+    if isinstance(entry, NewPassage | NewFinger) and entry.shown not in (Outcome.HIT, Outcome.POSSIBLE):
+        return ""
+    return LEADS
 
 
 def refused(error: Exception | None) -> JournalUnavailableError:

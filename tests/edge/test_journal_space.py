@@ -97,6 +97,24 @@ def test_shown_leads_and_notes_have_a_reserve_that_nothing_else_takes(tmp_path: 
     journal.close()
 
 
+def test_a_flood_of_notes_leaves_the_reserve_of_leads_alone(tmp_path: Path) -> None:
+    """Sticks put in thousands of times while the quota is used up by what may not go; then a lead, and its closing."""
+    journal = _start(tmp_path / "journal.db", retry_entries=4, quota_bytes=400 * 4096)
+    number, refused = 0, 0
+    while not refused:
+        refused = journal.record(kit.new_passage(number, Outcome.UNREADABLE)).exception(10) is not None
+        number += 1
+    notes = [journal.note("stick_visit", {"number": n}).exception(10) is None for n in range(500)]
+    assert notes[0]  # they have a part of their own
+    assert not notes[-1]  # and it was used up
+    for lead in range(5000, 5010):
+        assert journal.record(kit.new_passage(lead, Outcome.HIT)).exception(10) is None
+        closing = journal.close_passage(f"passage-{lead:06}", code="same", at=kit.START, clock=ClockState.SIGNED)
+        assert closing.exception(10) is None
+    assert journal.verify_audit().sound
+    journal.close()
+
+
 def test_headquarters_can_still_compare_digests_after_a_drop(tmp_path: Path) -> None:
     journal = _start(tmp_path / "journal.db")
     kit.record(journal, [0], Outcome.HIT)
@@ -234,11 +252,14 @@ def test_the_ballast_gives_way_to_the_journal_and_comes_back(small_disk: Path) -
     kit.record(journal, range(20))
     with (small_disk / "other").open("wb", buffering=0) as other:
         _fill(other)
-        kit.record(journal, range(100, 140))  # CLEAR may go, and the ballast makes room to let it go
-        assert not ballast.exists()
+        kit.record(journal, range(100, 120))  # CLEAR may go: that needs nothing of the ballast
+        left, number = ballast.stat().st_size, 200
+        while ballast.stat().st_size == left:  # when nothing may go any more, leads take of it
+            kit.record(journal, [number], Outcome.HIT)
+            number += 1
         other.truncate(0)
     deadline = time.monotonic() + 10
-    while not ballast.exists() and time.monotonic() < deadline:
+    while ballast.stat().st_size < 256 * 1024 and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert ballast.exists()
+    assert ballast.stat().st_size == 256 * 1024
     journal.close()
