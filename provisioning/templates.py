@@ -50,9 +50,16 @@ key = "/run/borderpost/device.key"
 [updates]
 root = "root.json"
 
+[screening]
+# Lists without which no verdict is given: while one is missing, damaged or too old, it is INCOMPLETE. Left empty, a
+# list that never arrived is missed by nobody.
+required = [{lists}]
+
+# Which reader it is and where it hangs says `borderpost devices` on the box; by-path is the socket, and stays when the
+# reader is exchanged. /dev/ttyACM0 and the like are given out in the order of plugging, and are no names.
 [[reader]]
 name = "reader-1"
-port = "/dev/ttyACM0"
+port = "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.2:1.0"
 driver = "elyctis"
 
 [[counter]]

@@ -24,15 +24,16 @@ def command() -> None:
 @command.command()
 @_site
 @click.option("--broker", default="broker.example", show_default=True, help="How boxes reach the broker.")
-def template(site: str, broker: str) -> None:
-    """Print a template of edge.toml to begin with.
+@click.option("--list", "lists", multiple=True, metavar="LISTID", help="A list without which no verdict is given.")
+def template(site: str, broker: str, lists: tuple[str, ...]) -> None:
+    """Print a template of edge.toml to begin with: readers and lanes are to be written into it.
 
     \b
-    Try it:  borderpost-provision site template north-gate --broker broker.example > north-gate.toml
+    Try it:  borderpost-provision site template north-gate --broker broker.example --list un > north-gate.toml
     """
     from provisioning.templates import START
 
-    click.echo(START.format(site=_checked(site), broker=broker), nl=False)
+    click.echo(START.format(site=_checked(site), broker=broker, lists=", ".join(f'"{one}"' for one in lists)), nl=False)
 
 
 @command.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,13 @@ def test_lists_without_a_root_that_boxes_know_are_refused(desk: Desk) -> None:
     done = desk.run("site", "set", SITE, "--config", desk.folder / "site.toml")
     assert done.code == 78
     assert "boxes know no root of lists" in done.err
+
+
+def test_a_template_names_the_lists_that_must_be_there_and_no_port_by_its_number(desk: Desk, tmp_path: Path) -> None:
+    text = desk.run("site", "template", "south", "--list", "un", "--list", "sltd").out
+    settings = tomllib.loads(text.replace("@escrow_keys@", ""))
+    assert settings["screening"]["required"] == ["un", "sltd"]
+    assert all(reader["port"].startswith("/dev/serial/by-") for reader in settings["reader"])
+    assert "\nrequired = []\n" in desk.run("site", "template", "south").out
+    (tmp_path / "south.toml").write_text(text)
+    assert desk.run("site", "add", "south", "--config", tmp_path / "south.toml", "--list", "un").code == 0
