@@ -49,6 +49,8 @@ class StickTree:
     def requests(self) -> list[Path]:
         """The requests that boxes left, by serial. Raises StickError."""
         out = self.root / ROOT_FOLDER / OUT
+        if not self.root.is_dir():
+            raise StickError(f"{self.root}: no folder", advice="give the folder that the stick is mounted at")
         try:
             if out.is_symlink() or not out.is_dir():
                 return []
@@ -56,6 +58,17 @@ class StickTree:
         except OSError as error:
             raise StickError(f"{out}: {error.strerror}", advice="look at the stick on another machine") from error
         return [out / name / REQUEST for name in names if _plain(out / name / REQUEST)]
+
+    def request(self) -> Path:
+        """The one request that is there. Raises StickError for none and for more."""
+        found = self.requests()
+        if len(found) != 1:
+            names = ", ".join(path.parent.name for path in found[:8])
+            raise StickError(
+                f"{self.root}: {len(found)} requests: {names}" if found else f"{self.root}: no request",
+                advice="name the one that is meant" if found else "put the claim stick into the box first",
+            )
+        return found[0]
 
     def _folder(self, parent: Path, name: str) -> Path:
         place = parent / name
@@ -68,8 +81,10 @@ class StickTree:
 
 
 def read_request(path: Path) -> bytes:
-    """A request file, or ``request.json`` in a folder (``out/SERIAL``). Raises StickError."""
-    if path.is_dir():
+    """A request file, ``request.json`` in a folder (``out/SERIAL``), or the one of a stick. Raises StickError."""
+    if (path / ROOT_FOLDER).is_dir():
+        path = StickTree(path).request()
+    elif path.is_dir():
         path /= REQUEST
     if path.is_symlink():
         raise StickError(f"{path}: is a link", advice="copy the file itself")

@@ -52,6 +52,11 @@ def command(config_path: Path, file: Path, device: str) -> None:
     path = Path(settings.store.path)
     if not device:
         known = devices_of_serial(path, header.serial)
+        if not known:
+            raise StoreError(
+                f"the box {header.serial} was not heard from yet",
+                advice="try again when it has been online once, or say whose it is: --to DEVICE",
+            )
         if len(known) != 1:
             raise click.UsageError(f"{len(known)} posts gave the serial {header.serial} as theirs: say --to DEVICE")
         device = known[0]

@@ -27,6 +27,21 @@ authority_option = click.option(
     "--authority", "root", type=FOLDER, default=Path("authority"), show_default=True, envvar="BORDERPOST_AUTHORITY",
     help="The authority's folder; or the variable BORDERPOST_AUTHORITY.",
 )  # fmt: skip
+CODE_CHARS = 16
+
+
+def _code(_: click.Context, __: click.Parameter, value: str) -> str:
+    """A code as it was typed; how long one is, where it is not that long."""
+    count = sum(character.isalnum() for character in value)
+    if value and count != CODE_CHARS:
+        raise click.BadParameter(f"a code has {CODE_CHARS} characters, and these are {count}: have it read once more")
+    return value
+
+
+code_option = click.option(
+    "--code", metavar="CODE", default="", callback=_code,
+    help="The 16 characters, as they were read to you from the box.",
+)  # fmt: skip
 stick_option = click.option(
     "--stick", type=FOLDER, metavar="DIR", help="Where the stick is mounted, or any folder; below DIR/BORDERPOST alone."
 )

@@ -9,6 +9,7 @@ import click
 from provisioning.verbs.options import (
     Words,
     authority_option,
+    code_option,
     command_key_option,
     days_option,
     hand_out,
@@ -25,10 +26,10 @@ from provisioning.verbs.options import (
 
 @click.command("replace")
 @click.argument("old", metavar="OLD")
-@click.argument("request", type=click.Path(path_type=Path, exists=True), metavar="REQUEST")
+@click.argument("request", type=click.Path(path_type=Path, exists=True), metavar="[REQUEST]", required=False)
 @authority_option
 @stick_option
-@click.option("--code", metavar="CODE", default="", help="The 16 characters, as the new box shows them.")
+@code_option
 @click.option("--reason", default="replaced", metavar="TEXT", help="Why; it stays in the ledger.")
 @ring_options
 @days_option
@@ -36,17 +37,18 @@ from provisioning.verbs.options import (
 @passphrase_option
 @json_option
 def command(
-    *, old: str, request: Path, root: Path, stick: Path | None, code: str, reason: str, ring_path: Path | None,
+    *, old: str, request: Path | None, root: Path, stick: Path | None, code: str, reason: str, ring_path: Path | None,
     seal_key: Path | None, sealed_ring: Path | None, days: int, command_key: Path | None, word_files: tuple[str, ...],
     as_json: bool,
 ) -> None:  # fmt: skip
     """Answer a new box for the site of the box OLD (serial or device id), and revoke OLD.
 
-    The new box gets a new device id; headquarters joins the history of both by their site. Before OLD's disk is
-    destroyed, take what nobody acked off it: `borderpost rescue DISK`.
+    REQUEST is request.json as the new box wrote it, its folder, or its stick; left out, it is the one request on
+    the stick. The new box gets a new device id; headquarters joins the history of both by their site. Before OLD's
+    disk is destroyed, take what nobody acked off it: `borderpost rescue DISK`.
 
     \b
-    Try it:  borderpost-provision replace north-gate-1 REQUEST --code ABCD-EFGH-IJKL-MNOP --stick /media/BORDERPOST
+    Try it:  borderpost-provision replace north-gate-1 --stick /media/BORDERPOST --code ABCD-EFGH-IJKL-MNOP
     """
     from edge.core.provisioning.request import read_request
     from provisioning import revoking, stick_tree
@@ -54,6 +56,9 @@ def command(
     from provisioning.folder import OFFICE
     from provisioning.ledger import REVOKED
 
+    request = request or stick
+    if request is None:
+        raise click.UsageError("name a request, or give --stick with a request on it")
     words = Words(word_files)
     asked = read_request(stick_tree.read_request(request))
     with opened(root) as (folder, ledger):

@@ -11,6 +11,7 @@ from provisioning.verbs.options import (
     Words,
     above_option,
     authority_option,
+    code_option,
     command_key_option,
     days_option,
     hand_out,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.argument("what", metavar="[REQUEST|BOX]", required=False)
 @authority_option
 @stick_option
-@click.option("--code", metavar="CODE", default="", help="The 16 characters, as they were read to you from the box.")
+@code_option
 @click.option("--site", default="", metavar="SITE", help="Where the box stands [default: what its claim says].")
 @click.option("--device", default="", metavar="ID", help="Its device id [default: SITE-N].")
 @click.option("--hold", is_flag=True, help="Only keep its keys: sign for it later, by its serial, with --site.")
@@ -86,7 +87,6 @@ def _request(what: str | None, stick: Path | None) -> CheckedRequest | None:
     """The request that is meant; None for a box by its name."""
     from edge.core.provisioning.request import read_request
     from provisioning import stick_tree
-    from provisioning.errors import StickError
 
     if what is not None:
         path = Path(what)
@@ -95,14 +95,7 @@ def _request(what: str | None, stick: Path | None) -> CheckedRequest | None:
         return read_request(stick_tree.read_request(path))
     if stick is None:
         raise click.UsageError("name a request or a box, or give --stick with a request on it")
-    found = stick_tree.StickTree(stick).requests()
-    if len(found) != 1:
-        names = ", ".join(path.parent.name for path in found[:8])
-        raise StickError(
-            f"{stick}: {len(found)} requests: {names}" if found else f"{stick}: no request",
-            advice="name the one that is meant" if found else "put the claim stick into the box first",
-        )
-    return read_request(stick_tree.read_request(found[0]))
+    return read_request(stick_tree.read_request(stick_tree.StickTree(stick).request()))
 
 
 def _copy(folder: AuthorityFolder, ledger: Ledger, name: str, stick: Path | None, as_json: bool) -> None:

@@ -97,3 +97,37 @@ def test_a_wrong_passphrase_is_typed_again_before_the_key_is_given_up(desk: Desk
     (tmp_path / "wrong").write_text("some other five words\n")
     done = desk.run("claim", "north-gate", "--stick", stick, "--passphrase-file", tmp_path / "wrong")
     assert "next:  type it again; if nobody knows it any more: docs/key-ceremony.md, section 6.6" in done.err
+
+
+@pytest.mark.parametrize("said", ["ABCD-EFGH-IJKL-MNO", "ABCD-EFGH-IJKL-MNOPQ", "none"])
+def test_a_code_of_another_length_is_a_slip_and_no_alarm(desk: Desk, stick: Path, said: str) -> None:
+    box = BareBox(desk.package)
+    place = box.writes(stick, box.asks(desk.claim(stick)))
+    done = desk.run("sign", place, "--stick", stick, "--code", said)
+    assert done.code == 2
+    assert "a code has 16 characters" in done.err
+
+
+def test_a_stick_that_is_not_there_is_not_one_without_a_request(desk: Desk, stick: Path) -> None:
+    assert "no folder" in desk.refuses("sign", "--stick", stick / "nope")
+    assert "no folder" in desk.run("show", "requests", "--stick", stick / "nope").err
+    assert "no request" in desk.refuses("sign", "--stick", stick)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_replace_finds_the_request_on_the_stick_as_sign_does(desk: Desk, stick: Path, tmp_path: Path, named: bool
+                                                             ) -> None:  # fmt: skip
+    enrol(desk, tmp_path / "first")
+    new = BareBox(desk.package)
+    data = new.asks(desk.claim(stick))
+    new.writes(stick, data)
+    assert desk.run("replace", "north-gate-1").code == 2
+    desk.signs("replace", "north-gate-1", *[stick] * named, "--code", new.shows(data), "--stick", stick)
+    header, _ = new.takes(prov(stick, new))
+    assert header.serial == new.serial
+    rows = {row["serial"]: row["state"] for row in desk.run("show", "--json").json}
+    assert rows[new.serial] == "enrolled"
+    assert sorted(rows.values()) == ["enrolled", "revoked"]
+    other = BareBox(desk.package)
+    other.writes(stick, other.asks(desk.claim(stick)))
+    assert "2 requests" in desk.refuses("replace", "north-gate-2", "--code", new.shows(data), "--stick", stick)

@@ -199,7 +199,7 @@ def test_a_replaced_box_keeps_the_site_and_its_old_one_never_comes_back(desk: De
     assert rows[new.serial]["site"] == SITE
     revoked = open_paper((desk.root / "revoked.json").read_bytes(), Revocation, keys_of(desk.package.command_keys))
     assert (revoked.serials, revoked.devices) == ((old.serial,), ("north-gate-1",))
-    for words in (["sign", "north-gate-1"], ["renew", old.serial], ["reset", old.serial, "--stick", stick],
+    for words in (["sign", "north-gate-1"], ["renew", old.serial],
                   ["sign", old.writes(stick, old.asks(desk.claim(stick)))]):  # fmt: skip
         assert "was revoked" in desk.refuses(*words)
     desk.signs("sign", "north-gate-2", "--stick", stick)

@@ -279,6 +279,16 @@ def test_requests_go_out_as_a_stick_would_bring_them_and_envelopes_come_in(home:
     assert kinds == ["request", "envelope"]
 
 
+def test_an_envelope_for_a_box_that_was_not_heard_yet_is_told_to_wait(home: Path) -> None:
+    Headquarters(home).store.close()
+    (home / "first.prov").write_bytes(prov(1))
+    refused = run("send", "first.prov").exception
+    assert isinstance(refused, BorderpostError)
+    assert "was not heard from yet" in refused.message
+    assert "online once, or say whose it is: --to DEVICE" in refused.advice
+    assert run("send", "first.prov", "--to", BOX).exit_code == 0
+
+
 def test_send_refuses_what_is_no_envelope_of_this_country_or_too_long(home: Path) -> None:
     hq = Headquarters(home)
     hq.intake().take([birth(serial=SERIAL)])
