@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from edge.carry.acks import AcksApplied, apply_acks
 from edge.carry.bundle import RowsWritten, Sender, write_logs, write_rows
+from edge.carry.sink import Target
 from edge.core import sealing
 from edge.core.provisioning.inbox import LOGS, ROWS
 from edge.core.trusted import ClockState
@@ -38,17 +38,24 @@ class Carrier:
     recipients: list[sealing.Recipient]
     token: Callable[[], str]
 
-    def write(self, out: Path, sender: Sender, wall: datetime, clock: ClockState, *, rows: bool) -> RowsWritten | None:
-        """Write the log, and with ``rows`` what headquarters has not acked, into ``out``. Raises ProvisioningError."""
+    def write(
+        self, slot: Callable[[str], Target], sender: Sender, wall: datetime, clock: ClockState, *, rows: bool
+    ) -> RowsWritten | None:
+        """Write the log, and with ``rows`` what headquarters has not acked; ``slot(name)`` says where each goes.
+
+        Raises ProvisioningError.
+        """
         session = self.token()
         written = None
         if rows:
             self._remember(session)  # before it can be named by an ack
             written = write_rows(
-                out / ROWS, self.journal, sender=sender, recipients=self.recipients, session=session, created=wall,
+                slot(ROWS), self.journal, sender=sender, recipients=self.recipients, session=session, created=wall,
                 clock=clock,
             )
-        write_logs(out / LOGS, sender=sender, recipients=self.recipients, session=session, created=wall, clock=clock)
+        write_logs(
+            slot(LOGS), sender=sender, recipients=self.recipients, session=session, created=wall, clock=clock
+        )
         return written
 
     def take_acks(self, data: bytes, keys: Mapping[str, sealing.SignPublic]) -> AcksApplied:

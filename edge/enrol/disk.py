@@ -23,6 +23,7 @@ from edge.core.provisioning.codes import Code, ProvisioningError
 
 PARTIAL: Final = ".partial"  # ends the name of what is being written
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def disk_error(error: OSError) -> ProvisioningError:
@@ -39,11 +40,19 @@ class Disk:
 
     def write(self, path: Path, data: bytes, mode: int = 0o600) -> None:
         """Make or replace one file. Raises OSError."""
-        beside = path.with_name(path.name + PARTIAL)
-        self._fill(beside, data, mode)
+        folder = os.open(path.parent, _FOLDER)
+        try:
+            self.write_in(folder, path.name, data, mode)
+        finally:
+            os.close(folder)
+
+    def write_in(self, folder: int, name: str, data: bytes, mode: int = 0o600) -> None:
+        """The same for one plain name in a folder that is open: what has the name, a link too, is replaced."""
+        beside = name + PARTIAL
+        self._fill(beside, data, mode, folder)
         self._step("rename")
-        beside.replace(path)
-        self.sync_folder(path.parent)
+        os.replace(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        self.sync(folder)
 
     def write_tree(self, folder: Path, files: Mapping[str, bytes]) -> None:
         """Make a folder of new files (names may have ``/``), whole or not at all; one that is there stays."""
@@ -122,17 +131,23 @@ class Disk:
 
     def sync_folder(self, path: Path) -> None:
         """Flush a folder's names."""
-        self._step("fsync folder")
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(path, _FOLDER)
         try:
-            os.fsync(descriptor)
+            self.sync(descriptor)
         finally:
             os.close(descriptor)
 
-    def _fill(self, path: Path, data: bytes, mode: int) -> None:
+    def sync(self, folder: int) -> None:
+        """Flush the names of a folder that is open."""
+        self._step("fsync folder")
+        os.fsync(folder)
+
+    def _fill(self, path: Path | str, data: bytes, mode: int, folder: int | None = None) -> None:
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()  # of an attempt that was cut: nothing is written through a name that somebody else chose
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+            # of an attempt that was cut: nothing is written through a name that somebody else chose
+            os.unlink(path, dir_fd=folder)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, mode, dir_fd=folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -141,13 +156,16 @@ class Disk:
             os.fsync(file.fileno())
 
 
-def read(path: Path, limit: int) -> bytes | None:
-    """The bytes of a regular file, None if there is none. Raises ProvisioningError for one above ``limit`` bytes."""
+def read(path: Path | str, limit: int, folder: int | None = None) -> bytes | None:
+    """The bytes of a regular file, None if there is none; ``folder`` as ``open_regular`` takes it.
+
+    Raises ProvisioningError for one above ``limit`` bytes, OSError.
+    """
     try:
-        with open_regular(path) as file:
+        with open_regular(path, folder) as file:
             data = file.read(limit + 1)
     except FileNotFoundError:
         return None
     if len(data) > limit:
-        raise ProvisioningError(Code.TOO_LARGE_PAPER, path.name)
+        raise ProvisioningError(Code.TOO_LARGE_PAPER, Path(path).name)
     return data

@@ -6,18 +6,20 @@ a number that is used again is another visit. What was done stands in ``visits/K
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from edge.core.provisioning.inbox import OFFER, Part
+from edge.core.provisioning.inbox import OUTCOME, Part
 from edge.enrol.disk import Disk, disk_error, read
 from edge.enrol.places import Places
 
 MAX_BYTES: Final = 65_536
-# Stages, in the order in which they are done: time before what is judged by it, reset before what it would erase.
-STICK, TIME, RESET, ENVELOPE, CLAIM, LISTS, OUT = "stick", "time", "reset", "envelope", "claim", "lists", "out"
+# Stages, in the order in which they are done: whom to obey first, time before what is judged by it, reset before what it would erase.
+STICK, NATIONAL, TIME, RESET, ENVELOPE = "stick", "national", "time", "reset", "envelope"
+CLAIM, LISTS, OUT = "claim", "lists", "out"
 ACKS: Final = "acks"  # a part of the envelope's stage
 LINK: Final = "link"  # begins the key of what came over the link
 
@@ -35,10 +37,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         """Of all stages, in the order in which they were done."""
         return tuple(part for parts in self.done.values() for part in parts)
 
+    def with_parts(self, stage: str, *parts: Part) -> Progress:
+        """The same with a stage done; said again it replaces what was said."""
+        return msgspec.structs.replace(self, done={**self.done, stage: parts})
 
-def key_of(folder: Path, kind: str) -> str:
-    """The key of the visit in an inbox folder. Raises OSError when it is gone."""
-    return f"{kind}-{folder.name}-{(folder / OFFER).stat().st_mtime_ns}"
+
+def key_of(number: str, kind: str, stamp: int) -> str:
+    """The key of the visit in an inbox folder of that name; ``stamp``: when its offer was written, nanoseconds."""
+    return f"{kind}-{number}-{stamp}"
 
 
 def load(places: Places, key: str) -> Progress | None:
@@ -64,20 +70,26 @@ def begin(disk: Disk, places: Places, key: str, *, serial: str, device: str, sit
 
 def record(disk: Disk, places: Places, key: str, stage: str, *parts: Part) -> Progress:
     """A stage is done, with these parts; said again it replaces what was said. Raises ProvisioningError."""
-    progress = load(places, key) or Progress()
-    progress = msgspec.structs.replace(progress, done={**progress.done, stage: parts})
+    progress = (load(places, key) or Progress()).with_parts(stage, *parts)
     _save(disk, places, key, progress)
     return progress
 
 
-def forget(disk: Disk, places: Places, keep: frozenset[str] = frozenset()) -> None:
-    """Drop every visit but these. Raises ProvisioningError."""
+def forget(disk: Disk, places: Places, key: str) -> None:
+    """Drop an answered visit, and whatever no inbox asks for any more. Raises ProvisioningError."""
     try:
         for path in sorted(places.visits.iterdir()) if places.visits.is_dir() else ():
-            if path.name.removesuffix(".json") not in keep:
+            if path.stem == key or not _is_asked(places, path.stem):
                 disk.remove(path)
     except OSError as error:
         raise disk_error(error) from error
+
+
+def _is_asked(places: Places, key: str) -> bool:
+    """True while the folder of a visit is there and has no answer: its stages must not be done twice."""
+    kind, _, rest = key.partition("-")
+    folder = (places.own_inbox if kind == LINK else places.inbox) / rest.partition("-")[0]
+    return folder.is_dir() and not os.path.lexists(folder / OUTCOME)
 
 
 def _save(disk: Disk, places: Places, key: str, progress: Progress) -> None:
