@@ -18,7 +18,6 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from paho.mqtt import client as mqtt
@@ -29,15 +28,16 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from common.dial import Check, Deadline, dial, without_dates
 from common.settings import TlsConfig
-from edge.core.errors import BorderpostError
+from common.tls import AlertSocket, CertificateError, LineError, reason_of, refusal, refused, tls_context
+
+__all__ = [
+    "CertificateError", "Closed", "Granted", "Line", "LineError", "LineEvent", "Message", "Opened", "Taken", "Will",
+    "lost", "tls_context",
+]
 
 GOODBYE_S = 1.0  # longest wait for the last confirmation, and for the broker to close
 GOODBYE_STEPS = 20  # looks in that time
 READS_A_TURN = 200  # packets read before the owner gets a word in
-
-
-class LineError(BorderpostError):
-    """The broker cannot be reached, or the certificates cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The connection is over."""
+    """The connection is over. ``refused``: TLS' words for a refusal of this side's certificate, empty for none;
+    ``early``: over TLS, before the broker had said a word (CONNACK)."""
 
     reason: str
+    refused: str = ""
+    early: bool = False
 
 
 LineEvent = Opened | Taken | Granted | Message | Closed
@@ -118,12 +121,17 @@ class Line:
     ) -> None:  # fmt: skip
         self.events: deque[LineEvent] = deque()
         self._host, self._port, self._keepalive = host, port, keepalive_s
+        self._made: socket.socket | None = None  # kept: paho forgets a socket that failed
+        self._spoken = False
         context = tls_context(tls) if tls else None
         if context and check:
             context = without_dates(context)
-        self._client = client = _Client(lambda: dial(
-            host, port, context=context, check=check, deadline=Deadline(connect_timeout_s, ended)
-        ), client_id)  # fmt: skip
+
+        def make() -> socket.socket:
+            self._made = dial(host, port, context=context, check=check, deadline=Deadline(connect_timeout_s, ended))
+            return self._made
+
+        self._client = client = _Client(make, client_id)
         if will:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._listen(client)
@@ -132,10 +140,11 @@ class Line:
         put = self.events.append
 
         def opened(_c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+            self._spoken = True
             put(Opened(reason.value, reason.getName()))
 
         def closed(_c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-            put(Closed(reason.getName()))
+            put(self._closed(reason.getName()))
 
         def taken(_c: Any, _u: Any, mid: int, reason: Any, _p: Any) -> None:
             put(Taken(mid, reason.value, reason.getName()))
@@ -157,12 +166,14 @@ class Line:
         try:
             self._client.connect(self._host, self._port, self._keepalive, clean_start=True, properties=session)
         except ssl.SSLError as error:
+            if words := refusal(error.reason):
+                raise refused(words) from error
             raise LineError(
                 f"TLS with {self._host}:{self._port} failed: {error.reason or 'handshake'}",
                 advice="check this side's certificate, the CA, the certificates' dates and the clock",
             ) from error
         except (OSError, ValueError) as error:
-            reason = _reason(error) if isinstance(error, OSError) else type(error).__name__
+            reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
             raise LineError(
                 f"{self._host}:{self._port}: {reason}", advice="check the link, the broker and its address"
             ) from error
@@ -211,7 +222,11 @@ class Line:
 
     def _gone(self) -> None:
         if not any(isinstance(e, Closed) for e in self.events):
-            self.events.append(Closed("the connection is gone"))
+            self.events.append(self._closed("the connection is gone"))
+
+    def _closed(self, reason: str) -> Closed:
+        made = self._made if isinstance(self._made, AlertSocket) else None
+        return Closed(reason, refusal(made.alert) if made else "", early=made is not None and not self._spoken)
 
     def flush(self, timeout_s: float) -> None:
         """Write what is queued, for at most ``timeout_s`` seconds."""
@@ -276,23 +291,14 @@ def _readable(sock: Any, timeout_s: float = 0.0) -> bool:
         return False
 
 
-def tls_context(tls: TlsConfig) -> ssl.SSLContext:
-    """What this side shows and believes (TLS 1.3 or newer). Raises LineError."""
-    for path in (tls.ca, tls.cert, tls.key):
-        if not Path(path).is_file():
-            raise LineError(f"{path}: there is no such file", advice="mend the tls section of the configuration")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_verify_locations(tls.ca)
-        context.load_cert_chain(tls.cert, tls.key)
-    except (ssl.SSLError, OSError) as error:
-        raise LineError(
-            f"{tls.cert}: certificate, key or CA cannot be used: {_reason(error)}",
-            advice="check that they are PEM, belong together and may be read",
-        ) from error
-    return context
-
-
-def _reason(error: OSError) -> str:
-    return str(getattr(error, "reason", None) or error.strerror or type(error).__name__)
+def lost(closed: Closed) -> LineError:
+    """Why a connection ended, as an error."""
+    if closed.refused:
+        return refused(closed.refused)
+    if closed.early:
+        return CertificateError(
+            "the broker hung up before it said a word", sure=False,
+            advice="the broker may have refused this certificate: ask headquarters whether it was revoked; else check "
+            "the broker",
+        )
+    return LineError(f"connection lost: {closed.reason}", advice="check the link and the broker")

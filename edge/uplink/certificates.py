@@ -2,7 +2,9 @@
 
 Laws:
 1. Beside ``device.pem`` the certificate before it may lie as ``device.previous.pem``, of the same key.
-2. While the new one has never led to a believed word of headquarters, failed attempts alternate between the two.
+2. While the new one has never led to a believed word of headquarters, an attempt in which the one shown was refused
+   is followed by one with the other. A link that is down, a broker that is busy or a silent headquarters says
+   nothing of a certificate. A broker that hangs up without a word is believed the second time in a row.
 3. Once it has, that is remembered by the digest of its file, and the other is never shown again.
 """
 
@@ -21,8 +23,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from common.files import open_regular
 from common.settings import TlsConfig
 from common.standing import Bounds, Verdict, standing
+from common.tls import CertificateError
 
 MAX_PEM = 64 * 1024  # bytes
+DOUBTS = 2  # times in a row that a broker may hang up without a word before that counts as a refusal
 
 log = structlog.get_logger("uplink")
 
@@ -46,7 +50,7 @@ class Certificates:
 
     def __init__(self, tls: TlsConfig | None, proof: Proof) -> None:
         self._tls, self._proof = tls, proof
-        self._old = False
+        self._old, self._doubts = False, 0
 
     def present(self) -> TlsConfig | None:
         """What is shown in the next attempt."""
@@ -54,12 +58,15 @@ class Certificates:
             return msgspec.structs.replace(self._tls, cert=str(previous(self._tls.cert)))
         return self._tls
 
-    def failed(self) -> None:
-        """An attempt failed before headquarters was heard."""
-        self._old = not self._old and self._second()
+    def failed(self, refused: CertificateError | None = None) -> None:
+        """An attempt failed before headquarters was heard; ``refused``: because of the certificate that was shown."""
+        self._doubts = self._doubts + 1 if refused else 0
+        if refused and (refused.sure or self._doubts >= DOUBTS):
+            self._doubts, self._old = 0, not self._old and self._second()
 
     def worked(self) -> None:
         """Headquarters was heard in this connection."""
+        self._doubts = 0
         if self._old:
             self._old = False  # the next connection tries the new one again
             log.warning("certificate_not_taken", advice="ask headquarters whether the new certificate was revoked")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from common.line import Closed, Granted, Line, LineError, Message, Opened, Taken
+from common.line import Closed, Granted, Line, LineError, Message, Opened, Taken, lost
 from edge.uplink.papers import Courier
 from edge.uplink.states import Happening, State
 from edge.uplink.timing import REFUSED, entered
@@ -56,8 +56,9 @@ def at_the_door(
                     if courier.on_message(where, payload) and payload:
                         line.close(sent)
                         return True
-                case Closed(reason):
-                    raise LineError(f"the renewal door closed: {reason}", advice="check the link and that broker")
+                case Closed() as closed:
+                    why = lost(closed)
+                    raise LineError(f"the renewal door closed: {why.message}", advice=why.advice)
         if inside:
             sent = courier.tick(line.publish, mono()) or sent
     return False

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import structlog
 
-from common.line import Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken
+from common.line import CertificateError, Closed, Granted, Line, LineError, LineEvent, Message, Opened, Taken, lost
 from common.standing import Bounds
 from edge.config import UplinkConfig
 from edge.core.acks import AckOutcome
@@ -149,11 +149,12 @@ class Uplink:
 
     def _attempt(self) -> bool:
         """One connection, or two where the time had to be asked for; True if headquarters was believed."""
-        known = self._tally.believed
+        known, refused = self._tally.believed, None
         try:
             if self._connection():  # the time was told: now strictly
                 self._connection()
         except BorderpostError as error:
+            refused = error if isinstance(error, CertificateError) else None
             heard = self._tally.believed > known
             own = self._certificates.trouble(self._bounds()) if self._bounds and not heard else ""
             self._lost(*((f"{error.message}; {own}", RENEW) if own else (error.message, error.advice)))
@@ -162,7 +163,7 @@ class Uplink:
         except StalledError:
             self._lost("the broker confirms nothing", "check the link and the broker")
         if self._tally.believed == known:
-            self._certificates.failed()
+            self._certificates.failed(refused)
         return self._tally.believed > known
 
     def _ended(self) -> bool:
@@ -287,7 +288,7 @@ class Uplink:
             case Granted():
                 self._on_granted(event, line, talk, now)
             case Closed():
-                raise LineError(f"connection lost: {event.reason}", advice="check the link and the broker")
+                raise lost(event)
 
     def _on_opened(self, event: Opened, line: Line) -> None:
         entered(event.code, event.reason)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.line import Closed, Granted, Line, LineError, Message, Opened
+from common.line import CertificateError, Closed, Granted, Line, LineError, Message, Opened, lost
 from edge.core.acks import AckOutcome, judge
 from edge.core.sealing import SignPublic
 from edge.core.wire import Signed, SyncRequest, Topic, WireError, decode, encode, topic
@@ -22,6 +22,9 @@ LIMIT_S = 60.0
 TURN_S = 1.0
 EXPIRY_S = 60
 REFUSED = 0x80  # reason codes from here on are refusals (MQTT 5 section 2.4)
+# Unspecified, implementation specific, server unavailable, busy, packet too large, quota, use another server, server
+# moved, rate: whatever certificate was shown (MQTT 5 table 3-1).
+NOT_NOW = frozenset({0x80, 0x83, 0x88, 0x89, 0x95, 0x97, 0x9C, 0x9D, 0x9F})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,17 @@ def ask_time(
                     if (time := _heard(payload, asker, disbelieved)) is not None:
                         line.close(asked)
                         return time
-                case Closed(reason):
-                    raise LineError(f"connection lost: {reason}", advice="check the link and the broker")
+                case Closed() as closed:
+                    raise lost(closed)
     return None
 
 
 def entered(code: int, reason: str) -> None:
-    """Raises LineError if the CONNACK's code is a refusal."""
+    """Raises LineError if the CONNACK's code is a refusal: CertificateError unless it is no word on who this is."""
+    if code in NOT_NOW:
+        raise LineError(f"the broker takes nobody now: {reason}", advice="check the broker; the box tries again")
     if code >= REFUSED:
-        raise LineError(
+        raise CertificateError(
             f"the broker refused this box: {reason}", advice="check its certificate and the broker's ACL"
         )
 

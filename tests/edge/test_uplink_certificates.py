@@ -9,7 +9,11 @@ import pytest
 from broker import Authority
 
 from common.settings import TlsConfig
+from common.tls import CertificateError
 from edge.uplink.certificates import Certificates, Proof, previous
+
+SAID = CertificateError("refused", advice="ask")
+DOUBT = CertificateError("hung up", advice="ask", sure=False)
 
 
 class Bench:
@@ -45,20 +49,20 @@ def test_attempts_alternate_until_the_new_one_has_worked(bench: Bench) -> None:
     seen = []
     for _ in range(4):
         seen.append(bench.shown)
-        bench.certificates.failed()
+        bench.certificates.failed(SAID)
     assert seen == ["device.pem", "device.previous.pem"] * 2
     bench.certificates.worked()
     assert len(bench.kept) == 1
     for _ in range(3):
-        bench.certificates.failed()
+        bench.certificates.failed(SAID)
         assert bench.shown == "device.pem"
     bench.boot()
-    bench.certificates.failed()
+    bench.certificates.failed(SAID)
     assert bench.shown == "device.pem"
 
 
 def test_the_one_before_proves_nothing_and_the_new_one_is_tried_with_the_next_connection(bench: Bench) -> None:
-    bench.certificates.failed()
+    bench.certificates.failed(SAID)
     assert bench.shown == "device.previous.pem"
     bench.certificates.worked()
     assert (bench.kept, bench.shown) == ([], "device.pem")
@@ -67,21 +71,45 @@ def test_the_one_before_proves_nothing_and_the_new_one_is_tried_with_the_next_co
 def test_a_further_renewal_begins_anew(bench: Bench) -> None:
     bench.certificates.worked()
     Path(bench.tls.cert).write_bytes(Path(bench.tls.cert).read_bytes() + b"\n")
-    bench.certificates.failed()
+    bench.certificates.failed(SAID)
     assert bench.shown == "device.previous.pem"
 
 
 def test_without_one_before_there_is_nothing_to_choose_and_nothing_to_remember(bench: Bench) -> None:
     bench.old.unlink()
-    bench.certificates.failed()
+    bench.certificates.failed(SAID)
     assert bench.shown == "device.pem"
     bench.certificates.worked()
     assert bench.kept == []
 
 
+def test_a_link_that_is_down_is_no_refusal(bench: Bench) -> None:
+    for _ in range(5):
+        bench.certificates.failed()
+        assert bench.shown == "device.pem"
+
+
+def test_a_broker_that_hangs_up_without_a_word_is_believed_the_second_time_in_a_row(bench: Bench) -> None:
+    for _ in range(3):
+        bench.certificates.failed(DOUBT)
+        assert bench.shown == "device.pem"
+        bench.certificates.failed()  # it was away: so it was restarting
+    bench.certificates.failed(DOUBT)
+    bench.certificates.failed(DOUBT)
+    assert bench.shown == "device.previous.pem"
+
+
+def test_the_one_before_stays_while_the_link_is_down(bench: Bench) -> None:
+    bench.certificates.failed(SAID)
+    bench.certificates.failed()
+    assert bench.shown == "device.previous.pem"
+    bench.certificates.failed(SAID)
+    assert bench.shown == "device.pem"
+
+
 def test_a_link_without_tls_has_no_certificate() -> None:
     certificates = Certificates(None, Proof())
-    certificates.failed()
+    certificates.failed(SAID)
     certificates.worked()
     assert certificates.present() is None
     assert certificates.trouble((None, None)) == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from broker import Authority, Broker, Identity
 from link_world import Headquarters, Post, until
 from paho.mqtt import client as mqtt
@@ -150,6 +151,7 @@ def test_a_revoked_certificate_is_refused(tmp_path: Path, stack: ExitStack) -> N
     post.record(1)
     post.drained()
     until(lambda: stolen.uplink.status().problem, "the stolen box is refused")
+    assert "whether it was revoked" in stolen.uplink.status().advice
     assert stolen.uplink.status().tally.connections == 0
     assert (stolen.pending, scene.hq.held()) == (1, 1)
 
@@ -190,6 +192,26 @@ def test_the_certificate_before_serves_until_the_new_one_has_connected(tmp_path:
     post.record(1)
     post.drained()
     assert len(kept) == 1
+
+
+def test_a_broker_that_is_down_refuses_no_certificate(scene: Scene) -> None:
+    old, new = scene.own["box-one"], scene.own["box-one"].certificate.with_name("device.pem")
+    good = scene.authority.issue("box-one", file="good", key=old.key)
+    new.write_bytes(good.certificate.read_bytes())
+    new.with_name("device.previous.pem").write_bytes(old.certificate.read_bytes())
+    kept: list[str] = []
+    scene.broker.kill()
+    with structlog.testing.capture_logs() as said:
+        post = scene.post(Identity(old.ca, new, old.key), link={
+            "proof": Proof(recall=lambda: kept[-1] if kept else None, remember=kept.append),
+        })  # fmt: skip
+        until(lambda: "refused" in post.uplink.status().problem, "nobody listens")  # the kernel's word, no broker's
+        scene.broker.start()
+        post.record(1)
+        post.drained()
+    assert len(kept) == 1
+    assert "certificate_taken" in {one["event"] for one in said}
+    assert "certificate_not_taken" not in {one["event"] for one in said}
 
 
 def test_requests_go_up_and_envelopes_come_down(scene: Scene) -> None:
