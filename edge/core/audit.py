@@ -9,6 +9,10 @@ A *checkpoint* is a row of the chain whose body carries the box's signature over
 Who rewrites the chain from some row on needs the box's key, or must leave out every checkpoint after it; and then the
 chain ends in more unsigned rows than a box leaves (``MAX_UNSIGNED``), or the head that headquarters was told is not
 in it.
+
+*Retention* takes bodies from the front of the chain, each row's but a checkpoint's up to some row, and later whole rows
+from the front. What it took it states in a row of the chain: so a body that is gone from anywhere else, or a front that
+is missing, is a finding, and with a key only a statement that a checkpoint vouches for counts.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from msgspec import Meta
 
 GENESIS = "0" * 64  # the hash before the first row
 CHECKPOINT: Final = "checkpoint"  # the kind of a row that carries a signature
+RETENTION: Final = "retention"  # the kind of a row that states what retention took
 MAX_UNSIGNED: Final = 200  # rows after the last checkpoint: a box signs after 100, and one entry may add a few
 _DOMAIN: Final = b"borderpost audit checkpoint 1\n"
 
@@ -60,12 +65,22 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return checkpoint_bytes(self.device, self.number, self.head, self.at)
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of a statement of retention: rows up to ``redacted`` have no body, those up to ``removed`` are not there
+    any more; ``base`` is the hash of the last of these."""
+
+    redacted: Annotated[int, Meta(ge=0)] = 0
+    removed: Annotated[int, Meta(ge=0)] = 0
+    base: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] = GENESIS
+
+
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
     """What verifying found. ``first_bad`` is the number that the first wrong row has, or should have; None if none is.
 
     ``signed_until`` is the last row that a believed checkpoint vouches for, 0 for none or where no key was given;
-    ``checkpoints`` counts all that were seen; ``found`` says at which row each head that was asked for stands.
+    ``checkpoints`` counts all that were seen; ``found`` says at which row each head that was asked for stands. ``after`` is the last row that
+    retention took away whole, ``redacted`` the last whose body it took; 0 for none.
     """
 
     rows: int
@@ -75,6 +90,8 @@ class AuditCheck:
     signed_until: int = 0
     checkpoints: int = 0
     found: Mapping[str, int] = field(default_factory=dict)
+    after: int = 0
+    redacted: int = 0
 
     @property
     def sound(self) -> bool:
@@ -118,26 +135,49 @@ def verify(
 ) -> AuditCheck:
     """Check rows in order; stops at the first bad one and says what is wrong with it.
 
-    ``after`` and ``previous`` are number and hash of the row before the first one given. ``believe`` says whether the
-    signature of a checkpoint is the box's; with it a chain is sound only if its last rows but ``MAX_UNSIGNED`` are
-    signed for. ``heads`` are hashes that somebody else was told; each must be the hash of a row, or ``previous``.
+    ``after`` and ``previous`` are number and hash of the row before the first one given; a statement of retention must
+    name them. ``believe`` says whether the signature of a checkpoint is the box's; with it a chain is sound only if one
+    at least is, its last rows but ``MAX_UNSIGNED`` are signed for, and what retention took is. ``heads`` are hashes
+    that somebody else was told; each must be the hash of a row, or ``previous``.
     """
     wanted, found = frozenset(heads), dict.fromkeys({previous} & frozenset(heads), after)
     first, number, signed, points = after, after, 0, 0
+    base, stated, vouched = previous, Taken(), Taken()
+    bare = whole = 0  # the last row without a body, and the first that has one
+
+    def ended(bad: int | None, problem: str) -> AuditCheck:
+        return AuditCheck(number - first, previous, bad, problem, signed, points, found, first, bare)
+
     for row in rows:
         number += 1
         problem = _problem(row, number, previous)
-        if not problem and row.kind == CHECKPOINT:
-            points += 1
-            problem = _distrust(row, believe)
-            signed = signed if problem or believe is None else number - 1
+        if row.kind == CHECKPOINT:
+            if not problem:
+                points += 1
+                problem = _distrust(row, believe)
+                if not problem and believe is not None:
+                    signed, vouched = number - 1, stated
+        elif row.body is None:
+            problem = problem or ("its body was taken out, and not by retention" if whole else "")
+            bare = bare if problem else number
+        else:
+            whole = whole or number
+            if row.kind == RETENTION and not problem:
+                problem, stated = _statement(row, stated)
         if problem:
-            return AuditCheck(number - first, previous, number, problem, signed, points, found)
+            return ended(number, problem)
         previous = row.hash
         if previous in wanted:
             found[previous] = number
-    bad, problem = _ending(number, signed if believe else number, wanted - found.keys())
-    return AuditCheck(number - first, previous, bad, problem, signed, points, found)
+    if believe is None:
+        signed, vouched = number, stated
+    bad, problem = _ending(number, signed, wanted - found.keys())
+    if not problem and not points and believe is not None:
+        bad, problem = first + 1, "no row is signed by anybody"
+    if not problem:
+        bad, problem = _beginning(vouched, first, base, bare)
+    signed = 0 if believe is None else signed
+    return ended(bad, problem)
 
 
 def _ending(number: int, signed: int, missing: Collection[str]) -> tuple[int | None, str]:
@@ -146,6 +186,24 @@ def _ending(number: int, signed: int, missing: Collection[str]) -> tuple[int | N
     if number - signed > MAX_UNSIGNED:
         return signed + 1, f"the last {number - signed} rows are signed by nobody"
     return None, ""
+
+
+def _beginning(taken: Taken, after: int, base: str, bare: int) -> tuple[int | None, str]:
+    if (taken.removed, taken.base) != (after, base):
+        return 1, f"the chain begins at row {after + 1}, and no statement of retention that counts says so"
+    if bare > taken.redacted:
+        return max(taken.redacted, after) + 1, "its body was taken out, and no statement of retention that counts says so"
+    return None, ""
+
+
+def _statement(row: AuditRow, before: Taken) -> tuple[str, Taken]:
+    try:
+        taken = msgspec.json.decode(row.body or "", type=Taken)
+    except msgspec.MsgspecError:
+        return "is no statement of retention", before
+    if not before.removed <= taken.removed < row.number or not before.redacted <= taken.redacted < row.number:
+        return "states what retention cannot have taken", before
+    return "", taken
 
 
 def _problem(row: AuditRow, expected: int, previous: str) -> str:

@@ -2,8 +2,8 @@
 
 Laws:
 1. A checkpoint is a row of the chain: it names the row before it and carries a signature over that row's hash.
-2. One is due after ``EVERY_ROWS`` rows, or ``EVERY_S`` seconds after the last with anything new; never in the way of
-   an entry: the entry's Future is done before.
+2. One is due after ``EVERY_ROWS`` rows, or ``EVERY_S`` seconds after the last with anything new, and at once after a
+   statement of retention; never in the way of an entry: the entry's Future is done before.
 3. A signature that cannot be made now is tried again after ``EVERY_S``; meanwhile everything else goes on.
 4. When it comes depends on the number of rows alone, so it tells no silent hit from a CLEAR (ARCHITECTURE law 8).
 """
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.core.audit import CHECKPOINT, checkpoint_bytes
 from edge.journal.entries import add_audit, audit_base, stamp
+from edge.journal.room import LEADS
 
 if TYPE_CHECKING:
     from edge.journal.writer import Writer
@@ -54,7 +55,8 @@ class Checkpoints:
         number, head = last_row(db)
         new = number - last_checkpoint(db)
         pen, now = self._writer.pen, self._writer.pen.mono()
-        if new <= 0 or now < self._not_before or (new < EVERY_ROWS and now - self._last < EVERY_S):
+        due = new >= EVERY_ROWS or now - self._last >= EVERY_S or last_statement(db) > number - new
+        if new <= 0 or not due or now < self._not_before:
             return
         self._not_before = now + EVERY_S
         at = stamp(pen.wall())
@@ -62,7 +64,9 @@ class Checkpoints:
         if signature:
             self._last = self._not_before = now
             body = {"device": pen.device, "number": number, "head": head, "at": at, "signature": signature}
-            self._writer.transaction(lambda own: self._put(own, number, body))
+            with self._writer.room.part(LEADS):
+                self._writer.transaction(lambda own: self._put(own, number, body))
+            self._writer.room.fold()
 
     def _signed(self, data: bytes) -> str:
         assert self._signer is not None
@@ -86,3 +90,9 @@ def last_checkpoint(db: sqlite3.Connection) -> int:
     """The number of the newest checkpoint's row; 0 before the first."""
     row = db.execute("select value from meta where name = 'checkpoint'").fetchone()
     return int(row[0]) if row else 0
+
+
+def last_statement(db: sqlite3.Connection) -> int:
+    """The number of the newest statement of retention; 0 before the first."""
+    row = db.execute("select value from meta where name = 'audit_stated'").fetchone()
+    return int(row[0].partition("@")[2]) if row else 0

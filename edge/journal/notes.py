@@ -15,7 +15,7 @@ MAX_NUMBER: Final = 2**53 - 1  # what every reader of JSON reads alike
 # Rows that the journal writes of itself; nobody else may.
 OWN_KINDS: Final = frozenset({
     "passage", "finger", "closing", "dropped", "store_adopted", "ack_reset", "checkpoint", "epoch_renewed",
-    "journal_set_aside", "rows_lost",
+    "journal_set_aside", "rows_lost", "retention", "entries_forgotten", "device_renamed",
 })  # fmt: skip
 
 

@@ -45,6 +45,7 @@ from edge.journal.model import (
     Notice,
     Recorded,
 )
+from edge.journal.naming import name_device
 from edge.journal.notes import checked, checked_code
 from edge.journal.room import Room, admit
 from edge.journal.writer import Writer, refused
@@ -111,17 +112,17 @@ class Journal(JournalView):
         admit(self._ballast)
         try:
             self._db, notice = schema.open_journal(self._path, self._limits, self._token)
+            renamed = name_device(self._db, self._limits, self._pen_parts[0], self._token, self._pen_parts[4])
             self._reading = schema.connect_reading(self._path)
         except BaseException:
             os.close(self._lock_file)
             raise
         device, boot, sealer, box_key, wall, mono = self._pen_parts
-        schema.name_device(self._db, device)
         pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
         self._room = Room(self._db, self._path, self._limits, self._ballast)
         self._writer = Writer(self._db, pen, self._limits, self._room, Forgotten(self._path), self._listeners)
         self._checkpoints = Checkpoints(self._signer, self._writer)
-        self.notices = (notice,) if notice else ()
+        self.notices = tuple(one for one in (notice, renamed) if one)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -231,7 +232,7 @@ class Journal(JournalView):
 
     def expire(self, now: Trusted) -> Expired:
         """One batch of retention by trusted time; call again while ``more``. Blocks."""
-        done = self._transaction(lambda db: retention.expire(db, now, self._limits, self._room.batch_rows))
+        done = self._transaction(lambda db: retention.expire(db, self._pen, now, self._limits, self._room.batch_rows))
         if not done.more and (done.bodies or done.passages or done.audit_bodies):
             self._call(lambda _db: self._room.clear_log())
         return done

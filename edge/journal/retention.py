@@ -7,6 +7,8 @@ Laws:
    whose truth is CLEAR, each batch reported in a sealed body of its own; nothing else ever (law 3).
 3. A body that went leaves its hash while an older body is still on the shelf, so that digests over
    the shelf can always be formed.
+4. Audit bodies go from the front of the chain, of every kind but checkpoints, and later whole rows from the front; a row
+   of the chain states in the same transaction how far, so that nothing else can pass for retention.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import timedelta
 
-from edge.core.audit import CHECKPOINT
+from edge.core.audit import CHECKPOINT, RETENTION
 from edge.core.sealing import SealError
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import DroppedBody, ranges_of
@@ -25,7 +27,7 @@ from edge.journal.model import AWAITING, Expired, JournalLimits
 _MARK_EVERY = timedelta(hours=1)
 
 
-def expire(db: sqlite3.Connection, now: Trusted, limits: JournalLimits, batch: int) -> Expired:
+def expire(db: sqlite3.Connection, pen: Pen, now: Trusted, limits: JournalLimits, batch: int) -> Expired:
     """Take away at most ``batch`` rows of each kind of what is too old; nothing when ``now.expiry`` is None."""
     if now.expiry is None:
         return Expired(0, 0, 0, 0, more=False)
@@ -40,6 +42,7 @@ def expire(db: sqlite3.Connection, now: Trusted, limits: JournalLimits, batch: i
     passages += _delete_passages(db, f"shown <> 'CLEAR' and state <> '{AWAITING}'", other, batch)
     redacted = _redact_audit(db, redact, batch)
     removed = _remove_audit(db, remove, batch)
+    _state_taken(db, pen)
     return Expired(bodies, passages, redacted, removed, more=max(bodies, passages, redacted, removed) >= batch)
 
 
@@ -98,7 +101,7 @@ def _droppable(db: sqlite3.Connection, pen: Pen, limit: int) -> tuple[list[int],
         if seqs and own != epoch:
             break
         try:
-            if may_drop(pen, seq, keep, own):
+            if may_drop(pen, seq, keep, own, epochs.device_of(own)):
                 seqs.append(seq)
                 epoch = own
         except SealError:
@@ -157,6 +160,18 @@ def _redact_audit(db: sqlite3.Connection, last: int, batch: int) -> int:
     ).rowcount
     db.execute("insert or replace into meta values ('audit_redacted', ?)", (str(until),))
     return rows
+
+
+def _state_taken(db: sqlite3.Connection, pen: Pen) -> None:
+    """Say in the chain what is gone from its front, if that is not said yet."""
+    meta = dict(db.execute("select name, value from meta where name in ('audit_redacted', 'audit_stated')").fetchall())
+    removed, base = audit_base(db)
+    taken = {"redacted": max(int(meta.get("audit_redacted", 0)), removed), "removed": removed, "base": base}
+    mark = f"{taken['redacted']}:{removed}"
+    if taken["redacted"] and mark != meta.get("audit_stated", "").partition("@")[0]:
+        add_audit(db, pen, RETENTION, taken)
+        number = db.execute("select max(number) from audit").fetchone()[0]
+        db.execute("insert or replace into meta values ('audit_stated', ?)", (f"{mark}@{number}",))
 
 
 def _remove_audit(db: sqlite3.Connection, last: int, batch: int) -> int:

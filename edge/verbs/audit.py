@@ -37,9 +37,10 @@ def verify(
 
     With FILE, an export, nothing else is needed: no box, no link, no configuration. Without, the box's own journal.
 
-    A row that was edited, removed from the middle or put elsewhere shows. A chain that was cut at its end, or written
-    anew, shows against a head that headquarters was told (audit_head in `borderpost-hq status --json`), and against
-    the signatures of the box (--certificate).
+    A row that was edited, removed from the middle or put elsewhere shows, and so does a body or a first row that is
+    gone though the chain does not state that retention took it. A chain that was cut at its end, or written anew,
+    shows against a head that headquarters was told (audit_head in `borderpost-hq status --json`), and against the
+    signatures of the box (--certificate): with that, one that is signed nowhere is broken.
     """
     from edge.audit_keys import believer, load
     from edge.errors import EXIT_NO
@@ -115,6 +116,10 @@ def _tell(check: AuditCheck, device: str, *, as_json: bool, asked: bool) -> None
         click.echo(f"the chain is broken at row {check.first_bad}: {check.problem}")
         return
     click.echo(f"the chain is whole: {check.rows} rows, head {check.head}")
+    if check.after:
+        click.echo(f"it begins at row {check.after + 1}: rows 1-{check.after} were taken by retention, as the chain states")
+    if check.redacted:
+        click.echo(f"bodies were taken by retention up to row {check.redacted}, as the chain states; their hashes stand")
     if asked:
         click.echo(f"signed by the box up to row {check.signed_until}, at {check.checkpoints} checkpoints")
     else:

@@ -110,14 +110,15 @@ def test_audit_bodies_go_and_later_the_rows_and_the_chain_verifies(tmp_path: Pat
     kit.record(journal, range(10, 13))
     head = journal.counts().audit_head
     assert sum(r.audit_bodies for r in _all(journal, _at(365.1))) == 10
-    check = journal.verify_audit()
-    assert (check.sound, check.rows, check.head) == (True, 13, head)
+    check = journal.verify_audit(heads=[head])
+    assert (check.sound, check.rows, check.redacted, check.found) == (True, 13 + 3, 10, {head: 13})  # three batches
     assert sum(r.audit_rows for r in _all(journal, _at(3 * 365 + 1))) == 10
-    check = journal.verify_audit()
-    assert (check.sound, check.rows, check.head) == (True, 3, head)
-    assert journal.counts().audit_rows == 3
+    check = journal.verify_audit(heads=[head])
+    assert (check.sound, check.after, check.rows, check.found) == (True, 10, 3 + 3 + 3, {head: 13})
+    assert journal.counts().audit_rows == 9
+    assert [r.audit_bodies for r in _all(journal, _at(3 * 365 + 1))] == [0]  # and nothing more is stated
     kit.record(journal, [20])
-    assert journal.verify_audit().rows == 4
+    assert journal.verify_audit().rows == 10
     journal.close()
 
 

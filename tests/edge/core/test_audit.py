@@ -47,15 +47,27 @@ def test_a_missing_row_is_found(place: int) -> None:
     assert audit.verify(rows).sound is (place == 9)  # a cut tail shows only against a head kept elsewhere
 
 
-def test_retention_takes_bodies_and_the_chain_still_verifies() -> None:
-    rows = [msgspec.structs.replace(r, body=None) if r.number < 4 else r for r in _chain(6)]
-    assert audit.verify(rows).sound
-
-
-def test_a_chain_may_start_later_from_a_known_hash() -> None:
+def _taken(redacted: int, removed: int) -> list[audit.AuditRow]:
+    """Six rows and a statement of what retention took of them."""
     rows = _chain(6)
+    base = rows[removed - 1].hash if removed else audit.GENESIS
+    body = {"redacted": redacted, "removed": removed, "base": base}
+    rows.append(audit.link(rows[-1].hash, 7, rows[-1].at, audit.RETENTION, body))
+    return [msgspec.structs.replace(r, body=None) if r.number <= redacted else r for r in rows]
+
+
+def test_retention_takes_bodies_and_the_chain_still_verifies() -> None:
+    check = audit.verify(_taken(3, 0))
+    assert (check.sound, check.redacted) == (True, 3)
+    assert audit.verify(_taken(3, 0)[:6]).first_bad == 1  # without the statement
+
+
+def test_a_chain_may_start_later_if_it_states_so() -> None:
+    rows = _taken(3, 3)
     assert audit.verify(rows[3:], after=3, previous=rows[2].hash).sound
     assert audit.verify(rows[3:], after=3, previous=rows[1].hash).first_bad == 4
+    assert audit.verify(rows[4:], after=4, previous=rows[3].hash).first_bad == 1
+    assert audit.verify(rows[3:6], after=3, previous=rows[2].hash).first_bad == 1
 
 
 def test_canonical_text_does_not_depend_on_order() -> None:

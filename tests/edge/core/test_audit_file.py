@@ -151,6 +151,10 @@ def test_a_chain_whose_checkpoints_were_left_out_is_signed_by_nobody() -> None:
         assert check is not None
         assert check.sound is sound
     assert check.problem == f"the last {long} rows are signed by nobody"
+    rows = chain(4)
+    for number in range(5, 5 + long):
+        rows.append(audit.link(rows[-1].hash, number, AT, "passage", {"seq": number}))
+    assert _verdict(b"".join(lines(rows)), believe=believe) == (4, f"the last {long + 1} rows are signed by nobody")
 
 
 def test_the_checkpoint_of_another_box_or_row_does_not_count() -> None:
@@ -168,16 +172,97 @@ def test_the_checkpoint_of_another_box_or_row_does_not_count() -> None:
         assert check.first_bad == 4
 
 
-def test_what_retention_took_is_no_damage() -> None:
-    rows = [msgspec.structs.replace(r, body=None) if r.kind == "passage" else r for r in chain(ROWS)]
-    later = b"".join(lines(rows[5:], after=5, previous=rows[4].hash))
-    for data in (b"".join(lines(rows)), later):
-        check = found(data, believe=believe)
-        assert check is not None
-        assert (check.sound, check.signed_until) == (True, 7)
-    check = found(b"".join(lines(rows[5:], after=5, previous=rows[3].hash)))
+def _kept(length: int, *, redacted: int = 0, removed: int = 0, at: int = 9) -> list[audit.AuditRow]:
+    """A chain of which retention took what row ``at`` (9, 10 or 11) states: the rows that are left, a checkpoint each 4th."""
+    rows: list[audit.AuditRow] = []
+    for number in range(1, length + 1):
+        previous = rows[-1].hash if rows else audit.GENESIS
+        kind, body = "passage", {"seq": number, "shown": "CLEAR"}
+        if number % 4 == 0:
+            kind, body = audit.CHECKPOINT, checkpoint(number - 1, previous)
+        elif number == at:
+            base = rows[removed - 1].hash if removed else audit.GENESIS
+            kind, body = audit.RETENTION, {"redacted": redacted, "removed": removed, "base": base}
+        rows.append(audit.link(previous, number, AT, kind, body))
+    return [_bare(r) if r.number <= redacted else r for r in rows][removed:]
+
+
+def _bare(row: audit.AuditRow) -> audit.AuditRow:
+    return row if row.kind == audit.CHECKPOINT else msgspec.structs.replace(row, body=None)
+
+
+def _file(rows: list[audit.AuditRow]) -> bytes:
+    return b"".join(lines(rows, after=rows[0].number - 1, previous=rows[0].previous))
+
+
+def _verdict(data: bytes, **more: object) -> tuple[int | None, str]:
+    check = found(data, **more)
     assert check is not None
-    assert check.first_bad == 6
+    return check.first_bad, check.problem
+
+
+@pytest.mark.parametrize(("redacted", "removed"), [(0, 0), (3, 0), (7, 0), (7, 3), (7, 7), (8, 4), (8, 8)])
+def test_what_retention_took_and_said_so_is_no_damage(redacted: int, removed: int) -> None:
+    for more in ({}, {"believe": believe}):
+        check = found(_file(_kept(12, redacted=redacted, removed=removed)), **more)
+        assert check is not None
+        assert (check.sound, check.after) == (True, removed), check
+        assert check.redacted == (redacted if redacted > removed and redacted != 8 else 7 if redacted > removed else 0)
+
+
+def test_every_body_that_retention_did_not_take_is_missed() -> None:
+    for redacted in (0, 3, 6):
+        rows = _kept(12, redacted=redacted)
+        for gone in (r for r in rows if r.number > redacted and r.kind == "passage"):
+            bad, problem = _verdict(_file([_bare(r) if r is gone else r for r in rows]))
+            assert "taken out" in problem
+            assert bad == (gone.number if gone.number > redacted + 1 + (redacted == 3) else redacted + 1), (redacted, gone)
+
+
+def test_a_statement_that_was_taken_out_or_that_no_checkpoint_vouches_for_states_nothing() -> None:
+    rows = _kept(12, redacted=6)
+    bare = [_bare(r) if r.kind == audit.RETENTION else r for r in rows]
+    assert _verdict(_file(bare)) == (9, "its body was taken out, and not by retention")
+    late = _kept(11, redacted=6, at=9)  # the checkpoint after it is cut off
+    assert _verdict(_file(late))[0] is None  # without a key nothing is believed or disbelieved
+    assert _verdict(_file(late), believe=believe) == (
+        1, "its body was taken out, and no statement of retention that counts says so"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("front", range(1, 12))
+def test_a_front_that_was_cut_off_shows_with_and_without_key_and_head(front: int) -> None:
+    rows = chain(12)
+    for more in ({}, {"believe": believe}, {"believe": believe, "heads": [rows[-1].hash]}):
+        bad, problem = _verdict(_file(rows[front:]), **more)
+        assert bad == 1
+        assert problem.startswith((f"the chain begins at row {front + 1}", "no row is signed"))
+
+
+def test_more_cut_off_the_front_than_retention_took_shows() -> None:
+    rows = _kept(12, redacted=6, removed=3)
+    assert _verdict(_file(rows), believe=believe)[0] is None
+    for more in range(1, 5):
+        assert _verdict(_file(rows[more:]), believe=believe)[0] == 1
+    moved = b"".join(lines(rows, after=3, previous="1" * 64))
+    assert _verdict(moved)[0] == 4
+
+
+@pytest.mark.parametrize("body", [
+    {"redacted": 9, "removed": 0}, {"redacted": 0, "removed": 9}, {"redacted": -1}, {"redacted": "6"}, {"other": 1},
+    {"base": "f"},
+])  # fmt: skip
+def test_a_statement_that_cannot_be_is_named(body: dict[str, object]) -> None:
+    rows = chain(8)
+    rows.append(audit.link(rows[-1].hash, 9, AT, audit.RETENTION, body))
+    assert _verdict(_file(rows))[0] == 9
+
+
+def test_a_chain_that_nobody_signed_is_not_believed_whatever_its_length() -> None:
+    for length in (0, 1, 190):
+        data = b"".join(lines(chain(length, sign=False)))
+        assert _verdict(data)[0] is None
+        assert _verdict(data, believe=believe) == (1, "no row is signed by anybody")
 
 
 @settings(max_examples=300)
