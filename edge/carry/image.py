@@ -53,10 +53,14 @@ def journals_of(source: Path, into: Path) -> list[Path]:
     if program is None:
         raise RescueError("there is no debugfs to read a disk with", advice=f"install e2fsprogs, or {_MOUNT}")
     found: list[Path] = []
-    for offset in partitions(source):
+    starts = partitions(source)
+    for offset in starts:
         found += _from_partition(program, f"{source}?offset={offset}" if offset else str(source), into / str(offset))
     if not found:
-        raise RescueError(f"{source}: no journal of a box on it", advice=f"if its file system is not ext4, {_MOUNT}")
+        raise RescueError(
+            f"{source}: no journal of a box on it: looked into {len(starts)} ext file systems, at {' '.join(PLACES)}",
+            advice=f"if its file system is not ext4, {_MOUNT}",
+        )
     return found
 
 

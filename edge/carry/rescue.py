@@ -1,7 +1,8 @@
 """Takes rows that headquarters has not acked off a dead box's disk: read only, also from a damaged journal.
 
 Laws:
-1. Nothing is written to where the rows lie: no lock, no recovery, no file beside (``edge.journal.salvage``).
+1. Nothing is written to where the rows lie: no lock, no recovery, no file beside (``edge.journal.salvage``), and no
+   bundle (``check_target``). No bundle is written over another, and none is left that holds no row.
 2. Nothing is copied but rows, and those as they lie there: sealed to headquarters. No key of the dead box is needed,
    and none is looked for.
 3. Nobody signs what comes out: the bundle says so, and headquarters takes it only from somebody who vouches for it.
@@ -11,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ MAX_JOURNALS = 64  # of one source
 MAX_ENTRIES = 1_000_000  # looked at in a search
 DEEP = 12  # folders below the source
 MAX_ROWS = 4_000_000
+BLOCKS = Path("/sys/dev/block")  # a link for each device number (Linux, sysfs(5))
 
 
 class RescueError(BorderpostError):
@@ -47,6 +50,29 @@ class Rescued:
     bytes: int
     journals: tuple[str, ...]
     lost: tuple[Lost, ...]
+
+
+def check_target(source: Path, target: Path, *, image: bool = False) -> None:
+    """Law 1. ``source``: what is rescued; ``image``: it is a whole disk or an image of one.
+
+    Raises RescueError for a target that is there already, on the dead disk, or in no folder.
+    """
+    advice = "give --out a file on another disk"
+    if os.path.lexists(target):
+        raise RescueError(f"{target}: is there already", advice="no bundle is overwritten: give another --out")
+    try:
+        folder = target.parent.resolve(strict=True)
+        dead = source.stat()
+        above = [place.stat() for place in (folder, *folder.parents)]
+        if stat.S_ISBLK(dead.st_mode):
+            there = is_of(above[0].st_dev, dead.st_rdev, BLOCKS)
+        else:
+            kept = source.resolve(strict=True).parent.stat() if stat.S_ISREG(dead.st_mode) and not image else dead
+            there = any(os.path.samestat(place, kept) for place in above)
+    except OSError as error:
+        raise RescueError(f"{error.filename or target}: {error.strerror}", advice=advice) from error
+    if there:
+        raise RescueError(f"{target}: that is on the dead disk", advice=advice)
 
 
 def find_journals(source: Path) -> list[Path]:
@@ -80,7 +106,8 @@ def rescue(
 ) -> Rescued:  # fmt: skip
     """Write every row of ``journals`` that nobody acked to ``target``, sealed to headquarters.
 
-    ``device`` is needed where a journal has lost the name of its box. ``progress`` hears the count of rows. Raises
+    Where there is none nothing is written. ``device`` is needed where a journal has lost the name of its box.
+    ``progress`` hears the count of rows. Raises
     RescueError (rows of more boxes than one, or of one that is not known), ProvisioningError for the target's disk,
     JournalUnavailableError for a source that cannot be opened.
     """
@@ -96,8 +123,17 @@ def rescue(
             _counted(_messages(opened, name, session), progress), max_bytes=MAX_STREAM - (1 << 20), max_items=MAX_ROWS
         )
         size = write_out(target, seal_stream(recipients, pack(header, rows, None), header.purpose))
+        if not rows.count:
+            target.unlink()
+            size = 0
         lost = tuple(part for one in opened for part in one.lost())
     return Rescued(name, rows.count, size, tuple(str(path) for path in journals), lost)
+
+
+def is_of(device: int, disk: int, blocks: Path) -> bool:
+    """True if the file system's ``device`` is ``disk``, or a partition of it (device numbers)."""
+    own, whole = (Path(os.path.realpath(blocks / f"{os.major(n)}:{os.minor(n)}")) for n in (device, disk))
+    return device == disk or own.is_relative_to(whole)
 
 
 def _is_journal(path: Path) -> bool:

@@ -11,6 +11,7 @@ import click
 from edge.verbs.options import json_option
 
 if TYPE_CHECKING:
+    from edge.carry.rescue import Rescued
     from edge.core.sealing import Recipient
 
 NATIONAL = Path("/etc/borderpost/national.json")
@@ -19,7 +20,7 @@ NATIONAL = Path("/etc/borderpost/national.json")
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("rescued.sealed"),
-              show_default=True, help="Where the bundle goes; never onto the dead disk.")
+              show_default=True, help="Where the bundle goes: a new file, never on the dead disk.")
 @click.option("--device", default="", metavar="DEVICE", help="The box, where its journal has lost its name.")
 @click.option("--national", type=click.Path(path_type=Path, dir_okay=False), default=NATIONAL, show_default=True,
               help="The national package: it names the keys that the bundle is sealed to.")
@@ -32,31 +33,48 @@ def command(
     """Take un-acked rows off SOURCE: a dead box's disk as it is mounted, a folder of it, a disk image, or a journal.
 
     SOURCE is only read, whatever state it is in. The rows stay sealed: nobody but headquarters can open them. Take
-    the bundle there: `borderpost-hq import rescued.sealed --rescued DEVICE`.
+    the bundle there: `borderpost-hq import rescued.sealed --rescued DEVICE`. Exits with 1 if there was no such row.
     """
     import secrets
+    import sys
     import tempfile
     from datetime import UTC, datetime
 
     import msgspec
 
     from edge.carry.image import is_disk, journals_of
-    from edge.carry.rescue import find_journals, rescue
+    from edge.carry.rescue import check_target, find_journals, rescue
 
+    disk = is_disk(source)
+    check_target(source, out, image=disk)
     recipients = _recipients(lines, national)
     with tempfile.TemporaryDirectory(prefix="rescue-") as folder:
-        journals = journals_of(source, Path(folder)) if is_disk(source) else find_journals(source)
+        journals = journals_of(source, Path(folder)) if disk else find_journals(source)
         done = rescue(
             journals, out, recipients=recipients, session=secrets.token_hex(16), created=datetime.now(UTC),
             device=device, progress=_Progress(),
         )  # fmt: skip
     if as_json:
         click.echo(msgspec.json.encode(done))
-        return
-    click.echo(f"{done.rows} rows of {done.device} -> {out} ({done.bytes} bytes), from {len(done.journals)} journals")
+    else:
+        _say(done, source, out, [path.name for path in journals])
+    if not done.rows:
+        sys.exit(1)
+
+
+def _say(done: Rescued, source: Path, out: Path, names: list[str]) -> None:
+    where = f"{len(names)} journal{'s' * (len(names) > 1)} ({', '.join(names)})"
+    if done.rows:
+        click.echo(f"{done.rows} rows of {done.device} -> {out} ({done.bytes} bytes), from {where}")
+    else:
+        click.echo(f"nothing rescued: {where} of {done.device} at {source}, and no row in it that headquarters has not"
+                   " acked; no bundle was written", err=True)  # fmt: skip
     for part in done.lost:
         click.echo(f"lost: {part.first} to {part.last} of epoch {part.epoch or 'unknown'}")
-    click.echo(f"next: borderpost-hq import {out.name} --rescued {done.device}")
+    if done.rows:
+        click.echo(f"next: borderpost-hq import {out} --rescued {done.device}")
+    else:
+        click.echo("next: if headquarters misses rows, look for another disk of this box", err=True)
 
 
 class _Progress:

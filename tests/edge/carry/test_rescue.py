@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from edge.carry import image
 from edge.carry.acks import apply_acks
-from edge.carry.rescue import RescueError, find_journals, rescue
+from edge.carry.rescue import RescueError, check_target, find_journals, is_of, rescue
 from edge.core.sealing import public_to_text
 from edge.verbs.rescue import command
 from hq.carry import acks_file
@@ -194,3 +194,66 @@ def test_the_national_package_names_the_recipients(tmp_path: Path) -> None:
         CliRunner().invoke(
             command, [str(state), "--national", str(tmp_path / "none.json")], catch_exceptions=False
         )
+
+
+@pytest.mark.parametrize("out", ["r.sealed", "var/lib/r.sealed", "../by-a-link/r.sealed"])
+def test_no_bundle_goes_onto_the_dead_disk(tmp_path: Path, out: str) -> None:
+    disk = tmp_path / "disk"
+    state = dead(disk / "var" / "lib" / "borderpost", 3)
+    (tmp_path / "by-a-link").symlink_to(disk / "var")
+    before = sorted(disk.rglob("*"))
+    for source, target in ((disk, disk / out), (state / "journal.sqlite", state / "r.sealed")):
+        with pytest.raises(RescueError, match="on the dead disk"):
+            CliRunner().invoke(
+                command, [str(source), "--out", str(target), "--seal-key", KEY], catch_exceptions=False
+            )
+    assert sorted(disk.rglob("*")) == before
+    check_target(disk, tmp_path / "r.sealed")
+    with pytest.raises(RescueError, match="No such file"):
+        check_target(disk, tmp_path / "nowhere" / "r.sealed")
+
+
+@pytest.mark.parametrize(("device", "refused"), [((8, 17), True), ((8, 16), True), ((8, 0), False), ((0, 40), False)])
+def test_a_partition_of_the_disk_that_is_read_is_on_it(tmp_path: Path, device: tuple[int, int], refused: bool) -> None:
+    """A file system's device number is its partition's, and sysfs knows whose partition that is."""
+    devices, blocks = tmp_path / "devices", tmp_path / "block"
+    (devices / "sdb" / "sdb1").mkdir(parents=True)
+    (devices / "sda").mkdir()
+    blocks.mkdir()
+    for number, name in (("8:16", "sdb"), ("8:17", "sdb/sdb1"), ("8:0", "sda")):
+        (blocks / number).symlink_to(devices / name)
+    assert is_of(os.makedev(*device), os.makedev(8, 16), blocks) is refused
+
+
+def test_a_bundle_is_not_written_over_and_the_next_step_names_it_whole(tmp_path: Path) -> None:
+    state = dead(tmp_path / "box", 3)
+    target = tmp_path / "r.sealed"
+    words = [str(state), "--out", str(target), "--seal-key", KEY]
+    done = CliRunner().invoke(command, words, catch_exceptions=False)
+    assert f"next: borderpost-hq import {target} --rescued {journal_kit.DEVICE}" in done.stdout
+    first = target.read_bytes()
+    with pytest.raises(RescueError, match="is there already"):
+        CliRunner().invoke(command, words, catch_exceptions=False)
+    assert target.read_bytes() == first
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_rescue_that_finds_no_row_is_no_success(tmp_path: Path, form: list[str]) -> None:
+    state = dead(tmp_path / "box", 0)
+    target = tmp_path / "r.sealed"
+    done = CliRunner().invoke(command, [str(state), "--out", str(target), "--seal-key", KEY, *form])
+    assert done.exit_code == 1
+    assert not target.exists()
+    if form:
+        assert '"rows":0' in done.stdout
+    else:
+        assert done.stdout == ""
+        assert f"1 journal (journal.sqlite) of {journal_kit.DEVICE} at {state}, and no row" in done.stderr
+
+
+@pytest.mark.skipif(not (MKE2FS and DEBUGFS), reason="e2fsprogs is not installed")
+def test_a_disk_without_a_journal_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    disk = disk_image(tmp_path, tmp_path / "empty", table="mbr")
+    with pytest.raises(RescueError, match="1 ext file systems, at /var/lib/borderpost"):
+        image.journals_of(disk, tmp_path / "out")
