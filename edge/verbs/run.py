@@ -11,6 +11,7 @@ from edge.enrol.places import NATIONAL, RUNTIME, STATE
 from edge.verbs.options import hand_made_option
 
 WHERE = click.Path(path_type=Path)
+SCREEN = click.Path(path_type=Path, readable=False)  # a terminal of Debian's is open to its group for writing alone
 
 
 @click.command("run")
@@ -21,7 +22,7 @@ WHERE = click.Path(path_type=Path)
 @click.option("--inbox", type=WHERE, default=None, help="Where the stick's process puts what it found.")
 @click.option("--facts", type=WHERE, default=None, help="Where the box says what it is.")
 @click.option("--runtime", type=WHERE, default=RUNTIME, show_default=True, help="A folder in memory, for the TLS key.")
-@click.option("--console", type=WHERE, default=None, help="A terminal that shows the enrolment code.")
+@click.option("--console", type=SCREEN, default=None, help="A terminal that shows the enrolment code.")
 def command(
     config_path: Path, national: Path, state: Path, inbox: Path | None, facts: Path | None, runtime: Path,
     console: Path | None,
