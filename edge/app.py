@@ -30,7 +30,7 @@ from edge.core.wire import BODY_TYPE
 from edge.counter import Counter, Surroundings
 from edge.crew import OnDeath, Pulse
 from edge.desk import Desk
-from edge.enrol.aboard import Aboard, list_lines
+from edge.enrol.aboard import Aboard, list_lines, state_of
 from edge.enrol.daemon import Daemon
 from edge.enrol.enrolment import Enrolment
 from edge.errors import EXIT_CREW
@@ -101,7 +101,7 @@ class Box:
         self.front, self.crew, self.notifier, self.devices = front, front.crew, front.notifier, front.devices
         self.state_dir = own_folder(Path(config.box.state_dir))
         front.start()  # the PC is served from here on
-        self.state = State(self.state_dir / "state.sqlite")
+        self.state = state_of(self.state_dir / "state.sqlite", enrolment)  # before clock and lists ask it
         self.clock = TrustedClock(
             wall=wall, mono=mono, state=self.state, boot=boot_id(),
             policy=ClockPolicy(

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge.clock import TrustedClock
+from edge.config import Config
 from edge.core import sealing
 from edge.core.provisioning import inbox, papers
 from edge.core.provisioning.envelope import seal_envelope
@@ -108,6 +109,11 @@ class Headquarters:
     def national(self) -> bytes:
         return sign_paper(self.package, self.root)
 
+    def renews(self, **changes: Any) -> bytes:
+        """The next national package; from now on this one is meant."""
+        self.package = msgspec.structs.replace(self.package, number=self.package.number + 1, **changes)
+        return self.national()
+
     def claim_paper(self, **changes: Any) -> bytes:
         claim = papers.Claim(country="UTO", site=SITE, nonce=NONCE, created=NOW, expires=NOW + timedelta(days=30))
         return sign_paper(msgspec.structs.replace(claim, **changes), self.claim)
@@ -180,9 +186,9 @@ class Post:
         return folder.rename(self.places.inbox / str(self.number))
 
     @contextlib.contextmanager
-    def process(self) -> Iterator[Life]:
+    def process(self, by_hand: Config | None = None) -> Iterator[Life]:
         """One process of the daemon, from its start to its end."""
-        life = Life(self)
+        life = Life(self, by_hand)
         try:
             yield life
         finally:
@@ -217,10 +223,10 @@ class Post:
 class Life:
     """One process: the real journal, clock and state around the enrolment."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, by_hand: Config | None = None) -> None:
         self.post = post
         self._open: list[Callable[[], object]] = []
-        self.box = Enrolment(post.places, disk=post._disk(), boot=post.boot, environ={})
+        self.box = Enrolment(post.places, disk=post._disk(), boot=post.boot, environ={}, by_hand=by_hand)
         self.ended = threading.Event()
         self.alarms: list[str] = []
         self.config = self.box.begin()
@@ -235,6 +241,7 @@ class Life:
         places, post = self.post.places, self.post
         state = State(places.state / "state.sqlite")
         self._open.append(state.close)
+        self.box.recall(state)
         assert self.box.trust is not None
         journal = Journal(
             places.state / "journal.sqlite", device=self.box.device or self.box.identity.serial,

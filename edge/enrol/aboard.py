@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from edge.crew import OnDeath, Pulse
 from edge.enrol.daemon import Daemon
 from edge.enrol.enrolment import Enrolment
 from edge.enrol.watcher import Watcher
+from edge.state import State
 from edge.uplink.papers import Papers
 
 Hire = Callable[[str, Callable[[Pulse], None], OnDeath], None]
@@ -56,6 +58,14 @@ class Aboard:
         if now is None:  # over the link the time is known soon
             return None
         return self._enrolment.renewal(now, self._daemon.wall(), self._daemon.software)
+
+
+def state_of(path: Path, enrolment: Enrolment | None) -> State:
+    """The state file, with the marks that outlived the one before it. Raises StateError."""
+    state = State(path)
+    if enrolment is not None:
+        enrolment.recall(state)
+    return state
 
 
 def list_lines(status: Mapping[str, Any]) -> Sequence[ListLine]:
