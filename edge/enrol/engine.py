@@ -62,9 +62,9 @@ class Engine:
         self._ended, self._noted = False, ""
         self._carrier = self._new_carrier()
         self._stages: Mapping[str, Callable[[Visit], list[Part]]] = {
-            visits.STICK: self._stick, visits.NATIONAL: self._national, visits.TIME: self._time, visits.RESET: self._reset,
-            visits.ENVELOPE: self._envelope, visits.CLAIM: self._claim, visits.LISTS: self._lists,
-            visits.OUT: self._out,
+            visits.STICK: self._stick, visits.NATIONAL: self._national, visits.TIME: self._time,
+            visits.RESET: self._reset, visits.ENVELOPE: self._envelope, visits.CLAIM: self._claim,
+            visits.LISTS: self._lists, visits.OUT: self._out,
         }
 
     @property
@@ -192,6 +192,9 @@ class Engine:
         if data is None or box.trust is None:
             return []
         token = reset.judge(data, box.trust, box.identity, box.sequence, daemon.clock.now())
+        if box.by_hand is not None:
+            raise ProvisioningError(Code.CONFIGURED_BY_HAND, "edge.toml")
+        newest = max(shelf.newest for shelf in daemon.journal.shelves())  # what comes after it may not be carried
         parts = self._out(visit)  # in any case, before anything is lost
         unsent = daemon.journal.counts().pending
         if unsent and not token.lose_rows:
@@ -202,7 +205,7 @@ class Engine:
         reset.decide(
             box.disk, box.places, token, visit.key, lists=daemon.state.high_water(),
             marks=daemon.state.named("updates."), floor=daemon.state.floor(),
-            audit=(counts.audit_head, counts.audit_rows),
+            audit=(counts.audit_head, counts.audit_rows), after=newest,
         )
         raise Restart
 

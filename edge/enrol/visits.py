@@ -75,6 +75,14 @@ def record(disk: Disk, places: Places, key: str, stage: str, *parts: Part) -> Pr
     return progress
 
 
+def take_back(disk: Disk, places: Places, key: str, stage: str) -> None:
+    """A stage is to be done again. Raises ProvisioningError."""
+    progress = load(places, key)
+    if progress is not None and stage in progress.done:
+        done = {name: parts for name, parts in progress.done.items() if name != stage}
+        _save(disk, places, key, msgspec.structs.replace(progress, done=done))
+
+
 def forget(disk: Disk, places: Places, key: str) -> None:
     """Drop an answered visit, and whatever no inbox asks for any more. Raises ProvisioningError."""
     try:

@@ -35,6 +35,7 @@ class Code(enum.StrEnum):
     RENEWAL_WRITTEN = "BP-108"  # a request for a new certificate was written
     SOFTWARE_STAGED = "BP-109"
     ACKS_TAKEN = "BP-110"
+    PACKAGE_TAKEN = "BP-111"  # a newer national package, which the root signed, is in force
     # the stick
     NO_PAPERS = "BP-201"  # no BORDERPOST folder, or nothing in it for this box
     WRONG_FILE_SYSTEM = "BP-202"
@@ -68,6 +69,8 @@ class Code(enum.StrEnum):
     TOO_LARGE_PAPER = "BP-318"
     NOT_ENROLLED = "BP-319"  # an envelope that needs a configuration, on a box without one
     REVOKED = "BP-320"
+    CONFIGURED_BY_HAND = "BP-321"  # edge.toml was made by a person: it would outlive a reset, and win over an envelope
+    NUMBER_LEAP = "BP-322"  # so far above the last one that no honest paper has it
     # lists and software (the update's own code stands beside)
     LISTS_REFUSED = "BP-401"
     SOFTWARE_REFUSED = "BP-402"

@@ -56,6 +56,9 @@ _AR: Final[dict[Code, Advice]] = {
     Code.ACKS_TAKEN: Advice(
         "أكدت الإدارة المركزية استلام سجلات كان الجهاز يحتفظ بها.",
         "لا يلزم أي إجراء."),
+    Code.PACKAGE_TAKEN: Advice(
+        "أخذ الجهاز حزمة وطنية أحدث موقّعة بالمفاتيح الجذرية، وهو يطيع المفاتيح المذكورة فيها من الآن.",
+        "لا يلزم أي إجراء آخر."),
     Code.NO_PAPERS: Advice(
         "ليس على الذاكرة المحمولة شيء لهذا الجهاز.",
         "تحقق من أنها الذاكرة الصحيحة لهذا الجهاز، ومن وجود المجلد الذي أعدته الإدارة المركزية باسم: BORDERPOST"),
@@ -152,6 +155,13 @@ _AR: Final[dict[Code, Advice]] = {
     Code.REVOKED: Advice(
         "ألغت الإدارة المركزية هذا الجهاز أو شهادته.",
         "أوقف استعمال الجهاز واتصل بالإدارة المركزية."),
+    Code.CONFIGURED_BY_HAND: Advice(
+        "كُتبت إعدادات هذا الجهاز يدوياً في الملف edge.toml، وهي تبقى بعد المسح وتتقدم على أي إعدادات مرسلة. لم يُنفَّذ الأمر.",
+        "على المسؤول عن الجهاز أن ينقل الملف edge.toml من مكانه ويعيد تشغيل الجهاز، ثم أدخل الذاكرة المحمولة مرة أخرى."),
+    Code.NUMBER_LEAP: Advice(
+        "رقم الملف أعلى بكثير من آخر رقم أخذه الجهاز، فلم يقبله. لم يتغير شيء في الجهاز.",
+        "لا تستعمل هذه الذاكرة مرة أخرى. أبلغ الإدارة المركزية بهذه النتيجة فوراً: ربما سُرق مفتاح أو استُرجع سجل "
+        "قديم."),
     Code.LISTS_REFUSED: Advice(
         "رُفضت القوائم التي على الذاكرة المحمولة. ما زال الجهاز يعمل بقوائمه السابقة.",
         "اطلب من الإدارة المركزية ذاكرة أحدث، وأرسل إليها هذه النتيجة."),
@@ -217,6 +227,10 @@ _FR: Final[dict[Code, Advice]] = {
     Code.ACKS_TAKEN: Advice(
         "La direction centrale a accusé réception d'enregistrements que le boîtier gardait.",
         "Il n'y a rien à faire."),
+    Code.PACKAGE_TAKEN: Advice(
+        "Le boîtier a pris un paquet national plus récent, signé par les clés racines ; il obéit désormais aux clés "
+        "que ce paquet nomme.",
+        "Rien d'autre à faire."),
     Code.NO_PAPERS: Advice(
         "La clé USB ne contient rien pour ce boîtier.",
         "Vérifiez que c'est la bonne clé USB pour ce boîtier et qu'elle contient le dossier BORDERPOST préparé par "
@@ -330,6 +344,15 @@ _FR: Final[dict[Code, Advice]] = {
     Code.REVOKED: Advice(
         "La direction centrale a révoqué ce boîtier ou son certificat.",
         "Cessez d'utiliser le boîtier et appelez la direction centrale."),
+    Code.CONFIGURED_BY_HAND: Advice(
+        "Ce boîtier est configuré à la main (edge.toml) : cette configuration survivrait à l'effacement et passerait "
+        "avant celle d'une enveloppe. Rien n'a été fait.",
+        "Que l'administrateur du boîtier retire edge.toml et redémarre le boîtier ; puis branchez la clé USB à nouveau."),
+    Code.NUMBER_LEAP: Advice(
+        "Le numéro du fichier est beaucoup plus élevé que le dernier que le boîtier a pris. Il a été refusé ; rien n'a "
+        "changé sur le boîtier.",
+        "N'utilisez plus cette clé USB. Signalez ce résultat sans attendre à la direction centrale : une clé de "
+        "signature est peut-être volée, ou un ancien registre a été remis en place."),
     Code.LISTS_REFUSED: Advice(
         "Les listes de la clé USB ont été refusées. Le boîtier continue avec ses listes précédentes.",
         "Demandez une clé USB plus récente à la direction centrale et envoyez-lui ce résultat."),
@@ -390,6 +413,10 @@ _EN: Final[dict[Code, Advice]] = {
     Code.ACKS_TAKEN: Advice(
         "Headquarters acknowledged records that the box was keeping.",
         "Nothing to do."),
+    Code.PACKAGE_TAKEN: Advice(
+        "The box took a newer national package, which the root keys signed; from now on it obeys the keys that are "
+        "named there.",
+        "Nothing else to do."),
     Code.NO_PAPERS: Advice(
         "There is nothing for this box on the stick.",
         "Check that it is the right stick for this box, and that it has the folder BORDERPOST that headquarters "
@@ -490,6 +517,14 @@ _EN: Final[dict[Code, Advice]] = {
     Code.REVOKED: Advice(
         "Headquarters revoked this box or its certificate.",
         "Stop using the box, and call headquarters."),
+    Code.CONFIGURED_BY_HAND: Advice(
+        "This box was configured by hand (edge.toml): that configuration would outlive a reset, and win over an "
+        "envelope's. Nothing was done.",
+        "Have the box's administrator move edge.toml away and restart the box; then plug the stick in again."),
+    Code.NUMBER_LEAP: Advice(
+        "The file's number is far above the last one that the box took. It was refused; nothing on the box has changed.",
+        "Do not use this stick again. Report this result to headquarters at once: a signing key may be stolen, or an "
+        "old ledger was put back."),
     Code.LISTS_REFUSED: Advice(
         "The lists on the stick were refused. The box works on with the lists that it has.",
         "Ask headquarters for a newer stick, and send them this result."),
