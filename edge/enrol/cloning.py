@@ -14,15 +14,19 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import structlog
 
 from edge.core import sealing
+from edge.enrol.daemon import Daemon
 from edge.enrol.disk import Disk, read
-from edge.enrol.hardware import Marks
+from edge.enrol.hardware import Marks, marks
 from edge.enrol.places import Places
 
 FILE: Final = "boot.sealed"
 PURPOSE: Final = b"boot state"  # of the key, see ``identity.box_secret``
 MAX_BYTES: Final = 65_536
+
+log = structlog.get_logger("enrol")
 
 
 class BootState(msgspec.Struct, frozen=True):
@@ -64,3 +68,17 @@ def copied(before: BootState | None, now: Marks, epoch: str, newest: int) -> str
     if before.epoch == epoch and newest < before.newest:
         return "journal_restored"
     return ""
+
+
+def compare(disk: Disk, places: Places, key: bytes, daemon: Daemon) -> None:
+    """Compare this start with the last one, act upon it, and keep the state of this one. Raises JournalError's kin."""
+    before, now, counts = last(places, key), marks(places.system), daemon.journal.counts()
+    why, epoch = copied(before, now, counts.epoch, counts.newest), counts.epoch
+    if why:
+        epoch = daemon.journal.renew_epoch(why)
+        daemon.alarm(why)
+        log.error("disk_copied", reason=why, advice="tell headquarters: was the disk moved, copied or put back?")
+    try:
+        note(disk, places, key, BootState(now, epoch, counts.newest, before.boots + 1 if before else 1))
+    except OSError as error:
+        log.error("boot_state_not_kept", reason=error.strerror, advice="see `borderpost doctor`, disk")

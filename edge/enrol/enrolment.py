@@ -5,6 +5,7 @@ Laws:
 2. What the last process left is brought to its end before anything is opened (``begin``): a reset, an activation.
 3. A configuration that a person made by hand takes no envelope: it would not be the one in use.
 4. A box that has a configuration screens, whatever is wrong with what is kept here: then it takes no more papers.
+5. A committed configuration that cannot be read any more costs the post what that one brought: the one before runs.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from edge.clock import Source, TrustedClock
 from edge.config import Config
 from edge.core.provisioning.codes import ProvisioningError
 from edge.core.provisioning.inbox import BoxFacts
-from edge.enrol import asking, cloning, generations, identity, kept, reset, trust, validation
+from edge.enrol import asking, cloning, falling_back, generations, identity, kept, remembering, reset, trust, validation
 from edge.enrol.activation import Activation, Phase, describe
 from edge.enrol.daemon import Daemon
 from edge.enrol.disk import Disk, disk_error, read
-from edge.enrol.hardware import inventory, marks
+from edge.enrol.hardware import inventory
 from edge.enrol.identity import Identity
 from edge.enrol.places import Places
 from edge.enrol.trust import Trust
 from edge.journal.lock import take_lock
-from edge.state import StateError
+from edge.state import State, StateError
 
 ASK_SHARE: Final = 1 / 2   # of the certificate's life that is left, when a stick comes
 LINK_SHARE: Final = 1 / 3  # the same over the link
@@ -57,7 +58,10 @@ class Enrolment:
         self.trust: Trust | None = None
         self.identity: Identity
         self.config: Config | None = by_hand
+        self.generation = 0  # that runs; 0 for none, or one by hand
+        self.damage = ""     # why it is not the one in use
         self.fault = ""  # why no paper can be taken: what is kept cannot be read
+        self._not_followed = ""
         self._lock = -1
 
     # -- before the daemon ---------------------------------------------------------------------------------------
@@ -70,6 +74,7 @@ class Enrolment:
         try:
             self.disk.folder(self.places.state)
             self._lock = take_lock(self.places.state / "enrolment")
+            kept.begin(self.disk, self.places)
             self._settle()
             self.identity = identity.open_or_make(self.disk, self.places.identity, self.environ)
             if self.identity.lost:
@@ -106,24 +111,42 @@ class Enrolment:
             phase = self.activation.resume()
         except ProvisioningError as error:
             self._is_faulty(error)
-        while generations.current(self.places):
+        while phase is Phase.TRYING:
             try:
-                config = self.present()
-                self._show_key()
-                return config
+                return self._taken(generations.current(self.places))
             except ConfigError as error:
-                if phase is not Phase.TRYING:
-                    raise
                 self.refuse(error.message)
                 phase = self.activation.resume()
+        return self._fallen_back()
+
+    def _fallen_back(self) -> Config | None:
+        """Of the newest generation that can be read (law 5); None if there is none."""
+        bad = falling_back.refused(self.places, self.boot)
+        for number in falling_back.candidates(self.places):
+            try:
+                if number in bad:
+                    raise ConfigError(bad[number], advice="it was refused in this boot")
+                return self._taken(number)
+            except ConfigError as error:
+                self.damage = self.damage or error.message
+                log.error("configuration_damaged", generation=number, reason=error.message,
+                          advice="have headquarters send the whole configuration again; the one before runs, or none")
         return None
+
+    def _taken(self, number: int) -> Config:
+        config = self._read(number)
+        self.generation = number
+        self._show_key()
+        return config
 
     def present(self) -> Config:
         """The configuration of the generation in use. Raises ConfigError."""
-        path = generations.config_file(self.places)
-        folder = path.resolve().parent
-        with edge_config.named(path):
-            return validation.localized(edge_config.load(path), self.places, folder)
+        return self._read(generations.current(self.places))
+
+    def _read(self, number: int) -> Config:
+        folder = generations.folder_of(self.places, number)
+        with edge_config.named(folder / generations.CONFIG):
+            return validation.localized(edge_config.load(folder / generations.CONFIG), self.places, folder)
 
     def _show_key(self) -> None:
         try:
@@ -133,14 +156,37 @@ class Enrolment:
                       advice="the unit needs RuntimeDirectory=borderpost; until then there is no link")
 
     def refuse(self, why: str) -> None:
-        """What runs cannot work: the next start goes back."""
+        """What runs cannot work: the next start goes back. Raises ProvisioningError where that cannot be noted."""
         log.error("configuration_refused", reason=why, advice="the one before comes back; ask headquarters for another")
-        self.activation.give_up(why)
+        if self.is_trying:
+            self.activation.give_up(why)
+        else:
+            falling_back.refuse(self.disk, self.places, self.boot, self.generation, why)
 
     @property
     def is_trying(self) -> bool:
         """True while an activation waits for its commit."""
-        return self.by_hand is None and self.activation.phase() is Phase.TRYING
+        with contextlib.suppress(ProvisioningError):
+            return self.by_hand is None and self.activation.phase() is Phase.TRYING
+        return False
+
+    def recall(self, state: State) -> None:
+        """Marks that outlived a reset or the state file itself, into a new one: before anything asks for them."""
+        try:
+            if not self.fault and remembering.recall(self.places, state):
+                log.info("marks_recalled", path="kept.json")
+        except (StateError, ProvisioningError) as error:
+            log.error("marks_not_recalled", reason=error.message, advice=error.advice)
+
+    def follow(self, state: State) -> None:
+        """The same the other way: what has risen since. Asked after each visit, and now and then."""
+        try:
+            if not self.fault:
+                remembering.follow(self.disk, self.places, state)
+        except (StateError, ProvisioningError) as error:
+            if error.message != self._not_followed:  # asked every few seconds: told once
+                log.error("marks_not_kept", reason=error.message, advice=error.advice)
+            self._not_followed = error.message
 
     # -- once the daemon runs ------------------------------------------------------------------------------------
 
@@ -149,10 +195,15 @@ class Enrolment:
 
         Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
         """
+        if self.damage:
+            daemon.alarm("configuration_damaged")
+            daemon.note("configuration_damaged", {"generation": self.generation})
         if self.fault:
             return
-        self._recall(daemon)
-        self._compare_machine(daemon)
+        self.follow(daemon.state)
+        key = identity.box_secret(self.places.identity, cloning.PURPOSE, self.environ)
+        if key is not None:
+            cloning.compare(self.disk, self.places, key, daemon)
         pending = self.activation.pending() if self.by_hand is None else None
         if pending is None:
             return
@@ -175,38 +226,6 @@ class Enrolment:
             raise
         daemon.journal.note("self_test", {"generation": generations.current(self.places)}).result(SELF_TEST_S)
         daemon.journal.counts()
-
-    def _recall(self, daemon: Daemon) -> None:
-        """High-water marks that outlived a reset, back into the state file: they only rise."""
-        marks_kept = kept.load(self.places)
-        try:
-            for list_id, generation in marks_kept.lists.items():
-                daemon.state.raise_high_water(list_id, generation)
-            for name, value in marks_kept.marks.items():
-                if daemon.state.get(name) is None:
-                    daemon.state.put(name, value)
-            if marks_kept.floor is not None:
-                hear(daemon.clock, marks_kept.floor, Source.TIME_ROOT)  # not above what was believed before
-        except StateError as error:
-            log.error("marks_not_recalled", reason=error.message, advice=error.advice)
-
-    def _compare_machine(self, daemon: Daemon) -> None:
-        key = identity.box_secret(self.places.identity, cloning.PURPOSE, self.environ)
-        if key is None:
-            return
-        before, now = cloning.last(self.places, key), marks(self.places.system)
-        counts = daemon.journal.counts()
-        why = cloning.copied(before, now, counts.epoch, counts.newest)
-        epoch = counts.epoch
-        if why:
-            epoch = daemon.journal.renew_epoch(why)
-            daemon.alarm(why)
-            log.error("disk_copied", reason=why, advice="tell headquarters: was the disk moved, copied or put back?")
-        try:
-            boots = before.boots + 1 if before else 1
-            cloning.note(self.disk, self.places, key, cloning.BootState(now, epoch, counts.newest, boots))
-        except OSError as error:
-            log.error("boot_state_not_kept", reason=error.strerror, advice="see `borderpost doctor`, disk")
 
     # -- what it says of itself ----------------------------------------------------------------------------------
 
@@ -235,7 +254,9 @@ class Enrolment:
         return taken
 
     def code(self) -> str:
-        """Of the newest request that nobody answered yet; empty for none."""
+        """Of the newest request that nobody answered yet; empty for none, or where it cannot be told."""
+        if self.fault:
+            return ""
         waiting = asking.waiting(asking.load(self.places, self.identity), kept.load(self.places))
         return asking.code(self.identity, waiting[-1]) if waiting else ""
 
@@ -253,7 +274,8 @@ class Enrolment:
             tls = self.by_hand.uplink.tls if self.by_hand.uplink else None
             place = Path(tls.cert) if tls else None
         else:
-            place = self.places.config / generations.CURRENT / generations.CERTIFICATE
+            number = self.generation or generations.current(self.places)
+            place = generations.folder_of(self.places, number) / generations.CERTIFICATE
         try:
             data = read(place, MAX_PEM) if place else None
             return data.decode("ascii") if data else ""

@@ -4,7 +4,8 @@ Laws:
 1. An edge.toml that a person put there wins, as it always did. Else the generation in use; else, where there is a
    national package, the box waits for a stick; else there is nothing to run.
 2. What keeps sticks from being taken keeps no box with a hand-made edge.toml from reading and screening.
-3. A generation that is being tried never ends the process for good (exit code 78): it is taken back instead.
+3. A generation never ends the process for good (exit code 78): one that is being tried is taken back, one that cannot
+   be read any more gives way to the one before it, and the last of all to waiting for a stick.
 """
 
 from __future__ import annotations

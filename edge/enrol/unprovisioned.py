@@ -61,6 +61,7 @@ class _Blank:
         self._crew = Crew(time.monotonic)
         self._notifier = systemd.Notifier(environ)
         self._state = State(state_dir / "state.sqlite")
+        enrolment.recall(self._state)
         clock = TrustedClock(wall=_wall, mono=time.monotonic, state=self._state, boot=enrolment.boot)
         self._journal = Journal(
             state_dir / "journal.sqlite", device=enrolment.identity.serial,
@@ -99,6 +100,8 @@ class _Blank:
         self._state.close()
 
     def _line(self) -> str:
+        if self._enrolment.damage:
+            return "the configuration cannot be read: waiting for a stick"
         return "not enrolled: waiting for a stick"
 
     def _watch_journal(self, pulse: Pulse) -> None:

@@ -31,7 +31,7 @@ def command(
 
     Readers, counters, journal and uplink each have a thread. The uplink and the watch over the lists are
     restarted alone; the death of any other thread ends the process with exit code 70, and systemd starts
-    it again. A wrong configuration ends it with exit code 78, which systemd does not retry.
+    it again. A wrong configuration that was made by hand ends it with exit code 78, which systemd does not retry.
 
     Without an edge.toml the box runs with what an envelope brought (docs/technician.md), or waits for a stick. Then
     it ends by itself, with exit code 0, whenever an envelope was taken: systemd starts it with the new configuration.
@@ -82,7 +82,7 @@ def _run(settings: Any, enrolment: Any, config_path: Path) -> int:
         with config.named(config_path):
             return app.run(settings, enrolment)
     except ConfigError as error:
-        if enrolment is None or not enrolment.is_trying:
+        if enrolment is None or enrolment.by_hand is not None:
             raise
         enrolment.refuse(error.message)
-        return EXIT_NO  # not 78: the next process runs with the configuration before
+        return EXIT_NO  # not 78: the next process runs with the configuration before, or waits for a stick
