@@ -126,7 +126,7 @@ def _fill(path: Path, rows: int, key: ec.EllipticCurvePrivateKey) -> None:
         "insert into audit (number, at, kind, body, body_hash, previous, hash) values (?, ?, ?, ?, ?, ?, ?)",
         ((r.number, r.at, r.kind, r.body, r.body_hash, r.previous, r.hash) for r in _chain(rows, key)),
     )
-    schema.name_device(db, DEVICE)
+    db.execute("insert into meta values ('device', ?)", (DEVICE,))
     db.execute("commit")
     db.execute("pragma wal_checkpoint(truncate)").fetchall()
     db.close()

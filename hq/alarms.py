@@ -17,7 +17,9 @@ ADVICE = {
     "revoked": "a box that counts no longer still speaks: look for it, and give the broker the newest crl.pem",
     "forged_bundle": "somebody made a stick in the name of a box: keep it, and ask who brought it",
     "rescued_rows": "compare with the box's own audit export if anybody doubts these rows; nobody signed them",
+    "former_rows": "rows of an id that the box had before wait: if it was its own, import its stick with --former ID",
     # what boxes report
+    "device_renamed": "the box has another id than before: expect its earlier rows by stick; import them with --former",
     "dropped": "the post's disk is full: mend its link or give it more space; only CLEAR passages went",
     "publish_refused": "let the post write bp/v1/DEVICE/up/# on the broker; nothing was lost",
     "ack_not_believed": "compare ack_key in the post's edge.toml with headquarters'; or somebody forges acks",

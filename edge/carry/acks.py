@@ -1,8 +1,8 @@
 """Acks and holdings that came by stick: headquarters' signed word for rows that a bundle carried.
 
 Laws:
-1. A word counts only if its signature, device, epoch, digest and carry session are right (``edge.core.acks``); what does
-   not count changes nothing, and the rest is applied all the same. Applying the same words twice changes nothing.
+1. A word counts only if its signature, device, epoch, digest and carry session are right (``edge.core.acks``); what
+   does not count changes nothing, and the rest is applied all the same. Applying the same words twice changes nothing.
 2. They are applied in the order in which they were said, whatever their order in the file, and only those of one
    store: of the one that spoke last. What an older store held may be lost with it.
 3. Holdings are how a headquarters that was put back from a backup asks for rows again, where no link does.
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Protocol
 
 import msgspec
@@ -21,7 +22,7 @@ from edge.core.acks import AckOutcome, judge
 from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.sealing import SignPublic
 from edge.core.wire import AckPayload, Signed
-from edge.journal.model import Shelf
+from edge.journal.model import Counts, Shelf
 
 MAX_ACKS = 4096  # in one file: eight million rows
 MAX_BYTES = 16 << 20
@@ -37,6 +38,9 @@ class Rows(Protocol):
     def shelves(self) -> Sequence[Shelf]:
         """What there is of each epoch, earliest first; the present one is always there, and last."""
 
+    def counts(self) -> Counts:
+        """The journal in figures."""
+
     def apply_ack(self, payload: AckPayload, *, carried: bool) -> AckOutcome:
         """Mark rows as delivered if the digest fits."""
 
@@ -46,8 +50,8 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AcksApplied:
-    """``applied`` words counted, acks among them for ``rows`` rows; ``refused`` by reason. ``time``: the newest word of
-    time in those that counted. ``newest_held``: the highest seq of the present epoch that headquarters says it holds, 0
+    """``applied`` words counted; by acks among them ``rows`` rows came to be acked that were not before. ``refused`` by
+    reason. ``time``: the newest word of time in those that counted. ``newest_held``: the highest seq of the present epoch that headquarters says it holds, 0
     if it did not say."""
 
     applied: int
@@ -79,17 +83,19 @@ def apply_acks(
         else:
             refused[payload] = refused.get(payload, 0) + 1
     words.sort(key=lambda word: (word.server_time, word.kind))  # at one moment acks before holdings
-    for payload in words:
-        outcome = _apply(journal, payload, words[-1].store)
-        if outcome is not AckOutcome.OVERTAKEN and payload.epoch == shelves[-1].epoch:
-            held = max(held, payload.newest_held or 0)
-        if outcome is not AckOutcome.APPLIED:
-            refused[outcome] = refused.get(outcome, 0) + 1
-            continue
-        applied += 1
-        if payload.kind == "ack":
-            rows += sum(last - first + 1 for first, last in payload.ranges)
-        time = max(time, payload.server_time) if time else payload.server_time
+    for kind, alike in groupby(words, key=lambda word: word.kind):
+        before = journal.counts().acked
+        for payload in alike:
+            outcome = _apply(journal, payload, words[-1].store)
+            if outcome is not AckOutcome.OVERTAKEN and payload.epoch == shelves[-1].epoch:
+                held = max(held, payload.newest_held or 0)
+            if outcome is not AckOutcome.APPLIED:
+                refused[outcome] = refused.get(outcome, 0) + 1
+                continue
+            applied += 1
+            time = max(time, payload.server_time) if time else payload.server_time
+        if kind == "ack":
+            rows += max(0, journal.counts().acked - before)
     return AcksApplied(applied, rows, refused, time, held)
 
 

@@ -92,8 +92,9 @@ def write_rows(
     counts = journal.counts()
     shelves = journal.shelves()[-MAX_EPOCHS:]
     header = msgspec.structs.replace(
-        header_of("rows", sender, session, created, clock), epochs=tuple(shelf.epoch for shelf in shelves),
-        shelves=tuple(shelf_of(shelf) for shelf in shelves if shelf.newest), pending=counts.pending, audit_head=counts.audit_head, audit_rows=counts.audit_rows,
+        header_of("rows", sender, session, created, clock), epochs=tuple(one.epoch for one in shelves),
+        shelves=tuple(shelf_of(one) for one in shelves if one.newest), pending=counts.pending,
+        audit_head=counts.audit_head, audit_rows=counts.audit_rows,
     )  # fmt: skip
     items = (message(journal.device, item, session) for item in journal.pending_all())
     rows = Limited(items, max_bytes=max_bytes - MARGIN, max_items=max_rows)
@@ -133,7 +134,7 @@ def header_of(
 
 def shelf_of(shelf: Shelf) -> CarriedShelf:
     """As the header says it."""
-    return CarriedShelf(epoch=shelf.epoch, oldest=max(1, shelf.oldest), newest=shelf.newest)
+    return CarriedShelf(epoch=shelf.epoch, oldest=max(1, shelf.oldest), newest=shelf.newest, device=shelf.device)
 
 
 def cut(text: bytes) -> Iterator[bytes]:
@@ -143,9 +144,9 @@ def cut(text: bytes) -> Iterator[bytes]:
 
 
 def message(device: str, item: OutboxItem, session: str) -> bytes:
-    """One row as MQTT would carry it."""
+    """One row as MQTT would carry it, under the device id that it was written under (``device`` if none is named)."""
     return encode(envelope(
-        device=device, epoch=item.epoch, seq=item.seq, body=item.body, at=item.at, clock=item.clock, boot=item.boot,
+        device=item.device or device, epoch=item.epoch, seq=item.seq, body=item.body, at=item.at, clock=item.clock, boot=item.boot,
         mono_ms=item.mono_ms, session=session,
     ))  # fmt: skip
 

@@ -77,8 +77,8 @@ class CarriedShelf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 class CarryHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who sends what. ``session`` is the token that acks for these rows must repeat; ``pending`` how many rows the box
-    had unacked, of which the bundle may hold fewer; ``shelves`` what it has at all, so that headquarters can say what of
-    it is held: an older box leaves them out. ``certificate``: PEM of the device certificate with its chain.
+    had unacked, of which the bundle may hold fewer; ``shelves`` what it has at all, so that headquarters can say what
+    of it is held: an older box leaves them out. ``certificate``: PEM of the device certificate with its chain.
     """
 
     v: Literal[1] = 1

@@ -38,9 +38,9 @@ class Pen:
     wall: Callable[[], datetime]
     mono: Callable[[], float]
 
-    def id_of(self, seq: int, epoch: str = "") -> str:
-        """The message id of one row; of the present epoch unless another is named."""
-        return message_id(self.device, epoch or self.epoch, seq)
+    def id_of(self, seq: int, epoch: str = "", device: str = "") -> str:
+        """The message id of one row; of the present epoch and device unless others are named."""
+        return message_id(device or self.device, epoch or self.epoch, seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ def put_outbox(
     return seq, digest.hexdigest()
 
 
-def may_drop(pen: Pen, seq: int, keep: bytes, epoch: str = "") -> bool:
+def may_drop(pen: Pen, seq: int, keep: bytes, epoch: str = "", device: str = "") -> bool:
     """True if the row's sealed flag says that its truth is CLEAR. SealError if the flag was altered."""
-    return box_open(pen.box_key, keep, _keep_context(pen, seq, epoch)) == CLEAR_FLAG
+    return box_open(pen.box_key, keep, _keep_context(pen, seq, epoch, device)) == CLEAR_FLAG
 
 
 def add_audit(db: sqlite3.Connection, pen: Pen, kind: str, body: Mapping[str, object]) -> None:
@@ -232,5 +232,5 @@ def _write_closing(db: sqlite3.Connection, pen: Pen, closing: Closing, late: boo
     return seq
 
 
-def _keep_context(pen: Pen, seq: int, epoch: str = "") -> bytes:
-    return b"keep|" + pen.id_of(seq, epoch).encode()
+def _keep_context(pen: Pen, seq: int, epoch: str = "", device: str = "") -> bytes:
+    return b"keep|" + pen.id_of(seq, epoch, device).encode()

@@ -11,19 +11,23 @@ from __future__ import annotations
 import bisect
 import itertools
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from edge.journal.model import Shelf
 
 MAX_SEQ = 2**53 - 1  # of the wire
+FORMER = "device:"  # before the token of an epoch: the name in meta of the device id that it was written under
 MAX_EPOCHS = 64  # remembered in one file; the oldest that has no row left goes first
 
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
-    """``starts`` are (first seq, epoch), ascending; the last one is the present epoch."""
+    """``starts`` are (first seq, epoch), ascending; the last one is the present epoch. ``devices``: the device id of
+    each epoch that was written under another one than the box has now."""
 
     starts: tuple[tuple[int, str], ...]
+    devices: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def current(self) -> str:
@@ -33,6 +37,10 @@ class Epochs:
     def of(self, seq: int) -> str:
         """The epoch of one row."""
         return self.starts[max(0, bisect.bisect_right(self.starts, (seq, "\uffff")) - 1)][1]
+
+    def device_of(self, epoch: str) -> str:
+        """The device id that the epoch was written under; '' for the one that the box has now."""
+        return self.devices.get(epoch, "")
 
     def span(self, epoch: str) -> tuple[int, int] | None:
         """First and last seq that may belong to ``epoch``; None for one that is not of this file."""
@@ -47,7 +55,12 @@ def load(db: sqlite3.Connection) -> Epochs:
     """The epochs of the file; of one that was written by a former version, and is only read, its only one."""
     if not db.execute("select 1 from sqlite_master where name = 'epochs'").fetchone():
         return Epochs(tuple(db.execute("select 1, value from meta where name = 'epoch'").fetchall()))
-    return Epochs(tuple(db.execute("select first, epoch from epochs order by first").fetchall()))
+    former = db.execute(
+        "select substr(name, ?), value from meta where name glob ?"
+        " and value <> coalesce((select value from meta where name = 'device'), '')", (len(FORMER) + 1, f"{FORMER}*")
+    )  # fmt: skip
+    devices = {str(epoch): str(device) for epoch, device in former}
+    return Epochs(tuple(db.execute("select first, epoch from epochs order by first").fetchall()), devices)
 
 
 def begin(db: sqlite3.Connection, epoch: str, first: int, at: str, reason: str) -> None:
@@ -74,14 +87,15 @@ def shelves(db: sqlite3.Connection, newest: int) -> list[Shelf]:
             high = newest if newest >= first else 0
             found.append(Shelf(epoch, (low or first) if high else 0, high))
         elif low is not None:
-            found.append(Shelf(epoch, low, high))
+            found.append(Shelf(epoch, low, high, known.device_of(epoch)))
     return found
 
 
 def _prune(db: sqlite3.Connection) -> None:
     starts = load(db).starts
-    for (first, _), (following, _) in itertools.pairwise(starts):
+    for (first, epoch), (following, _) in itertools.pairwise(starts):
         if len(starts) > MAX_EPOCHS and not db.execute(
             "select 1 from outbox where seq between ? and ? limit 1", (first, following - 1)
         ).fetchone():
             db.execute("delete from epochs where first = ?", (first,))
+            db.execute("delete from meta where name = ?", (FORMER + epoch,))

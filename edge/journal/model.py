@@ -133,7 +133,8 @@ class Recorded:
 class OutboxItem:
     """One sealed body with what its envelope needs; ``mono_ms`` counts from ``boot``.
 
-    ``epoch`` is the one that the body was written and sealed under: with it the row keeps its id.
+    ``epoch`` is the one that the body was written and sealed under: with it the row keeps its id. ``device`` is the
+    device id that the box had then, '' for the one that it has now.
     """
 
     seq: int
@@ -143,15 +144,17 @@ class OutboxItem:
     mono_ms: int
     body: bytes
     epoch: str
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """First and last seq of one epoch that the box still has, acked or not; 0 and 0 for none."""
+    """First and last seq of one epoch that the box still has, acked or not; 0 and 0 for none. ``device`` as above."""
 
     epoch: str
     oldest: int
     newest: int
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.core.acks import AckOutcome
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import AckPayload
-from edge.journal import deliveries, restoring, retention, schema, views
+from edge.journal import asides, deliveries, restoring, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.checkpoints import Checkpoints, Signer
 from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
@@ -47,19 +47,11 @@ from edge.journal.model import (
 )
 from edge.journal.naming import name_device
 from edge.journal.notes import checked, checked_code
+from edge.journal.requests import Request, stopped
 from edge.journal.room import Room, admit
 from edge.journal.writer import Writer, refused
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """Something for the owner thread: an entry to write, or an action on its connection."""
-
-    future: Future[Any]
-    entry: Entry | None = None
-    action: Callable[[sqlite3.Connection], Any] | None = None
 
 
 class Journal(JournalView):
@@ -89,7 +81,7 @@ class Journal(JournalView):
         self._limits = limits or JournalLimits()
         self._token, self._signer = token, signer
         self._pen_parts = (device, boot, sealer, box_key, wall, mono)
-        self._queue: queue.Queue[_Request | None] = queue.Queue(self._limits.queue_entries)
+        self._queue: queue.Queue[Request | None] = queue.Queue(self._limits.queue_entries)
         self._listeners: list[Callable[[], None]] = []
         self._reading_lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -111,7 +103,7 @@ class Journal(JournalView):
         self._lock_file = take_lock(self._path)
         admit(self._ballast)
         try:
-            self._db, notice = schema.open_journal(self._path, self._limits, self._token)
+            self._db, self.notices = schema.open_journal(self._path, self._limits, self._token)
             renamed = name_device(self._db, self._limits, self._pen_parts[0], self._token, self._pen_parts[4])
             self._reading = schema.connect_reading(self._path)
         except BaseException:
@@ -122,7 +114,7 @@ class Journal(JournalView):
         self._room = Room(self._db, self._path, self._limits, self._ballast)
         self._writer = Writer(self._db, pen, self._limits, self._room, Forgotten(self._path), self._listeners)
         self._checkpoints = Checkpoints(self._signer, self._writer)
-        self.notices = tuple(one for one in (notice, renamed) if one)
+        self.notices += (renamed,) if renamed else ()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -181,7 +173,7 @@ class Journal(JournalView):
         The Future fails with JournalUnavailableError when the disk refuses (the entry is then kept in
         memory and tried again) and with JournalError when the entry itself is wrong.
         """
-        return self._submit(_Request(Future(), entry=new))
+        return self._submit(Request(Future(), entry=new))
 
     def record_finger(self, new: NewFinger) -> Future[Recorded]:
         """Write what came of a finger: its outbox row, the passage as it is shown now, its audit row, in one go.
@@ -189,13 +181,13 @@ class Journal(JournalView):
         A passage that is not in the journal any more changes nothing there; outbox and audit have the finger anyhow.
         Fails as ``record`` does.
         """
-        return self._submit(_Request(Future(), entry=new))
+        return self._submit(Request(Future(), entry=new))
 
     def close_passage(
         self, passage: str, *, code: str, at: datetime, clock: ClockState, note: str = ""
     ) -> Future[Recorded]:
         """End a passage that awaits an outcome code; NoSuchPassageError if none with this id does."""
-        return self._submit(_Request(Future(), entry=Closing(passage, code, at, clock, note)))
+        return self._submit(Request(Future(), entry=Closing(passage, code, at, clock, note)))
 
     def note(self, kind: str, facts: Mapping[str, Fact]) -> Future[Recorded]:
         """Add a row to the audit chain alone: something that was done at the box.
@@ -210,7 +202,7 @@ class Journal(JournalView):
         except JournalError as error:
             future.set_exception(error)
             return future
-        return self._submit(_Request(future, entry=entry))
+        return self._submit(Request(future, entry=entry))
 
     def renew_epoch(self, reason: str) -> str:
         """Begin a new epoch, and tell headquarters and the audit chain so; its token. Blocks.
@@ -242,9 +234,7 @@ class Journal(JournalView):
     def _run(self) -> None:
         try:
             self._writer.write_waiting()
-            for notice in self.notices:
-                self._serve(_Request(Future(), entry=NoticeEntry(notice.code, notice.detail)))
-                self._writer.housekeeping(restoring.done)
+            self._tell_notices()
             while (request := self._next()) is not None:
                 self._busy_since = self._pen.mono()
                 self._serve(request)
@@ -259,7 +249,16 @@ class Journal(JournalView):
             self._db.close()
             self._room.after()
 
-    def _next(self) -> _Request | None:
+    def _tell_notices(self) -> None:
+        """Write down what befell the file; only what is on disk is done with (``restoring``, law 4)."""
+        for notice in self.notices:
+            request = Request(Future(), entry=NoticeEntry(notice.code, notice.detail))
+            self._serve(request)
+            if request.future.exception() is None:
+                self._writer.housekeeping(partial(restoring.settle, notice=notice))
+        asides.finish(self._path, self._writer.look(restoring.under_way))
+
+    def _next(self) -> Request | None:
         while True:
             try:
                 return self._queue.get(timeout=self._limits.retry_seconds)
@@ -267,7 +266,7 @@ class Journal(JournalView):
                 self._writer.tend()
                 self._checkpoints.tend()
 
-    def _serve(self, request: _Request) -> None:
+    def _serve(self, request: Request) -> None:
         """Answer one request; raises only when the file is damaged (law 4)."""
         future = request.future
         if not future.set_running_or_notify_cancel():
@@ -290,13 +289,13 @@ class Journal(JournalView):
             while True:
                 request = self._queue.get_nowait()
                 if request is not None and request.future.set_running_or_notify_cancel():
-                    request.future.set_exception(_stopped())
+                    request.future.set_exception(stopped())
 
     # -- handing over ----------------------------------------------------------------------------
 
-    def _submit(self, request: _Request) -> Future[Any]:
+    def _submit(self, request: Request) -> Future[Any]:
         if self._closing or not self.alive:
-            request.future.set_exception(_stopped())
+            request.future.set_exception(stopped())
             return request.future
         try:
             self._queue.put_nowait(request)
@@ -307,7 +306,7 @@ class Journal(JournalView):
         return request.future
 
     def _call(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        future: Future[T] = self._submit(_Request(Future(), action=action))
+        future: Future[T] = self._submit(Request(Future(), action=action))
         try:
             return future.result(self._limits.call_seconds)
         except FutureTimeout as error:
@@ -322,15 +321,9 @@ class Journal(JournalView):
     @contextlib.contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         if self._thread is None:
-            raise _stopped()
+            raise stopped()
         with self._reading_lock:
             try:
                 yield self._reading
             except sqlite3.Error as error:
                 raise refused(error) from error
-
-
-def _stopped() -> JournalUnavailableError:
-    return JournalUnavailableError(
-        "the journal is not running", advice="see the log for why it stopped; restart the service"
-    )

@@ -24,7 +24,7 @@ from edge.core.sealing import MAX_RECIPIENTS, sealed_size
 from edge.core.trusted import ClockState
 from edge.core.wire import ranges_of
 from edge.journal.entries import unstamp
-from edge.journal.epochs import MAX_SEQ, Epochs
+from edge.journal.epochs import FORMER, MAX_SEQ, Epochs
 from edge.journal.model import JournalUnavailableError, OutboxItem
 from edge.journal.pages import INDEX_LEAF, TABLE_LEAF, BrokenCellError, Pages, Record
 
@@ -78,7 +78,8 @@ class _Found:
 
 class Salvage:
     """What a file holds. ``newest`` is the highest seq that it knows of, 0 for none; ``audit`` number and hash of the
-    last audit row found; ``device`` the box that wrote it, '' where that is lost. ``close()`` at the end."""
+    last audit row found; ``device`` the box that wrote it, '' where that is lost, ``devices`` the same of each epoch.
+    ``close()`` at the end."""
 
     def __init__(self, pages: Pages, handle: int) -> None:
         self._pages, self._handle = pages, handle
@@ -88,6 +89,7 @@ class Salvage:
         self._first = seqs[0] if seqs else 0
         self.newest = max([found.newest, *seqs[-1:]])
         self.device = found.meta.get("device", "")
+        self.devices = {epoch: found.meta.get(FORMER + epoch, self.device) for _, epoch in self.epochs.starts}
         self.store = found.meta.get("store", "")
         self.audit = found.audit
         self._known = sorted(found.rows)
@@ -153,7 +155,9 @@ class Salvage:
             place = bisect.bisect_left(self._known, seq)
             near = self._found.rows[self._known[max(0, place - 1)]].at if self._known else ""
             row = _Row(near, str(ClockState.UNTRUSTED), "", 0, hashlib.sha256(body).digest(), b"", False, epoch)
-        item = OutboxItem(seq, _time(row.at), ClockState(row.clock), row.boot, row.mono_ms, body, epoch)
+        former = self.devices.get(epoch, self.device)
+        former = "" if former == self.device else former
+        item = OutboxItem(seq, _time(row.at), ClockState(row.clock), row.boot, row.mono_ms, body, epoch, former)
         return Saved(item, row.sha256, row.keep)
 
 
@@ -231,7 +235,7 @@ def _table(pages: Pages, number: int, found: _Found) -> None:
 
 def _meta(record: Record, found: _Found) -> None:
     match record.values:
-        case (str(name), str(value)) if name in ("epoch", "device", "store"):
+        case (str(name), str(value)) if name in ("epoch", "device", "store") or name.startswith(FORMER):
             found.meta[name] = value
 
 

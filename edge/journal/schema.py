@@ -18,7 +18,7 @@ from pathlib import Path
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from edge.journal import restoring
+from edge.journal import asides, restoring
 from edge.journal.epochs import begin
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
 from edge.journal.room import max_pages, reserve
@@ -70,20 +70,22 @@ def epochs(db: sqlite_utils.Database) -> None:
 
 def open_journal(
     path: Path, limits: JournalLimits, token: Callable[[], str]
-) -> tuple[sqlite3.Connection, Notice | None]:
+) -> tuple[sqlite3.Connection, tuple[Notice, ...]]:
     """A sound journal at ``path``: the one that is there, or a new one beside a damaged one set aside.
 
-    The new one holds the un-acked rows of the damaged one, under their old ids (``restoring``); ``restoring.done``
+    The new one holds the un-acked rows of the damaged one, under their old ids (``restoring``); ``restoring.settle``
     belongs to whoever has written the notice down. Raises JournalUnavailableError when the file system refuses.
     """
     try:
         suspect = _suspect_mark(path)
         if path.exists() and not is_sound(path, thorough=suspect.exists()):
-            set_aside(path)
+            asides.set_aside(path)
         suspect.unlink(missing_ok=True)
         _make_private(path)
         connection = _prepared(path, limits, token)
-        return connection, restoring.restore(connection, path, limits) if restoring.under_way(connection) else None
+        notices = restoring.restore(connection, path, limits)
+        asides.prune(path, restoring.under_way(connection), limits.quota_bytes)
+        return connection, notices
     except (OSError, sqlite3.Error) as error:
         raise JournalUnavailableError(
             f"the journal {path.name} cannot be opened: {error}",
@@ -118,35 +120,6 @@ def is_full(error: sqlite3.Error) -> bool:
 def mark_suspect(path: Path) -> None:
     """Leave word for the next start that the file must be checked thoroughly."""
     _suspect_mark(path).touch(mode=0o600)
-
-
-def name_device(db: sqlite3.Connection, device: str) -> None:
-    """Write into the file whose it is, for whoever finds it on the disk of a dead box; not now if there is no room."""
-    if db.execute("select 1 from meta where name = 'device' and value = ?", (device,)).fetchone() is None:
-        with contextlib.suppress(sqlite3.OperationalError):
-            db.execute("insert or replace into meta values ('device', ?)", (device,))
-
-
-def set_aside(path: Path) -> str:
-    """Rename the damaged file (with its WAL) to ``NAME.corrupt-N``; the new name."""
-    target = path.with_name(f"{path.stem}.corrupt-{_asides(path) + 1}")
-    for suffix in ("-wal", "-shm"):
-        side = path.with_name(path.name + suffix)
-        if side.exists():
-            side.rename(target.with_name(target.name + suffix))
-    path.rename(target)
-    return target.name
-
-
-def _asides(path: Path) -> int:
-    """The highest number of a file that was set aside; 0 for none."""
-    names = (p.name.rpartition("-")[2] for p in path.parent.glob(f"{path.stem}.corrupt-*"))
-    return max((int(name) for name in names if name.isascii() and name.isdecimal()), default=0)
-
-
-def _last_aside(path: Path) -> Path | None:
-    number = _asides(path)
-    return path.with_name(f"{path.stem}.corrupt-{number}") if number else None
 
 
 def connect(path: Path, limits: JournalLimits) -> sqlite3.Connection:
@@ -191,11 +164,14 @@ def _prepared(path: Path, limits: JournalLimits, token: Callable[[], str]) -> sq
 
 
 def _begin_first(connection: sqlite3.Connection, path: Path, epoch: str) -> None:
-    """The first epoch of a new file, which goes on where the file that was set aside last had to stop."""
-    aside = _last_aside(path)
-    if aside is not None:
-        with contextlib.suppress(JournalUnavailableError), salvage(aside) as old:
-            restoring.adopt(connection, old, aside.name, epoch)
+    """The first epoch of a new file, which goes on where the files that were set aside had to stop."""
+    with contextlib.ExitStack() as stack:
+        olds = []
+        for aside in asides.unfinished(path):
+            with contextlib.suppress(JournalUnavailableError):
+                olds.append((aside.name, stack.enter_context(salvage(aside))))
+        if olds:
+            restoring.adopt(connection, olds, epoch)
             return
     connection.execute("begin immediate")
     begin(connection, epoch, 1, "", "")

@@ -31,8 +31,11 @@ def pending(db: sqlite3.Connection, after: int, limit: int) -> list[OutboxItem]:
         " where o.acked_at is null and o.gone is null and o.seq > ? order by o.seq limit ?",
         (after, min(limit, MAX_ROWS)),
     )
-    of = load(db).of
-    return [OutboxItem(s, unstamp(at), ClockState(c), boot, mono, body, of(s)) for s, at, c, boot, mono, body in rows]
+    known = load(db)
+    return [
+        OutboxItem(s, unstamp(at), ClockState(c), boot, mono, body, epoch := known.of(s), known.device_of(epoch))
+        for s, at, c, boot, mono, body in rows
+    ]
 
 
 def passages(db: sqlite3.Connection, limit: int, *, awaiting: bool = False) -> list[PassageRow]:

@@ -8,6 +8,7 @@ Laws:
 4. A row is delivered when the journal believed an ack, never by anything in this file.
 5. What stays unanswered is asked for with a new sync, not sent again blindly; the wait grows.
 6. Rows of earlier epochs go out under their old ids; each epoch of which the box has rows is synced, the present last.
+   Those of a device id that the box has no longer go by stick: this line is another box's, and alarmed.
 7. A number that headquarters has and the box never gave out ends an epoch: nothing new is written under it.
 """
 
@@ -72,6 +73,7 @@ class Talk:
         self._past: deque[str] = deque(maxlen=PAST_SESSIONS)
         self._hq: tuple[str, str] | None = None  # store and session that hq/state last named
         self._covered: list[tuple[int, int]] = []
+        self._former: set[str] = set()  # device ids that the box had, and has rows of that wait for a stick
         self._syncing = True
         self._asked = 0.0  # when the last sync was sent or answered
         self._flying: dict[int, int] = {}  # mid -> seq, 0 for what is not a row of this sync
@@ -96,7 +98,7 @@ class Talk:
         if self._session:
             self._past.append(self._session)
         self._session = self._token()
-        self._shelves = deque(self._outbox.shelves())
+        self._shelves = deque(shelf for shelf in self._outbox.shelves() if not shelf.device)
         self._epochs = frozenset(shelf.epoch for shelf in self._shelves)
         self._top = self._shelves[-1].newest
         self._covered = []
@@ -168,6 +170,10 @@ class Talk:
             for item in page:
                 if self._room() <= 0:
                     return
+                if item.device:  # law 6
+                    self._cursor = item.seq
+                    self._tell_former(item.device)
+                    continue
                 if item.epoch not in self._epochs:  # begun since the sync: it is asked for first (law 1)
                     self._move(Happening.NEW_EPOCH)
                     self.begin(now)
@@ -175,6 +181,11 @@ class Talk:
                 self._cursor = item.seq
                 if item.seq not in busy:
                     self._send_row(item, now)
+
+    def _tell_former(self, device: str) -> None:
+        if device not in self._former:
+            self._former.add(device)
+            self._ears.alarm("former_rows", {"device": device})
 
     def _room(self) -> int:
         flying = len(self._flying)

@@ -7,26 +7,30 @@ Laws:
    refused; where a file stops being good, what came before stays, and the report says why.
 3. Who is not proven is not taken: no certificate of the authority, no rows. What a dead box's disk gave is taken only
    where the operator names the box (``vouched``), and an alarm says that somebody did.
-4. Logs go into a folder of their own, under names that are made here; nothing in them is believed.
+4. Rows under an id that the box had before (it was given another one, or wrote before it was enrolled) keep it. They
+   are taken where that id is the box's serial, which no other box can have, or where the operator says so (``former``).
+   The acks go to the box as it is called now.
+5. A body that stays closed is kept, and not acked: the box keeps it too.
+6. Logs go into a folder of their own, under names that are made here; nothing in them is believed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from common.files import open_regular
 from edge.core.carrying import CarryError, CarryHeader, Fault, Verify, unpack
 from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.provisioning.stream import LOGS, RESCUE, ROWS, open_stream
 from edge.core.sealing import SealPrivate
-from edge.core.wire import Topic, topic
+from edge.core.wire import PassageEnvelope, Topic, WireError, decode, topic
+from hq.carry.digest import DigestedFile
 from hq.carry.sender import Senders
 from hq.collector.answers import Answer, Speaker, Talk
 from hq.collector.intake import Intake
@@ -34,8 +38,6 @@ from hq.config import CollectorConfig
 from hq.store import Store, Visit
 from hq.store.writing import stamp
 
-MAX_FILE = 1 << 30  # bytes of one file
-BLOCK = 1 << 18  # bytes read at once
 LOOK = 500  # rows looked into at once
 MAX_SPANS = 400  # holdings in answer to one bundle: 800 000 seqs
 MAX_LOG = 8 << 20  # bytes of one log
@@ -63,6 +65,8 @@ class Report:
     problem: str = ""
     advice: str = ""
     log: str = ""
+    closed: int = 0  # rows that nobody can open; not acked
+    former: set[str] = field(default_factory=set)  # ids of other boxes on rows that were refused
     acks: list[Answer] = field(default_factory=list, repr=False)
     holdings: list[Answer] = field(default_factory=list, repr=False)
 
@@ -74,7 +78,8 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Takes files into ``store``. ``vouched``: the device that an operator says a rescued or unproven bundle is of.
+    """Takes files into ``store``. ``vouched``: the device that an operator says a rescued or unproven bundle is of;
+    ``former``: ids that he says the box had before.
 
     ``pause`` sleeps so many seconds; ``progress`` hears a line at most once a second.
     """
@@ -87,6 +92,7 @@ class Importer:
     clock: Callable[[], datetime]
     logs: Path
     vouched: str = ""
+    former: Collection[str] = ()
     pause: Callable[[float], None] = time.sleep
     mono: Callable[[], float] = time.monotonic
     progress: Callable[[str], None] = lambda _line: None
@@ -95,7 +101,7 @@ class Importer:
         """Take one file. Never raises on data; StoreError for the database."""
         report = Report(str(path))
         try:
-            digest = _Digest(path)
+            digest = DigestedFile(path)
             purpose, chunks = self._opened(digest)
             if purpose == LOGS:
                 self._log(chunks, report)
@@ -109,7 +115,7 @@ class Importer:
             report.problem, report.advice = error.strerror or type(error).__name__, "copy the stick, and take the copy"
         return report
 
-    def _opened(self, digest: _Digest) -> tuple[str, Iterator[bytes]]:
+    def _opened(self, digest: DigestedFile) -> tuple[str, Iterator[bytes]]:
         """Purpose and plaintext: a stream says nothing of itself outside of its seal, so each purpose is tried."""
         for purpose in (ROWS, LOGS, RESCUE):
             chunks = open_stream(digest.blocks(), self.seal_keys, purpose)
@@ -124,8 +130,8 @@ class Importer:
 
     # -- rows ------------------------------------------------------------------------------------
 
-    def _rows(self, purpose: str, chunks: Iterator[bytes], digest: _Digest, report: Report) -> None:
-        held: dict[Talk, list[tuple[int, bytes]]] = {}
+    def _rows(self, purpose: str, chunks: Iterator[bytes], digest: DigestedFile, report: Report) -> None:
+        held: dict[Talk, dict[int, bytes]] = {}
         headers: list[CarryHeader] = []
         proven = False
 
@@ -161,7 +167,7 @@ class Importer:
             else:
                 digest.finish()
                 self._note(headers[0], digest.hexdigest(), report)
-                report.acks = [a for talk, rows in held.items() for a in self.speaker.acks(talk, rows)]
+                report.acks = [a for talk, rows in held.items() for a in self.speaker.acks(talk, rows.items())]
                 report.holdings = self._holdings(headers[0], report)
 
     def _holdings(self, header: CarryHeader, report: Report) -> list[Answer]:
@@ -170,8 +176,11 @@ class Importer:
             return []  # there is no box any more that could hear it
         found: list[Answer] = []
         for shelf in header.shelves:
+            named = shelf.device or report.device
+            if named != report.device and named not in self._formers(report):
+                continue
             talk = Talk(report.device, shelf.epoch, header.session)
-            held = partial(self.store.held, report.device, shelf.epoch)
+            held = partial(self.store.held, named, shelf.epoch, closed=False)
             found += islice(self.speaker.holdings(talk, shelf.oldest, shelf.newest, held), MAX_SPANS - len(found))
         return found
 
@@ -198,12 +207,12 @@ class Importer:
         return found.verify if found else None
 
     def _group(
-        self, intake: Intake, group: list[bytes], report: Report, held: dict[Talk, list[tuple[int, bytes]]]
+        self, intake: Intake, group: list[bytes], report: Report, held: dict[Talk, dict[int, bytes]]
     ) -> None:
         began = self.mono()
         counts = intake.counts
         before = (counts.stored, counts.duplicates, counts.conflicts, counts.quarantined)
-        taken = intake.take([(topic(Topic.PASSAGE, report.device), row) for row in group])
+        taken = intake.take([(topic(Topic.PASSAGE, self._named(row, report)), row) for row in group])
         while intake.unread:
             intake.look_into(LOOK)
         after = (counts.stored, counts.duplicates, counts.conflicts, counts.quarantined)
@@ -211,23 +220,50 @@ class Importer:
         report.new, report.duplicate = report.new + new, report.duplicate + duplicate
         report.conflicting, report.refused = report.conflicting + conflicting, report.refused + refused
         for talk, rows in taken.rows.items():
-            held.setdefault(talk, []).extend(rows)
+            seqs = [seq for seq, _ in rows]
+            closed = self.store.closed(talk.device, talk.epoch, min(seqs), max(seqs))
+            report.closed += sum((seq, digest) in closed for seq, digest in rows)
+            known = held.setdefault(replace(talk, device=report.device), {})
+            for seq, digest in rows:
+                if (seq, digest) not in closed:
+                    known.setdefault(seq, digest)
         self.progress(f"{report.file}: {report.rows} rows of {report.device}")
         self.pause(self.mono() - began)
+
+    def _named(self, row: bytes, report: Report) -> str:
+        """Whose row it is: of the box as it is called now, unless the row names an id that it may have had."""
+        if f'"source":"/bp/{report.device}"'.encode() in row:
+            return report.device
+        try:
+            named = decode(row, PassageEnvelope).device
+        except WireError:
+            return report.device  # the intake says what is wrong with it
+        if named == report.device or named in self._formers(report):
+            return named
+        report.former.add(named)
+        return report.device
+
+    def _formers(self, report: Report) -> set[str]:
+        return {*self.former, *({report.serial} if report.serial and not report.rescued else ())}
 
     def _note(self, header: CarryHeader, sha256: str, report: Report) -> None:
         with self.store.batch(self.clock()):
             self.store.known(report.device, limit=self.limits.devices)
             if report.site:
                 self.store.site(report.device, report.site)
-            self.store.visit(Visit(
+            fresh = self.store.visit(Visit(
                 report.device, report.serial, report.site, report.created, sha256, report.rescued, report.whole,
                 report.rows, report.new, report.duplicate, report.conflicting, report.refused, report.pending,
                 header.audit_head, header.audit_rows,
             ))  # fmt: skip
+            if report.former:
+                self.store.alarm(
+                    report.device, "former_rows", f"a stick brought rows of {', '.join(sorted(report.former))[:200]},"
+                    " which it may have been called before; they were not taken", subject="refused",
+                )  # fmt: skip
             if report.rescued:
                 self.store.alarm(
-                    report.device, "rescued_rows", f"{report.rows} rows were taken, {report.new} of them new, because"
+                    report.device, "rescued_rows", f"{report.rows} rows were taken, {fresh} of them new, because"
                     " an operator vouched for them", subject=sha256[:16],
                 )  # fmt: skip
 
@@ -277,43 +313,6 @@ class Importer:
         partial.chmod(0o600)
         partial.replace(target)
         return target
-
-
-class _Digest:
-    """A file as blocks, each time from its start, and its SHA-256 over the last time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._hash = hashlib.sha256()
-        self._blocks: Iterator[bytes] = iter(())
-
-    def blocks(self) -> Iterator[bytes]:
-        """Its bytes. Raises OSError; CarryError where it is too long."""
-        self._hash = hashlib.sha256()
-        self._blocks = self._read()
-        return self._blocks
-
-    def _read(self) -> Iterator[bytes]:
-        size = 0
-        with open_regular(self._path) as file:
-            while block := file.read(BLOCK):
-                size += len(block)
-                if size > MAX_FILE:
-                    raise CarryError(Fault.DAMAGED, f"a file of more than {MAX_FILE} bytes")
-                self._hash.update(block)
-                yield block
-
-    def finish(self) -> None:
-        """Read what was not asked for, so that the digest is of the whole file."""
-        try:
-            for _ in self._blocks:
-                pass
-        except (OSError, CarryError):
-            return  # the digest is then of what could be read
-
-    def hexdigest(self) -> str:
-        """Of what was read."""
-        return self._hash.hexdigest()
 
 
 def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -205,8 +205,10 @@ class Store(Visits):
             (self._now, oldest, oldest, device, epoch),
         )
 
-    def held(self, device: str, epoch: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """(seq, digest) of what is held of ``first..last``, ordered by seq.
+    def held(
+        self, device: str, epoch: str, first: int, last: int, *, closed: bool = True
+    ) -> list[tuple[int, bytes]]:
+        """(seq, digest) of what is held of ``first..last``, ordered by seq; without ``closed`` only what opened.
 
         A seq in conflict is left out: which of its bodies the box has is not known here, and one such
         row must not make the digest of a whole span disagree.
@@ -214,10 +216,18 @@ class Store(Visits):
         rows = self._db.execute(
             "SELECT seq, digest FROM messages WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
             " AND NOT EXISTS (SELECT 1 FROM conflicts c WHERE c.device = messages.device"
-            " AND c.epoch = messages.epoch AND c.seq = messages.seq) ORDER BY seq",
-            (device, epoch, first, last),
+            " AND c.epoch = messages.epoch AND c.seq = messages.seq) AND (? OR kind <> 'unopened') ORDER BY seq",
+            (device, epoch, first, last, closed),
         )
         return [(int(seq), bytes(digest)) for seq, digest in rows]
+
+    def closed(self, device: str, epoch: str, first: int, last: int) -> set[tuple[int, bytes]]:
+        """(seq, digest) of ``first..last`` that could not be opened."""
+        rows = self._db.execute(
+            "SELECT seq, digest FROM messages WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+            " AND kind = 'unopened'", (device, epoch, first, last),
+        )  # fmt: skip
+        return {(int(seq), bytes(digest)) for seq, digest in rows}
 
     def dropped(self, device: str, epoch: str, first: int, last: int) -> None:
         """The box reports that it had to drop ``first..last`` unsent for want of space."""

@@ -27,13 +27,16 @@ DEEP = 6  # folders below those
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--rescued", metavar="DEVICE", default="",
               help="You know that an unsigned bundle is off this box's disk (`borderpost rescue`).")
+@click.option("--former", metavar="DEVICE", multiple=True,
+              help="You know that the box was called so before: take its rows of that time too.")
 @click.option("--acks", "acks_dir", type=click.Path(path_type=Path, file_okay=False), default=Path("acks"),
               show_default=True, help="Where the acks for each box go: DEVICE.acks.json.")
 @click.option("--logs", "logs_dir", type=click.Path(path_type=Path, file_okay=False), default=Path("logs"),
               show_default=True, help="Where logs of boxes go.")
 @json_option
 def command(
-    config_path: Path, files: tuple[Path, ...], rescued: str, acks_dir: Path, logs_dir: Path, as_json: bool
+    config_path: Path, files: tuple[Path, ...], rescued: str, former: tuple[str, ...], acks_dir: Path, logs_dir: Path,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Take what boxes wrote to sticks: rows.sealed and logs.sealed, or a whole stick.
 
@@ -46,7 +49,7 @@ def command(
 
     settings = config.load(config_path)
     reports = []
-    with _Importing(settings, logs_dir, rescued) as take:
+    with _Importing(settings, logs_dir, rescued, former) as take:
         for path in _found(files):
             report = take(path)
             if report.acks or report.holdings:
@@ -65,8 +68,8 @@ def command(
 class _Importing:
     """The store, open while files are taken."""
 
-    def __init__(self, settings: Config, logs_dir: Path, rescued: str) -> None:
-        self._settings, self._logs, self._rescued = settings, logs_dir, rescued
+    def __init__(self, settings: Config, logs_dir: Path, rescued: str, former: tuple[str, ...]) -> None:
+        self._settings, self._logs, self._rescued, self._former = settings, logs_dir, rescued, former
 
     def __enter__(self) -> Callable[[Path], Report]:
         import secrets
@@ -90,7 +93,7 @@ class _Importing:
         )  # fmt: skip
         importer: Importer = Importer(
             self._store, keys.seal, Speaker(self._store.id, keys.ack, now, self._store.newest), senders, limits, now,
-            self._logs, vouched=self._rescued, progress=_Progress(),
+            self._logs, vouched=self._rescued, former=self._former, progress=_Progress(),
         )  # fmt: skip
         return importer.take
 
@@ -133,7 +136,7 @@ def _record(report: Report) -> dict[str, object]:
         "created": report.created, "rescued": report.rescued, "certificate_expired": report.expired,
         "new": report.new, "duplicate": report.duplicate, "conflicting": report.conflicting,
         "refused": report.refused, "pending": report.pending, "whole": report.whole, "acks": len(report.acks),
-        "log": report.log, "problem": report.problem, "advice": report.advice,
+        "closed": report.closed, "former": sorted(report.former), "log": report.log, "problem": report.problem, "advice": report.advice,
     }  # fmt: skip
 
 
@@ -147,9 +150,13 @@ def _say(report: Report) -> None:
             f"{report.file}: {who}: {report.rows} rows: {report.new} new, {report.duplicate} duplicate,"
             f" {report.conflicting} conflicting, {report.refused} refused"
             + (f"; {left} more wait at the box" if left else "")
+            + (f"; {report.closed} stay closed, and are not acked: name older seal keys" if report.closed else "")
             + ("; taken because you vouched for it" if report.rescued else "")
             + ("; its certificate has expired: renew it" if report.expired else "")
         )
+    for former in sorted(report.former):
+        click.echo(f"{report.file}: NOT TAKEN: rows of {former}", err=True)
+        click.echo(f"next:  if {report.device} was called so before, import again with --former {former}", err=True)
     if report.problem:
         click.echo(f"{report.file}: NOT TAKEN{' FROM THERE ON' if report.rows else ''}: {report.problem}", err=True)
         click.echo(f"next:  {report.advice}", err=True)

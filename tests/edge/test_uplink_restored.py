@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import talk_bench
 from talk_bench import Bench
 
 from edge.core.wire import AckPayload
@@ -116,3 +117,25 @@ def test_an_older_box_and_an_older_headquarters_understand_the_newer_side() -> N
     newer = msgspec.json.encode(msgspec.structs.replace(old, newest_held=7))
     assert msgspec.json.decode(newer, type=Older).device == "post-7"
     assert msgspec.json.decode(newer, type=AckPayload).newest_held == 7
+
+
+def test_rows_of_a_former_name_wait_for_a_stick_and_nothing_says_that_they_are_lacked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is another box's by its certificate: under its topic those rows would not open."""
+    bench.record(2)
+    settled(bench)  # acked, under the old name
+    bench.record(2)
+    bench.journal.close()
+    monkeypatch.setattr(talk_bench, "DEVICE", "box-two")
+    bench.open_journal()
+    bench.connect()
+    bench.record(1)
+    settled(bench)
+    assert [item.device for item in bench.journal.pending_all()] == ["box-one"] * 2
+    assert bench.alarms == ["former_rows"]
+    bench.intake.look_into(100)
+    with View(bench.folder / "hq.sqlite") as view:
+        held = view.messages(0)
+    assert [m.device for m in held] == ["box-one"] * 2 + ["box-two"] * 2  # its notice, and the passage
+    assert "unopened" not in {m.kind for m in held}
