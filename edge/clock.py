@@ -4,7 +4,9 @@ Laws (ARCHITECTURE law 10, after Uptane's findings on time attacks; ADR 0011 and
 1. Trusted time moves forward on headquarters' signed word alone; back on the root's alone.
 2. The highest signed time is kept on disk (the floor). It survives reboots and a wrong system clock.
 3. One signed word may not leap further past the present trusted time than the ceiling of its source allows,
-   unless nothing was ever believed. The root's word has no ceiling, and is the only one that may lower the floor.
+   unless nothing was ever believed. All words of command keys together (envelopes, time papers) lead no further than
+   ``COMMAND_REACH`` past the latest time that somebody else vouched for (an ack, an update, the root, a disciplined
+   clock) and the monotonic time since, over all boots. The root's word has no ceiling, and is the only one that may lower the floor.
 4. The system clock is believed for ages within ``hold`` after the floor; for expiring, only where the
    configuration says that it is disciplined.
 5. Only a word that was made for the present connection (an ack) says what time it *is*. Any other says that it is
@@ -45,6 +47,10 @@ CEILINGS: Final[Mapping[Source, timedelta | None]] = MappingProxyType({
     Source.TIME_ROOT: None,
 })  # fmt: skip
 
+COMMAND: Final = frozenset({Source.ENVELOPE, Source.TIME_COMMAND})  # signed by a command key
+COMMAND_REACH: Final = timedelta(days=800)
+VOUCH_STEP: Final = timedelta(days=1)  # so much of what was vouched for can be lost with the power
+
 
 @dataclass(frozen=True, slots=True)
 class ClockPolicy:
@@ -64,6 +70,7 @@ class Word(enum.StrEnum):
     TOO_FAR = "too_far"  # leaps further than a word from this source may: refused
 
 
+VOUCHED: Final = "clock.vouched"  # the same three: the time that others than command keys vouched for, boot and seconds
 ANCHOR: Final = "clock.anchor"  # in the state file: boot id, the best word of that boot, monotonic seconds
 
 
@@ -90,6 +97,9 @@ class TrustedClock:
         self._lowering = False  # the disk still has a floor that the root's word has lowered
         # The best word of this boot, and when it came.
         self._anchor = resumed(state.get(ANCHOR), self._boot, mono(), self._floor) if self._boot else None
+        # What others than command keys vouched for, and at which monotonic second; it runs on from there.
+        self._vouched = vouched(state.get(VOUCHED), self._boot, mono(), self._floor)
+        self._vouched_saved = self._vouched[0] if self._vouched else None
         self.unsaved = False  # True while the disk refuses the floor
 
     def now(self) -> Trusted:
@@ -117,6 +127,7 @@ class TrustedClock:
             now = self._now()
             if self._leaps(time, now, source):
                 return Word.TOO_FAR
+            self._vouch(time, source, lower=lower)
             lowest = now.time if now.state is ClockState.SIGNED else self._floor
             if lowest is not None and time < lowest:
                 return self._behind(time, lowest, source, lower)
@@ -128,7 +139,38 @@ class TrustedClock:
         reference = now.time if now.time is not None else self._floor
         if ceiling is None or self._floor is None or reference is None:
             return False
-        return time - reference > ceiling
+        return time - reference > ceiling or (source in COMMAND and self._is_out_of_reach(time, now))
+
+    def _is_out_of_reach(self, time: datetime, now: Trusted) -> bool:
+        base = self._vouched_now()
+        if now.state is ClockState.SYSTEM and now.time is not None:
+            base = max(base or now.time, now.time)
+        return base is not None and time - base > COMMAND_REACH
+
+    def _vouched_now(self) -> datetime | None:
+        if self._vouched is None:
+            return None
+        time, since = self._vouched
+        return time + timedelta(seconds=max(0.0, self._mono() - since))
+
+    def _vouch(self, time: datetime, source: Source, *, lower: bool) -> None:
+        """Keep a word that law 3 lets through: one of a command key vouches for nothing but the very first."""
+        base = self._vouched_now()
+        falls = lower and source is Source.TIME_ROOT
+        if base is None or falls or (source not in COMMAND and time > base):
+            self._vouched = (time, self._mono())
+        elif source in COMMAND:
+            self._vouched = (base, self._mono())  # what this boot has lived so far is kept with it
+        vouched_now, saved = self._vouched_now(), self._vouched_saved
+        if vouched_now and (saved is None or falls or vouched_now - saved >= VOUCH_STEP or source in COMMAND):
+            self._save_vouched(vouched_now)
+
+    def _save_vouched(self, time: datetime) -> None:
+        try:
+            self._state.put(VOUCHED, f"{self._boot or UNKNOWN} {time.isoformat()} {self._mono()}")
+            self._vouched_saved = time
+        except StateError:
+            self.unsaved = True
 
     def _behind(self, time: datetime, lowest: datetime, source: Source, lower: bool) -> Word:
         if lower and source is Source.TIME_ROOT:
@@ -181,6 +223,25 @@ def resumed(note: str | None, boot: str, mono: float, floor: datetime | None) ->
     except (ValueError, TypeError, OverflowError):
         return None
     return None if noted != boot or at > mono or ahead else (time, at)
+
+
+def vouched(note: str | None, boot: str, mono: float, floor: datetime | None) -> tuple[datetime, float] | None:
+    """What was vouched for, and since which monotonic second it runs on; the floor where nothing says more.
+
+    An earlier boot's note runs on from the beginning of this one, where the kernel says which boot it is.
+    """
+    if floor is None:
+        return None
+    try:
+        noted, text, since = (note or "").split(" ")
+        time, at = datetime.fromisoformat(text), float(since)
+        if time.tzinfo is None or not 0 <= at < float("inf"):
+            return floor, mono
+    except (ValueError, TypeError):
+        return floor, mono
+    if not boot:
+        return time, mono
+    return time, (at if noted == boot and at <= mono else 0.0)
 
 
 def believed(wall: datetime, floor: datetime | None, policy: ClockPolicy) -> Trusted:

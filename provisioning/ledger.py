@@ -31,6 +31,7 @@ from provisioning.store import Row, Store
 
 HELD, ENROLLED, REVOKED = "held", "enrolled", "revoked"
 MAX_DEVICE: Final = 40  # characters
+RENEWAL: Final = "renewal"  # the common name of the bridge of the renewal door (docs/reliability.md): no box has it
 MAX_NUMBER: Final = 2**53 - 1  # ``papers.Number``
 KEPT_DAYS: Final = 800  # longer than any certificate of a box lives
 _UNKNOWN: Final = "`borderpost-provision show` lists what there is"
@@ -188,6 +189,8 @@ class Ledger:
         """Raises LedgerError for an id that is not allowed, or that was given before (law 2)."""
         if not valid_device(device):
             raise LedgerError(f"{device[:60]!r} is no device id", advice="3 to 40 of a-z, 0-9 and hyphen, not `all`")
+        if device == RENEWAL:
+            raise LedgerError(f"{RENEWAL} is the name of the renewal door's bridge", advice="give another --device")
         if self.box(device) is not None:
             raise LedgerError(f"the device id {device} was given before", advice="leave --device out, or give another")
 
@@ -226,10 +229,15 @@ class Ledger:
         return number
 
     def next_number(self, what: str, now: datetime) -> int:
-        """Take the next number of ``time`` or ``revoked`` (law 6); inside ``writing``."""
+        """Take the next number of ``time``, ``time_root`` or ``revoked`` (law 6); inside ``writing``."""
         number = max(int(self.store.meta(f"number:{what}") or 0) + 1, int(now.timestamp()))
         self.store.set_meta(f"number:{what}", str(number))
         return number
+
+    def begin_anew(self, what: str, at: datetime) -> None:
+        """The roots let numbers that ran ahead fall to that time's seconds; inside ``writing``."""
+        number = min(int(self.store.meta(f"number:{what}") or 0), int(at.timestamp()))
+        self.store.set_meta(f"number:{what}", str(number))
 
     def revoke(self, box: Box, reason: str, now: datetime) -> int:
         """A box and all its certificates count no longer; inside ``writing``. How many certificates that were."""

@@ -54,10 +54,10 @@ def apply(box: Enrolment, daemon: Daemon, carrier: Carrier, data: bytes, visit: 
     if by_link and header.sha256 == before.failed:
         raise ProvisioningError(Code.SELF_TEST_FAILED, f"number {header.sequence} was tried before")
     files = open_envelope(data, header, box.identity.seal_key)
-    revoked = _revocation(trust, files, before.revoked)
     package = trust.package
     if newer := files.get(gen.NATIONAL):
         package = trusting.judge(newer, trust)
+    revoked = _revocation(Trust(package), files, 0 if trusting.ends_a_key(package, trust) else before.revoked)
     present = gen.files_of(box.places, box.generation)  # what runs
     following = gen.merged(present, files, package.tuf_root)
     changes = following != present

@@ -6,11 +6,14 @@ import contextlib
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from edge.core import sealing
 from edge.core.provisioning.codes import ProvisioningError
 from edge.core.provisioning.inbox import NATIONAL
 from edge.core.provisioning.papers import NationalPackage
 from edge.core.provisioning.signing import keys_of, open_national
+from edge.enrol import kept
 from edge.enrol.disk import Disk, disk_error, read
 from edge.enrol.places import Places
 
@@ -79,10 +82,20 @@ def judge(data: bytes, trust: Trust) -> NationalPackage:
     return open_national(data, trust.package)
 
 
+def ends_a_key(package: NationalPackage, trust: Trust) -> bool:
+    """True if a command key that is believed now is not named by ``package``: numbers that it alone may have driven up
+    begin anew, for what it signed opens no more (``words`` law 3)."""
+    return not set(trust.package.command_keys) <= set(package.command_keys)
+
+
 def take(disk: Disk, places: Places, data: bytes, trust: Trust) -> None:
     """Obey a newer package from now on; one that is in force already changes nothing. Raises ProvisioningError."""
-    if judge(data, trust).number == trust.package.number:
+    package = judge(data, trust)
+    if package.number == trust.package.number:
         return
+    if ends_a_key(package, trust):
+        before = kept.load(places)
+        kept.save(disk, places, msgspec.structs.replace(before, time_number=0, revoked=0))
     try:
         disk.write(places.newer_national, data)
     except OSError as error:

@@ -4,7 +4,9 @@ Laws:
 1. A paper is read whole (at most 60,000 bytes), its signature verified over those bytes, and those bytes are staged.
 2. Of an envelope the signed header is read first; what follows is copied while it is hashed, and is staged only if it
    is what the header says. Nobody here can open it.
-3. A paper that is refused stops no other. Numbers, nonces and dates are the daemon's to judge.
+3. A newer national package is signed by the root of the one that is in force; what lies beside it is judged by it, as
+   the daemon will, which takes it first.
+4. A paper that is refused stops no other. Numbers, nonces and dates are the daemon's to judge.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ class Found:
     papers: dict[str, bytes] = field(default_factory=dict)
     envelope: tuple[str, ...] | None = None
     problems: list[Problem] = field(default_factory=list)
+    trust: Trust | None = None  # whom the box will obey once it has taken what is staged here
 
 
 def load_trust(installed: Path, newer: Path) -> Trust:
@@ -82,12 +85,27 @@ def load_trust(installed: Path, newer: Path) -> Trust:
     with contextlib.suppress(OSError, ProvisioningError):  # else the one that was installed still holds
         found = open_national(_read(newer), None)
         package = found if found.number > package.number and found.country == package.country else package
+    return _trust(package)
+
+
+def _trust(package: NationalPackage) -> Trust:
     return Trust(package, *(keys_of(k) for k in (package.claim_keys, package.command_keys, package.root_keys)))
+
+
+def _newer(tree: Tree, survey: Entry, trust: Trust, limits: Limits, found: Found) -> Trust:
+    """Whom to obey with what the stick brings; one that is in force already is left where it is."""
+    for data, package in _opened(tree, survey, "", inbox.PACKAGE, limits, found,
+                                 lambda data: open_national(data, trust.package)):
+        if package.number > trust.package.number:
+            found.papers[inbox.PACKAGE] = data
+            return _trust(package)
+    return trust
 
 
 def choose(tree: Tree, survey: Entry, trust: Trust, facts: BoxFacts, limits: Limits) -> Found:
     """Every paper of the stick that is for this box. Raises ProvisioningError only where the whole stick fails."""
     found = Found()
+    trust = found.trust = _newer(tree, survey, trust, limits, found)
     claims = _opened(tree, survey, "claim", ".claim", limits, found, lambda data: open_paper(data, Claim, trust.claim))
     _choose_claim(claims, trust, facts, found)
     own = f"{facts.serial}.reset"
@@ -98,7 +116,7 @@ def choose(tree: Tree, survey: Entry, trust: Trust, facts: BoxFacts, limits: Lim
     words = _opened(tree, survey, "time", ".time", limits, found, lambda data: _time_word(data, trust))
     words = [pair for pair in words if _same_country(pair[1].country, trust, "time", found)]
     if words:
-        found.papers[inbox.TIME] = max(words, key=lambda pair: pair[1].number)[0]
+        found.papers[inbox.TIME] = max(words, key=lambda pair: (_is_roots(pair[0], trust), pair[1].number))[0]
     envelope = survey.find("prov", f"{facts.serial}.prov")
     if envelope is not None and envelope.inside is None:
         found.envelope = path_of(survey, "prov", f"{facts.serial}.prov")
@@ -146,8 +164,9 @@ def _header(head: bytes, trust: Trust, facts: BoxFacts) -> tuple[EnvelopeHeader,
 def _opened(
     tree: Tree, survey: Entry, kind: str, ending: str, limits: Limits, found: Found, read: Callable[[bytes], P]
 ) -> list[tuple[bytes, P]]:  # fmt: skip
-    """(file, paper) of every file below ``kind`` whose name ends so; what is refused becomes a problem."""
-    folder = survey.find(kind)
+    """(file, paper) of every file below ``kind`` ('' for the top folder) whose name ends so; what is refused becomes a
+    problem."""
+    folder = survey.find(kind) if kind else survey
     files = [entry for entry in folder.files() if entry.name.casefold().endswith(ending)] if folder else []
     if len(files) > limits.papers:
         found.problems.append(Problem(kind, Code.TOO_MANY_FILES, f"more than {limits.papers} in {kind}"))
@@ -157,12 +176,12 @@ def _opened(
         try:
             if entry.size > MAX_PAPER:
                 raise ProvisioningError(Code.TOO_LARGE_PAPER, f"{entry.size} bytes, at most {MAX_PAPER}")
-            data = tree.read(path_of(survey, kind, entry.name), MAX_PAPER)
+            data = tree.read(path_of(survey, *([kind] if kind else []), entry.name), MAX_PAPER)
             papers.append((data, read(data)))
         except ProvisioningError as error:
             if error.code is Code.TOOK_TOO_LONG or not tree.alive():
                 raise
-            found.problems.append(Problem(kind, error.code, error.detail))
+            found.problems.append(Problem(kind or "national", error.code, error.detail))
     return papers
 
 
@@ -178,9 +197,14 @@ def _choose_claim(claims: list[tuple[bytes, Claim]], trust: Trust, facts: BoxFac
         found.papers[inbox.CLAIM] = max(fit, key=lambda pair: pair[1].created)[0]
 
 
+def _is_roots(data: bytes, trust: Trust) -> bool:
+    """True for a word of time that names a root key: roots have numbers of their own, and go first."""
+    return any(message.kid in trust.root for message in signatures(data))
+
+
 def _time_word(data: bytes, trust: Trust) -> TimeWord:
     """Signed by the roots' threshold or by a command key; the daemon looks which, and how far each may leap."""
-    if any(message.kid in trust.root for message in signatures(data)):
+    if _is_roots(data, trust):
         return open_paper(data, TimeWord, trust.root, trust.package.root_threshold)
     return open_paper(data, TimeWord, trust.command)
 

@@ -162,6 +162,7 @@ class _Visit:
             return
         found = choose(self._tree, self._survey, self._trust, self._facts, self._limits)
         self._problems += found.problems
+        self._trust = found.trust or self._trust
         self._staged = self._inbox.begin()
         for name, data in found.papers.items():
             self._staged.put(name, iter((data,)))

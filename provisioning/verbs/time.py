@@ -49,9 +49,10 @@ def command(
     Try it:  borderpost-provision time --stick /media/BORDERPOST
     """
     from common.times import rfc3339
-    from edge.core.provisioning.papers import TimeWord
+    from edge.core.provisioning.papers import MAX_STEP, TimeWord
     from edge.core.provisioning.signing import sign_paper
     from provisioning import keyfiles
+    from provisioning.errors import LedgerError
     from provisioning.folder import OFFICE
     from provisioning.stick_tree import TIME, StickTree
 
@@ -67,7 +68,14 @@ def command(
         else:
             keys = [folder.sign_key("command", words(OFFICE))]
         with ledger.store.writing():
-            number = ledger.next_number("time", present)
+            if roots and lower:
+                ledger.begin_anew("time", said)  # boxes do the same when they take it
+            number = ledger.next_number("time_root" if roots else "time", present)
+            if not roots and number > int(said.timestamp()) + MAX_STEP:
+                raise LedgerError(
+                    f"word {number} is numbered too far ahead of the clock: no box takes it",
+                    advice="this clock, or the one before it, was wrong; two root holders: --root twice and --lower",
+                )
             data = sign_paper(TimeWord(country=ledger.country, time=said, lower=lower, number=number), *keys)
             detail = f"{rfc3339(said)} by {'root' if roots else 'command'}{', lower' if lower else ''}"
             ledger.note("time", present, number=number, data=data, detail=detail)

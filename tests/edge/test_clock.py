@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.clock import ANCHOR, CEILINGS, ClockPolicy, Source, TrustedClock, Word
+from edge.clock import ANCHOR, CEILINGS, VOUCHED, ClockPolicy, Source, TrustedClock, Word
 from edge.core.trusted import ClockState, Trusted
 from edge.state import State
 
@@ -101,6 +101,51 @@ def test_a_leap_over_thirty_days_is_refused_and_changes_nothing(box: Box) -> Non
     assert box.clock.signed_word(datetime.max.replace(tzinfo=UTC)) is Word.TOO_FAR
     assert box.clock.now().time == T0
     assert box.clock.signed_word(T0 + 30 * DAY) is Word.ACCEPTED
+
+
+def test_words_of_command_keys_do_not_add_up(box: Box) -> None:
+    box.clock.signed_word(T0, Source.ENVELOPE)  # the first that a box believes
+    assert box.clock.signed_word(T0 + 799 * DAY, Source.ENVELOPE) is Word.ACCEPTED
+    assert box.clock.signed_word(T0 + 1598 * DAY, Source.ENVELOPE) is Word.TOO_FAR
+    for _ in range(3):
+        box.boot()
+        assert box.clock.signed_word(T0 + 801 * DAY, Source.ENVELOPE) is Word.TOO_FAR
+        assert box.clock.signed_word(T0 + 801 * DAY, Source.TIME_COMMAND) is Word.TOO_FAR
+    box.restart()
+    box.mono += (2 * DAY).total_seconds()  # the box lives on: what passes is no leap
+    assert box.clock.signed_word(T0 + 801 * DAY, Source.ENVELOPE) is Word.ACCEPTED
+    box.boot()
+    assert box.clock.signed_word(T0 + 802 * DAY, Source.ENVELOPE) is Word.ACCEPTED  # those two days stay
+    assert box.clock.signed_word(T0 + 803 * DAY, Source.ENVELOPE) is Word.TOO_FAR
+
+
+@pytest.mark.parametrize("source", [Source.ACK, Source.UPDATE, Source.TIME_ROOT])
+def test_who_holds_another_key_vouches_for_a_leap_and_the_next_one_counts_from_there(box: Box, source: Source) -> None:
+    box.clock.signed_word(T0)
+    box.clock.signed_word(T0 + 799 * DAY, Source.ENVELOPE)
+    assert box.clock.signed_word(T0 + 799 * DAY, source) is Word.ACCEPTED
+    box.boot()
+    assert box.clock.signed_word(T0 + 1598 * DAY, Source.ENVELOPE) is Word.ACCEPTED
+    assert box.clock.signed_word(T0 + 1600 * DAY, Source.ENVELOPE) is Word.TOO_FAR
+
+
+def test_a_clock_that_the_root_set_back_counts_from_there(box: Box) -> None:
+    box.clock.signed_word(T0)
+    box.clock.signed_word(T0 + 700 * DAY, Source.ENVELOPE)
+    box.clock.signed_word(T0, Source.TIME_ROOT, lower=True)
+    box.boot()
+    assert box.clock.signed_word(T0 + 801 * DAY, Source.ENVELOPE) is Word.TOO_FAR
+    assert box.clock.signed_word(T0 + 700 * DAY, Source.ENVELOPE) is Word.ACCEPTED
+
+
+@pytest.mark.parametrize("note", ["", "boot-1 x 1.0", "boot-1 2026-03-01T12:00:00 1.0", f"boot-1 {T0.isoformat()} nan"])
+def test_where_nothing_says_what_was_vouched_for_the_floor_does(box: Box, note: str) -> None:
+    box.clock.signed_word(T0)
+    assert box.state is not None
+    box.state.put(VOUCHED, note)
+    box.restart()
+    assert box.clock.signed_word(T0 + 799 * DAY, Source.ENVELOPE) is Word.ACCEPTED
+    assert box.clock.signed_word(T0 + 1598 * DAY, Source.ENVELOPE) is Word.TOO_FAR
 
 
 def test_a_stale_word_is_ignored_and_a_slightly_late_one_confirms(box: Box) -> None:

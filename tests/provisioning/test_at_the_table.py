@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from authority_kit import WORD, Desk, enrol
 
+from edge.core.provisioning.signing import open_national
+
 pytestmark = pytest.mark.timeout(60)
 WAIT_S = 30.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +84,18 @@ def terminal(folder: Path, *words: str, columns: int = 80) -> Iterator[Terminal]
         yield made
     finally:
         made.close()
+
+
+def test_a_package_alone_on_a_stick_is_the_one_in_force(desk: Desk, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    place = stick / "BORDERPOST" / "national.json"
+    assert desk.run("package", "--stick", stick).code == 0
+    assert place.read_bytes() == (desk.root / "national.json").read_bytes()
+    desk.signs("package", "--name", "Utopia", "--stick", stick, "--sign", desk.offline("root-1"))
+    assert open_national(place.read_bytes(), None).number == 1  # what waits is no paper yet
+    desk.signs("package", "--stick", stick, "--sign", desk.offline("root-2"))
+    assert open_national(place.read_bytes(), desk.package).number == 2
 
 
 def test_each_passphrase_is_asked_twice_and_never_shown(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_device_id_is_given_once_and_never_one_that_topics_reserve(ledger: Led
     put(ledger, "a", f"{SITE}-1")
     with ledger.store.writing():
         assert ledger.new_device(SITE) == f"{SITE}-2"
-    for bad in ("all", "x", "UPPER", "a/b", f"{SITE}-1", "x" * 41):
+    for bad in ("all", "renewal", "x", "UPPER", "a/b", f"{SITE}-1", "x" * 41):
         with pytest.raises(LedgerError):
             ledger.check_device(bad)
     ledger.check_device("spare-one")

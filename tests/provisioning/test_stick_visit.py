@@ -101,6 +101,37 @@ def test_the_root_may_sign_time_by_its_threshold_and_the_highest_number_goes(pos
     assert daemon.seen[1] == {inbox.TIME: (post.papers / "time/a.time").read_bytes()}
 
 
+def test_no_number_of_a_command_key_hides_the_roots_word(post):
+    post.put("time/a.time", post.hq.time_paper(3, *post.hq.roots[:2], lower=True))
+    post.put("time/b.time", post.hq.time_paper(2**53 - 1))
+    with Daemon(post).running() as daemon:
+        assert refused(post.visit()) == []
+    assert daemon.seen[1] == {inbox.TIME: (post.papers / "time/a.time").read_bytes()}
+
+
+def test_a_newer_package_goes_and_what_lies_beside_it_is_judged_by_it(post):
+    old, new = post.hq, Headquarters()
+    new.roots = old.roots  # the same roots name other keys
+    post.put("national.json", new.package(number=2))
+    post.put("time/a.time", new.time_paper(7))
+    post.put(f"prov/{SERIAL}.prov", new.envelope())
+    post.put("claim/a.claim", old.claim_paper())
+    with Daemon(post).running() as daemon:
+        outcome = post.visit()
+    assert refused(outcome) == [Code.UNKNOWN_KEY]  # the claim of a key that has ended
+    assert set(daemon.seen[1]) == {inbox.PACKAGE, inbox.TIME, inbox.ENVELOPE}
+
+
+def test_a_package_of_other_roots_is_refused_and_the_one_in_force_needs_no_offer(post):
+    post.put("national.json", Headquarters().package(number=2))
+    post.put("time/a.time", post.hq.time_paper(7))
+    with Daemon(post).running() as daemon:
+        assert refused(post.visit()) == [Code.UNKNOWN_KEY]
+        post.put("national.json", post.hq.package())
+        assert refused(post.visit()) == []
+    assert set(daemon.seen[1]) == set(daemon.seen[2]) == {inbox.TIME}
+
+
 def test_claims_of_several_sites_are_a_question_and_not_a_guess(post):
     post.put("claim/a.claim", post.hq.claim_paper("north-gate"))
     post.put("claim/b.claim", post.hq.claim_paper("south-gate"))

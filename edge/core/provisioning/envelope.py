@@ -5,7 +5,7 @@ Laws:
    the sealed content, so that nothing unsigned is ever decrypted or parsed.
 2. An envelope opens with one box's seal key, and only under its own header: another's header on this content, or
    this header on another content, does not open.
-3. Numbers rise. A number or a nonce that was used is never used again, also after a reset.
+3. Numbers rise, by ``MAX_STEP`` at most. A number or a nonce that was used is never used again, also after a reset.
 4. Only names of ``ENVELOPE_FILES`` come out, each once, each within its limit: never a path.
 5. Without trusted time nothing is expired (ARCHITECTURE law 10). The envelope's own ``created`` is a signed word that
    it is at least that late.
@@ -32,7 +32,7 @@ from msgspec import Meta
 
 from edge.core import sealing
 from edge.core.provisioning.codes import Code, ProvisioningError
-from edge.core.provisioning.papers import ENVELOPE_FILES, MAX_ENVELOPE, MAX_FILES, EnvelopeHeader
+from edge.core.provisioning.papers import ENVELOPE_FILES, MAX_ENVELOPE, MAX_FILES, MAX_STEP, EnvelopeHeader
 from edge.core.provisioning.signing import Keys, open_paper, sign_paper
 from edge.core.provisioning.stream import CHUNK, SEALED_CHUNK, WRAP_SIZE, open_chunk, seal_chunks
 from edge.core.wire import WireError, decode, encode
@@ -157,7 +157,7 @@ def judge(
 
     ``nonces_pending``: of claims that it asked under; ``nonces_used``: ``nonce_mark`` of those that are spent; ``now``:
     trusted time, None while there is none. Raises ProvisioningError, the first that holds of: OTHER_COUNTRY,
-    OTHER_BOX, OLD_NUMBER, NONCE_USED, NONCE_UNKNOWN, NOT_YET_VALID, EXPIRED.
+    OTHER_BOX, OLD_NUMBER, NUMBER_LEAP, NONCE_USED, NONCE_UNKNOWN, NOT_YET_VALID, EXPIRED.
     """
     if header.country != country:
         raise ProvisioningError(Code.OTHER_COUNTRY, f"for {header.country}")
@@ -166,6 +166,8 @@ def judge(
         raise ProvisioningError(Code.OTHER_BOX, "for another key of this box" if same else f"for {header.serial}")
     if header.sequence <= last_sequence:
         raise ProvisioningError(Code.OLD_NUMBER, f"number {header.sequence}, the box has {last_sequence}")
+    if header.sequence > last_sequence + MAX_STEP:
+        raise ProvisioningError(Code.NUMBER_LEAP, f"number {header.sequence}, the box has {last_sequence}")
     if header.nonce and nonce_mark(header.nonce) in nonces_used:
         raise ProvisioningError(Code.NONCE_USED, f"number {header.sequence}")
     if header.nonce and header.nonce not in nonces_pending:

@@ -24,6 +24,7 @@ NATIONAL: Final = "national.json"            # beside FACTS: the national packag
 OFFER, OUTCOME, OUT = "offer.json", "outcome.json", "out"
 # names of staged files, each there only if the stick has it
 CLAIM, ENVELOPE, RESET, TIME, TUF = "claim.json", "envelope.prov", "reset.json", "time.json", "tuf"
+PACKAGE = "national.json"  # a newer national package: on the stick ``BORDERPOST/national.json``
 # names of what goes out
 REQUEST, CSR, ROWS, LOGS = "request.json", "request.csr", "rows.sealed", "logs.sealed"
 
