@@ -4,7 +4,9 @@ Laws:
 1. Who a client is says its certificate alone: the common name is the user and the client id. So a box can neither
    write nor read another's topics, nor take its place.
 2. A revoked box is refused twice: by the revocation list when it connects, by the access list if it is connected.
-3. Keys of servers are made once; they are made anew when their names change or ``RENEW_DAYS`` are left.
+3. The renewal door is a second broker without client certificates (docs/reliability.md): its bridge alone has one,
+   in a name that no box is given, and may carry two topics.
+4. Keys of servers are made once; they are made anew when their names change or ``RENEW_DAYS`` are left.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from provisioning import authority, files, keyfiles
 from provisioning.authority import HQ_NAME, Authority
 from provisioning.errors import AuthorityError
 from provisioning.folder import AuthorityFolder
-from provisioning.ledger import Ledger
+from provisioning.ledger import RENEWAL, Ledger
 
 RENEW_DAYS: Final = 120
 MAX_PACKET: Final = 131_072  # bytes: a parcel of lists has 64,000, an envelope 48 kB
@@ -41,20 +43,23 @@ class Made:
     hq_until: datetime
     revoked: int
     crl_until: datetime
+    renewal_until: datetime | None = None
 
 
 def write(
     out: Path, folder: AuthorityFolder, ledger: Ledger, word: str, names: Sequence[str], *, port: int, at: str,
-    now: datetime,
+    now: datetime, renewal: int = 0,
 ) -> Made:  # fmt: skip
     """Everything into ``out``. Raises AuthorityError.
 
-    ``word``: the authority's passphrase; ``at``: where the files will lie on the broker's machine.
+    ``renewal``: the TCP port of the renewal door, 0 for none. ``word``: the authority's passphrase; ``at``:
+    where the files will lie on the broker's machine.
     """
     ca = folder.authority(word)
     try:
         broker = _kept(folder, ledger, ca, BROKER, names, now)
         hq = _kept(folder, ledger, ca, HQ_NAME, (), now)
+        bridge = _kept(folder, ledger, ca, RENEWAL, (), now) if renewal else None
         with ledger.store.writing():
             revoked = ledger.revoked_certificates(now)
             crl = folder.revocations(word, revoked, now, ledger.next_number("revoked", now))
@@ -68,17 +73,20 @@ def write(
             ("ca.pem", folder.ca_bytes(), files.PUBLIC), ("crl.pem", crl, files.PUBLIC),
             ("broker.key", _bytes(folder.server / "broker.key"), files.PRIVATE),
             ("broker.pem", _bytes(folder.server / "broker.pem"), files.PUBLIC),
-            ("acl", acl(denied).encode(), files.PRIVATE), ("mosquitto.conf", conf(at, port).encode(), files.PUBLIC),
+            ("acl", acl(denied, renewal=bool(renewal)).encode(), files.PRIVATE),
+            ("mosquitto.conf", conf(at, port).encode(), files.PUBLIC),
             ("hq/ca.pem", folder.ca_bytes(), files.PUBLIC),
             ("hq/hq.pem", _bytes(folder.server / "hq.pem"), files.PUBLIC),
             ("hq/hq.key", _bytes(folder.server / "hq.key"), files.PRIVATE),
+            *(_door(folder, at, renewal, port) if renewal else ()),
         ):
             files.replace(out / name, data, mode)
             made.append(out / name)
     except OSError as error:
         raise AuthorityError(f"{error.filename or out}: {error.strerror}", advice=_ADVICE) from error
     return Made(tuple(made), broker.not_valid_after_utc, hq.not_valid_after_utc, len(revoked),
-                now + timedelta(days=authority.CRL_DAYS))  # fmt: skip
+                now + timedelta(days=authority.CRL_DAYS),
+                bridge.not_valid_after_utc if bridge else None)  # fmt: skip
 
 
 def conf(at: str, port: int) -> str:
@@ -102,10 +110,57 @@ persistence false
 """
 
 
-def acl(denied: Sequence[str]) -> str:
-    """The text of the access list; ``denied``: device ids that were revoked."""
+def _door(folder: AuthorityFolder, at: str, port: int, broker: int) -> list[tuple[str, bytes, int]]:
+    return [
+        ("renewal.conf", renewal_conf(at, port, broker).encode(), files.PUBLIC),
+        ("renewal.acl", RENEWAL_ACL.encode(), files.PRIVATE),
+        ("renewal.pem", _bytes(folder.server / "renewal.pem"), files.PUBLIC),
+        ("renewal.key", _bytes(folder.server / "renewal.key"), files.PRIVATE),
+    ]
+
+
+def renewal_conf(at: str, port: int, broker: int) -> str:
+    """The text of renewal.conf, for a broker of its own beside the one on port ``broker`` of the same machine."""
+    return f"""\
+# {at}/renewal.conf: mosquitto -c {at}/renewal.conf
+allow_anonymous true
+allow_zero_length_clientid false
+acl_file {at}/renewal.acl
+max_packet_size 65536
+persistence false
+listener {port}
+cafile {at}/ca.pem
+certfile {at}/broker.pem
+keyfile {at}/broker.key
+connection {RENEWAL}
+address localhost:{broker}
+bridge_cafile {at}/ca.pem
+bridge_certfile {at}/renewal.pem
+bridge_keyfile {at}/renewal.key
+remote_clientid {RENEWAL}
+notifications false
+cleansession true
+topic {Topic.REQUEST.replace("{d}", "+")} out 1
+topic {Topic.ENVELOPE.replace("{d}", "+")} in 1
+"""
+
+
+RENEWAL_ACL: Final = f"""\
+pattern write {Topic.REQUEST.replace("{d}", "%c")}
+pattern read {Topic.ENVELOPE.replace("{d}", "%c")}
+"""
+BRIDGE_ACL: Final = f"""\
+user {RENEWAL}
+topic write {Topic.REQUEST.replace("{d}", "+")}
+topic read {Topic.ENVELOPE.replace("{d}", "+")}
+"""
+
+
+def acl(denied: Sequence[str], *, renewal: bool = False) -> str:
+    """The text of the access list; ``denied``: device ids that were revoked; ``renewal``: with the door's bridge."""
     up, down = _branch(UP_TOPICS[0]), _branch(Topic.ACK)
     shut = "".join(f"\nuser {device}\ntopic deny #\n" for device in denied)
+    bridge = f"\n{BRIDGE_ACL}" if renewal else ""
     return f"""\
 # Headquarters, by the common name of its certificate.
 user {HQ_NAME}
@@ -114,7 +169,7 @@ topic write {down.replace("{d}", "+")}
 topic readwrite {Topic.HQ_STATE}
 topic write {Topic.BEACON}
 topic write {Topic.PARCEL}
-{shut}
+{bridge}{shut}
 # Every box, by the common name of its own.
 pattern write {up.replace("{d}", "%u")}
 pattern read {down.replace("{d}", "%u")}

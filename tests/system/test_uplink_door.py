@@ -22,6 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from common.settings import TlsConfig
 from edge.core.wire import Topic, topic
 from edge.uplink import Papers, State
+from provisioning import broker_files
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(60)]
 
@@ -35,6 +36,14 @@ DESK = "user desk\ntopic readwrite #\n\n"  # beside the collector: two clients o
 
 def tls(identity: Identity) -> TlsConfig:
     return TlsConfig(ca=str(identity.ca), cert=str(identity.certificate), key=str(identity.key))
+
+
+def test_the_pages_text_is_what_the_broker_verb_writes() -> None:
+    assert broker_files.renewal_conf("/etc/mosquitto", 8884, 8883) == CONF
+    assert broker_files.RENEWAL_ACL == DOOR_ACL
+    assert broker_files.BRIDGE_ACL == MORE_ACL
+    head, _, _ = broker_files.acl(["box-nine"], renewal=True).partition("pattern")
+    assert f"\n{MORE_ACL}" in head
 
 
 class Scene:
