@@ -146,7 +146,8 @@ class Engine:
 
     def _outcome(self, visit: Visit, progress: Progress) -> StickOutcome:
         box, daemon = self._box, self._daemon
-        parts = progress.parts or (Part(part="stick", code=Code.NO_PAPERS, grade=Grade.REFUSED),)
+        code, grade = (Code.UP_TO_DATE, Grade.OK) if box.is_enrolled else (Code.NO_PAPERS, Grade.REFUSED)
+        parts = progress.parts or (Part(part="stick", code=code, grade=grade),)  # where there is nothing else to say
         certificate = box.certificate()
         known = StickOutcome(
             number=visit.offer.number, serial=progress.serial, device=progress.device or box.device,
@@ -254,8 +255,6 @@ class Engine:
         if request and not visit.hatch.went_out(inbox.REQUEST):
             visit.hatch.put(inbox.REQUEST, request)
             parts.append(Part(part="certificate", code=Code.RENEWAL_WRITTEN, grade=Grade.OK))
-        if not parts and box.is_enrolled and not visit.hatch.has(inbox.ENVELOPE):
-            parts.append(Part(part="stick", code=Code.UP_TO_DATE, grade=Grade.OK))
         return parts
 
     def _new_carrier(self) -> Carrier:

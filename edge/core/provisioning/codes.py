@@ -71,6 +71,7 @@ class Code(enum.StrEnum):
     REVOKED = "BP-320"
     CONFIGURED_BY_HAND = "BP-321"  # edge.toml was made by a person: it would outlive a reset, and win over an envelope
     NUMBER_LEAP = "BP-322"  # so far above the last one that no honest paper has it
+    TIME_BEHIND = "BP-323"  # a word of time that may not turn back a clock that is ahead of it
     # lists and software (the update's own code stands beside)
     LISTS_REFUSED = "BP-401"
     SOFTWARE_REFUSED = "BP-402"

@@ -42,8 +42,12 @@ def part(name: str, code: Code, detail: str = "") -> Part:
 
 
 def grade(parts: Iterable[Part]) -> Grade:
-    """How the whole visit ended: FAULT beats all; OK beside REFUSED is PART; of nothing at all, REFUSED."""
-    found = {one.grade for one in parts}
+    """How the whole visit ended: FAULT beats all; OK beside REFUSED is PART; of nothing at all, REFUSED.
+
+    "Nothing newer" is nothing done: beside a refusal it does not count.
+    """
+    told = tuple(parts)
+    found = {one.grade for one in told if one.code is not Code.UP_TO_DATE} or {one.grade for one in told}
     if Grade.FAULT in found:
         return Grade.FAULT
     if Grade.PART in found or found >= {Grade.OK, Grade.REFUSED}:

@@ -30,7 +30,7 @@ _AR: Final[dict[Code, Advice]] = {
         "اتصل بالإدارة المركزية واقرأ عليها الرمز الظاهر على شاشة الجهاز (16 خانة)، ثم أرسل إليها الذاكرة "
         "المحمولة."),
     Code.APPLIED: Advice(
-        "طبّق الجهاز الإعدادات الجديدة، ونجح الفحص الذاتي، وهو يعمل بها الآن.",
+        "طبّق الجهاز ما أرسلته إليه الإدارة المركزية، وهو يعمل به الآن.",
         "لا يلزم أي إجراء آخر. أعد الذاكرة المحمولة إلى الإدارة المركزية."),
     Code.UP_TO_DATE: Advice(
         "ليس على الذاكرة المحمولة ما هو أحدث مما على الجهاز.",
@@ -162,6 +162,10 @@ _AR: Final[dict[Code, Advice]] = {
         "رقم الملف أعلى بكثير من آخر رقم أخذه الجهاز، فلم يقبله. لم يتغير شيء في الجهاز.",
         "لا تستعمل هذه الذاكرة مرة أخرى. أبلغ الإدارة المركزية بهذه النتيجة فوراً: ربما سُرق مفتاح أو استُرجع سجل "
         "قديم."),
+    Code.TIME_BEHIND: Advice(
+        "الوقت في الجهاز متقدم على الوقت الوارد في الملف، والملف لا يأذن بإرجاعه إلى الوراء. لم يتغير شيء في الجهاز.",
+        "قارن الوقت المكتوب أدناه بساعتك. إن كان صحيحاً فلا يلزم أي إجراء. وإن كان متقدماً فاطلب من الإدارة المركزية رسالة "
+        "وقت موقّعة بالمفاتيح الجذرية تأذن بإرجاع الوقت."),
     Code.LISTS_REFUSED: Advice(
         "رُفضت القوائم التي على الذاكرة المحمولة. ما زال الجهاز يعمل بقوائمه السابقة.",
         "اطلب من الإدارة المركزية ذاكرة أحدث، وأرسل إليها هذه النتيجة."),
@@ -195,7 +199,7 @@ _FR: Final[dict[Code, Advice]] = {
         "Appelez la direction centrale et lisez-lui le code de 16 caractères affiché sur l'écran du boîtier, puis "
         "faites-lui parvenir la clé USB."),
     Code.APPLIED: Advice(
-        "La nouvelle configuration est appliquée, l'autotest a réussi, le boîtier fonctionne avec elle.",
+        "Le boîtier a appliqué ce que la direction centrale lui a envoyé et fonctionne avec.",
         "Il n'y a plus rien à faire. Rendez la clé USB à la direction centrale."),
     Code.UP_TO_DATE: Advice(
         "La clé USB ne contient rien de plus récent que le boîtier.",
@@ -353,6 +357,10 @@ _FR: Final[dict[Code, Advice]] = {
         "changé sur le boîtier.",
         "N'utilisez plus cette clé USB. Signalez ce résultat sans attendre à la direction centrale : une clé de "
         "signature est peut-être volée, ou un ancien registre a été remis en place."),
+    Code.TIME_BEHIND: Advice(
+        "L'heure du boîtier est en avance sur celle du fichier, qui n'autorise pas à la reculer. Rien n'a changé.",
+        "Comparez l'heure indiquée ci-dessous à votre montre. Si elle est juste, il n'y a rien à faire. Si elle avance, "
+        "demandez à la direction centrale un message d'heure --lower signé par les clés racines."),
     Code.LISTS_REFUSED: Advice(
         "Les listes de la clé USB ont été refusées. Le boîtier continue avec ses listes précédentes.",
         "Demandez une clé USB plus récente à la direction centrale et envoyez-lui ce résultat."),
@@ -386,7 +394,7 @@ _EN: Final[dict[Code, Advice]] = {
         "The box wrote its request for enrolment to the stick.",
         "Call headquarters, read the 16-character code on the box's screen to them, then send them the stick."),
     Code.APPLIED: Advice(
-        "The new configuration is applied, the self-test passed, and the box runs with it.",
+        "The box applied what headquarters sent it, and runs with it.",
         "Nothing more to do. Return the stick to headquarters."),
     Code.UP_TO_DATE: Advice(
         "Nothing on the stick is newer than what the box has.",
@@ -525,6 +533,10 @@ _EN: Final[dict[Code, Advice]] = {
         "The file's number is far above the last one that the box took. It was refused; nothing on the box has changed.",
         "Do not use this stick again. Report this result to headquarters at once: a signing key may be stolen, or an "
         "old ledger was put back."),
+    Code.TIME_BEHIND: Advice(
+        "The box's time is ahead of the one in the file, and the file may not turn it back. Nothing has changed.",
+        "Compare the time below with your watch. If it is right there is nothing to do. If it is ahead, ask headquarters "
+        "for a time paper with --lower, signed by the root keys."),
     Code.LISTS_REFUSED: Advice(
         "The lists on the stick were refused. The box works on with the lists that it has.",
         "Ask headquarters for a newer stick, and send them this result."),

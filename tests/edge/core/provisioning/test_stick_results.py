@@ -181,3 +181,11 @@ def test_a_time_at_the_end_of_the_calendar_is_still_text() -> None:
     edge = datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))
     assert any("9999-12-31" in line for line in lines_of(outcome(at=edge)))
     assert any("0001-01-01" in line for line in lines_of(outcome(at=datetime.min.replace(tzinfo=UTC))))
+
+
+def test_nothing_newer_is_nothing_done() -> None:
+    nothing, refused, fault = (part("x", code) for code in (Code.UP_TO_DATE, Code.BAD_SIGNATURE, Code.DISK_FULL))
+    assert grade([nothing]) is Grade.OK
+    assert grade([nothing, refused]) is Grade.REFUSED
+    assert grade([nothing, part("x", Code.TIME_TAKEN), refused]) is Grade.PART
+    assert grade([nothing, fault]) is Grade.FAULT
