@@ -30,7 +30,7 @@ from edge.core.wire import AckPayload
 from edge.journal import asides, deliveries, restoring, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.checkpoints import Checkpoints, Signer
-from edge.journal.entries import Closing, Entry, NoteEntry, NoticeEntry, Pen
+from edge.journal.entries import Closing, NoteEntry, NoticeEntry, Pen
 from edge.journal.forgotten import Forgotten
 from edge.journal.lock import take_lock
 from edge.journal.looking import JournalView
@@ -39,7 +39,6 @@ from edge.journal.model import (
     Fact,
     JournalError,
     JournalLimits,
-    JournalUnavailableError,
     NewFinger,
     NewPassage,
     Notice,
@@ -255,8 +254,8 @@ class Journal(JournalView):
             request = Request(Future(), entry=NoticeEntry(notice.code, notice.detail))
             self._serve(request)
             if request.future.exception() is None:
-                self._writer.housekeeping(partial(restoring.settle, notice=notice))
-        asides.finish(self._path, self._writer.look(restoring.under_way))
+                finished = self._writer.housekeeping(partial(restoring.settle, notice=notice))
+                asides.finish(self._path, finished)
 
     def _next(self) -> Request | None:
         while True:

@@ -37,7 +37,7 @@ _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 def adopt(db: sqlite3.Connection, olds: Sequence[tuple[str, Salvage]], epoch: str) -> None:
     """Make the new file continue the old ones, oldest first: their epochs, their seqs, and ``epoch`` after them.
 
-    One transaction. Files that could not be opened are not among ``olds``; they are tried again and told by ``restore``.
+    One transaction. A file that could not be opened is not among ``olds`` and keeps its mark.
     """
     newest = max((old.newest for _, old in olds), default=0)
     starts = {first: known for _, old in olds for first, known in old.epochs.starts}
@@ -74,20 +74,24 @@ def restore(db: sqlite3.Connection, path: Path, limits: JournalLimits) -> tuple[
     A file of which rows were left for want of room is told once, and tried again at every start until none is.
     """
     names = under_way(db)
-    found = [_restored(db, path, limits, name) for name in names]
-    return tuple(notice for notice in found if notice.detail.get("left", 0) != _told_left(db, str(notice.detail["file"])))
+    found = [(name, _restored(db, path, limits, name)) for name in names]
+    return tuple(notice for name, notice in found if notice.detail.get("left", 0) != _told_left(db, name))
 
 
-def settle(db: sqlite3.Connection, notice: Notice) -> None:
-    """The notice is on disk: forget its file, or note what it still holds. Inside the caller's transaction."""
+def settle(db: sqlite3.Connection, notice: Notice) -> str:
+    """The notice is on disk: forget its file, or note what it still holds. Inside the caller's transaction.
+
+    The name of the file if nothing of it is wanted any more, else ''.
+    """
     if notice.code != CODE:
-        return
+        return ""
     name, left = str(notice.detail["file"]), int(notice.detail.get("left", 0))
     if left:
         db.execute("insert or replace into meta values (?, ?)", (f"{_LEFT}{name}", str(left)))
-    else:
-        db.execute("delete from meta where name = ?", (f"{_LEFT}{name}",))
-        done(db, [name])
+        return ""
+    db.execute("delete from meta where name = ?", (f"{_LEFT}{name}",))
+    done(db, [name])
+    return "" if "unreadable" in notice.detail else name
 
 
 def _told_left(db: sqlite3.Connection, name: str) -> int:

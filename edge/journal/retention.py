@@ -7,8 +7,8 @@ Laws:
    whose truth is CLEAR, each batch reported in a sealed body of its own; nothing else ever (law 3).
 3. A body that went leaves its hash while an older body is still on the shelf, so that digests over
    the shelf can always be formed.
-4. Audit bodies go from the front of the chain, of every kind but checkpoints, and later whole rows from the front; a row
-   of the chain states in the same transaction how far, so that nothing else can pass for retention.
+4. Audit bodies go from the front of the chain, of every kind but checkpoints, and later whole rows from the front; a
+   row of the chain states in the same transaction how far, so that nothing else can pass for retention.
 """
 
 from __future__ import annotations

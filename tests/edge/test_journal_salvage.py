@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from talk_bench import Bench
 from edge.core import wire
 from edge.core.acks import AckOutcome
 from edge.core.verdicts import Outcome
-from edge.journal import Journal, JournalUnavailableError, restoring
+from edge.journal import Journal, JournalUnavailableError, asides, restoring
 from edge.journal.pages import BrokenCellError, Pages, varint
 from edge.journal.salvage import Lost, salvage
+from edge.journal.writer import Writer
 from hq.store import View
 
 PAGE = 4096
@@ -254,6 +257,99 @@ def test_damage_after_damage_keeps_every_epoch(tmp_path: Path, made: tuple[bytes
     kit.record(journal, [600])
     assert [s.epoch for s in journal.shelves()] == ["epoch-0-1", "epoch-0-2", "epoch-1-1", journal.epoch]
     journal.close()
+
+
+def _broken_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that dies in the second batch of rows."""
+    real, calls = restoring._put, []
+
+    def put(*args: object) -> bool:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "BATCH", 8)
+        patch.setattr(restoring, "_put", put)
+        with pytest.raises(KeyboardInterrupt):
+            _journal(folder)
+    with contextlib.closing(sqlite3.connect(folder / "journal.db")) as db:
+        db.execute("pragma wal_checkpoint(truncate)")
+
+
+def test_damage_while_the_rows_are_put_back_costs_none_of_them(
+    tmp_path: Path, made: tuple[bytes, Told, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, pending, _ = made
+    _damage(tmp_path, data)
+    for number in (1, 2, 3):  # three new journals in turn are damaged before they have all rows
+        _broken_off(tmp_path, monkeypatch)
+        assert len(asides.numbers(tmp_path / "journal.db")) == number
+        _damage(tmp_path, (tmp_path / "journal.db").read_bytes())
+    journal = _journal(tmp_path)
+    assert _rows(i for i in journal.pending_all() if i.epoch != journal.epoch) == pending
+    journal.close()
+    assert not list(tmp_path.glob("*.partial"))  # all four are done with
+    journal = _journal(tmp_path)
+    assert journal.notices == ()
+    journal.close()
+
+
+def test_a_file_is_not_done_with_before_its_notice_is_on_disk(
+    tmp_path: Path, made: tuple[bytes, Told, Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, pending, _ = made
+    _damage(tmp_path, data)
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "_put", _full)
+        journal = _journal(tmp_path)
+        assert [n.code for n in journal.notices] == ["journal_set_aside"]
+        journal.close()
+    journal = _journal(tmp_path)
+    assert [n.code for n in journal.notices] == ["journal_set_aside"]  # told again
+    journal.close()
+    journal = _journal(tmp_path)
+    assert journal.notices == ()
+    assert _rows(i for i in journal.pending_all() if i.epoch != journal.epoch).keys() >= pending.keys()
+    journal.close()
+
+
+def _full(*_: object) -> int:
+    raise sqlite3.OperationalError("the disk does not answer")
+
+
+def test_what_was_left_is_tried_again_at_each_start(tmp_path: Path, made: tuple[bytes, Told, Told]) -> None:
+    data, pending, _ = made
+    _damage(tmp_path, data)
+    journal = _journal(tmp_path, quota_bytes=60 * PAGE)
+    assert int(journal.notices[0].detail["left"]) > 0
+    journal.close()
+    journal = _journal(tmp_path, quota_bytes=60 * PAGE)
+    assert journal.notices == ()  # as much is left as was told
+    journal.close()
+    journal = _journal(tmp_path)  # now there is room
+    assert [(n.detail["left"], n.detail["salvaged"]) for n in journal.notices] == [(0, len(pending))]
+    old = {key for key in _rows(journal.pending_all()) if key in pending}
+    assert old == pending.keys()
+    journal.close()
+    journal = _journal(tmp_path)
+    assert journal.notices == ()
+    journal.close()
+
+
+def test_files_that_are_done_with_are_kept_within_a_number_and_others_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    for number in range(1, 13):
+        path.write_bytes(b"x" * 1000)
+        assert asides.set_aside(path) == f"journal.corrupt-{number}"
+    for number in {*range(1, 13)} - {2}:
+        asides.finish(path, f"journal.corrupt-{number}")
+    asides.prune(path, ["journal.corrupt-2"], 1 << 20)
+    assert asides.numbers(path) == [2, *range(5, 13)]
+    asides.prune(path, [], 1000)  # and within twice the quota; the mark alone holds the second
+    assert asides.numbers(path) == [2, 11, 12]
+    assert [p.name for p in asides.unfinished(path)] == ["journal.corrupt-2", "journal.corrupt-12"]
 
 
 def test_salvaged_rows_reach_headquarters_once_and_its_acks_count(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_the_checkpoint_of_another_box_or_row_does_not_count() -> None:
 
 
 def _kept(length: int, *, redacted: int = 0, removed: int = 0, at: int = 9) -> list[audit.AuditRow]:
-    """A chain of which retention took what row ``at`` (9, 10 or 11) states: the rows that are left, a checkpoint each 4th."""
+    """A chain of which retention took what row ``at`` states: the rows that are left, a checkpoint each fourth."""
     rows: list[audit.AuditRow] = []
     for number in range(1, length + 1):
         previous = rows[-1].hash if rows else audit.GENESIS
@@ -216,7 +216,8 @@ def test_every_body_that_retention_did_not_take_is_missed() -> None:
         for gone in (r for r in rows if r.number > redacted and r.kind == "passage"):
             bad, problem = _verdict(_file([_bare(r) if r is gone else r for r in rows]))
             assert "taken out" in problem
-            assert bad == (gone.number if gone.number > redacted + 1 + (redacted == 3) else redacted + 1), (redacted, gone)
+            next_with_body = redacted + 1 + (redacted == 3)  # row 4 is a checkpoint
+            assert bad == (gone.number if gone.number > next_with_body else redacted + 1), (redacted, gone)
 
 
 def test_a_statement_that_was_taken_out_or_that_no_checkpoint_vouches_for_states_nothing() -> None:
