@@ -197,7 +197,6 @@ class Hand:
         self.now = 1000.0
         self._process = post.process()
         self.life = self._process.__enter__()
-        self.life.journal.note("probe", {"number": 1}).result(5)  # what its start writes is written
         self.life.watcher = watcher.Watcher(self.life.box, self.life.daemon, lambda: "a test", lambda: self.now)
 
     def __call__(self, data: bytes) -> None:
@@ -227,7 +226,7 @@ def test_noise_over_the_link_is_written_nowhere_and_told_once_an_hour(enrolled: 
     for number in range(25):
         hand(b"noise %d" % number)
         hand(with_other_key)
-        hand(good[:-1] + bytes([number]))  # signed head, other content
+        hand(good[:-1] + bytes([good[-1] ^ (number + 1)]))  # signed head, other content
         assert not (enrolled.places.own_inbox / "1").exists()
     assert hand.rows == rows
     assert tree(enrolled.places.state / "visits") == before
