@@ -13,15 +13,16 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from common.files import open_regular
+from edge.core.provisioning import inbox
 from edge.core.provisioning.codes import Code, ProvisioningError
-from edge.core.provisioning.inbox import StickOutcome
+from edge.core.provisioning.inbox import Part, StickOutcome
 from edge.core.provisioning.papers import ROOT_FOLDER
 from edge.core.provisioning.result_text import result_bytes
 from provisioning.stick.choosing import Problem
@@ -31,6 +32,9 @@ from provisioning.stick.tree import Tree, fold, reading, stick_error
 
 NOBODY: Final = "unknown"  # the folder of a box that could not say who it is
 PART: Final = ".part"
+BY_STICK: Final = {  # what is done only by a file that reaches the stick, and which file that is
+    Code.REQUEST_WRITTEN: inbox.REQUEST, Code.RENEWAL_WRITTEN: inbox.REQUEST, Code.ROWS_WRITTEN: inbox.ROWS,
+}  # fmt: skip
 _SERIAL: Final = re.compile(r"[a-z2-7]{13}")
 
 Told = Callable[[Problem], StickOutcome]
@@ -61,6 +65,11 @@ def write_back(
             tree.layer.sync(folder)
             tree.layer.sync(tree.top)
     return outcome
+
+
+def really_done(parts: tuple[Part, ...], undelivered: Collection[str]) -> tuple[Part, ...]:
+    """``parts`` without those that say that a file is on the stick which did not reach it."""
+    return tuple(one for one in parts if BY_STICK.get(one.code, "") not in undelivered)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ Laws:
    staged; the daemon hears of it by an offer without papers, for its audit log.
 3. An answer leaves the inbox when its text is on a stick, and not before. Of an answer that came too late for its own
    stick the next one carries the text, with the same number. The rows of a box that was reset leave it likewise.
+4. What the daemon wrote for the stick counts as done when it is on the stick.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edge.core.provisioning.codes import Code, Grade, ProvisioningError
 from edge.core.provisioning.inbox import BoxFacts, Offer, StickOutcome
 from edge.core.provisioning.result_text import grade, part
 from provisioning.stick import lists
-from provisioning.stick.back import write_back
+from provisioning.stick.back import BY_STICK, really_done, write_back
 from provisioning.stick.choosing import Problem, Trust, choose, envelope_blocks, load_trust
 from provisioning.stick.layer import Layer
 from provisioning.stick.light import Light
@@ -107,6 +108,7 @@ class _Visit:
         self._staged: Staged | None = None
         self._number = 0  # of the offer, once it is made
         self._answer: StickOutcome | None = None
+        self._undelivered: set[str] = set()  # files of the answer that did not reach the stick
 
     def run(self) -> StickOutcome:
         try:
@@ -234,8 +236,7 @@ class _Visit:
 
     def _write(self) -> None:
         if self._tree is None:
-            if self._answer is not None:  # nothing can be written to what was refused unopened
-                self._inbox.shrink(self._number)
+            self._keep_answer()  # nothing can be written to what was refused unopened
             return
         try:
             self._medium.writable()
@@ -245,9 +246,13 @@ class _Visit:
                     self._deliver_earlier(number, deadline)
             self._deliver(deadline)
         except ProvisioningError:
-            if self._answer is not None:
-                self._inbox.shrink(self._number)
+            self._keep_answer()
             raise
+
+    def _keep_answer(self) -> None:
+        self._undelivered.update(BY_STICK.values())
+        if self._answer is not None:
+            self._inbox.shrink(self._number)
 
     def _deliver_earlier(self, number: int, deadline: Deadline) -> None:
         assert self._tree is not None, "the stick is open"
@@ -276,8 +281,10 @@ class _Visit:
             left_out.append(problem)
             if number == self._number:
                 self._problems.append(problem)
+                self._undelivered.add(problem.detail)
             said = tuple(part(one.part, one.code, one.detail) for one in left_out)
-            return msgspec.structs.replace(outcome, parts=outcome.parts + said)
+            done = really_done(outcome.parts, {one.detail for one in left_out})
+            return msgspec.structs.replace(outcome, parts=done + said)
 
         write_back(self._tree, outcome, files, told, deadline, self._limits.result_room)
         if any(one.detail == inbox.ROWS for one in left_out) and self._inbox.holds_only_copy(number):
@@ -310,7 +317,7 @@ class _Visit:
         more = tuple(
             part(one.part, one.code, one.detail) for one in self._told() if (one.code, one.detail[:200]) not in known
         )
-        parts = answer.parts + more or (part("stick", Code.NO_PAPERS),)
+        parts = really_done(answer.parts, self._undelivered) + more or (part("stick", Code.NO_PAPERS),)
         return msgspec.structs.replace(answer, parts=parts)
 
 

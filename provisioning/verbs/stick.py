@@ -14,7 +14,7 @@ import msgspec
 from edge.core.provisioning.codes import Grade
 from edge.core.provisioning.inbox import FACTS, INBOX
 from edge.core.provisioning.inbox import NATIONAL as BESIDE
-from edge.core.provisioning.result_text import grade
+from edge.core.provisioning.result_text import explain, grade
 from provisioning.stick.light import Bell, Led, Light, Output, Speaker, find_leds
 from provisioning.stick.limits import Limits
 from provisioning.stick.medium import DeviceMedium, FolderMedium, Medium
@@ -78,6 +78,8 @@ def command(
         outcome = visit(medium, box, light)
         for part in outcome.parts:
             click.echo(f"{part.part}: {part.code}" + (f" ({part.detail})" if part.detail else ""), err=True)
+        for code in dict.fromkeys(part.code for part in outcome.parts if part.grade is not Grade.OK):
+            click.echo(f"next:  {code}: {explain(code).step}", err=True)
         if as_json:
             click.echo(msgspec.json.encode(outcome).decode())
         _show(medium, show_s)

@@ -251,7 +251,7 @@ def test_a_stick_that_cannot_be_written_is_told_by_the_light_and_the_next_one_ca
     layer = FailingLayer(1, number, calls=("make", "write"))
     with Daemon(post).running():
         outcome = post.visit(stick_layer=layer)
-        assert codes(outcome) == [Code.APPLIED, Code.ROWS_WRITTEN, code]
+        assert codes(outcome) == [Code.APPLIED, code]  # rows that are not on the stick were not written to it
         assert post.results() == []
         assert (post.inbox / "1" / "outcome.json").exists()
         assert not (post.inbox / "1" / "out" / inbox.ROWS).exists()  # the daemon writes them anew
@@ -267,7 +267,7 @@ def test_rows_that_do_not_fit_are_left_out_and_the_text_says_so(post):
 
     with Daemon(post).running():
         outcome = post.visit(stick_layer=Small())
-    assert codes(outcome) == [Code.APPLIED, Code.ROWS_WRITTEN, Code.STICK_FULL]
+    assert codes(outcome) == [Code.APPLIED, Code.STICK_FULL]
     assert post.results() == ["RESULT-1.json", "RESULT-1.txt"]
     assert "BP-208" in (post.papers / f"out/{SERIAL}/RESULT-1.txt").read_text(encoding="utf-8-sig").splitlines()[0]
     assert post.offers() == []
@@ -277,8 +277,19 @@ def test_a_stick_that_fills_in_the_middle_of_the_rows_still_takes_the_text(post)
     layer = FailingLayer(1, errno.ENOSPC, once=True, calls=("write",))
     with Daemon(post).running():
         outcome = post.visit(stick_layer=layer)
-    assert codes(outcome) == [Code.APPLIED, Code.ROWS_WRITTEN, Code.STICK_FULL]
+    assert codes(outcome) == [Code.APPLIED, Code.STICK_FULL]
     assert post.results() == ["RESULT-1.json", "RESULT-1.txt"]
+
+
+def test_a_paper_of_three_megabytes_is_too_large_but_an_envelope_may_be(post):
+    """An envelope may have 64 MiB: of three that are none it is said that they are none, not that they are too many."""
+    huge = bytes(3 << 20)
+    for kind, name in (("claim", "a.claim"), ("reset", f"{SERIAL}.reset"), ("time", "a.time")):
+        post.put(f"{kind}/{name}", huge)
+    post.put(f"prov/{SERIAL}.prov", huge)
+    with Daemon(post).running():
+        outcome = post.visit()
+    assert sorted(refused(outcome)) == [Code.DAMAGED_PAPER, *[Code.TOO_LARGE_PAPER] * 3]
 
 
 def test_a_stick_that_answers_ever_more_slowly_is_given_up(post):
