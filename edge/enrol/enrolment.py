@@ -28,7 +28,7 @@ from edge.config import Config
 from edge.core.provisioning.codes import ProvisioningError
 from edge.core.provisioning.inbox import BoxFacts
 from edge.enrol import asking, cloning, falling_back, generations, identity, kept, remembering, reset, trust, validation
-from edge.enrol.activation import Activation, Phase, describe
+from edge.enrol.activation import Activation, Pending, Phase, describe
 from edge.enrol.daemon import Daemon
 from edge.enrol.disk import Disk, disk_error, read
 from edge.enrol.hardware import inventory
@@ -195,6 +195,7 @@ class Enrolment:
 
         Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
         """
+        reset.continue_chain(self.places, daemon)
         if self.damage:
             daemon.alarm("configuration_damaged")
             daemon.note("configuration_damaged", {"generation": self.generation})
@@ -205,8 +206,13 @@ class Enrolment:
         if key is not None:
             cloning.compare(self.disk, self.places, key, daemon)
         pending = self.activation.pending() if self.by_hand is None else None
-        if pending is None:
-            return
+        if pending is not None:
+            self._commit(daemon, pending)
+        if self.is_enrolled and self.by_hand is None:
+            with contextlib.suppress(OSError):  # the code is not shown in any case
+                asking.forget(self.disk, self.places)
+
+    def _commit(self, daemon: Daemon, pending: Pending) -> None:
         self._self_test(daemon)
         # Both may be said twice after a power cut; after the commit they could be lost.
         daemon.note("configuration", {"sequence": pending.sequence, "previous": pending.previous,
@@ -255,7 +261,7 @@ class Enrolment:
 
     def code(self) -> str:
         """Of the newest request that nobody answered yet; empty for none, or where it cannot be told."""
-        if self.fault:
+        if self.fault or self.is_enrolled:
             return ""
         waiting = asking.waiting(asking.load(self.places, self.identity), kept.load(self.places))
         return asking.code(self.identity, waiting[-1]) if waiting else ""

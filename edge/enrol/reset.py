@@ -31,6 +31,7 @@ from edge.core.provisioning.papers import MAX_STEP, Reset
 from edge.core.provisioning.signing import open_paper
 from edge.core.trusted import Trusted
 from edge.enrol import identity, kept, visits
+from edge.enrol.daemon import Daemon
 from edge.enrol.disk import Disk, read
 from edge.enrol.identity import Identity
 from edge.enrol.kept import Kept
@@ -92,8 +93,10 @@ def finish(disk: Disk, places: Places) -> bool:
             visits.take_back(disk, places, now.erasing.partition(" ")[2], visits.OUT)
             kept.save(disk, places, _ended(now, tries=now.erasing_tries + 1))
             return False
+        head, rows = _end_of_chain(places) or (now.audit_head, now.audit_rows)
         now = msgspec.structs.replace(
-            now, erasing_sure=True, sequence=max(now.sequence, now.erasing_number), resets=now.resets + 1
+            now, erasing_sure=True, sequence=max(now.sequence, now.erasing_number), resets=now.resets + 1,
+            audit_head=head, audit_rows=rows,
         )
         kept.save(disk, places, now)
     serial, _, visit = now.erasing.partition(" ")
@@ -104,6 +107,25 @@ def finish(disk: Disk, places: Places) -> bool:
     ))
     kept.save(disk, places, msgspec.structs.replace(_ended(now), envelope="", failed=""))
     return True
+
+
+def continue_chain(places: Places, daemon: Daemon) -> None:
+    """Have the first row of a chain that begins after a reset name the end of the one before it."""
+    before = kept.load(places)
+    if before.audit_head and not daemon.journal.counts().audit_rows:
+        daemon.note("chain_continued", {
+            "audit_head": before.audit_head, "audit_rows": before.audit_rows, "resets": before.resets,
+        })
+
+
+def _end_of_chain(places: Places) -> tuple[str, int] | None:
+    """Head and rows of the chain that is about to be erased, with what was written after the reset was asked for."""
+    try:
+        with ReadOnlyJournal(places.state / JOURNAL) as journal:
+            counts = journal.counts()
+            return counts.audit_head, counts.audit_rows
+    except JournalError:
+        return None
 
 
 def _has_later(places: Places, after: int) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from enrol_kit import Headquarters, Post, codes
 from journal_kit import new_passage
 
 from edge.config import load
+from edge.core import audit
 from edge.core.provisioning import inbox
 from edge.core.provisioning.inbox import StickOutcome
 from edge.enrol import identity, kept
 from edge.enrol.disk import Disk
 from edge.enrol.reset import MAX_TRIES
+from edge.journal import read_only
 
 
 @pytest.fixture
@@ -165,3 +168,32 @@ def test_it_takes_no_envelope_either_and_says_why(enrolled: Post) -> None:
     with enrolled.process(by_hand=load(place)) as life:
         life.look()
     assert "BP-321" in codes(enrolled.outcome(folder))
+
+
+def test_the_new_chain_begins_with_the_end_of_the_old_one(enrolled: Post) -> None:
+    folder = begin(enrolled, lose_rows=True)
+    until_outcome(enrolled, folder)
+    known = kept.load(enrolled.places)
+    assert known.audit_rows > 3
+    for _ in range(2):  # and says so once
+        with enrolled.process() as life:
+            life.journal.note("looked_at", {"number": 1}).result(5)
+        with read_only(enrolled.places.state / "journal.sqlite") as view:
+            rows = [msgspec.json.decode(line, type=audit.AuditRow) for line in list(view.export_audit("now"))[1:-1]]
+        noted = [msgspec.json.decode(row.body or "") for row in rows if row.kind == "chain_continued"]
+        assert noted == [
+            {"audit_head": known.audit_head, "audit_rows": known.audit_rows, "resets": 1, "late": False}
+        ]
+        assert rows[0].kind == "chain_continued"
+
+
+def test_the_end_is_that_of_the_moment_of_erasing(enrolled: Post) -> None:
+    """A row that was written after the stick was looked at, and a checkpoint, are in the chain that was erased."""
+    folder = begin(enrolled, lose_rows=True)
+    with enrolled.process() as life:
+        life.look()
+        life.journal.note("looked_at", {"number": 1}).result(5)
+        counts = life.journal.counts()
+    until_outcome(enrolled, folder)
+    known = kept.load(enrolled.places)
+    assert (known.audit_head, known.audit_rows) == (counts.audit_head, counts.audit_rows)
