@@ -18,6 +18,7 @@ from importlib.metadata import version
 from typing import Final
 
 import structlog
+from cryptography.x509.oid import NameOID
 
 from edge import systemd
 from edge.clock import TrustedClock
@@ -64,7 +65,7 @@ class _Blank:
         enrolment.recall(self._state)
         clock = TrustedClock(wall=_wall, mono=time.monotonic, state=self._state, boot=enrolment.boot)
         self._journal = Journal(
-            state_dir / "journal.sqlite", device=enrolment.identity.serial,
+            state_dir / "journal.sqlite", device=_device(enrolment),
             sealer=sealing.make_sealer(enrolment.trust.recipients, type=BODY_TYPE),
             box_key=box_key(state_dir / "box.key"), token=_token, wall=_wall, mono=time.monotonic,
             limits=JournalLimits(), boot=enrolment.boot,
@@ -108,6 +109,13 @@ class _Blank:
         while not pulse.wait(LOOK_S):
             if not self._journal.alive:
                 raise RuntimeError("the journal's thread ended") from self._journal.failure
+
+
+def _device(enrolment: Enrolment) -> str:
+    """Under which id the journal is written: a box whose configuration cannot be read keeps its certificate's."""
+    certificate = enrolment.certificate()
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if certificate else []
+    return str(names[0].value) if names else enrolment.identity.serial
 
 
 def _token() -> str:

@@ -102,3 +102,18 @@ def test_a_note_that_cannot_be_read_keeps_nothing_from_running(twice: Post, data
     (twice.places.config / falling_back.FILE).write_bytes(data)
     with twice.process() as life:
         assert life.box.generation == 2
+
+
+def test_while_it_waits_the_journal_stays_the_same_box_s(twice: Post) -> None:
+    from edge.enrol.unprovisioned import _device
+
+    with twice.process() as life:
+        serial = life.box.identity.serial
+    for number in (1, 2):
+        spoil(twice, number)
+    with twice.process() as life:
+        assert life.config is None
+        assert _device(life.box) == BOX
+    (twice.places.config / "current").unlink()
+    with twice.process() as life:
+        assert _device(life.box) == serial
