@@ -51,8 +51,8 @@ class Rows(Protocol):
 @dataclass(frozen=True, slots=True)
 class AcksApplied:
     """``applied`` words counted; by acks among them ``rows`` rows came to be acked that were not before. ``refused`` by
-    reason. ``time``: the newest word of time in those that counted. ``newest_held``: the highest seq of the present epoch that headquarters says it holds, 0
-    if it did not say."""
+    reason. ``time``: the newest word of time in those that counted. ``newest_held``: the highest seq of the present
+    epoch that headquarters says it holds, 0 if it did not say."""
 
     applied: int
     rows: int

@@ -7,6 +7,7 @@ Laws:
 1. A file speaks for one store. What another one said before goes, or a box would believe that rows are safe which were
    lost with it.
 2. Of holdings only the newest are kept: they say all that is held, and older ones would say it wrong.
+3. What is said once more of the same rows of one bundle takes the place of what was said before.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ def add(folder: Path, device: str, answers: Sequence[Answer]) -> Path:
     """Put ``answers`` before what ``folder/DEVICE.acks.json`` holds. Raises AcksFileError."""
     target = folder / f"{device}.acks.json"
     fresh = [msgspec.json.decode(answer.payload, type=Signed) for answer in answers]
-    stores = {payload.store for one in fresh if (payload := _payload(one))}
-    older = [one for one in _held(target) if _is_ack_of(one, stores)] if stores else _held(target)
+    said = [payload for one in fresh if (payload := _payload(one))]
+    stores, rows = {payload.store for payload in said}, {_rows(payload) for payload in said if payload.kind == "ack"}
+    older = [one for one in _held(target) if _is_ack_of(one, stores, rows)] if stores else _held(target)
     kept = list(dict.fromkeys([*fresh, *older]))[:MAX_ACKS]
     while len(data := msgspec.json.encode(kept)) > MAX_BYTES:
         kept = kept[: len(kept) * 3 // 4]
@@ -59,9 +61,15 @@ def _payload(one: Signed) -> AckPayload | None:
         return None
 
 
-def _is_ack_of(one: Signed, stores: Collection[str]) -> bool:
+def _rows(payload: AckPayload) -> tuple[object, ...]:
+    """What an ack is of: the time and all else that it says is not the rows'."""
+    return payload.epoch, payload.session, tuple(payload.ranges), payload.digest
+
+
+def _is_ack_of(one: Signed, stores: Collection[str], said: Collection[tuple[object, ...]]) -> bool:
+    """True for an ack of one of ``stores`` whose rows were not ``said`` once more."""
     payload = _payload(one)
-    return payload is not None and payload.kind == "ack" and payload.store in stores
+    return payload is not None and payload.kind == "ack" and payload.store in stores and _rows(payload) not in said
 
 
 def _held(target: Path) -> list[Signed]:

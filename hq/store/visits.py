@@ -100,21 +100,25 @@ class Visits:
         row = self._db.execute("SELECT newest FROM epochs WHERE device = ? AND epoch = ?", (device, epoch)).fetchone()
         return int(row[0]) if row else 0
 
-    def visit(self, v: Visit) -> None:
-        """Note one bundle; the same file again is counted, and what it brought this time is noted."""
-        self._db.execute(
+    def visit(self, v: Visit) -> int:
+        """Note one bundle; the same file again is counted, and what it brought this time is noted.
+
+        How many rows were new, whenever it was taken.
+        """
+        fresh = self._db.execute(
             "INSERT INTO visits (device, serial, site, received, created, sha256, rescued, whole, rows, fresh,"
             " duplicates, conflicts, refused, pending, audit_head, audit_rows)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (device, sha256) DO UPDATE SET times = times + 1, received = excluded.received,"
-            " fresh = fresh + excluded.fresh, whole = max(whole, excluded.whole)",
+            " fresh = fresh + excluded.fresh, whole = max(whole, excluded.whole) RETURNING fresh",
             (v.device, v.serial, v.site, self._now, v.created, v.sha256, v.rescued, v.whole, v.rows, v.fresh,
              v.duplicates, v.conflicts, v.refused, v.pending, v.audit_head, v.audit_rows),
-        )  # fmt: skip
+        ).fetchone()  # fmt: skip
         self._db.execute(
             "DELETE FROM visits WHERE device = ?1 AND n NOT IN"
             " (SELECT n FROM visits WHERE device = ?1 ORDER BY n DESC LIMIT ?2)", (v.device, VISITS_A_DEVICE),
         )  # fmt: skip
+        return int(fresh[0])
 
     def request(self, device: str, serial: str, payload: bytes) -> None:
         """Keep the newest request of a box."""

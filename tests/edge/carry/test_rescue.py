@@ -20,6 +20,7 @@ from edge.carry.rescue import RescueError, check_target, find_journals, is_of, r
 from edge.core.sealing import public_to_text
 from edge.verbs.rescue import command
 from hq.carry import acks_file
+from hq.store import View
 
 COUNT = 30
 KEY = public_to_text(journal_kit.HQ_KEY.public_key())
@@ -60,7 +61,10 @@ def test_rows_of_a_dead_box_reach_headquarters_by_the_word_of_an_operator(tmp_pa
     assert "another box" in hq.take(target, "post-8").problem
     assert what(hq.take(target, journal_kit.DEVICE)) == (COUNT, 0, 0, 0)
     assert what(hq.take(target, journal_kit.DEVICE)) == (0, COUNT, 0, 0)
-    assert (journal_kit.DEVICE, "rescued_rows") in hq.alarms()
+    with View(hq.path) as view:
+        (alarm,) = (a for a in view.alarms() if a.code == "rescued_rows")
+    assert (alarm.device, alarm.times) == (journal_kit.DEVICE, 2)
+    assert f"{COUNT} of them new" in alarm.text  # also after the second time, which brought nothing
     hq.store.close()
 
 

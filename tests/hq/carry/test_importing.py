@@ -11,10 +11,10 @@ import journal_kit
 import pytest
 from carry_kit import Headquarters, what
 
-from edge.carry.acks import apply_acks
+from edge.carry.acks import apply_acks, read_acks
 from edge.core.carrying import Fault
 from edge.core.sealing import generate_seal_key, key_id
-from edge.core.wire import Presence, Topic, encode, envelope, topic
+from edge.core.wire import AckPayload, Presence, Topic, decode, encode, envelope, topic
 from edge.journal import Journal
 from hq.carry import acks_file
 from hq.store import View
@@ -50,6 +50,25 @@ def test_rows_go_by_stick_and_their_acks_come_back(journal: Journal, hq: Headqua
     assert journal.counts().pending == 0
     assert kit.bundle(journal, stick).count == 0  # nothing left to carry
     assert apply_acks(acks.read_bytes(), journal, kit.ACK_KEYS, kit.SESSION).applied == 1  # and no harm
+
+
+def test_rows_that_are_imported_three_times_are_acked_and_counted_once(
+    journal: Journal, hq: Headquarters, tmp_path: Path
+) -> None:
+    sticks = [tmp_path / name for name in ("one.sealed", "two.sealed", "three.sealed")]
+    sessions = [kit.SESSION, kit.SESSION, "carry-session-2"]
+    for stick, session in zip(sticks, sessions, strict=True):
+        kit.bundle(journal, stick, session=session)
+        for _ in range(2):
+            report = hq.take(stick)
+            hq.now += timedelta(minutes=1)  # each ack has its own time and signature
+            acks = acks_file.add(tmp_path / "acks", report.device, report.acks)
+    words = [decode(word.parts()[0], AckPayload) for word in read_acks(acks.read_bytes())]
+    assert [(word.kind, word.session) for word in words] == [("ack", "carry-session-2"), ("ack", kit.SESSION)]
+    assert words[1].server_time == kit.NOW + timedelta(minutes=3)  # the newest of that bundle
+    applied = apply_acks(acks.read_bytes(), journal, kit.ACK_KEYS, set(sessions))
+    assert (applied.applied, applied.rows) == (2, 5)
+    assert apply_acks(acks.read_bytes(), journal, kit.ACK_KEYS, set(sessions)).rows == 0  # none that was not acked
 
 
 def test_the_same_stick_twice_changes_nothing_but_counts(
