@@ -110,7 +110,7 @@ def there_already(record: Path) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Captures are recordings, no part of the contract for other backends; the appliance in its container is for none."""
+    """Captures are recordings, and for no other backend; the appliance in its container is for none."""
     if collection_path.name == "container" and config.getoption("--device"):
         return True
     wanted = {"recordings", "recordings:hid_keyboard"} & set(config.getoption("--device"))
