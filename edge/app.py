@@ -43,7 +43,6 @@ from edge.list_keys import ListKeys
 from edge.lists_in_use import ListsInUse
 from edge.rules import screener
 from edge.scanners import Scanners, deliver_to, policy_of
-from edge.state import State
 from edge.updating import Updater
 from edge.uplink import Box as Speaker
 from edge.uplink import Proof, Uplink

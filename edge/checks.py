@@ -60,6 +60,7 @@ def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
     """Every check in the order in which a technician mends things; ``where``: the file that ``config`` stands in."""
     from edge.checks_identity import identity
     from edge.checks_scanners import extractor, scanners
+    from edge.checks_software import software
 
     said = _ask(config)
     for name, checks in (
@@ -67,7 +68,8 @@ def examine(config: Config, where: str = "edge.toml") -> Iterator[Check]:
         ("scanners", scanners(config, said, where)),
         ("extractor", extractor(config, said)), ("identity", identity(config)),
         ("lists", _lists(config, said)), ("journal", _journal(config)), ("disk", _disk(config)),
-        ("updates", _updates(config)), ("running", _running(config, said)), ("link", _link(config)),
+        ("updates", _updates(config)), ("software", software()), ("running", _running(config, said)),
+        ("link", _link(config)),
     ):
         yield from _guarded(name, checks, where)
 

@@ -30,6 +30,7 @@ ADVICE = {
     "reader_fault": "a reader gives nothing good: ask the post for its window, cable, and its speed in edge.toml",
     "reader_swapped": "another device stands where a reader was set up: plug each where it belongs, or set it up anew",
     "read_dropped": "a counter did not take what a reader read: restart the post's box, and report it with its log",
+    "software_returned": "a new version did not run there, the one before does: fetch the log, publish a mended one",
     "entries_forgotten": "the post's disk refused entries until its memory was full: replace the disk",
 }
 UNKNOWN = "ask the post's technician to run `borderpost doctor`"

@@ -14,6 +14,7 @@ from edge.crew import OnDeath, Pulse
 from edge.enrol.daemon import Daemon
 from edge.enrol.enrolment import Enrolment
 from edge.enrol.watcher import Watcher
+from edge.software.news import tell_returned
 from edge.state import State
 from edge.uplink.papers import Papers
 
@@ -38,6 +39,7 @@ class Aboard:
 
     def start(self, hire: Hire) -> None:
         """The box is up: commit what was being tried, then look into the inbox. Raises BorderpostError (self-test)."""
+        tell_returned(self._daemon.state, self._daemon.alarm)
         if self._enrolment is None or self._watcher is None:
             return
         self._enrolment.up(self._daemon)

@@ -40,6 +40,7 @@ SETTLED_S = 60.0
 MAX_BAD = 50  # versions that are remembered
 MAX_FILE = 65_536  # bytes of each of these files
 WRONG_CONFIGURATION = "78"
+KEPT, RETURNED = "kept", "returned"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ class Trial:
     failures: int = 0
     state: str = "idle"
     since: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the last trial. ``outcome``: kept, returned."""
+
+    version: str
+    outcome: str
+    previous: str = ""
+    reason: str = ""
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,17 @@ def read(base: Path) -> Trial | None:
         return None
     texts = (trial.version, trial.previous, trial.boot, trial.state)
     return trial if all(isinstance(text, str) for text in texts) and trial.version else None
+
+
+def outcome(base: Path) -> Outcome | None:
+    """What came of the last trial; None if there was none, or if its file makes no sense."""
+    try:
+        with (base / OUTCOME).open("rb") as file:
+            told = Outcome(**json.loads(file.read(MAX_FILE)))
+    except (OSError, ValueError, TypeError):
+        return None
+    texts = (told.version, told.outcome, told.previous, told.reason)
+    return told if all(isinstance(text, str) for text in texts) else None
 
 
 def begin(base: Path, version: str, previous: str, generation: int = 0) -> None:
@@ -138,7 +161,7 @@ def settle(here: Here) -> bool:
     trial = _under_way(here.base)
     if trial is None or (trial.boot, trial.state) != (here.boot, "ready") or here.now - trial.since < SETTLED_S:
         return False
-    _tell(here.base, trial, "kept", "")
+    _tell(here.base, trial, KEPT, "")
     return True
 
 
@@ -153,7 +176,7 @@ def give_up(base: Path, trial: Trial, reason: str) -> None:
     _write(base / BAD, [*bad, trial.version][-MAX_BAD:])
     if (base / VERSIONS / trial.previous).is_dir() and trial.previous:
         point(base, trial.previous)
-    _tell(base, trial, "returned", reason)
+    _tell(base, trial, RETURNED, reason)
 
 
 def bad_versions(base: Path) -> list[str]:
@@ -175,10 +198,8 @@ def _under_way(base: Path) -> Trial | None:
     return trial
 
 
-def _tell(base: Path, trial: Trial, outcome: str, reason: str) -> None:
-    told = {"version": trial.version, "generation": trial.generation, "outcome": outcome, "reason": reason,
-            "previous": trial.previous}
-    _write(base / OUTCOME, told)
+def _tell(base: Path, trial: Trial, came: str, reason: str) -> None:
+    _write(base / OUTCOME, asdict(Outcome(trial.version, came, trial.previous, reason, trial.generation)))
     (base / TRIAL).unlink(missing_ok=True)
     _sync(base)
 
