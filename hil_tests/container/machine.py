@@ -42,7 +42,8 @@ class Machine:
             until(self._find_leader, BOOT_S)
             self.copied_s = time.monotonic() - begun
             until(lambda: self.state() in ("running", "degraded"), BOOT_S)
-        except BaseException:
+        except BaseException as error:
+            error.add_note(self.run("systemctl", "list-jobs", check=False) if self._leader else "no leader")
             self.__exit__()
             raise
         self.booted_s = time.monotonic() - begun - self.copied_s
@@ -75,6 +76,15 @@ class Machine:
             timeout=limit_s, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
         )
         assert not check or done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def pipe(self, script: str, stdin: bytes = b"") -> bytes:
+        """A shell's script inside, from bytes to bytes; it must succeed."""
+        done = subprocess.run(
+            ["nsenter", "-t", str(self._leader), "-a", "sh", "-c", script], input=stdin, capture_output=True,
+            timeout=120, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+        )
+        assert done.returncode == 0, f"{script}: {done.returncode}\n{done.stderr.decode()}"
         return done.stdout
 
     def code(self, *words: str) -> int:
