@@ -79,8 +79,8 @@ class AuditCheck:
     """What verifying found. ``first_bad`` is the number that the first wrong row has, or should have; None if none is.
 
     ``signed_until`` is the last row that a believed checkpoint vouches for, 0 for none or where no key was given;
-    ``checkpoints`` counts all that were seen; ``found`` says at which row each head that was asked for stands. ``after`` is the last row that
-    retention took away whole, ``redacted`` the last whose body it took; 0 for none.
+    ``checkpoints`` counts all that were seen; ``found`` says at which row each head that was asked for stands.
+    ``after`` is the last row that retention took away whole, ``redacted`` the last whose body it took; 0 for none.
     """
 
     rows: int
@@ -192,7 +192,8 @@ def _beginning(taken: Taken, after: int, base: str, bare: int) -> tuple[int | No
     if (taken.removed, taken.base) != (after, base):
         return 1, f"the chain begins at row {after + 1}, and no statement of retention that counts says so"
     if bare > taken.redacted:
-        return max(taken.redacted, after) + 1, "its body was taken out, and no statement of retention that counts says so"
+        bad = max(taken.redacted, after) + 1
+        return bad, "its body was taken out, and no statement of retention that counts says so"
     return None, ""
 
 

@@ -117,9 +117,9 @@ def _tell(check: AuditCheck, device: str, *, as_json: bool, asked: bool) -> None
         return
     click.echo(f"the chain is whole: {check.rows} rows, head {check.head}")
     if check.after:
-        click.echo(f"it begins at row {check.after + 1}: rows 1-{check.after} were taken by retention, as the chain states")
+        click.echo(f"it begins at row {check.after + 1}: retention took rows 1-{check.after}, as the chain states")
     if check.redacted:
-        click.echo(f"bodies were taken by retention up to row {check.redacted}, as the chain states; their hashes stand")
+        click.echo(f"retention took bodies up to row {check.redacted}, as the chain states; their hashes stand")
     if asked:
         click.echo(f"signed by the box up to row {check.signed_until}, at {check.checkpoints} checkpoints")
     else:
