@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -132,6 +134,17 @@ def test_a_revocation_needs_the_package_that_names_its_keys(tmp_path: Path) -> N
         config.parse('[provisioning]\nrevoked = "revoked.json"\n', where="hq.toml", base=tmp_path)
     found = config.parse('[provisioning]\nca = "ca.pem"\n', where="hq.toml", base=tmp_path).provisioning
     assert (found.ca, found.national, found.revoked) == (str(tmp_path / "ca.pem"), "", "")
+
+
+def test_what_the_page_says_of_a_stolen_box_is_what_the_collector_takes(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "headquarters-provisioning.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^ *```toml\n(.*?)^ *```", page, re.DOTALL | re.MULTILINE)
+    found = config.parse(textwrap.dedent(block), where="hq.toml", base=tmp_path).provisioning
+    (tmp_path / "national.json").write_bytes(kit.national())
+    (tmp_path / "revoked.json").write_bytes(kit.revocation(devices=[BOX]))
+    revoked = Revoked.of(found, lambda: 0.0)
+    revoked.read()
+    assert revoked.refuses(BOX)
 
 
 # -- sites -----------------------------------------------------------------------------------------
