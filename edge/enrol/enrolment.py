@@ -195,7 +195,8 @@ class Enrolment:
 
         Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
         """
-        reset.continue_chain(self.places, daemon)
+        if not self.fault:
+            reset.continue_chain(self.places, daemon)
         if self.damage:
             daemon.alarm("configuration_damaged")
             daemon.note("configuration_damaged", {"generation": self.generation})
