@@ -195,13 +195,13 @@ class Enrolment:
 
         Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
         """
-        if not self.fault:
-            reset.continue_chain(self.places, daemon)
         if self.damage:
             daemon.alarm("configuration_damaged")
-            daemon.note("configuration_damaged", {"generation": self.generation})
         if self.fault:
             return
+        reset.continue_chain(self.places, daemon)  # before any other row
+        if self.damage:
+            daemon.note("configuration_damaged", {"generation": self.generation})
         self.follow(daemon.state)
         key = identity.box_secret(self.places.identity, cloning.PURPOSE, self.environ)
         if key is not None:
