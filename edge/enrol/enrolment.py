@@ -121,11 +121,9 @@ class Enrolment:
 
     def _fallen_back(self) -> Config | None:
         """Of the newest generation that can be read (law 5); None if there is none."""
-        bad = falling_back.refused(self.places, self.boot)
         for number in falling_back.candidates(self.places):
             try:
-                if number in bad:
-                    raise ConfigError(bad[number], advice="it was refused in this boot")
+                falling_back.check(self.places, self.boot, number)
                 return self._taken(number)
             except ConfigError as error:
                 self.damage = self.damage or error.message

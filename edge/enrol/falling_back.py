@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from common.settings import ConfigError
 from edge.core.provisioning.codes import ProvisioningError
 from edge.enrol import generations
 from edge.enrol.disk import Disk, disk_error, read
@@ -49,6 +50,13 @@ def refused(places: Places, boot: str) -> dict[int, str]:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ProvisioningError):
         return {}
     return found.why if found is not None and (found.boot, found.software) == (boot, version("borderpost")) else {}
+
+
+def check(places: Places, boot: str, number: int) -> None:
+    """Raise ConfigError for a generation that failed in this boot, under this software."""
+    why = refused(places, boot).get(number)
+    if why is not None:
+        raise ConfigError(why, advice="have headquarters send the whole configuration again")
 
 
 def refuse(disk: Disk, places: Places, boot: str, number: int, why: str) -> None:
