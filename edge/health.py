@@ -110,6 +110,7 @@ class Health:
             "list_ages": {entry["list"]: entry["age_seconds"] for entry in (*s["lists"], *s["galleries"])},
             "list_states": {entry["list"]: _standing(entry) for entry in (*s["lists"], *s["galleries"])},
             "audit_head": s["outbox"]["audit_head"],
+            "audit_number": s["outbox"]["audit_number"],
         }
 
     def line(self) -> str:

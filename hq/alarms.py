@@ -18,6 +18,8 @@ ADVICE = {
     "forged_bundle": "somebody made a stick in the name of a box: keep it, and ask who brought it",
     "rescued_rows": "compare with the box's own audit export if anybody doubts these rows; nobody signed them",
     "former_rows": "rows of an id that the box had before wait: if it was its own, import its stick with --former ID",
+    "audit_shorter": "its audit chain was cut or begun anew: if no reset or damaged journal explains it, export it",
+    "audit_rewritten": "rows of the box's audit chain were changed: export it, verify it with `borderpost-hq heads`",
     # what boxes report
     "device_renamed": "the box has another id than before: expect its earlier rows by stick; import them with --former",
     "dropped": "the post's disk is full: mend its link or give it more space; only CLEAR passages went",

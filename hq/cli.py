@@ -13,6 +13,7 @@ VERBS = {
     "watch": "hits as they arrive, opened with the private key",
     "status": "the posts: online, offline or silent, and what is missing",
     "alarms": "what needs a person, and marking it done",
+    "heads": "the heads of a box's audit chain, to verify an export against",
     "import": "rows and logs that came by stick",
     "requests": "what boxes ask for over MQTT",
     "send": "an envelope to a box over MQTT",

@@ -94,7 +94,7 @@ def write_rows(
     header = msgspec.structs.replace(
         header_of("rows", sender, session, created, clock), epochs=tuple(one.epoch for one in shelves),
         shelves=tuple(shelf_of(one) for one in shelves if one.newest), pending=counts.pending,
-        audit_head=counts.audit_head, audit_rows=counts.audit_rows,
+        audit_head=counts.audit_head, audit_rows=counts.audit_rows, audit_number=counts.audit_number,
     )  # fmt: skip
     items = (message(journal.device, item, session) for item in journal.pending_all())
     rows = Limited(items, max_bytes=max_bytes - MARGIN, max_items=max_rows)
@@ -146,8 +146,8 @@ def cut(text: bytes) -> Iterator[bytes]:
 def message(device: str, item: OutboxItem, session: str) -> bytes:
     """One row as MQTT would carry it, under the device id that it was written under (``device`` if none is named)."""
     return encode(envelope(
-        device=item.device or device, epoch=item.epoch, seq=item.seq, body=item.body, at=item.at, clock=item.clock, boot=item.boot,
-        mono_ms=item.mono_ms, session=session,
+        device=item.device or device, epoch=item.epoch, seq=item.seq, body=item.body, at=item.at, clock=item.clock,
+        boot=item.boot, mono_ms=item.mono_ms, session=session,
     ))  # fmt: skip
 
 

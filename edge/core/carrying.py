@@ -92,6 +92,7 @@ class CarryHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     pending: Annotated[int, Meta(ge=0)] = 0
     audit_head: Digest | Literal[""] = ""
     audit_rows: Annotated[int, Meta(ge=0)] = 0
+    audit_number: Annotated[int, Meta(ge=0)] = 0
     software: Text = ""
     sequence: Annotated[int, Meta(ge=0)] = 0
     created: Timestamp

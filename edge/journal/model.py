@@ -188,7 +188,8 @@ class Counts:
     ``oldest`` and ``newest`` are the first and last seq of the present epoch on the shelf (0 when empty); ``pending``
     are rows of any epoch that headquarters has not acked, the oldest of them written at ``pending_since``.
     ``retrying`` entries wait in memory for the disk; ``forgotten`` are lost for good (memory full or
-    process stopped while the disk refused); ``failures`` counts refused writes since the start.
+    process stopped while the disk refused); ``failures`` counts refused writes since the start. ``audit_rows`` are
+    there, the last of them has the number ``audit_number``: retention takes the first ones away.
     """
 
     epoch: str
@@ -205,6 +206,7 @@ class Counts:
     quota_bytes: int
     audit_rows: int
     audit_head: str
+    audit_number: int
     by_shown: Mapping[str, int] = field(default_factory=dict)
     retrying: int = 0
     forgotten: int = 0

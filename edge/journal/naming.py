@@ -2,8 +2,8 @@
 
 Laws:
 1. A row keeps the id that it was sealed under, device id and all: under another one nobody could open it.
-2. A box that has another device id than the journal was written under begins a new epoch. The earlier epochs keep the id
-   that they had; their rows go to headquarters by stick or by ``borderpost rescue``, never over a link that is another
+2. A box that has another device id than the journal was written under begins a new epoch. The earlier epochs keep the
+   id that they had; their rows go to headquarters by stick or by ``borderpost rescue``, never over a link that is another
    box's by its certificate.
 """
 
@@ -25,8 +25,8 @@ def name_device(
 ) -> Notice | None:
     """Write into the file whose it is, for whoever finds it on the disk of a dead box; not now if there is no room.
 
-    Where it was another's, a new epoch begins, and the notice says so. Raises JournalUnavailableError if that cannot be
-    written: rows would go out under ids that do not open.
+    Where it was another's, a new epoch begins; the notice says so if rows of the earlier one wait. Raises
+    JournalUnavailableError if that cannot be written: rows would go out under ids that do not open.
     """
     row = db.execute("select value from meta where name = 'device'").fetchone()
     if row is None:
@@ -47,7 +47,7 @@ def name_device(
         ) from error
 
 
-def _renamed(db: sqlite3.Connection, before: str, device: str, epoch: str, at: str) -> Notice:
+def _renamed(db: sqlite3.Connection, before: str, device: str, epoch: str, at: str) -> Notice | None:
     db.execute("begin immediate")
     for _, earlier in load(db).starts:
         db.execute("insert or ignore into meta values (?, ?)", (FORMER + earlier, before))
@@ -55,4 +55,6 @@ def _renamed(db: sqlite3.Connection, before: str, device: str, epoch: str, at: s
     begin(db, epoch, newest_seq(db) + 1, at, "device_renamed")
     waiting = db.execute("select count(*) from outbox where acked_at is null and gone is null").fetchone()[0]
     db.execute("commit")
+    if not waiting:  # a box that was enrolled: nothing is to be expected, and the notice would be a row to be acked
+        return None
     return Notice("device_renamed", {"before": before, "device": device, "epoch": epoch, "pending": int(waiting)})

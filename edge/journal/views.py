@@ -90,6 +90,7 @@ def counts(db: sqlite3.Connection, limits: JournalLimits, in_memory: Mapping[str
         quota_bytes=limits.quota_bytes,
         audit_rows=head[0] - base,
         audit_head=head[1],
+        audit_number=head[0],
         by_shown=shown,
         **in_memory,
     )

@@ -34,6 +34,7 @@ from edge.core.wire import (
 )
 from edge.journal.model import OutboxItem, Shelf
 from edge.uplink.sides import Ears, Outbox, Publish, Tally
+from edge.uplink.spans import merged
 from edge.uplink.states import Happening, State
 
 SYNC_EXPIRY_S = 60  # a sync that no collector took in this time is pointless
@@ -117,6 +118,7 @@ class Talk:
             newest=shelf.newest,
             pending=counts.pending,
             audit_head=counts.audit_head,
+            audit_number=counts.audit_number,
         )
         self._asked = now
         self.tally.syncs += 1
@@ -324,14 +326,3 @@ class Talk:
     def _disbelieve(self, outcome: AckOutcome) -> None:
         self.tally.disbelieved[outcome] = self.tally.disbelieved.get(outcome, 0) + 1
         self._ears.alarm("ack_not_believed", {"reason": str(outcome)})
-
-
-def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Closed spans, joined where they touch or overlap, ascending."""
-    joined: list[tuple[int, int]] = []
-    for low, high in sorted(spans):
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return joined

@@ -48,3 +48,9 @@ class DigestedFile:
     def hexdigest(self) -> str:
         """Of what was read."""
         return self._hash.hexdigest()
+
+
+def chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """``first`` and what follows it."""
+    yield first
+    yield from rest

@@ -29,8 +29,9 @@ from edge.core.carrying import CarryError, CarryHeader, Fault, Verify, unpack
 from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.provisioning.stream import LOGS, RESCUE, ROWS, open_stream
 from edge.core.sealing import SealPrivate
+from edge.core.trusted import ClockState
 from edge.core.wire import PassageEnvelope, Topic, WireError, decode, topic
-from hq.carry.digest import DigestedFile
+from hq.carry.digest import DigestedFile, chained
 from hq.carry.sender import Senders
 from hq.collector.answers import Answer, Speaker, Talk
 from hq.collector.intake import Intake
@@ -125,7 +126,7 @@ class Importer:
                 if error.code is Code.DOES_NOT_OPEN and purpose != RESCUE:
                     continue
                 raise
-            return purpose, _chained(first, chunks)
+            return purpose, chained(first, chunks)
         raise AssertionError
 
     # -- rows ------------------------------------------------------------------------------------
@@ -250,7 +251,10 @@ class Importer:
         with self.store.batch(self.clock()):
             self.store.known(report.device, limit=self.limits.devices)
             if report.site:
-                self.store.site(report.device, report.site)
+                trusted = header.clock is not ClockState.UNTRUSTED
+                self.store.site(report.device, report.site, carried=report.created, trusted=trusted)
+            if header.audit_head and header.audit_number and not report.rescued:
+                self.store.head(report.device, header.audit_number, header.audit_head, carried=report.created)
             fresh = self.store.visit(Visit(
                 report.device, report.serial, report.site, report.created, sha256, report.rescued, report.whole,
                 report.rows, report.new, report.duplicate, report.conflicting, report.refused, report.pending,
@@ -313,11 +317,6 @@ class Importer:
         partial.chmod(0o600)
         partial.replace(target)
         return target
-
-
-def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
 
 
 def _said(error: ProvisioningError) -> tuple[str, str]:

@@ -7,7 +7,8 @@ thread that drives them. Laws:
 2. A message is judged by its content and its topic together: a topic of one post with the envelope of
    another is nobody's message.
 3. Data never stops the collector: what cannot be understood is counted, put aside and alarmed.
-4. The same id with other bytes is never acked as a duplicate.
+4. The same id with other bytes is never acked as a duplicate: it is kept beside, alarmed and looked into, and the ack
+   names the digest of those bytes.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Batch:
-    rows: dict[Talk, list[tuple[int, bytes]]] = field(default_factory=dict)
+    rows: dict[Talk, dict[int, bytes]] = field(default_factory=dict)
     syncs: dict[str, tuple[Talk, int, int]] = field(default_factory=dict)
 
 
@@ -121,11 +121,12 @@ class Intake:
             for topic, payload in messages:
                 self.counts.messages += 1
                 self._one(topic, payload, batch)
+        held = {talk: list(rows.items()) for talk, rows in batch.rows.items()}
         if self._carried is not None:
-            return Outcome((), {}, batch.rows)
-        answers = tuple(a for talk, rows in batch.rows.items() for a in self._speaker.acks(talk, rows))
+            return Outcome((), {}, held)
+        answers = tuple(a for talk, rows in held.items() for a in self._speaker.acks(talk, rows))
         self.counts.acks += len(answers)
-        return Outcome(answers, {device: self._holdings(*sync) for device, sync in batch.syncs.items()}, batch.rows)
+        return Outcome(answers, {device: self._holdings(*sync) for device, sync in batch.syncs.items()}, held)
 
     def _holdings(self, talk: Talk, oldest: int, newest: int) -> Iterator[Answer]:
         def held(first: int, last: int) -> list[tuple[int, bytes]]:
@@ -202,21 +203,25 @@ class Intake:
             site=self._store.site_of(device) if self._carried is None else self._carried,
         )
         put = self._store.put(arrived)
-        if put is Put.CONFLICT:
+        if put in (Put.CONFLICT, Put.NO_ROOM):
             self.counts.conflicts += 1
+            kept = "" if put is Put.CONFLICT else "; there is no room to keep it beside, and it is not acknowledged"
             self._store.alarm(
                 device,
                 "conflict",
-                "a number that was used already came with another body",
+                f"a number that was used already came with another body{kept}",
                 subject=envelope.epoch,
             )
-            return
+            if put is Put.NO_ROOM:
+                return
+            self.unread = True
         if put is Put.DUPLICATE:
             self.counts.duplicates += 1
         if put is Put.NEW:
             self.counts.stored += 1
             self.unread = True
-        batch.rows.setdefault(Talk(device, envelope.epoch, envelope.session), []).append((arrived.seq, arrived.digest))
+        talk = Talk(device, envelope.epoch, envelope.session)
+        batch.rows.setdefault(talk, {}).setdefault(arrived.seq, arrived.digest)  # of two bodies an ack can name one
 
     def look_into(self, limit: int) -> None:
         """Open held bodies that nobody has looked into, oldest first, in one transaction. Raises StoreError.
@@ -272,6 +277,8 @@ class Intake:
         self._epoch(device, sync.epoch)
         if sync.oldest:
             self._store.offered(device, sync.epoch, sync.oldest)
+        if sync.audit_head and sync.audit_number:
+            self._store.head(device, sync.audit_number, sync.audit_head)
         batch.syncs[device] = (Talk(device, sync.epoch, sync.session), sync.oldest, sync.newest)
 
     def _state(self, device: str, payload: bytes, _batch: _Batch) -> None:
@@ -293,7 +300,10 @@ class Intake:
         self._store.request(device, request.serial, payload)
 
     def _health(self, device: str, payload: bytes, _batch: _Batch) -> None:
-        self._store.health(device, msgspec.to_builtins(decode(payload, Health)))
+        health = decode(payload, Health)
+        self._store.health(device, msgspec.to_builtins(health))
+        if health.audit_head and health.audit_number:
+            self._store.head(device, health.audit_number, health.audit_head)
 
     def _event(self, device: str, payload: bytes, _batch: _Batch) -> None:
         event = decode(payload, Event)

@@ -7,7 +7,7 @@ Laws:
 2. A message is held as the sealed bytes that came, and acknowledged before anybody looks into it. In clear
    stand only what sorting needs: kind, outcomes, list ids. No name, no document number.
 3. (device, epoch, seq) is stored once. The same bytes again are a duplicate, other bytes a conflict,
-   kept beside, never over.
+   kept beside, never over, and looked into like any other: a hit in it is shown.
 4. What ``commit`` returned from is on the disk (WAL, synchronous=FULL); acks are signed only after it.
 5. The store id is made with the file and never changes; a copy of an older file has the same id and
    holds less, which is how a post sees a restored backup.

@@ -10,13 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from hq.errors import StoreError
+from hq.store.heads import Head, heads_of
 from hq.store.schema import BUSY_MS, open_reading
 from hq.store.writing import stamp
 
 MAX_GAPS = 1000  # ranges listed of one epoch
 MAX_ROWS = 10_000  # rows given at once
 # Nothing behind a row that nobody has looked into yet: whoever follows by row number must not miss it.
-_HORIZON = f"(SELECT coalesce(min(n), {2**62}) FROM messages WHERE kind = '')"
+_HORIZON = (
+    f"min((SELECT coalesce(min(n), {2**62}) FROM messages WHERE kind = ''),"
+    f" (SELECT coalesce(min(m), {2**62}) FROM conflicts WHERE kind = ''))"
+)
+# Whether table c holds the outcome code of message m
+_CLOSED = (
+    "EXISTS (SELECT 1 FROM {} c WHERE c.kind = 'closing' AND c.device = m.device"
+    " AND c.passage = m.passage AND (m.kind <> 'fingers' OR (c.epoch = m.epoch AND c.seq > m.seq)))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Post:
     carried: str = ""  # when a stick of this box came last
     carried_head: str = ""  # the head of its audit chain as the newest of its own sticks gave it
     carried_rows: int = 0  # and its row's number
+    heads: tuple[Head, ...] = ()  # of its audit chain that are kept, the newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +169,8 @@ class View:
             gaps=tuple(gaps),
             alarms=int(alarms),
             sites=tuple(r[0] for r in self._db.execute(
-                "SELECT site FROM sites WHERE device = ? ORDER BY last DESC, rowid DESC", (device,))),
+                "SELECT site FROM sites WHERE device = ? ORDER BY last DESC, live DESC, rowid DESC", (device,))),
+            heads=tuple(Head(c, n, digest, said) for c, n, digest, said in heads_of(self._db, device)),
             carried=self._db.execute(
                 "SELECT coalesce(max(received), '') FROM visits WHERE device = ?", (device,)).fetchone()[0],
             carried_head=head[0],
@@ -184,13 +195,13 @@ class View:
 
     def last(self) -> int:
         """The newest row number that can be shown, 0 for none."""
-        row = self._db.execute(f"SELECT coalesce(max(n), 0) FROM messages WHERE n < {_HORIZON}").fetchone()
+        row = self._db.execute(f"SELECT coalesce(max(n), 0) FROM every_message WHERE n < {_HORIZON}").fetchone()
         return int(row[0])
 
     def first_since(self, when: datetime) -> int:
         """The row number before the first message received at or after ``when``."""
         row = self._db.execute(
-            "SELECT coalesce(min(n) - 1, (SELECT coalesce(max(n), 0) FROM messages)) FROM messages"
+            "SELECT coalesce(min(n) - 1, (SELECT coalesce(max(n), 0) FROM every_message)) FROM every_message"
             " WHERE received >= ?",
             (stamp(when),),
         ).fetchone()
@@ -209,9 +220,8 @@ class View:
 
     def _hits(self, where: str, after: int, limit: int, site: str) -> list[Hit]:
         rows = self._db.execute(
-            "SELECT m.*, EXISTS (SELECT 1 FROM messages c WHERE c.kind = 'closing' AND c.device = m.device"
-            " AND c.passage = m.passage AND (m.kind <> 'fingers' OR (c.epoch = m.epoch AND c.seq > m.seq))) AS closed"
-            f" FROM messages m WHERE {where} AND m.n < {_HORIZON} AND (? = '' OR m.site = ?) ORDER BY m.n LIMIT ?",
+            f"SELECT m.*, {_CLOSED.format('messages')} OR {_CLOSED.format('conflicts')} AS closed"
+            f" FROM every_message m WHERE {where} AND m.n < {_HORIZON} AND (? = '' OR m.site = ?) ORDER BY m.n LIMIT ?",
             (after, site, site, limit),
         )
         return [

@@ -9,6 +9,7 @@ import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
 from hq.errors import StoreError
+from hq.store.heads import HEADS
 from hq.store.visits import TABLES
 
 BUSY_MS = 5000  # how long a reader or the alarm verb may hold the lock
@@ -94,6 +95,12 @@ _FIRST = (
 )
 
 
+_COLUMNS = (
+    "device, epoch, seq, received, time, clock, boot, mono, digest, sealed, kind, passage, outcome, shown, lists, site"
+)
+_EVERY = f"SELECT n, {_COLUMNS} FROM messages UNION ALL SELECT m, {_COLUMNS} FROM conflicts"
+
+
 @migrations()
 def first(db: sqlite_utils.Database) -> None:
     """The tables of version 0.1."""
@@ -113,6 +120,43 @@ def provisioning(db: sqlite_utils.Database) -> None:
     """Sites, sticks, requests and envelopes."""
     for statement in TABLES:
         db.execute(statement)
+
+
+@migrations()
+def beside(db: sqlite_utils.Database) -> None:
+    """Bodies in conflict are looked into like others, and stand in one order with them: ``m`` is their row number."""
+    for column in ("time", "clock", "boot", "kind", "passage", "outcome", "shown", "site"):
+        db.execute(f"ALTER TABLE conflicts ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE conflicts ADD COLUMN mono INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE conflicts ADD COLUMN lists TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE conflicts ADD COLUMN m INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX conflict_hits ON conflicts (m) WHERE outcome IN ('HIT', 'POSSIBLE')")
+    db.execute("CREATE INDEX conflict_unread ON conflicts (m) WHERE kind = ''")
+    db.execute("CREATE INDEX conflict_closings ON conflicts (device, passage) WHERE kind = 'closing'")
+    db.execute("UPDATE conflicts SET time = received, clock = 'UNTRUSTED'")  # the box's own word was not kept
+    for (n,) in db.execute("SELECT n FROM conflicts ORDER BY n").fetchall():
+        db.execute("UPDATE conflicts SET m = ? WHERE n = ?", (next_number(db.conn), n))
+    db.execute(f"CREATE VIEW every_message AS {_EVERY}")
+
+
+@migrations()
+def sites_by_time(db: sqlite_utils.Database) -> None:
+    """When the box itself was last heard at a site, beside when it last said by any way that it stood there."""
+    db.execute("ALTER TABLE sites ADD COLUMN live TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE sites SET live = last")
+
+
+@migrations()
+def audit_heads(db: sqlite_utils.Database) -> None:
+    """Heads of the boxes' audit chains."""
+    db.execute(HEADS)
+
+
+def next_number(db: sqlite3.Connection) -> int:
+    """The next row number of messages, for a row that stands beside them. Inside the caller's transaction."""
+    if not db.execute("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'messages'").rowcount:
+        db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('messages', 1)")
+    return int(db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()[0])
 
 
 def open_writing(path: Path) -> sqlite3.Connection:
@@ -143,7 +187,7 @@ def open_reading(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
-        connection.execute("SELECT 1 FROM meta, sites LIMIT 1").fetchone()
+        connection.execute("SELECT 1 FROM meta, every_message, heads LIMIT 1").fetchone()
     except sqlite3.Error as error:
         raise StoreError(
             f"{path}: {error}", advice="give the database of `borderpost-hq run`; an older one is brought up by it"

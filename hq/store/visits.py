@@ -63,24 +63,32 @@ class Visits:
     _db: sqlite3.Connection
     _now: str
 
-    def site(self, device: str, site: str) -> None:
-        """Note that the box says it stands at ``site``; the earlier sites stay, with their times."""
-        known = self._db.execute(
-            "UPDATE sites SET last = ? WHERE device = ? AND site = ?", (self._now, device, site)
-        ).rowcount
-        if known:
-            return
-        self._db.execute("INSERT INTO sites VALUES (?, ?, ?, ?)", (device, site, self._now, self._now))
+    def site(self, device: str, site: str, *, carried: str = "", trusted: bool = True) -> None:
+        """Note that the box says it stands at ``site``; the earlier sites stay, with their times.
+
+        ``carried``: the time of the stick that says so, by the box's clock. Such a word may be old: it stands where its
+        time puts it, never later than now, and, if the clock is not ``trusted``, never above a site that the box was
+        heard at itself.
+        """
+        heard = self._db.execute("SELECT coalesce(max(live), '') FROM sites WHERE device = ?", (device,)).fetchone()[0]
+        at = min(carried, self._now) if carried else self._now
+        if carried and heard and (not trusted or carried > self._now):
+            at = min(at, heard)
+        self._db.execute(
+            "INSERT INTO sites (device, site, first, last, live) VALUES (?1, ?2, ?3, ?3, ?4)"
+            " ON CONFLICT (device, site) DO UPDATE SET first = min(first, ?3), last = max(last, ?3),"
+            " live = max(live, ?4)", (device, site, at, "" if carried else at),
+        )  # fmt: skip
         self._db.execute(
             "DELETE FROM sites WHERE device = ?1 AND site NOT IN"
-            " (SELECT site FROM sites WHERE device = ?1 ORDER BY last DESC, rowid DESC LIMIT ?2)",
+            " (SELECT site FROM sites WHERE device = ?1 ORDER BY last DESC, live DESC, rowid DESC LIMIT ?2)",
             (device, SITES_A_DEVICE),
         )
 
     def site_of(self, device: str) -> str:
-        """The site that the box named last; '' for none."""
+        """The site that the box itself named last over the link; '' for none."""
         row = self._db.execute(
-            "SELECT site FROM sites WHERE device = ? ORDER BY last DESC, rowid DESC LIMIT 1", (device,)
+            "SELECT site FROM sites WHERE device = ? AND live <> '' ORDER BY live DESC, rowid DESC LIMIT 1", (device,)
         ).fetchone()
         return str(row[0]) if row else ""
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hq.errors import StoreError
-from hq.store.schema import open_writing
+from hq.store.heads import Heads
+from hq.store.schema import next_number, open_writing
 from hq.store.visits import Visits
 
 ALARMS_A_DEVICE = 100  # kinds of alarm kept of one device; further ones share one row
@@ -24,7 +25,8 @@ class Put(enum.Enum):
 
     NEW = "new"  # stored now
     DUPLICATE = "duplicate"  # these very bytes were there already
-    CONFLICT = "conflict"  # other bytes stand under this id; kept beside
+    CONFLICT = "conflict"  # other bytes stand under this id; kept beside now
+    NO_ROOM = "no_room"  # the same, and there are too many such to keep it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +67,18 @@ def stamp(now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A held message that nobody has looked into: its row number, its place, its sealed bytes."""
+    """A held message that nobody has looked into: its row number, its place, its sealed bytes; ``beside`` if others
+    stand under its id."""
 
     n: int
     device: str
     epoch: str
     seq: int
     sealed: bytes
+    beside: bool = False
 
 
-class Store(Visits):
+class Store(Visits, Heads):
     """Headquarters' database, open for its one writer. All changes go in ``with store.batch(now)``."""
 
     def __init__(
@@ -123,16 +127,25 @@ class Store(Visits):
         if row is None:
             self._insert(m)
             return Put.NEW
-        if row[0] == m.digest:
+        if row[0] == m.digest or self._is_beside(m):
             self._count(m, "duplicates")
             return Put.DUPLICATE
         self._count(m, "conflicts")
+        if self._db.execute("SELECT count(*) FROM conflicts").fetchone()[0] >= self._conflict_rows:
+            return Put.NO_ROOM
         self._db.execute(
-            "INSERT OR IGNORE INTO conflicts (device, epoch, seq, received, digest, sealed)"
-            " SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM conflicts) < ?",
-            (m.device, m.epoch, m.seq, self._now, m.digest, m.sealed, self._conflict_rows),
-        )
+            "INSERT INTO conflicts (device, epoch, seq, received, time, clock, boot, mono, digest, sealed, site, m)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (m.device, m.epoch, m.seq, self._now, m.time, m.clock, m.boot, m.mono, m.digest, m.sealed, m.site,
+             next_number(self._db)),
+        )  # fmt: skip
         return Put.CONFLICT
+
+    def _is_beside(self, m: Arrived) -> bool:
+        return bool(self._db.execute(
+            "SELECT 1 FROM conflicts WHERE device = ? AND epoch = ? AND seq = ? AND digest = ?",
+            (m.device, m.epoch, m.seq, m.digest),
+        ).fetchone())  # fmt: skip
 
     def _insert(self, m: Arrived) -> None:
         self._db.execute(
@@ -150,14 +163,17 @@ class Store(Visits):
     def unread(self, limit: int) -> list[Unread]:
         """The oldest messages that nobody has looked into."""
         rows = self._db.execute(
-            "SELECT n, device, epoch, seq, sealed FROM messages WHERE kind = '' ORDER BY n LIMIT ?", (limit,)
+            "SELECT n, device, epoch, seq, sealed, 0 FROM messages WHERE kind = ''"
+            " UNION ALL SELECT m, device, epoch, seq, sealed, 1 FROM conflicts WHERE kind = '' ORDER BY 1 LIMIT ?",
+            (limit,),
         )
-        return [Unread(*tuple(row)) for row in rows]
+        return [Unread(int(n), d, e, int(seq), bytes(sealed), bool(beside)) for n, d, e, seq, sealed, beside in rows]
 
     def read(self, one: Unread, i: Index) -> None:
         """Note what a message was found to be."""
+        table, number = ("conflicts", "m") if one.beside else ("messages", "n")
         self._db.execute(
-            "UPDATE messages SET kind = ?, passage = ?, outcome = ?, shown = ?, lists = ? WHERE n = ?",
+            f"UPDATE {table} SET kind = ?, passage = ?, outcome = ?, shown = ?, lists = ? WHERE {number} = ?",
             (i.kind, i.passage, i.outcome, i.shown, json.dumps(i.lists), one.n),
         )
         self._db.execute(
@@ -224,7 +240,7 @@ class Store(Visits):
     def closed(self, device: str, epoch: str, first: int, last: int) -> set[tuple[int, bytes]]:
         """(seq, digest) of ``first..last`` that could not be opened."""
         rows = self._db.execute(
-            "SELECT seq, digest FROM messages WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+            "SELECT seq, digest FROM every_message WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ?"
             " AND kind = 'unopened'", (device, epoch, first, last),
         )  # fmt: skip
         return {(int(seq), bytes(digest)) for seq, digest in rows}

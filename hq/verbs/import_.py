@@ -136,7 +136,8 @@ def _record(report: Report) -> dict[str, object]:
         "created": report.created, "rescued": report.rescued, "certificate_expired": report.expired,
         "new": report.new, "duplicate": report.duplicate, "conflicting": report.conflicting,
         "refused": report.refused, "pending": report.pending, "whole": report.whole, "acks": len(report.acks),
-        "closed": report.closed, "former": sorted(report.former), "log": report.log, "problem": report.problem, "advice": report.advice,
+        "closed": report.closed, "former": sorted(report.former),
+        "log": report.log, "problem": report.problem, "advice": report.advice,
     }  # fmt: skip
 
 

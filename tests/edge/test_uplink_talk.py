@@ -26,8 +26,9 @@ from edge.core.wire import (
     encode,
     topic,
 )
+from edge.uplink.spans import merged
 from edge.uplink.states import State
-from edge.uplink.talk import StalledError, merged
+from edge.uplink.talk import StalledError
 from hq.store import View
 
 

@@ -73,14 +73,29 @@ def test_two_sessions_in_a_batch_get_their_own_acks(desk: Desk) -> None:
     ]
 
 
-def test_other_bytes_under_a_used_number_are_kept_alarmed_and_never_acked(desk: Desk) -> None:
-    desk.take(on(Topic.PASSAGE, wrapped(sealed(clear("p-1"), 1), 1)))
-    taken = desk.take(on(Topic.PASSAGE, wrapped(sealed(clear("p-9"), 1), 1)))
-    assert taken.answers == ()
+def test_other_bytes_under_a_used_number_are_kept_beside_alarmed_and_acked_as_themselves(desk: Desk) -> None:
+    first, other = sealed(clear("p-1"), 1), sealed(clear("p-9", Outcome.HIT), 1)
+    desk.take(on(Topic.PASSAGE, wrapped(first, 1)))
+    taken = desk.take(on(Topic.PASSAGE, wrapped(other, 1)))
+    assert heard(taken.answers[0]).digest == digest_of([(1, hashlib.sha256(other).digest())])  # never as the first
     assert (BOX, "conflict") in desk.alarms()
     with desk.view() as view:
         assert view.counts()["conflicts"] == 1
-        assert [m.passage for m in view.messages(0)] == ["p-1"]
+        assert [m.passage for m in view.messages(0)] == ["p-1", "p-9"]
+        (hit,) = view.hits(0)
+        assert (hit.passage, hit.outcome, hit.id) == ("p-9", "HIT", f"{BOX}:{EPOCH}:1")
+        assert view.last() == hit.n > view.messages(0)[0].n
+    both = desk.take(on(Topic.PASSAGE, wrapped(first, 1)), on(Topic.PASSAGE, wrapped(other, 1)))
+    assert heard(both.answers[0]).ranges == [(1, 1)]  # one ack names one body
+
+
+def test_a_conflict_that_there_is_no_room_for_is_not_acked(desk: Desk) -> None:
+    bodies = [sealed(clear(f"p-{n}"), 1) for n in range(20)]
+    answers = [bool(desk.take(on(Topic.PASSAGE, wrapped(body, 1))).answers) for body in bodies]
+    with desk.view() as view:
+        kept = view.counts()["conflicts"]
+    assert answers == [True] * (kept + 1) + [False] * (19 - kept)
+    assert 0 < kept < 19
 
 
 def test_what_stands_in_clear_is_no_name_and_no_number(desk: Desk) -> None:

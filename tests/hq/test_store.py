@@ -56,9 +56,10 @@ def view(tmp_path: Path) -> View:
 def test_once_is_once_and_other_bytes_are_a_conflict(store: Store, tmp_path: Path) -> None:
     assert put(store, 1, 1, 2) == [Put.NEW, Put.DUPLICATE, Put.NEW]
     assert put(store, 1, sealed=b"other") == [Put.CONFLICT]
+    assert put(store, 1, sealed=b"other") == [Put.DUPLICATE]  # these very bytes stand beside already
     with view(tmp_path) as seen:
-        assert seen.counts() == {"messages": 2, "conflicts": 1, "quarantine": 0, "duplicates": 1}
-        assert [m.sealed for m in seen.messages(0)] == [b"sealed", b"sealed"]
+        assert seen.counts() == {"messages": 2, "conflicts": 1, "quarantine": 0, "duplicates": 2}
+        assert [m.sealed for m in seen.messages(0)] == [b"sealed", b"sealed", b"other"]
     assert [seq for seq, _ in store.held("box-one", "epoch-a", 1, 9)] == [2]  # a seq in conflict is not vouched for
 
 

@@ -67,7 +67,8 @@ class SyncRequest(msgspec.Struct, frozen=True, kw_only=True):
     """``up/sync`` on every connect: what the box has on its shelf (oldest..newest; 0 when empty).
 
     ``session`` is a fresh token; only answers that repeat it are believed. ``audit_head`` is the last
-    hash of the audit chain, so that headquarters can tell later that nothing before it was rewritten.
+    hash of the audit chain and ``audit_number`` its row's number (0 from an older box), so that headquarters sees when
+    the chain is cut, and can tell later that nothing before it was rewritten.
     """
 
     epoch: Token
@@ -76,6 +77,7 @@ class SyncRequest(msgspec.Struct, frozen=True, kw_only=True):
     newest: _Count
     pending: _Count
     audit_head: Annotated[str, Meta(max_length=64)] = ""
+    audit_number: _Count = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +103,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     list_ages: dict[str, int | None] = {}
     list_states: dict[str, str] = {}
     audit_head: Annotated[str, Meta(max_length=64)] = ""
+    audit_number: _Count = 0
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import carry_kit as kit
 import journal_kit
+import msgspec
 import pytest
 from carry_kit import Headquarters, what
 
 from edge.carry.acks import apply_acks, read_acks
+from edge.core.acks import AckOutcome
 from edge.core.carrying import Fault
 from edge.core.sealing import generate_seal_key, key_id
-from edge.core.wire import AckPayload, Presence, Topic, decode, encode, envelope, topic
+from edge.core.wire import AckPayload, Presence, Signed, Topic, decode, encode, envelope, topic
 from edge.journal import Journal
 from hq.carry import acks_file
 from hq.store import View
@@ -93,7 +95,7 @@ def test_a_row_that_came_by_mqtt_before_is_a_duplicate(journal: Journal, hq: Hea
     assert what(hq.take(tmp_path / "rows.sealed")) == (3, 2, 0, 0)
 
 
-def test_other_bytes_under_a_number_that_was_used_are_a_conflict_and_never_acked(
+def test_other_bytes_under_a_number_that_was_used_are_a_conflict_and_acked_as_themselves(
     journal: Journal, hq: Headquarters, tmp_path: Path
 ) -> None:
     kit.bundle(journal, tmp_path / "rows.sealed")
@@ -106,7 +108,11 @@ def test_other_bytes_under_a_number_that_was_used_are_a_conflict_and_never_acked
         report = hq.take(tmp_path / "clone.sealed")
     finally:
         clone.close()
-    assert (what(report), report.acks) == ((0, 0, 3, 0), [])
+    assert (what(report), len(report.acks)) == ((0, 0, 3, 0), 1)
+    words = msgspec.json.encode([msgspec.json.decode(report.acks[0].payload, type=Signed)])
+    assert apply_acks(words, journal, kit.ACK_KEYS, kit.SESSION).refused == {AckOutcome.DIGEST_MISMATCH: 1}
+    again = hq.take(tmp_path / "clone.sealed")
+    assert what(again) == (0, 3, 0, 0)  # these bytes are held: told once
     assert (journal.device, "conflict") in hq.alarms()
 
 
