@@ -159,7 +159,7 @@ def disk_image(folder: Path, state: Path, *, table: str) -> Path:
     return whole
 
 
-@pytest.mark.skipif(not (MKE2FS and DEBUGFS), reason="e2fsprogs is not installed")
+@pytest.mark.skipif(not (MKE2FS and DEBUGFS), reason="mke2fs or debugfs is not on PATH (Debian: apt install e2fsprogs)")
 @pytest.mark.parametrize("table", ["none", "mbr", "gpt"])
 def test_an_image_of_the_disk_does_too(tmp_path: Path, table: str) -> None:
     state = dead(tmp_path / "box")
@@ -255,7 +255,7 @@ def test_a_rescue_that_finds_no_row_is_no_success(tmp_path: Path, form: list[str
         assert f"1 journal (journal.sqlite) of {journal_kit.DEVICE} at {state}, and no row" in done.stderr
 
 
-@pytest.mark.skipif(not (MKE2FS and DEBUGFS), reason="e2fsprogs is not installed")
+@pytest.mark.skipif(not (MKE2FS and DEBUGFS), reason="mke2fs or debugfs is not on PATH (Debian: apt install e2fsprogs)")
 def test_a_disk_without_a_journal_says_where_it_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     disk = disk_image(tmp_path, tmp_path / "empty", table="mbr")
