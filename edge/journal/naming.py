@@ -3,8 +3,8 @@
 Laws:
 1. A row keeps the id that it was sealed under, device id and all: under another one nobody could open it.
 2. A box that has another device id than the journal was written under begins a new epoch. The earlier epochs keep the
-   id that they had; their rows go to headquarters by stick or by ``borderpost rescue``, never over a link that is another
-   box's by its certificate.
+   id that they had; their rows go to headquarters by stick or by ``borderpost rescue``, never over a link that is
+   another box's by its certificate.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A version that comes back after a failed update opens what the newer one has migrated (docs/adr/0030, point 8).
 
 The first version's tables stand in tests/edge/former. What that version reads and writes must go on working in a file
-that this version has brought up: every table and column of then is there, with the same meaning to SQLite, and a row that
-names only the columns of then can still be written.
+that this version has brought up: every table and column of then is there, with the same meaning to SQLite, and a row
+that names only the columns of then can still be written.
 """
 
 from __future__ import annotations
