@@ -4,7 +4,7 @@ Laws:
 1. The request of a claim is made once and kept: its code stays the same however often the stick comes.
 2. The code is computed here, from what is kept here; nothing of it comes from the stick but the claim's nonce
    and site.
-3. At most ``MAX_PENDING`` claims are kept; the newest is the one whose code is shown.
+3. At most ``MAX_PENDING`` claims are kept, until the box is enrolled; the newest is the one whose code is shown.
 """
 
 from __future__ import annotations
@@ -87,6 +87,12 @@ def answer(disk: Disk, places: Places, identity: Identity, claim: Claim, kept: K
     except OSError as error:
         raise disk_error(error) from error
     return new
+
+
+def forget(disk: Disk, places: Places) -> None:
+    """The box is enrolled: what other claims asked of it is not asked any more. A second claim that was carried to it
+    would otherwise show its code to a technician who has nothing to read. Raises OSError."""
+    disk.remove(places.identity / PENDING)
 
 
 def enrolment(identity: Identity, asked: Asked, kept: Kept, inventory: Inventory, wall: datetime) -> bytes:

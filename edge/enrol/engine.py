@@ -38,7 +38,7 @@ from edge.enrol.lists import taken
 from edge.enrol.visits import Progress
 
 MAX_OFFER: Final = 65_536
-NOT_AFTER_RESET: Final = (visits.ENVELOPE, visits.CLAIM, visits.LISTS)  # they were for the box that is no more
+NOT_AFTER_RESET: Final = (visits.CLAIM, visits.LISTS)  # they were for the box that is no more
 
 log = structlog.get_logger("enrol")
 
@@ -63,7 +63,7 @@ class Engine:
         self._carrier = self._new_carrier()
         self._stages: Mapping[str, Callable[[Visit], list[Part]]] = {
             visits.STICK: self._stick, visits.NATIONAL: self._national, visits.TIME: self._time,
-            visits.RESET: self._reset, visits.ENVELOPE: self._envelope, visits.CLAIM: self._claim,
+            visits.ENVELOPE: self._envelope, visits.RESET: self._reset, visits.CLAIM: self._claim,
             visits.LISTS: self._lists, visits.OUT: self._out,
         }
 
@@ -91,7 +91,8 @@ class Engine:
         progress = Progress(serial=box.identity.serial, device=box.device, site=box.site)
         try:
             progress = visits.begin(
-                box.disk, box.places, visit.key, serial=progress.serial, device=progress.device, site=progress.site
+                box.disk, box.places, visit.key, serial=progress.serial, device=progress.device, site=progress.site,
+                sequence=box.sequence,
             )
             for stage, work in self._stages.items():
                 if stage in progress.done:
@@ -192,7 +193,9 @@ class Engine:
         data, box, daemon = visit.hatch.read(inbox.RESET, MAX_PAPER), self._box, self._daemon
         if data is None or box.trust is None:
             return []
-        token = reset.judge(data, box.trust, box.identity, box.sequence, daemon.clock.now())
+        begun = visits.load(box.places, visit.key)
+        last = box.sequence if begun is None or begun.sequence is None else begun.sequence
+        token = reset.judge(data, box.trust, box.identity, last, daemon.clock.now())
         if box.by_hand is not None:
             raise ProvisioningError(Code.CONFIGURED_BY_HAND, "edge.toml")
         newest = max(shelf.newest for shelf in daemon.journal.shelves())  # what comes after it may not be carried

@@ -17,19 +17,22 @@ from edge.enrol.disk import Disk, disk_error, read
 from edge.enrol.places import Places
 
 MAX_BYTES: Final = 65_536
-# Stages, in the order in which they are done: whom to obey first, time before what is judged by it, reset before what it would erase.
-STICK, NATIONAL, TIME, RESET, ENVELOPE = "stick", "national", "time", "reset", "envelope"
+# Stages, in the order in which they are done: whom to obey first, time before what is judged by it, acks (they come in
+# an envelope) before the reset that waits for them, and before a claim the reset that makes room for it.
+STICK, NATIONAL, TIME, ENVELOPE, RESET = "stick", "national", "time", "envelope", "reset"
 CLAIM, LISTS, OUT = "claim", "lists", "out"
 ACKS: Final = "acks"  # a part of the envelope's stage
 LINK: Final = "link"  # begins the key of what came over the link
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """``serial``, ``device`` and ``site`` are the box's as the visit began: a reset changes them."""
+    """``serial``, ``device``, ``site`` and ``sequence`` are the box's as the visit began: a reset changes them, and an
+    envelope of this visit takes nothing from a reset that came beside it."""
 
     serial: str = ""
     device: str = ""
     site: str = ""
+    sequence: int | None = None
     done: dict[str, tuple[Part, ...]] = {}
 
     @property
@@ -58,12 +61,12 @@ def load(places: Places, key: str) -> Progress | None:
         return None
 
 
-def begin(disk: Disk, places: Places, key: str, *, serial: str, device: str, site: str) -> Progress:
+def begin(disk: Disk, places: Places, key: str, *, serial: str, device: str, site: str, sequence: int) -> Progress:
     """The visit as it stands, begun if it is new. Raises ProvisioningError."""
     found = load(places, key)
     if found is not None and found.serial:
         return found
-    progress = Progress(serial=serial, device=device, site=site, done=found.done if found else {})
+    progress = Progress(serial=serial, device=device, site=site, sequence=sequence, done=found.done if found else {})
     _save(disk, places, key, progress)
     return progress
 

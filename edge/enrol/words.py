@@ -46,10 +46,11 @@ def take_time(box: Enrolment, daemon: Daemon, trust: Trust, data: bytes) -> list
     heard = hear(daemon.clock, word.time, source, lower=word.lower and by_root)
     if heard == Word.TOO_FAR:
         raise ProvisioningError(Code.TIME_LEAP, f"{word.time:%Y-%m-%d}")
+    if heard == Word.STALE:
+        raise ProvisioningError(Code.TIME_BEHIND, f"{word.time:%Y-%m-%d %H:%M}, the box has {_told(daemon)}")
     kept.save(box.disk, box.places, _after(before, word, by_root=by_root))
     daemon.note("time", {"number": word.number, "root": by_root, "heard": heard})
-    code = Code.TIME_TAKEN if heard == Word.ACCEPTED else Code.UP_TO_DATE
-    return [Part(part="time", code=code, grade=Grade.OK, detail=f"{word.time:%Y-%m-%d %H:%M}")]
+    return [Part(part="time", code=Code.TIME_TAKEN, grade=Grade.OK, detail=f"{word.time:%Y-%m-%d %H:%M}")]
 
 
 def take_package(box: Enrolment, daemon: Daemon, trust: Trust, data: bytes) -> list[Part]:
@@ -71,6 +72,11 @@ def _after(before: Kept, word: TimeWord, *, by_root: bool) -> Kept:
         return msgspec.structs.replace(before, time_number=word.number)
     number = min(before.time_number, _seconds(word)) if word.lower else before.time_number
     return msgspec.structs.replace(before, time_root=word.number, time_number=number)
+
+
+def _told(daemon: Daemon) -> str:
+    at = daemon.clock.now().time or daemon.clock.bounds()[0]
+    return f"{at:%Y-%m-%d %H:%M}" if at else "none"
 
 
 def _seconds(word: TimeWord) -> int:

@@ -105,7 +105,7 @@ def test_time_papers_move_the_clock_within_their_ceilings(enrolled: Post) -> Non
     assert word(4, 11)[0] == "BP-305"
     assert word(6, 4000)[0] == "BP-316"
     assert word(7, 400, by_root=True)[0] == "BP-107"
-    assert word(8, 5, lower=True)[0] == "BP-103"  # a command key lowers nothing
+    assert word(8, 5, lower=True)[0] == "BP-323"  # a command key lowers nothing
     with enrolled.process() as life:
         assert life.daemon.state.floor() == NOW + timedelta(days=400)
     assert word(9, 5, by_root=True, lower=True)[0] == "BP-107"
