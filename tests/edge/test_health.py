@@ -124,7 +124,7 @@ def test_the_report_to_headquarters_has_no_place_for_persons(journal: Journal, r
     report = rig.health.report()
     assert set(report) == {
         "at", "clock", "outbox", "oldest_seconds", "disk_free", "readers", "list_ages", "list_states", "audit_head",
-            "audit_number",
+        "audit_number",
     }
     assert report["readers"] == {"swipe-1": "absent"}
     assert report["list_states"] == {"sltd": "asked", "un": "missing"}
