@@ -6,7 +6,8 @@ Laws (ARCHITECTURE law 10, after Uptane's findings on time attacks; ADR 0011 and
 3. One signed word may not leap further past the present trusted time than the ceiling of its source allows,
    unless nothing was ever believed. All words of command keys together (envelopes, time papers) lead no further than
    ``COMMAND_REACH`` past the latest time that somebody else vouched for (an ack, an update, the root, a disciplined
-   clock) and the monotonic time since, over all boots. The root's word has no ceiling, and is the only one that may lower the floor.
+   clock) and the monotonic time since, over all boots. The root's word has no ceiling, and is the only one that may
+   lower the floor.
 4. The system clock is believed for ages within ``hold`` after the floor; for expiring, only where the
    configuration says that it is disciplined.
 5. Only a word that was made for the present connection (an ack) says what time it *is*. Any other says that it is

@@ -38,8 +38,8 @@ def command(
     Clients are known by their certificates alone. DIR/hq holds certificate and key of headquarters' collector
     ([broker.tls] of hq.toml). Run it again after every `revoke` and `replace`, and once a year: a revocation list that
     has run out makes the broker refuse everybody. --renewal adds a second, small broker, at which boxes whose
-    certificate has ended ask for a new one: renewal.conf, its access list, and the certificate of its bridge. Then restart
-    mosquitto: a connection that is open ends only so.
+    certificate has ended ask for a new one: renewal.conf, its access list, and the certificate of its bridge. Then
+    restart mosquitto: a connection that is open ends only so.
 
     \b
     Try it:  borderpost-provision broker broker --name broker.example --at /etc/mosquitto/borderpost

@@ -530,7 +530,8 @@ _EN: Final[dict[Code, Advice]] = {
         "envelope's. Nothing was done.",
         "Have the box's administrator move edge.toml away and restart the box; then plug the stick in again."),
     Code.NUMBER_LEAP: Advice(
-        "The file's number is far above the last one that the box took. It was refused; nothing on the box has changed.",
+        "The file's number is far above the last one that the box took. It was refused; nothing on the box has "
+        "changed.",
         "Do not use this stick again. Report this result to headquarters at once: a signing key may be stolen, or an "
         "old ledger was put back."),
     Code.TIME_BEHIND: Advice(
