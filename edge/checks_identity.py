@@ -13,8 +13,9 @@ from typing import Final
 
 from edge.checks import Check, Grade
 from edge.config import Config
+from edge.enrol.looking import bare as not_enrolled
 from edge.enrol.looking import look
-from edge.enrol.places import NATIONAL
+from edge.enrol.places import NATIONAL, Places
 
 SOON: Final = timedelta(days=60)  # a stick comes once a month
 
@@ -34,3 +35,9 @@ def identity(config: Config) -> Iterator[Check]:
                     "plug in a stick: the box writes a request for a new one")
     else:
         yield Check("identity", Grade.OK, name + (f", certificate until {end[:10]}" if end else ""))
+
+
+def bare(places: Places) -> Iterator[Check]:
+    """All that is to be said of a box without a configuration."""
+    found = not_enrolled(places)
+    yield Check("identity", Grade.ERROR, found.message, found.advice)

@@ -17,6 +17,21 @@ class NotEnrolledError(BorderpostError):
     """There is nothing to look at."""
 
 
+def bare(places: Places) -> NotEnrolledError:
+    """What is to be said of a box without a configuration: who it is, and what it waits for."""
+    try:
+        found = look(places.state, places.national)
+    except BorderpostError:
+        found = {"serial": "", "code": ""}
+    who = f"this box (serial {found['serial']})" if found["serial"] else "this box"
+    if found["code"]:
+        return NotEnrolledError(
+            f"{who} is not enrolled: it has asked headquarters for it", advice="bring the stick to headquarters and "
+            "read them the code on the box's screen (`borderpost identity` shows it too); then plug in their answer"
+        )
+    return NotEnrolledError(f"{who} is not enrolled", advice="plug in a claim stick from headquarters: docs/stick.md")
+
+
 def look(state: Path, national: Path) -> dict[str, Any]:
     """As ``Enrolment.status``. Raises NotEnrolledError before there are keys, IdentityError where they do not open,
     ProvisioningError where a file cannot be read."""

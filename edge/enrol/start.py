@@ -21,6 +21,7 @@ from edge.core.errors import BorderpostError
 from edge.enrol import generations, trust
 from edge.enrol.enrolment import Enrolment
 from edge.enrol.places import Places
+from edge.enrol.running import nothing_to_run
 from edge.journal import JournalBusyError
 
 log = structlog.get_logger("enrol")
@@ -48,7 +49,7 @@ def prepared(config_path: Path, places: Places, boot: str) -> tuple[Config | Non
         trust.publish(enrolment.disk, places)
         return by_hand, enrolment
     if not places.national.exists() and not generations.current(places):
-        return config.load(config_path), None  # says what is missing
+        raise nothing_to_run(config_path, places)
     enrolment = Enrolment(places, boot=boot)
     found = enrolment.begin()
     trust.publish(enrolment.disk, places)

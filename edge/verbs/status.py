@@ -8,15 +8,20 @@ from typing import Any
 import click
 
 from common.times import told_age
-from edge.verbs.options import config_option, json_option
+from edge.enrol.places import NATIONAL, STATE
+from edge.verbs.options import hand_made_option, json_option
 
 ANSWER_TIMEOUT_S = 5.0
 
 
 @click.command("status")
-@config_option
+@hand_made_option
+@click.option("--state", type=click.Path(path_type=Path), default=STATE, envvar="BORDERPOST_STATE", show_default=True,
+              help="Where a box without edge.toml keeps what headquarters sent.")
+@click.option("--national", type=click.Path(path_type=Path), default=NATIONAL, show_default=True,
+              help="Whom such a box obeys.")
 @json_option
-def command(config_path: Path, as_json: bool) -> None:
+def command(config_path: Path, state: Path, national: Path, as_json: bool) -> None:
     """Ask the running box for readers, lists, outbox, link and clock.
 
     \b
@@ -25,11 +30,16 @@ def command(config_path: Path, as_json: bool) -> None:
     """
     import msgspec
 
-    from edge import config
     from edge.core.errors import BorderpostError
     from edge.desk import DeskClient
+    from edge.enrol.looking import bare
+    from edge.enrol.places import Places
+    from edge.enrol.running import running
 
-    settings = config.load(config_path)
+    places = Places(state=state.absolute(), national=national)
+    settings, _ = running(config_path, places)
+    if settings is None:
+        raise bare(places)
     with DeskClient(Path(settings.box.socket), ANSWER_TIMEOUT_S) as desk:
         answer = desk.ask({"do": "status"})
     if not answer.get("ok"):

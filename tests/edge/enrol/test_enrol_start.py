@@ -25,8 +25,9 @@ def hand_made(post: Post) -> Path:
 def test_without_anything_it_says_what_is_missing(tmp_path: Path) -> None:
     post = Post(tmp_path, Headquarters())
     post.places.national.unlink()
-    with pytest.raises(ConfigError, match=r"none\.toml"):
+    with pytest.raises(ConfigError, match=r"none\.toml.*BP-501") as found:
         prepared(tmp_path / "none.toml", post.places, "b")
+    assert "return it to headquarters" in found.value.advice
     assert not post.places.state.exists()
 
 
