@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from authority_kit import BareBox, Desk, enrol
 from broker import Identity, free_port, program
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -147,6 +148,21 @@ def test_a_box_speaks_as_itself_alone_and_a_revoked_one_not_at_all(desk: Desk, t
         still = Client(port, two, name="north-gate-2")
         assert not still.refused
         still.close()
+
+
+def test_the_renewal_doors_bridge_has_a_certificate_that_no_box_has(desk: Desk, tmp_path: Path) -> None:
+    out = tmp_path / "broker"
+    desk.signs("broker", out, "--name", "localhost")
+    assert not list(out.glob("renewal.*"))
+    assert "user renewal" not in (out / "acl").read_text()
+    desk.signs("broker", out, "--name", "localhost", "--renewal", "--renewal-port", 8899)
+    assert {path.name for path in out.glob("renewal.*")} == {
+        "renewal.acl", "renewal.conf", "renewal.key", "renewal.pem"}
+    made = x509.load_pem_x509_certificate((out / "renewal.pem").read_bytes())
+    assert made.subject.rfc4514_string() == "CN=renewal"
+    assert (out / "renewal.key").stat().st_mode & 0o077 == 0
+    assert f"listener 8899\ncafile {out}/ca.pem" in (out / "renewal.conf").read_text()
+    assert (out / "acl").read_text().index("user renewal") < (out / "acl").read_text().index("pattern")
 
 
 def test_keys_of_servers_stay_until_their_names_change(desk: Desk, tmp_path: Path) -> None:

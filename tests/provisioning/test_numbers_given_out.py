@@ -142,6 +142,21 @@ def test_numbers_of_time_stay_above_those_of_a_lost_ledger(ledger: Ledger) -> No
         assert ledger.next_number("time", NOW + timedelta(minutes=1)) > first + 2
 
 
+def test_words_of_the_root_have_numbers_of_their_own_and_let_the_others_fall(desk: Desk, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    store = Store(desk.root / "ledger.sqlite")
+    with store.writing():  # headquarters' clock was forty years ahead once
+        store.set_meta("number:time", str(int(datetime.now(UTC).timestamp()) + 40 * 31_557_600))
+    store.close()
+    assert "numbered too far ahead" in desk.refuses("time", "--stick", stick)
+    roots = [word for name in ("root-1", "root-2") for word in ("--root", desk.offline(name))]
+    now = int(datetime.now(UTC).timestamp())
+    said = desk.signs("time", "--stick", stick, *roots, "--lower", "--json").json
+    assert now <= said["number"] <= now + 60
+    assert now <= desk.signs("time", "--stick", stick, "--json").json["number"] <= now + 60
+
+
 def test_what_fails_in_a_transaction_leaves_nothing(ledger: Ledger) -> None:
     def stopped() -> None:
         with ledger.store.writing():
