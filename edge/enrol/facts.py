@@ -18,8 +18,10 @@ import structlog
 
 from edge.core.provisioning.inbox import BoxFacts
 from edge.enrol.disk import Disk
+from edge.enrol.screen_words import in_french
 
 MAX_SCREEN: Final = 2000  # bytes
+WIDTH: Final = 78  # columns
 CLEAR: Final = "\x1b[2J\x1b[H"  # ECMA-48: erase in page, cursor to the first place
 
 log = structlog.get_logger("enrol")
@@ -81,13 +83,14 @@ class Teller:
 
 
 def screen(facts: BoxFacts, state: str) -> str:
-    """The whole screen, ASCII (a text console shows no Arabic), English and French, at most 78 columns."""
+    """The whole screen, ASCII, English and French (``screen_words`` says why no Arabic), at most WIDTH columns."""
     lines = ["", "  borderpost", f"  serial / numero de serie    {facts.serial}"]
     if facts.device:
         lines.append(f"  device / appareil           {facts.device}")
     if facts.site:
         lines.append(f"  site / poste                {facts.site}")
-    lines += [f"  number / numero             {facts.sequence}", f"  {state}", ""]
+    lines += [f"  number / numero             {facts.sequence}", f"  state:  {state}"[:WIDTH],
+              f"  etat :  {in_french(state)}"[:WIDTH], ""]
     if facts.code:
         lines += [
             "  Read this code to headquarters. / Lisez ce code au quartier general.", "",

@@ -536,8 +536,8 @@ _EN: Final[dict[Code, Advice]] = {
         "old ledger was put back."),
     Code.TIME_BEHIND: Advice(
         "The box's time is ahead of the one in the file, and the file may not turn it back. Nothing has changed.",
-        "Compare the time below with your watch. If it is right there is nothing to do. If it is ahead, ask headquarters "
-        "for a time paper with --lower, signed by the root keys."),
+        "Compare the time below with your watch. If it is right there is nothing to do. If it is ahead, ask "
+        "headquarters for a time paper with --lower, signed by the root keys."),
     Code.LISTS_REFUSED: Advice(
         "The lists on the stick were refused. The box works on with the lists that it has.",
         "Ask headquarters for a newer stick, and send them this result."),
