@@ -164,7 +164,8 @@ _AR: Final[dict[Code, Advice]] = {
         "قديم."),
     Code.TIME_BEHIND: Advice(
         "الوقت في الجهاز متقدم على الوقت الوارد في الملف، والملف لا يأذن بإرجاعه إلى الوراء. لم يتغير شيء في الجهاز.",
-        "قارن الوقت المكتوب أدناه بساعتك. إن كان صحيحاً فلا يلزم أي إجراء. وإن كان متقدماً فاطلب من الإدارة المركزية رسالة "
+        "قارن الوقت المكتوب أدناه بساعتك. إن كان صحيحاً فلا يلزم أي إجراء. وإن كان متقدماً فاطلب من الإدارة "
+        "المركزية رسالة "
         "وقت موقّعة بالمفاتيح الجذرية تأذن بإرجاع الوقت."),
     Code.LISTS_REFUSED: Advice(
         "رُفضت القوائم التي على الذاكرة المحمولة. ما زال الجهاز يعمل بقوائمه السابقة.",
@@ -351,7 +352,8 @@ _FR: Final[dict[Code, Advice]] = {
     Code.CONFIGURED_BY_HAND: Advice(
         "Ce boîtier est configuré à la main (edge.toml) : cette configuration survivrait à l'effacement et passerait "
         "avant celle d'une enveloppe. Rien n'a été fait.",
-        "Que l'administrateur du boîtier retire edge.toml et redémarre le boîtier ; puis branchez la clé USB à nouveau."),
+        "Que l'administrateur du boîtier retire edge.toml et redémarre le boîtier ; puis branchez la clé USB "
+        "à nouveau."),
     Code.NUMBER_LEAP: Advice(
         "Le numéro du fichier est beaucoup plus élevé que le dernier que le boîtier a pris. Il a été refusé ; rien n'a "
         "changé sur le boîtier.",
@@ -359,7 +361,8 @@ _FR: Final[dict[Code, Advice]] = {
         "signature est peut-être volée, ou un ancien registre a été remis en place."),
     Code.TIME_BEHIND: Advice(
         "L'heure du boîtier est en avance sur celle du fichier, qui n'autorise pas à la reculer. Rien n'a changé.",
-        "Comparez l'heure indiquée ci-dessous à votre montre. Si elle est juste, il n'y a rien à faire. Si elle avance, "
+        "Comparez l'heure indiquée ci-dessous à votre montre. Si elle est juste, il n'y a rien à faire. Si "
+        "elle avance, "
         "demandez à la direction centrale un message d'heure --lower signé par les clés racines."),
     Code.LISTS_REFUSED: Advice(
         "Les listes de la clé USB ont été refusées. Le boîtier continue avec ses listes précédentes.",
