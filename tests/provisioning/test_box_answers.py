@@ -228,8 +228,11 @@ def test_time_falls_only_by_the_roots(desk: Desk, stick: Path) -> None:
     package = desk.package
     word = open_paper(Path(found["file"]).read_bytes(), TimeWord, keys_of(package.root_keys), package.root_threshold)
     assert (word.lower, word.time) == (True, datetime(2031, 5, 1, tzinfo=UTC))
-    later = desk.signs("time", "--stick", stick, "--json").json
-    assert later["number"] > word.number
+    roots = ("--root", desk.offline("root-3"), "--root", desk.offline("root-1"))
+    assert desk.signs("time", "--stick", stick, *roots, "--json").json["number"] > word.number
+    first = desk.signs("time", "--stick", stick, "--json").json
+    later = desk.signs("time", "--stick", stick, "--json").json  # words of command keys are counted by themselves
+    assert later["number"] > first["number"]
     plain = open_paper(Path(later["file"]).read_bytes(), TimeWord, keys_of(package.command_keys))
     assert abs(plain.time - datetime.now(UTC)) < timedelta(minutes=5)
     with pytest.raises(ProvisioningError) as refused:
