@@ -4,6 +4,7 @@ Laws:
 1. The machine is a copy (``--ephemeral``) with a network of its own that leads nowhere. Nothing of this computer's
    /dev, /run, /proc or /sys is bound into it.
 2. It is ended by the id of its process, and no wait is without a limit.
+3. Commands go into the namespaces of its first process alone, never into this computer's.
 """
 
 from __future__ import annotations
@@ -65,8 +66,9 @@ class Machine:
         assert self._process is not None
         pid = self._process.pid
         assert self._process.poll() is None, self._log.read_text("utf-8", "replace")[-2000:]
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        self._leader = int(children[0]) if children else 0
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if _is_first(child):
+                self._leader = int(child)
         return bool(self._leader)
 
     def run(self, *words: str, check: bool = True, stdin: str | None = None, limit_s: float = 120) -> str:
@@ -121,6 +123,16 @@ class Machine:
     def user(self, *words: str, check: bool = True) -> str:
         """A command inside as the daemon's user."""
         return self.run("setpriv", "--reuid=borderpost", "--regid=borderpost", "--init-groups", *words, check=check)
+
+
+def _is_first(pid: str) -> bool:
+    """True for the first process of a machine (law 3): systemd-nspawn has a short-lived child besides."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    seen = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
+    return len(seen) > 1 and seen[-1] == "1"
 
 
 def until(what: Callable[[], object], limit_s: float) -> float:
