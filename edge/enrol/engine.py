@@ -195,13 +195,14 @@ class Engine:
             return []
         begun = visits.load(box.places, visit.key)
         last = box.sequence if begun is None or begun.sequence is None else begun.sequence
-        token = reset.judge(data, box.trust, box.identity, last, daemon.clock.now())
+        token = reset.judge(data, box.trust, box.identity, last, daemon.clock.now(), kept.load(box.places).reset_held)
         if box.by_hand is not None:
             raise ProvisioningError(Code.CONFIGURED_BY_HAND, "edge.toml")
         newest = max(shelf.newest for shelf in daemon.journal.shelves())  # what comes after it may not be carried
         parts = self._out(visit)  # in any case, before anything is lost
         unsent = daemon.journal.counts().pending
         if unsent and not token.lose_rows:
+            reset.hold(box.disk, box.places, token)
             raise ProvisioningError(Code.UNSENT_ROWS, f"{unsent} rows")
         daemon.note("reset", {"sequence": token.sequence, "unsent": unsent})
         visits.record(box.disk, box.places, visit.key, visits.OUT, *parts)

@@ -36,6 +36,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that visit.
     ``erasing_number`` is the token's, ``erasing_after`` the journal's newest seq when its rows were carried,
     ``erasing_sure`` that nothing came after it; ``erasing_tries`` counts how often something did (edge.enrol.reset).
+    ``reset_held``: the number of a reset token that was refused for unsent rows alone, still good below ``sequence``.
     ``failed``: the digest of an envelope that was tried and taken back: over the link it is not tried again."""
 
     sequence: int = 0
@@ -55,6 +56,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     erasing_after: int = 0
     erasing_sure: bool = False
     erasing_tries: int = 0
+    reset_held: int = 0
     failed: str = ""
     boots: int = 0
 

@@ -11,6 +11,8 @@ Laws:
 4. What survives: ``kept.json`` with its copy, a newer national package, how far the visit came that brought the token,
    and what no stick has taken yet of rows that a reset left no other copy of.
 5. A configuration that was made by hand would outlive it: such a box refuses the token.
+6. A token that was refused for unsent rows alone stays good, whatever number the envelope with their acks takes: until
+   it is used, expires, or a newer one is refused for the same. Any other with an old number is refused.
 """
 
 from __future__ import annotations
@@ -49,20 +51,27 @@ JOURNAL: Final = "journal.sqlite"
 log = structlog.get_logger("enrol")
 
 
-def judge(data: bytes, trust: Trust, box: Identity, last_sequence: int, now: Trusted) -> Reset:
-    """A token that this box may follow. Raises ProvisioningError."""
+def judge(data: bytes, trust: Trust, box: Identity, last_sequence: int, now: Trusted, held: int = 0) -> Reset:
+    """A token that this box may follow; ``held``: ``Kept.reset_held`` (law 6). Raises ProvisioningError."""
     token = open_paper(data, Reset, trust.command)
     if token.country != trust.package.country:
         raise ProvisioningError(Code.OTHER_COUNTRY, f"for {token.country}")
     if (token.serial, token.device_key) != (box.serial, box.device_key_digest):
         raise ProvisioningError(Code.OTHER_BOX, f"for {token.serial}")
-    if token.sequence <= last_sequence:
+    if token.sequence <= last_sequence and token.sequence != held:
         raise ProvisioningError(Code.OLD_NUMBER, f"number {token.sequence}, the box has {last_sequence}")
     if token.sequence > last_sequence + MAX_STEP:
         raise ProvisioningError(Code.NUMBER_LEAP, f"number {token.sequence}, the box has {last_sequence}")
     if now.expiry is not None and now.expiry > token.expires:
         raise ProvisioningError(Code.EXPIRED, f"until {token.expires:%Y-%m-%d %H:%M}")
     return token
+
+
+def hold(disk: Disk, places: Places, token: Reset) -> None:
+    """Law 6, for a token that ``judge`` gave and unsent rows refuse. Raises ProvisioningError."""
+    before = kept.load(places)
+    if token.sequence > before.reset_held:
+        kept.save(disk, places, msgspec.structs.replace(before, reset_held=token.sequence))
 
 
 def decide(
@@ -73,7 +82,9 @@ def decide(
     UNSENT_ROWS where passages came after it too often (law 2)."""
     before = kept.load(places)
     if before.erasing_tries >= MAX_TRIES:
-        kept.save(disk, places, msgspec.structs.replace(before, erasing_tries=0))
+        kept.save(disk, places, msgspec.structs.replace(
+            before, erasing_tries=0, reset_held=max(before.reset_held, token.sequence)
+        ))
         raise ProvisioningError(Code.UNSENT_ROWS, "passages are still being written: close the lanes first")
     kept.save(disk, places, msgspec.structs.replace(
         before, erasing=f"{token.serial} {visit}", erasing_number=token.sequence, erasing_after=after,
@@ -96,7 +107,7 @@ def finish(disk: Disk, places: Places) -> bool:
         head, rows = _end_of_chain(places) or (now.audit_head, now.audit_rows)
         now = msgspec.structs.replace(
             now, erasing_sure=True, sequence=max(now.sequence, now.erasing_number), resets=now.resets + 1,
-            audit_head=head, audit_rows=rows,
+            audit_head=head, audit_rows=rows, reset_held=0,
         )
         kept.save(disk, places, now)
     serial, _, visit = now.erasing.partition(" ")

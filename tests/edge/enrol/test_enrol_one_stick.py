@@ -15,7 +15,7 @@ from edge.core.provisioning import inbox
 from edge.core.provisioning.codes import Code, Grade
 from edge.core.provisioning.result_text import grade
 from edge.core.wire import AckPayload, digest_of
-from edge.enrol import asking
+from edge.enrol import asking, kept
 
 OTHER = "another-claim-0123456789"
 
@@ -77,6 +77,91 @@ def test_an_envelope_of_an_earlier_visit_uses_up_the_numbers_below_it(enrolled: 
         data = enrolled.hq.envelope(life.box, 3, {"acks.json": b"[]"})
     enrolled.plug({inbox.ENVELOPE: data})
     assert codes(enrolled.plug({inbox.RESET: token})) == ["BP-305"]
+
+
+@pytest.fixture
+def held(enrolled: Post) -> tuple[Post, bytes]:
+    """A box that has refused reset 2 for a row alone, and has since used up number 3: the token still counts."""
+    with enrolled.process() as life:
+        life.journal.record(new_passage(1)).result(5)
+        token = enrolled.hq.reset_paper(life.box, 2)
+    assert "BP-317" in codes(enrolled.plug({inbox.RESET: token}))
+    assert codes(enrolled.plug({inbox.ENVELOPE: following(enrolled, 3)}))[0] == "BP-102"
+    assert kept.load(enrolled.places).reset_held == 2
+    return enrolled, token
+
+
+def following(post: Post, sequence: int, *, acked: bool = False) -> bytes:
+    with post.process() as life:
+        return post.hq.envelope(life.box, sequence, {"acks.json": acks(life, post) if acked else b"[]"})
+
+
+def test_a_reset_that_was_refused_for_rows_alone_outlives_the_envelopes_until_the_acks_are_there(
+    enrolled: Post,
+) -> None:
+    with enrolled.process() as life:
+        life.journal.record(new_passage(1)).result(5)
+        token, serial = enrolled.hq.reset_paper(life.box, 2), life.box.identity.serial
+    early = following(enrolled, 3)  # made before headquarters had the row
+    assert {"BP-102", "BP-317"} <= set(codes(enrolled.plug({inbox.ENVELOPE: early, inbox.RESET: token})))
+    late = following(enrolled, 4, acked=True)
+    found = codes(enrolled.plug({inbox.ENVELOPE: late, inbox.RESET: token}))
+    assert {"BP-102", "BP-110", "BP-106"} <= set(found)
+    assert not {"BP-305", "BP-317"} & set(found)
+    after = kept.load(enrolled.places)
+    assert (after.sequence, after.resets, after.reset_held) == (4, 1, 0)  # used; numbers did not fall
+    with enrolled.process() as life:
+        assert life.box.identity.serial != serial
+    assert codes(enrolled.plug({inbox.RESET: token}))[0] == str(Code.OTHER_BOX)
+    assert kept.load(enrolled.places).resets == 1
+
+
+def test_the_refused_reset_is_done_on_a_later_stick_of_its_own(held: tuple[Post, bytes]) -> None:
+    post, token = held
+    assert "BP-317" in codes(post.plug({inbox.RESET: token}))  # however often
+    post.plug({inbox.ENVELOPE: following(post, 4, acked=True)})
+    assert "BP-106" in codes(post.plug({inbox.RESET: token}))
+
+
+def test_no_other_old_number_counts_beside_the_one_that_was_refused_for_rows(held: tuple[Post, bytes]) -> None:
+    post, _ = held
+    post.plug({inbox.ENVELOPE: following(post, 9)})
+    with post.process() as life:
+        others = [post.hq.reset_paper(life.box, number, lose_rows=True) for number in (1, 3, 4, 9)]
+    for token in others:
+        assert "BP-305" in codes(post.plug({inbox.RESET: token}))
+    assert kept.load(post.places).reset_held == 2
+
+
+def test_a_newer_reset_takes_the_place_of_the_one_that_waits(held: tuple[Post, bytes]) -> None:
+    post, token = held
+    with post.process() as life:
+        newer = post.hq.reset_paper(life.box, 5)
+    assert "BP-317" in codes(post.plug({inbox.RESET: newer}))
+    post.plug({inbox.ENVELOPE: following(post, 6)})
+    assert "BP-305" in codes(post.plug({inbox.RESET: token}))
+    post.plug({inbox.ENVELOPE: following(post, 7, acked=True)})
+    assert "BP-106" in codes(post.plug({inbox.RESET: newer}))
+
+
+@pytest.mark.parametrize("why", ["expired", "foreign", "box"])
+def test_what_was_refused_for_anything_else_does_not_wait(enrolled: Post, why: str) -> None:
+    with enrolled.process() as life:
+        life.journal.record(new_passage(1)).result(5)
+        hq = Headquarters() if why == "foreign" else enrolled.hq
+        changes = {"expired": {"expires": NOW - timedelta(days=1)}, "box": {"serial": "aaaaaaaaaaaaa"}}.get(why, {})
+        token = hq.reset_paper(life.box, 2, **changes)
+    assert "BP-317" not in codes(enrolled.plug({inbox.RESET: token}))
+    assert kept.load(enrolled.places).reset_held == 0
+
+
+def test_a_reset_that_waits_still_expires(held: tuple[Post, bytes]) -> None:
+    post, token = held
+    post.plug({inbox.ENVELOPE: following(post, 4, acked=True)})
+    post.wall = NOW + timedelta(days=40)
+    outcome = post.plug({inbox.TIME: post.hq.time_paper(1, post.wall, by_root=True), inbox.RESET: token})
+    assert "BP-106" not in codes(outcome)
+    assert [str(part.code) for part in outcome.parts if part.part == "reset"] == [str(Code.EXPIRED)]
 
 
 def test_a_box_that_two_claims_asked_shows_no_code_once_it_is_enrolled(post: Post) -> None:
