@@ -6,6 +6,8 @@ Laws:
 2. What was applied, or tried and taken back, is known by its digest: the broker keeps it and brings it again.
 3. After a refusal the next envelope waits ``PAUSE_S``; the refused one itself ``AGAIN_S``, since a disk may have been
    full or a time may not have come. At most one waits, the newest.
+4. What was refused, or did not reach the disk, waits for that without the broker bringing it again, until something
+   newer comes, it is withdrawn, or it is noise by now: a stick brought a higher number, or its key is obeyed no more.
 """
 
 from __future__ import annotations
@@ -41,14 +43,14 @@ class Letterbox:
         self._handed: deque[bytes] = deque(maxlen=1)
         self.woken = threading.Event()
         self._waiting: tuple[bytes, str] | None = None  # law 3, and its digest
-        self._visited = ""  # digest of what was given out last
+        self._out: tuple[bytes, str] | None = None  # what was given out last, until it is settled
         self._quiet_until = float("-inf")
         self._refused: dict[str, float] = {}  # digest -> when it may come again
         self._noise: dict[Code, tuple[float, int]] = {}  # when it was told last, how many since
 
     def hand(self, data: bytes) -> None:
         """An envelope came over the link; an empty message withdraws it."""
-        if 0 < len(data) <= MAX_CARRIED:
+        if len(data) <= MAX_CARRIED:
             self._handed.append(bytes(data))
             self.woken.set()
 
@@ -60,24 +62,32 @@ class Letterbox:
         data, digest = self._waiting
         if self._now() < max(self._quiet_until, self._refused.get(digest, self._quiet_until)):
             return None
-        self._waiting, self._visited = None, digest
+        self._waiting = None
+        if not self._is_worth_it(data):  # it may have waited long (law 4)
+            return None
+        self._out = (data, digest)
         return data
 
     def settled(self, *, refused: bool) -> None:
-        """The visit of what was taken last is over."""
+        """The visit of what was taken last is over, or it could not be kept for one."""
+        out, self._out = self._out, None
         if not refused:
             return
         self._quiet_until = self._now() + PAUSE_S
-        if self._visited:
-            self._refused.pop(self._visited, None)
-            self._refused[self._visited] = self._now() + AGAIN_S
+        if out is not None:
+            self._refused.pop(out[1], None)
+            self._refused[out[1]] = self._now() + AGAIN_S
             if len(self._refused) > MAX_REFUSED:
                 del self._refused[next(iter(self._refused))]
+            self._waiting = self._waiting or out
 
     def _judge_handed(self) -> None:
         try:
             data = self._handed.pop()
         except IndexError:
+            return
+        if not data:
+            self._waiting = self._out = None
             return
         try:
             header = self._header(data)
@@ -86,6 +96,12 @@ class Letterbox:
             return
         if header is not None:
             self._waiting = (data, header.sha256)
+
+    def _is_worth_it(self, data: bytes) -> bool:
+        try:
+            return self._header(data) is not None
+        except ProvisioningError:
+            return False
 
     def _header(self, data: bytes) -> EnvelopeHeader | None:
         """Laws 1 and 2; None for what is known. Raises ProvisioningError for noise."""
@@ -98,7 +114,10 @@ class Letterbox:
             raise ProvisioningError(Code.OTHER_BOX, f"for {header.serial}")
         if box.fault:
             return header  # what is kept cannot be read: a visit says so
-        before = kept.load(box.places)
+        try:
+            before = kept.load(box.places)
+        except ProvisioningError:
+            return header  # the same
         if header.sha256 in (before.envelope, before.failed):
             return None
         if header.sequence <= box.sequence:

@@ -118,6 +118,7 @@ class Watcher:
             self._box.disk.remove_tree(folder)
             self._box.disk.write_tree(folder, {inbox.ENVELOPE: data, inbox.OFFER: offer})
         except OSError as error:
+            self._letters.settled(refused=True)
             log.error("envelope_not_kept", reason=error.strerror, advice="free space below the state folder")
 
     def _settle(self, folder: Path, outcome: StickOutcome) -> None:

@@ -15,6 +15,7 @@ from enrol_deaths import in_child
 from enrol_kit import NONCE, NOW, Headquarters, Post, codes, tree
 from no_setgid import forbid_setgid
 
+from edge.clock import Source
 from edge.core.provisioning import inbox
 from edge.core.provisioning.codes import Code, Grade
 from edge.enrol import watcher
@@ -280,6 +281,55 @@ def test_what_was_refused_is_looked_at_again_after_an_hour_and_not_before(enroll
     assert hand.rows > rows
 
 
+def test_what_was_refused_waits_for_its_second_try_without_the_broker(enrolled: Post, hand: Hand) -> None:
+    soon = NOW + timedelta(days=10)
+    hand(enrolled.hq.envelope(hand.life.box, 2, {"acks.json": b"[]"}, not_before=soon))
+    assert hand.life.alarms == ["envelope_refused"]
+    enrolled.wall = soon + timedelta(days=1)
+    hand.life.clock.signed_word(enrolled.wall, Source.TIME_ROOT)
+    hand.now += AGAIN_S - 1
+    hand.life.look()
+    assert hand.life.box.sequence == 1
+    hand.now += 1
+    hand.life.look()
+    assert hand.life.box.sequence == 2
+    rows = hand.rows
+    hand.now += 2 * AGAIN_S
+    hand.life.look()
+    assert (hand.rows, hand.life.alarms) == (rows, ["envelope_refused"])
+
+
+def test_what_was_refused_gives_way_to_what_is_newer(enrolled: Post, hand: Hand) -> None:
+    box, hq = hand.life.box, enrolled.hq
+    hand(hq.envelope(box, 3, {"device.pem": b"no certificate"}))
+    hand(hq.envelope(box, 2, {"acks.json": b"[]"}))  # handed later: the newest that came
+    hand.now += PAUSE_S
+    hand.life.look()
+    rows = hand.rows
+    hand.now += 2 * AGAIN_S
+    hand.life.look()
+    assert (box.sequence, hand.rows) == (2, rows)
+
+
+@pytest.mark.parametrize("how", ["a stick came first", "withdrawn"])
+def test_what_was_refused_is_dropped_once_it_cannot_or_shall_not_be_taken(
+    enrolled: Post, hand: Hand, how: str
+) -> None:
+    box, hq = hand.life.box, enrolled.hq
+    hand(hq.envelope(box, 2, {"device.pem": b"no certificate"}))
+    if how == "withdrawn":
+        hand(b"")
+    else:
+        enrolled.offer({inbox.ENVELOPE: hq.envelope(box, 5, {"acks.json": b"[]"})})
+        hand.life.look()
+        assert box.sequence == 5
+    rows, alarms = hand.rows, list(hand.life.alarms)
+    for _ in range(3):
+        hand.now += AGAIN_S
+        hand.life.look()
+    assert (hand.rows, hand.life.alarms) == (rows, alarms)
+
+
 # -- a disk that refuses --------------------------------------------------------------------------------------------
 
 
@@ -292,6 +342,11 @@ class FullDisk(Disk):
         if self.full & set(path.parts):
             raise OSError(errno.ENOSPC, "No space left on device")
         super().write(path, data, mode)
+
+    def write_tree(self, folder: Path, files: Mapping[str, bytes]) -> None:
+        if self.full & set(folder.parts):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write_tree(folder, files)
 
 
 @pytest.fixture
@@ -332,3 +387,19 @@ def test_a_disk_that_fills_in_the_middle_of_a_visit_is_told_with_what_was_done(f
         life.clock.signed_word = word  # type: ignore[method-assign]
         life.look()
     assert codes(full.outcome(folder)) == [Code.TIME_TAKEN, Code.DISK_FULL]
+
+
+def test_an_envelope_that_the_disk_did_not_take_is_tried_again(full: Post) -> None:
+    hand = Hand(full)
+    try:
+        fill(full, full.places.own_inbox.name)
+        hand(full.hq.envelope(hand.life.box, 2, {"acks.json": b"[]"}))
+        assert hand.life.box.sequence == 1
+        fill(full)
+        hand.life.look()
+        assert hand.life.box.sequence == 1  # not at every look
+        hand.now += AGAIN_S
+        hand.life.look()
+        assert hand.life.box.sequence == 2
+    finally:
+        hand.close()
