@@ -110,8 +110,8 @@ def there_already(record: Path) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Captures are recordings, and for no other backend; the appliance in its container is for none."""
-    if collection_path.name == "container" and config.getoption("--device"):
+    """Captures are recordings, and for no other backend; the appliance's container is asked for by name."""
+    if collection_path.name == "container" and not any("container" in word for word in config.args):
         return True
     wanted = {"recordings", "recordings:hid_keyboard"} & set(config.getoption("--device"))
     return True if collection_path.name == CAPTURES and not wanted else None

@@ -30,6 +30,7 @@ _MIN_PAGES: Final = 32  # below, there would be no room for the tables themselve
 _LOG_FRAMES: Final = 128  # of a disk that is full at the start: giving up one batch takes fewer
 _OPENING: Final = 4 * STEP
 _FRAME: Final = 24  # bytes beside the page
+_EASE: Final = 2  # so many times the ballast's size must be free, or space would be short again at once
 NOTES, LEADS, ROOM = "notes", "leads", "room"
 
 
@@ -92,8 +93,11 @@ class Room:
         return True
 
     def relax(self) -> None:
-        """In a quiet moment: if the ballast can be put back, the file may grow again."""
-        if self.tight and self._ballast.restore():
+        """If the ballast is back and as much is free beside, the file may grow again."""
+        if not self.tight:
+            return
+        self._ballast.save()
+        if self._ballast.left >= self._ballast.size and self._ballast.free() >= _EASE * self._ballast.size:
             self.tight, self._pages = False, max_pages(self._limits)
             self._db.execute(f"pragma wal_autocheckpoint = {self._limits.wal_pages}").fetchall()
             self._db.execute(f"pragma max_page_count = {self._pages}").fetchall()

@@ -155,6 +155,7 @@ class Writer:
                 listener()
 
     def _write(self, entry: Entry, *, late: bool) -> Recorded:
+        self.room.relax()  # at a busy counter no moment is quiet
         self.room.watch()
         seq = self._placed(entry, late)
         self.room.fold()

@@ -123,4 +123,6 @@ def test_a_configuration_that_is_not_there_is_78_for_every_verb(
 
     command = [*words, "--config", str(tmp_path / "edge.toml")]
     assert guarded(lambda: borderpost(command, standalone_mode=False)) == EXIT_CONFIG
-    assert "edge.toml: No such file" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert str(tmp_path / "edge.toml") in said
+    assert "next:" in said
