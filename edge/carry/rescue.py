@@ -29,7 +29,7 @@ from edge.core.wire import valid_device
 from edge.journal.salvage import Lost, Salvage, salvage
 
 NAME = "journal."  # of a journal and of one that was set aside: journal.sqlite, journal.corrupt-1
-NOT_JOURNALS = ("-wal", "-shm", ".lock", ".ballast", ".suspect", ".partial")
+NOT_JOURNALS = ("-wal", "-shm", ".lock", ".ballast", ".suspect", ".partial", ".done")
 MAX_JOURNALS = 64  # of one source
 MAX_ENTRIES = 1_000_000  # looked at in a search
 DEEP = 12  # folders below the source

@@ -37,6 +37,7 @@ class Pen:
     box_key: bytes
     wall: Callable[[], datetime]
     mono: Callable[[], float]
+    blank: bool = False  # the box has no device id yet: what befalls its journal is for the audit chain alone
 
     def id_of(self, seq: int, epoch: str = "", device: str = "") -> str:
         """The message id of one row; of the present epoch and device unless others are named."""
@@ -56,7 +57,8 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class NoticeEntry:
-    """Something that befell the journal itself, told to headquarters and to the audit chain."""
+    """Something that befell the journal itself, told to headquarters (by a box that is enrolled) and to the audit
+    chain."""
 
     code: str
     detail: Mapping[str, str | int]
@@ -74,7 +76,7 @@ Entry = NewPassage | NewFinger | Closing | NoticeEntry | NoteEntry
 
 
 def write_entry(db: sqlite3.Connection, pen: Pen, entry: Entry, *, late: bool) -> int:
-    """Write one entry inside the caller's transaction; its seq, 0 for a note.
+    """Write one entry inside the caller's transaction; its seq, 0 for a note, and for a notice of a blank box.
 
     NoSuchPassageError for a wrong closing.
     """
@@ -86,6 +88,9 @@ def write_entry(db: sqlite3.Connection, pen: Pen, entry: Entry, *, late: bool) -
         return _write_closing(db, pen, entry, late)
     if isinstance(entry, NoteEntry):
         add_audit(db, pen, entry.kind, {**entry.facts, "late": late})
+        return 0
+    if pen.blank:  # a row under the box's serial could never go over a link, and would wait for a stick for ever
+        add_audit(db, pen, entry.code, entry.detail)
         return 0
     now = pen.wall()
     body = NoticeBody(code=entry.code, at=now, clock=ClockState.UNTRUSTED, detail=dict(entry.detail))

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,10 +28,10 @@ from typing import Any, TypeVar
 from edge.core.acks import AckOutcome
 from edge.core.trusted import ClockState, Trusted
 from edge.core.wire import AckPayload
-from edge.journal import asides, deliveries, restoring, retention, schema, views
+from edge.journal import asides, deliveries, earlier, restoring, retention, schema, views
 from edge.journal.ballast import Ballast
 from edge.journal.checkpoints import Checkpoints, Signer
-from edge.journal.entries import Closing, NoteEntry, NoticeEntry, Pen
+from edge.journal.entries import Closing, NoteEntry, Pen
 from edge.journal.forgotten import Forgotten
 from edge.journal.lock import take_lock
 from edge.journal.looking import JournalView
@@ -46,7 +47,7 @@ from edge.journal.model import (
 )
 from edge.journal.naming import name_device
 from edge.journal.notes import checked, checked_code
-from edge.journal.requests import Request, stopped
+from edge.journal.requests import Request, stopped, telling
 from edge.journal.room import Room, admit
 from edge.journal.writer import Writer, refused
 
@@ -59,7 +60,7 @@ class Journal(JournalView):
     ``sealer`` is (padded block, message id) -> sealed body, see ``sealing.make_sealer``; ``box_key`` are
     32 bytes; ``token`` gives a random token of 4..64 characters ``[A-Za-z0-9_-]`` for the epoch;
     ``wall`` the system clock (aware), ``mono`` monotonic seconds since the boot named ``boot``. ``signer`` signs
-    checkpoints of the audit chain; without one there are none.
+    checkpoints of the audit chain; without one there are none. ``blank``: ``device`` is a serial (``Pen``).
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class Journal(JournalView):
         limits: JournalLimits | None = None,
         boot: str = "",
         signer: Signer | None = None,
+        blank: bool = False,
     ) -> None:
         self._path = path
         self._limits = limits or JournalLimits()
         self._token, self._signer = token, signer
-        self._pen_parts = (device, boot, sealer, box_key, wall, mono)
+        self._named = Pen(device, "", boot, sealer, box_key, wall, mono, blank)
         self._queue: queue.Queue[Request | None] = queue.Queue(self._limits.queue_entries)
         self._listeners: list[Callable[[], None]] = []
         self._reading_lock = threading.Lock()
@@ -103,19 +105,19 @@ class Journal(JournalView):
         admit(self._ballast)
         try:
             self._db, self.notices = schema.open_journal(self._path, self._limits, self._token)
-            renamed = name_device(self._db, self._limits, self._pen_parts[0], self._token, self._pen_parts[4])
+            renamed = name_device(self._db, self._limits, self._named.device, self._token, self._named.wall)
             self._reading = schema.connect_reading(self._path)
         except BaseException:
             os.close(self._lock_file)
             raise
-        device, boot, sealer, box_key, wall, mono = self._pen_parts
-        pen = Pen(device, views.epoch(self._db), boot, sealer, box_key, wall, mono)
+        pen = replace(self._named, epoch=views.epoch(self._db))
         self._room = Room(self._db, self._path, self._limits, self._ballast)
         self._writer = Writer(self._db, pen, self._limits, self._room, Forgotten(self._path), self._listeners)
         self._checkpoints = Checkpoints(self._signer, self._writer)
         self.notices += (renamed,) if renamed else ()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
+        earlier.begin(self._path, self._limits, call=self._call, transact=self._transaction, submit=self._submit)
 
     def close(self) -> None:
         """Write what is queued, try once more what the disk refused, fold in the WAL, stop."""
@@ -251,7 +253,7 @@ class Journal(JournalView):
     def _tell_notices(self) -> None:
         """Write down what befell the file; only what is on disk is done with (``restoring``, law 4)."""
         for notice in self.notices:
-            request = Request(Future(), entry=NoticeEntry(notice.code, notice.detail))
+            request = telling(notice)
             self._serve(request)
             if request.future.exception() is None:
                 finished = self._writer.housekeeping(partial(restoring.settle, notice=notice))

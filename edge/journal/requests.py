@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from edge.journal.entries import Entry
-from edge.journal.model import JournalUnavailableError
+from edge.journal.entries import Entry, NoticeEntry
+from edge.journal.model import JournalUnavailableError, Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +26,8 @@ def stopped() -> JournalUnavailableError:
     return JournalUnavailableError(
         "the journal is not running", advice="see the log for why it stopped; restart the service"
     )
+
+
+def telling(notice: Notice) -> Request:
+    """The request to write a notice down."""
+    return Request(Future(), entry=NoticeEntry(notice.code, notice.detail))

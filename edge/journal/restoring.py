@@ -3,11 +3,13 @@
 Laws:
 1. The new journal begins its seqs above the highest that the damaged ones know of, so no seq stands for two rows.
 2. It can be broken off at any moment and goes on at the next start: the new file names the old ones until they are
-   done; a row that is there already is not put again. A mark beside an old one says so too (``asides``), for a new file
-   that is itself damaged meanwhile.
+   done; a row that is there already is not put again. A mark beside an old one says that it is done with (``asides``),
+   for a new file that is itself damaged meanwhile.
 3. The rows may take ``1 - SPARE`` of the quota, and leave the disk ``FREE_BYTES``: what happens from now on has room
    too. What stays behind stays in the file that was set aside, is told as a number, and is tried again at every start.
 4. A file is done with only when the notice of it is on disk.
+5. A former version began every file at seq 1, so files of it have numbers that are another row's here. Those rows are
+   ``taken``: told with what is left, and they stay in their file for ``borderpost rescue``, which nothing takes away.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from __future__ import annotations
 import itertools
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from edge.journal import asides
 from edge.journal.entries import stamp
-from edge.journal.epochs import FORMER, begin
+from edge.journal.epochs import FORMER, begin, load
 from edge.journal.model import JournalLimits, JournalUnavailableError, Notice
 from edge.journal.salvage import Lost, Salvage, Saved, salvage
 
@@ -31,7 +35,13 @@ MAX_TOLD: Final = 400  # characters of the ranges in a notice; the rest is a num
 CODE: Final = "journal_set_aside"
 _UNDER_WAY: Final = "restoring"
 _LEFT: Final = "left:"  # before the name of a file: how many of its rows had no room, as told
+_KEPT: Final = "kept:"  # before the name of a file: all that is left of it has numbers that are taken here
+_UNREADABLE: Final = -2  # in place of how many rows had no room
+_NO_ROOM: Final = -1
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+T = TypeVar("T")
+Call = Callable[[Callable[[sqlite3.Connection], T]], T]  # runs an action where the journal may be written
 
 
 def adopt(db: sqlite3.Connection, olds: Sequence[tuple[str, Salvage]], epoch: str) -> None:
@@ -40,7 +50,7 @@ def adopt(db: sqlite3.Connection, olds: Sequence[tuple[str, Salvage]], epoch: st
     One transaction. A file that could not be opened is not among ``olds`` and keeps its mark.
     """
     newest = max((old.newest for _, old in olds), default=0)
-    starts = {first: known for _, old in olds for first, known in old.epochs.starts}
+    starts = _starts([old for _, old in olds])
     store = next((old.store for _, old in reversed(olds) if old.store), "")
     db.execute("begin immediate")
     for first, known in sorted(starts.items()):
@@ -55,6 +65,19 @@ def adopt(db: sqlite3.Connection, olds: Sequence[tuple[str, Salvage]], epoch: st
     begin(db, epoch, newest + 1, "", "journal_set_aside")
     _keep(db, [name for name, _ in olds])
     db.execute("commit")
+
+
+def _starts(olds: Sequence[Salvage]) -> dict[int, str]:
+    """Where the epochs of all of them begin. Of two that use the same numbers for rows of their own, the later's."""
+    starts: dict[int, str] = {}
+    top = 0
+    for old in reversed(olds):
+        own = dict(old.epochs.starts)
+        apart = not starts or not own or old.newest < min(starts) or min(own) > top
+        if apart or set(own.values()) & set(starts.values()):
+            starts = {**own, **starts}
+            top = max(top, old.newest)
+    return starts
 
 
 def under_way(db: sqlite3.Connection) -> list[str]:
@@ -73,9 +96,27 @@ def restore(db: sqlite3.Connection, path: Path, limits: JournalLimits) -> tuple[
 
     A file of which rows were left for want of room is told once, and tried again at every start until none is.
     """
-    names = under_way(db)
-    found = [(name, _restored(db, path, limits, name)) for name in names]
-    return tuple(notice for name, notice in found if notice.detail.get("left", 0) != _told_left(db, name))
+    found = [restored(lambda action: action(db), path, limits, name) for name in under_way(db)]
+    return tuple(notice for notice in found if fresh(db, notice))
+
+
+def fresh(db: sqlite3.Connection, notice: Notice) -> bool:
+    """False if just this was told of the file before."""
+    return _told(db, str(notice.detail["file"])) != str(_left(notice))
+
+
+def _told(db: sqlite3.Connection, name: str) -> str:
+    row = db.execute("select value from meta where name = ?", (f"{_LEFT}{name}",)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def waiting(db: sqlite3.Connection, path: Path) -> list[str]:
+    """The files that are not done with, and neither under way nor known to have nothing for this journal."""
+    known = {*under_way(db), *(str(r[0])[len(_KEPT) :] for r in db.execute(
+        "select name from meta where name glob ?", (f"{_KEPT}*",)
+    ))}  # fmt: skip
+    names = [file.name for file in asides.unfinished(path) if file.name not in known]
+    return sorted(names, key=lambda name: bool(_told(db, name)))  # those that were tried before come last
 
 
 def settle(db: sqlite3.Connection, notice: Notice) -> str:
@@ -85,18 +126,21 @@ def settle(db: sqlite3.Connection, notice: Notice) -> str:
     """
     if notice.code != CODE:
         return ""
-    name, left = str(notice.detail["file"]), int(notice.detail.get("left", 0))
+    name, left = str(notice.detail["file"]), _left(notice)
     if left:
         db.execute("insert or replace into meta values (?, ?)", (f"{_LEFT}{name}", str(left)))
+        if left == notice.detail.get("taken"):
+            db.execute("insert or replace into meta values (?, '')", (f"{_KEPT}{name}",))
+        if left == _UNREADABLE or left == notice.detail.get("taken"):
+            done(db, [name])
         return ""
     db.execute("delete from meta where name = ?", (f"{_LEFT}{name}",))
     done(db, [name])
-    return "" if "unreadable" in notice.detail else name
+    return name
 
 
-def _told_left(db: sqlite3.Connection, name: str) -> int:
-    row = db.execute("select value from meta where name = ?", (f"{_LEFT}{name}",)).fetchone()
-    return int(row[0]) if row else -1
+def _left(notice: Notice) -> int:
+    return _UNREADABLE if "unreadable" in notice.detail else int(notice.detail.get("left", 0))
 
 
 def _keep(db: sqlite3.Connection, names: Sequence[str]) -> None:
@@ -106,14 +150,15 @@ def _keep(db: sqlite3.Connection, names: Sequence[str]) -> None:
         db.execute("delete from meta where name = ?", (_UNDER_WAY,))
 
 
-def _restored(db: sqlite3.Connection, path: Path, limits: JournalLimits, name: str) -> Notice:
+def restored(call: Call[int], path: Path, limits: JournalLimits, name: str) -> Notice:
+    """Put the un-acked rows of one file beside the new ones, ``BATCH`` of them a ``call``; what came of it."""
     detail: dict[str, str | int] = {"file": name}
     try:
         old = salvage(path.with_name(name))
     except JournalUnavailableError:  # the disk does not give it, or somebody took it away
         return Notice(CODE, {**detail, "unreadable": 1})
     with old:
-        saved, left = _put_all(db, old, limits, path.parent)
+        saved, left, taken = _put_all(call, old, limits, path.parent)
         lost = old.lost()
         detail |= {
             "salvaged": saved,
@@ -123,6 +168,8 @@ def _restored(db: sqlite3.Connection, path: Path, limits: JournalLimits, name: s
             "audit_rows": old.audit[0],
             "audit_head": old.audit[1],
         }
+        if taken:
+            detail["taken"] = taken
     return Notice(CODE, detail)
 
 
@@ -136,43 +183,57 @@ def told(lost: tuple[Lost, ...]) -> str:
     return text if len(text) <= MAX_TOLD else text[: MAX_TOLD - 1] + "\u2026"
 
 
-def _put_all(db: sqlite3.Connection, old: Salvage, limits: JournalLimits, folder: Path) -> tuple[int, int]:
-    """How many rows are here now, and how many had no room."""
-    rows, put, left = old.saved(), 0, 0
+def _put_all(call: Call[int], old: Salvage, limits: JournalLimits, folder: Path) -> tuple[int, int, int]:
+    """How many rows are here now, how many are not, and how many of those because their number is another row's."""
+    rows, put, taken, full = old.saved(), 0, 0, 0
+    while batch := list(itertools.islice(rows, BATCH)):
+        missed = _NO_ROOM
+        if not full and _roomy(folder):
+            missed = call(partial(_put_within, batch=batch, limits=limits))
+        if missed == _NO_ROOM:
+            full += len(batch)
+        else:
+            put, taken = put + len(batch) - missed, taken + missed
+    return put, full + taken, taken
+
+
+def _put_within(db: sqlite3.Connection, batch: list[Saved], limits: JournalLimits) -> int:
+    """``_put`` within law 3's part of the quota."""
+    before = int(db.execute("pragma max_page_count").fetchone()[0])
     pages = max(32, int(limits.quota_bytes / limits.page_size * (1 - SPARE)))
     db.execute(f"pragma max_page_count = {pages}").fetchall()
     try:
-        while batch := list(itertools.islice(rows, BATCH)):
-            if left or not _roomy(folder) or not _put(db, batch):
-                left += len(batch)
-            else:
-                put += len(batch)
+        return _put(db, batch)
     finally:
-        db.execute(f"pragma max_page_count = {max(32, limits.quota_bytes // limits.page_size)}").fetchall()
-    return put, left
+        db.execute(f"pragma max_page_count = {before}").fetchall()
 
 
-def _put(db: sqlite3.Connection, batch: list[Saved]) -> bool:
+def _put(db: sqlite3.Connection, batch: list[Saved]) -> int:
+    """How many were not put because their number belongs to another epoch here; _NO_ROOM if none was."""
+    epochs, taken = load(db), 0
     db.execute("begin immediate")
     try:
         for saved in batch:
             item = saved.item
-            fresh = db.execute(
+            if epochs.of(item.seq) != item.epoch or item.seq < epochs.starts[0][0]:
+                taken += 1
+                continue
+            new = db.execute(
                 "insert or ignore into outbox (seq, at, clock, boot, mono_ms, sha256, keep, epoch)"
                 " values (?, ?, ?, ?, ?, ?, ?, ?)",
                 (item.seq, stamp(item.at), str(item.clock), item.boot, item.mono_ms, saved.sha256, saved.keep,
                  item.epoch),
             ).rowcount  # fmt: skip
-            if fresh:
+            if new:
                 db.execute("insert into bodies (seq, body) values (?, ?)", (item.seq, item.body))
         db.execute("commit")
     except sqlite3.Error as error:
         if db.in_transaction:
             db.execute("rollback")
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL:
-            return False
+            return _NO_ROOM
         raise
-    return True
+    return taken
 
 
 def _roomy(folder: Path) -> bool:

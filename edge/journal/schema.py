@@ -167,7 +167,7 @@ def _begin_first(connection: sqlite3.Connection, path: Path, epoch: str) -> None
     """The first epoch of a new file, which goes on where the files that were set aside had to stop."""
     with contextlib.ExitStack() as stack:
         olds = []
-        for aside in asides.unfinished(path):
+        for aside in asides.unfinished(path)[-asides.MAX_KEPT :]:  # the others have their turn later (``earlier``)
             with contextlib.suppress(JournalUnavailableError):
                 olds.append((aside.name, stack.enter_context(salvage(aside))))
         if olds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,9 +36,7 @@ def _journal(path: Path, signing: Callable[[bytes], bytes] = sign, clock: list[f
     journal = kit.journal(path, retry_seconds=0.02)
     journal._signer = Signer("a" * 64, signing)
     if clock is not None:
-        parts = list(journal._pen_parts)
-        parts[-1] = lambda: clock[0]
-        journal._pen_parts = tuple(parts)  # type: ignore[assignment]
+        journal._named = replace(journal._named, mono=lambda: clock[0])
     journal.start()
     return journal
 
