@@ -245,6 +245,7 @@ class Life:
         assert self.box.trust is not None
         journal = Journal(
             places.state / "journal.sqlite", device=self.box.device or self.box.identity.serial,
+            blank=not self.box.device,
             sealer=sealing.make_sealer(self.box.trust.recipients, type=BODY_TYPE), box_key=bytes(32),
             token=lambda: secrets.token_urlsafe(12), wall=lambda: post.wall, mono=time.monotonic, boot=post.boot,
             limits=JournalLimits(ballast_bytes=65_536),

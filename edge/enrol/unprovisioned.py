@@ -64,8 +64,9 @@ class _Blank:
         self._state = State(state_dir / "state.sqlite")
         enrolment.recall(self._state)
         clock = TrustedClock(wall=_wall, mono=time.monotonic, state=self._state, boot=enrolment.boot)
+        device = _device(enrolment)
         self._journal = Journal(
-            state_dir / "journal.sqlite", device=_device(enrolment),
+            state_dir / "journal.sqlite", device=device, blank=device == enrolment.identity.serial,
             sealer=sealing.make_sealer(enrolment.trust.recipients, type=BODY_TYPE),
             box_key=box_key(state_dir / "box.key"), token=_token, wall=_wall, mono=time.monotonic,
             limits=JournalLimits(), boot=enrolment.boot,

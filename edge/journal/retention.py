@@ -58,7 +58,7 @@ def make_room(db: sqlite3.Connection, pen: Pen, limits: JournalLimits) -> int:
     if seqs:
         _forget_bodies(db, seqs, "space")
         return len(seqs)
-    seqs, epoch = _droppable(db, pen, limits.drop_rows)
+    seqs, epoch = ([], "") if pen.blank else _droppable(db, pen, limits.drop_rows)  # a blank box could not report it
     if seqs:
         _forget_bodies(db, seqs, "dropped")
         db.execute(

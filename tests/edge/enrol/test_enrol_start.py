@@ -123,3 +123,21 @@ def test_places_are_one_object() -> None:
     from edge.enrol.places import Places
 
     assert dataclasses.replace(Places(), state=Path("/s")).kept == Path("/s/kept.json")
+
+
+def test_what_befalls_a_blank_boxs_journal_never_waits_for_headquarters(tmp_path: Path) -> None:
+    post = Post(tmp_path, Headquarters())
+    with post.process() as life:
+        before = life.journal.counts()
+        first = life.journal.renew_epoch("disk_copied")
+        after = life.journal.counts()
+        assert (after.epoch, after.pending, after.newest) == (first, 0, 0)
+        assert after.audit_number == before.audit_number + 1  # it is in the chain all the same
+        assert life.journal.verify_audit().sound
+    post.enrol()
+    with post.process() as life:
+        assert {item.device for item in life.journal.pending_all()} <= {""}  # all of them may go over the link
+        assert [shelf.device for shelf in life.journal.shelves()] == [""]
+        told = life.journal.counts().pending
+        life.journal.renew_epoch("disk_copied")
+        assert life.journal.counts().pending == told + 1  # an enrolled box tells headquarters
