@@ -9,6 +9,7 @@ from pathlib import Path
 import journal_kit as kit
 import pytest
 
+from edge.carry.rescue import _is_journal
 from edge.core.verdicts import Outcome
 from edge.journal import Journal, asides, earlier, restoring
 from edge.journal.salvage import Salvage, salvage
@@ -99,6 +100,8 @@ def test_rows_that_have_a_place_here_are_brought_while_the_journal_works(tmp_pat
     assert want.items() <= {(i.epoch, i.seq): i.body for i in journal.pending_all()}.items()
     assert [(d["salvaged"], d["left"]) for d in _told(journal)] == [(30, 0)]
     assert asides.unfinished(path) == []  # a mark says so
+    assert not _is_journal(path.with_name("journal.aside-1.done"))  # and is nothing to be rescued
+    assert path.with_name("journal.aside-1.done").exists()
     journal.close()
 
 
