@@ -12,6 +12,7 @@ Laws:
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from edge.core.acks import AckOutcome, compare
 from edge.core.wire import AckPayload
@@ -40,7 +41,8 @@ def apply_holdings(db: sqlite3.Connection, pen: Pen, payload: AckPayload, *, car
 
     Rows that it lacks are pending again. If its digest is not the box's own, the whole span is
     pending again; but not where it came by stick and names rows that have left the shelf since: then only what it lacks
-    is. A store id that the box does not know makes the whole shelf pending first.
+    is. ``silent`` seqs stay as they are. A store id that the box does not know makes the whole
+    shelf pending first.
     """
     place = _place(db, pen, payload, "holdings", carried=carried)
     if isinstance(place, AckOutcome):
@@ -52,13 +54,9 @@ def apply_holdings(db: sqlite3.Connection, pen: Pen, payload: AckPayload, *, car
     if outcome is AckOutcome.APPLIED:
         _mark(db, payload)
     elif not (carried and _left_the_shelf(db, payload)):
-        _pend_again(db, pen, payload, (low, high), str(outcome))
+        _pend_between(db, pen, payload, (low, high), payload.silent, str(outcome))
         return outcome
-    edge = low
-    for first, last in [*payload.ranges, (high + 1, high + 1)]:
-        if edge < first:
-            _pend_again(db, pen, payload, (edge, first - 1), "not_held")
-        edge = last + 1
+    _pend_between(db, pen, payload, (low, high), sorted([*payload.ranges, *payload.silent]), "not_held")
     return outcome
 
 
@@ -126,6 +124,17 @@ def _adopt_store(db: sqlite3.Connection, pen: Pen, payload: AckPayload) -> None:
         _pend_again(db, pen, payload, (1, newest_seq(db)), "unknown_store")
     db.execute("insert or replace into meta values ('store', ?)", (store,))
     add_audit(db, pen, "store_adopted", {"store": store, "before": known})
+
+
+def _pend_between(
+    db: sqlite3.Connection, pen: Pen, payload: AckPayload, span: tuple[int, int], kept: Sequence[tuple[int, int]],
+    why: str,
+) -> None:  # fmt: skip
+    edge = span[0]
+    for first, last in [*kept, (span[1] + 1, span[1] + 1)]:
+        if edge < first:
+            _pend_again(db, pen, payload, (edge, min(first - 1, span[1])), why)
+        edge = max(edge, last + 1)
 
 
 def _pend_again(db: sqlite3.Connection, pen: Pen, payload: AckPayload, span: tuple[int, int], why: str) -> None:

@@ -182,7 +182,9 @@ class Importer:
                 continue
             talk = Talk(report.device, shelf.epoch, header.session)
             held = partial(self.store.held, named, shelf.epoch, closed=False)
-            found += islice(self.speaker.holdings(talk, shelf.oldest, shelf.newest, held), MAX_SPANS - len(found))
+            silent = partial(self.store.disputed, named, shelf.epoch)
+            said = self.speaker.holdings(talk, shelf.oldest, shelf.newest, held, silent)
+            found += islice(said, MAX_SPANS - len(found))
         return found
 
     def _intake(self, site: str) -> Intake:

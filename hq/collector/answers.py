@@ -54,17 +54,25 @@ class Speaker:
         if chunk:
             yield self._sign("ack", talk, (chunk[0][0], chunk[-1][0]), chunk)
 
-    def holdings(self, talk: Talk, oldest: int, newest: int, held: Callable[[int, int], Rows]) -> Iterator[Answer]:
-        """What ``held(first, last)`` gives for oldest..newest, span by span; for an empty shelf span 1..1."""
+    def holdings(
+        self, talk: Talk, oldest: int, newest: int, held: Callable[[int, int], Rows],
+        silent: Callable[[int, int], Iterable[int]] = lambda _first, _last: (),
+    ) -> Iterator[Answer]:  # fmt: skip
+        """What ``held(first, last)`` gives for oldest..newest, span by span; for an empty shelf span 1..1.
+
+        ``silent(first, last)``: seqs of which nothing is said, ascending.
+        """
         newest = max(newest, 1)
         first = max(oldest, 1, newest - MAX_SYNC_SPANS * MAX_SPAN + 1)
         first = min(first, newest)
         while first <= newest:
             last = min(first + MAX_SPAN - 1, newest)
-            yield self._sign("holdings", talk, (first, last), held(first, last))
+            yield self._sign("holdings", talk, (first, last), held(first, last), silent(first, last))
             first = last + 1
 
-    def _sign(self, kind: str, talk: Talk, span: tuple[int, int], rows: Rows) -> Answer:
+    def _sign(
+        self, kind: str, talk: Talk, span: tuple[int, int], rows: Rows, silent: Iterable[int] = ()
+    ) -> Answer:
         payload = AckPayload(
             kind="ack" if kind == "ack" else "holdings",
             device=talk.device,
@@ -76,5 +84,6 @@ class Speaker:
             ranges=ranges_of(seq for seq, _ in rows),
             digest=digest_of(rows),
             newest_held=self._newest(talk.device, talk.epoch) if self._newest else None,
+            silent=ranges_of(silent),
         )
         return Answer(topic(Topic.ACK, talk.device), encode(sign_ack(payload, self._key)))

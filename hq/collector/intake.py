@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -132,7 +133,8 @@ class Intake:
         def held(first: int, last: int) -> list[tuple[int, bytes]]:
             return self._store.held(talk.device, talk.epoch, first, last)
 
-        return self._speaker.holdings(talk, oldest, newest, held)
+        silent = partial(self._store.disputed, talk.device, talk.epoch)
+        return self._speaker.holdings(talk, oldest, newest, held, silent)
 
     def _one(self, topic: str, payload: bytes, batch: _Batch) -> None:
         try:

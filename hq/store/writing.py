@@ -237,6 +237,14 @@ class Store(Visits, Heads):
         )
         return [(int(seq), bytes(digest)) for seq, digest in rows]
 
+    def disputed(self, device: str, epoch: str, first: int, last: int) -> list[int]:
+        """The seqs of ``first..last`` that are in conflict, ascending: ``held`` leaves them out."""
+        rows = self._db.execute(
+            "SELECT DISTINCT seq FROM conflicts WHERE device = ? AND epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            (device, epoch, first, last),
+        )
+        return [int(seq) for (seq,) in rows]
+
     def closed(self, device: str, epoch: str, first: int, last: int) -> set[tuple[int, bytes]]:
         """(seq, digest) of ``first..last`` that could not be opened."""
         rows = self._db.execute(

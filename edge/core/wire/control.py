@@ -140,7 +140,8 @@ class AckPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exactly the seqs in ``ranges`` (at most MAX_SPAN wide). ``digest`` is ``digest_of`` the bodies of
     the seqs in ``ranges`` either way. ``newest_held``: the highest seq of this epoch that it holds, 0 for none;
     a box that never gave out so high a number has a disk that was put back, and takes a new epoch. An older
-    headquarters leaves it out.
+    headquarters leaves it out. ``silent``: seqs of the span of which ``holdings`` say nothing, because headquarters has
+    more than one body under them; an older box takes them for not held, and sends them once more.
     """
 
     kind: Literal["ack", "holdings"]
@@ -153,6 +154,7 @@ class AckPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ranges: Ranges
     digest: Digest
     newest_held: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | None = None
+    silent: Ranges = []
 
     def __post_init__(self) -> None:
         """Raise ValueError (a decoding error) for ranges out of order or outside the span."""
@@ -161,6 +163,8 @@ class AckPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError("ranges or span out of order or too wide")
         if self.ranges and (self.ranges[0][0] < low or self.ranges[-1][1] > high):
             raise ValueError("ranges outside the span")
+        if not in_order(sorted([*self.ranges, *self.silent])) or not in_order(self.silent):
+            raise ValueError("silent seqs out of order, or held besides")
 
     def seqs(self) -> Iterable[int]:
         """Every seq in ``ranges``, ascending; at most MAX_SPAN of them."""

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import carry_kit as kit
 import journal_kit
+import msgspec
 import pytest
 from carry_kit import Headquarters
 from click.testing import CliRunner
 
 from edge.carry.acks import apply_acks
 from edge.carry.bundle import message
+from edge.core.acks import AckOutcome
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
-from edge.core.wire import Health, Presence, SyncRequest, Topic, encode, topic
+from edge.core.wire import AckPayload, Health, Presence, Signed, SyncRequest, Topic, decode, encode, topic
 from hq.carry import acks_file
 from hq.store import View
 from hq.store.schema import open_writing
@@ -158,6 +160,14 @@ def test_hits_of_a_disk_that_was_put_back_are_shown_and_their_rows_end(hq: Headq
     acks = acks_file.add(tmp_path / "acks", report.device, report.acks)
     applied = apply_acks(acks.read_bytes(), journal, kit.ACK_KEYS, "carry-session-2")
     assert (applied.newest_held, list(journal.pending_all())) == (15, [])
+    acks = acks_file.add(tmp_path / "acks", report.device, [*report.acks, *report.holdings])  # as import gives it
+    apply_acks(acks.read_bytes(), journal, kit.ACK_KEYS, "carry-session-2")
+    assert list(journal.pending_all()) == []
+    sync = SyncRequest(epoch=journal.epoch, session="link-session-1", oldest=1, newest=7, pending=0)
+    said = hq.intake().take([(topic(Topic.SYNC, journal.device), encode(sync))]).holdings[journal.device]
+    words = [decode(msgspec.json.decode(one.payload, type=Signed).parts()[0], AckPayload) for one in said]
+    assert [(one.silent, journal.apply_holdings(one)) for one in words] == [([(6, 7)], AckOutcome.APPLIED)]
+    assert list(journal.pending_all()) == []
     journal.close()
 
 
