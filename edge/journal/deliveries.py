@@ -32,7 +32,7 @@ def apply_ack(db: sqlite3.Connection, pen: Pen, payload: AckPayload, *, carried:
     if outcome is AckOutcome.APPLIED:
         _adopt_store(db, pen, payload)
         _mark(db, payload)
-        _note_time(db, WORD_AT, payload)
+        _note_time(db, WORD_AT, payload, afresh=not carried)
     return outcome
 
 
@@ -50,7 +50,7 @@ def apply_holdings(db: sqlite3.Connection, pen: Pen, payload: AckPayload, *, car
     _adopt_store(db, pen, payload)
     outcome = compare(payload, _own(db, payload, place), min(newest_seq(db), place[1]))
     low, high = max(payload.span[0], place[0]), min(payload.span[1], place[1])
-    _note_time(db, WORD_AT, payload)
+    _note_time(db, WORD_AT, payload, afresh=not carried)
     if outcome is AckOutcome.APPLIED:
         _mark(db, payload)
     elif not (carried and _left_the_shelf(db, payload)):
@@ -96,9 +96,10 @@ def _time(db: sqlite3.Connection, name: str) -> str:
     return str(row[0]) if row else ""
 
 
-def _note_time(db: sqlite3.Connection, name: str, payload: AckPayload) -> None:
+def _note_time(db: sqlite3.Connection, name: str, payload: AckPayload, *, afresh: bool = False) -> None:
+    """``afresh``: the word is of this minute, whatever the clock of headquarters said before."""
     said = stamp(payload.server_time)
-    if said > _time(db, name):
+    if afresh or said > _time(db, name):
         db.execute("insert or replace into meta values (?, ?)", (name, said))
 
 
