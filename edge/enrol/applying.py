@@ -131,7 +131,8 @@ def _at_once(
     parts = []
     if acks := files.get(gen.ACKS):
         done = carrier.take_acks(acks, {key_id(trust.ack): trust.ack})
-        parts.append(Part(part="rows", code=Code.ACKS_TAKEN, grade=Grade.OK, detail=f"{done.rows} rows"))
+        said = "".join(f", {count} words refused: {why}" for why, count in sorted(done.refused.items()))
+        parts.append(Part(part="rows", code=Code.ACKS_TAKEN, grade=Grade.OK, detail=f"{done.rows} rows{said}"[:200]))
         if done.newest_held > daemon.journal.counts().newest:
             daemon.journal.renew_epoch("disk_restored")
             daemon.alarm("disk_restored")
