@@ -31,8 +31,8 @@ def enrolled(post: Post) -> Post:
     return post
 
 
-def acks(life: Life, post: Post) -> bytes:
-    """Headquarters' word for every row that waits, as import gives it to a stick."""
+def acks(life: Life, post: Post, *, other: bool = False) -> bytes:
+    """Headquarters' word for every row that waits, as import gives it to a stick; ``other``: it holds other bodies."""
     import hashlib
 
     session = msgspec.json.decode((post.places.state / "carried.json").read_bytes())["sessions"][-1]
@@ -41,9 +41,22 @@ def acks(life: Life, post: Post) -> bytes:
     payload = AckPayload(
         kind="ack", device=life.box.device, epoch=life.journal.counts().epoch, store="store-1", session=session,
         server_time=NOW, span=(seqs[0], seqs[-1]), ranges=((seqs[0], seqs[-1]),),
-        digest=digest_of((row.seq, hashlib.sha256(row.body).digest()) for row in rows),
+        digest=digest_of((row.seq, hashlib.sha256(row.body + b"x" * other).digest()) for row in rows),
     )
     return msgspec.json.encode([sign_ack(payload, post.hq.ack)])
+
+
+def test_words_that_were_not_believed_are_told_and_nothing_is_acked(enrolled: Post) -> None:
+    with enrolled.process() as life:
+        life.journal.record(new_passage(1)).result(5)
+    enrolled.plug({})
+    with enrolled.process() as life:
+        data = enrolled.hq.envelope(life.box, 2, {"acks.json": acks(life, enrolled, other=True)})
+    outcome = enrolled.plug({inbox.ENVELOPE: data})
+    (told,) = [part.detail for part in outcome.parts if part.code is Code.ACKS_TAKEN]
+    assert told == "0 rows, 1 words refused: digest_mismatch"
+    with enrolled.process() as life:
+        assert life.journal.counts().pending == 1
 
 
 @pytest.mark.parametrize("reset_first", [True, False])
