@@ -6,8 +6,8 @@ ARGS   ?=
 RELEASE ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports lock bench fuzz fuzz-envelopes fuzz-sticks clean
-.PHONY: bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-audit bench-distribution bench-finger-counter bench-fingers
+.PHONY: help demo test check lint types imports lock bench bench-long fuzz fuzz-envelopes fuzz-sticks clean
+.PHONY: bench-readers bench-documents bench-deltas bench-names bench-quality bench-false-alerts bench-tampering bench-at-rest bench-audit bench-distribution bench-finger-counter bench-fingers
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -37,7 +37,13 @@ types: $(VENV)/.ready
 imports: $(VENV)/.ready
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.ready ## from the last byte of a reader to the queue and to the officer's PC (ARGS="--documents 500")
+bench: $(VENV)/.ready ## the virtual bench: the whole appliance with hardware that is not there; docs/bench.md (root; ARGS="-k stick")
+	@$(BIN)/python -m hil_tests.bench.run $(ARGS)
+
+bench-long: $(VENV)/.ready ## the same with the long rounds: 100 power cuts and more (ARGS="--json bench.json")
+	@$(BIN)/python -m hil_tests.bench.run --long $(ARGS)
+
+bench-readers: $(VENV)/.ready ## from the last byte of a reader to the queue and to the officer's PC (ARGS="--documents 500")
 	@$(BIN)/python -m benchmarks.reader_latency $(ARGS)
 
 bench-documents: $(VENV)/.ready ## 140 million documents: build, look-ups, memory, SQLite beside; 12 GB of disk (ARGS="--records 5000000")

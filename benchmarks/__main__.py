@@ -12,7 +12,7 @@ HERE: Final = Path(__file__).resolve().parent
 # benchmark -> its make target, if it has one; the line beside it is the first of its docstring
 BENCHMARKS: Final[dict[str, str]] = {
     "latency": "",
-    "reader_latency": "bench",
+    "reader_latency": "bench-readers",
     "document_store": "bench-documents",
     "document_deltas": "bench-deltas",
     "tampering": "bench-tampering",

@@ -35,6 +35,7 @@ from hil_tests.capabilities import missing  # noqa: E402 - the helpers beside th
 from hil_tests.rigs import RealRig, Rig, VirtualRig  # noqa: E402
 from hil_tests.tape import TapeRig  # noqa: E402
 
+pytest_plugins = ["hil_tests.bench.report"]  # options and figures of the virtual bench: hil_tests/vm, container
 RECORDED = ROOT / "tests" / "recordings"
 NO_DEVICE = "no device given: use --device virtual, --device recordings, or --device DRIVER=PORT"
 CAPTURES = "test_usb_capture.py"
@@ -110,8 +111,8 @@ def there_already(record: Path) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Captures are recordings, and for no other backend; the appliance's container is asked for by name."""
-    if collection_path.name == "container" and not any("container" in word for word in config.args):
+    """Captures are recordings, and for no other backend; the whole appliance is asked for by name."""
+    if collection_path.name in ("container", "vm") and not any(collection_path.name in word for word in config.args):
         return True
     wanted = {"recordings", "recordings:hid_keyboard"} & set(config.getoption("--device"))
     return True if collection_path.name == CAPTURES and not wanted else None
@@ -203,7 +204,7 @@ def summary(request: pytest.FixtureRequest) -> Summary:
 
 
 @pytest.fixture
-def figure(summary: Summary, rig: Rig) -> Callable[[str], None]:
+def noted(summary: Summary, rig: Rig) -> Callable[[str], None]:
     """Note what was measured, for the summary."""
     return lambda text: summary.figure(rig.name, text)
 

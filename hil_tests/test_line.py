@@ -82,7 +82,7 @@ def test_noise_before_and_behind(rig, reader, seed):
 
 @needs(Can.FLOOD, Can.SEND)
 @pytest.mark.timeout(900)
-def test_flooded(rig, reader, request, figure):
+def test_flooded(rig, reader, request, noted):
     size = 10_000_000 if rig.name.startswith("recordings") else int(request.config.getoption("--flood-mb") * 1e6)
     if rig.name.startswith("virtual") and rig.usb:
         size = min(size, 400_000)  # 50,000 reports: a keyboard sends at most a hundred a second
@@ -96,7 +96,7 @@ def test_flooded(rig, reader, request, figure):
     assert status.noise_bytes > sent * 0.5
     rig.send(rig.frame())
     assert rows_of(rig.document(reader)) == rig.rows
-    figure(f"flood: {sent / 1e6:.1f} MB in {seconds:.1f} s, {status.others} blocks, {status.garbled} garbled")
+    noted(f"flood: {sent / 1e6:.1f} MB in {seconds:.1f} s, {status.others} blocks, {status.garbled} garbled")
 
 
 @needs(Can.SEND)

@@ -82,7 +82,7 @@ def left_alone(rig, tmp_path):
 
 
 @needs(Can.PRESENT, Can.LIVE)
-def test_a_document_left_there_is_not_sent_for_ever(left_alone, figure):
+def test_a_document_left_there_is_not_sent_for_ever(left_alone, noted):
     reader = left_alone.reader()
     left_alone.open_again(reader)
     first = left_alone.lay(reader)
@@ -92,7 +92,7 @@ def test_a_document_left_there_is_not_sent_for_ever(left_alone, figure):
         again += [event] if isinstance(event, DocumentRead) else []
     reader.close()
     left_alone.lift()
-    figure(f"left there for {LEFT_S:g} s: sent again in {len(again)} reads")
+    noted(f"left there for {LEFT_S:g} s: sent again in {len(again)} reads")
     assert len(again) <= len(first) * LEFT_S / AT_MOST_EVERY_S
 
 
