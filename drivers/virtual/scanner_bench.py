@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from drivers.virtual.bench import Answer, Bench, tell_nobody
 from drivers.virtual.device import VirtualDevice
 from drivers.virtual.outlet import Job, pieces
-from drivers.virtual.port import VirtualPort
+from drivers.virtual.port import DevicePort, VirtualPort
 
 PACED_BYTES = 64  # written at a time on a paced line
 BITS_A_BYTE = 10
@@ -35,18 +35,27 @@ class SerialScanner(VirtualDevice, Protocol):
         """Is the cable pulled in the middle of what is sent now, ``sending`` bytes?"""
 
 
+class SerialPort(DevicePort, Protocol):
+    """A port that may know the speed that the host has set."""
+
+    @property
+    def baud(self) -> int:
+        """Bits a second; 0 when it is not known."""
+
+
 class ScannerBench(Bench):
     """With ``paced`` the bytes take the time that they take on a line of the device's speed."""
 
     def __init__(
         self, device: SerialScanner, link: Path, control: Path, *, fragment: int = 0, delay_s: float = 0.0,
-        guard_stdin: bool = False, paced: bool = False,
+        guard_stdin: bool = False, paced: bool = False, port: SerialPort | None = None,
     ) -> None:
         self._scanner = device
         self._paced = paced
-        port = VirtualPort(link)
-        self._line = port
-        super().__init__(device, link, control, fragment=fragment, delay_s=delay_s, guard_stdin=guard_stdin, port=port)
+        self._line: SerialPort = port or VirtualPort(link)
+        super().__init__(
+            device, link, control, fragment=fragment, delay_s=delay_s, guard_stdin=guard_stdin, port=self._line
+        )
 
     def _hear_host(self) -> None:
         self._scanner.heard_at = self._line.baud
