@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import Installed
-from country import ROOT, SITE, Country, founded
+from hil_tests.bench.country import ROOT, SITE, Country, founded
 from machine import Machine, until
 from port import Port, codes
 
