@@ -61,7 +61,7 @@ class Site:
     """The configuration of every box of the site, as ``borderpost-provision site add`` takes it.
 
     ``uplink`` are lines of [uplink] besides host, port and certificates; ``state`` is a folder for a box that runs
-    without its package (None: where the package has it); ``more`` is put at the end. All readers and the scanner (or
+    without its package (None: where the package has it); ``galleries`` are sealed lists of prints; ``more`` is put at the end. All readers and the scanner (or
     None) are of one counter.
     """
 
@@ -70,6 +70,7 @@ class Site:
     readers: tuple[Device, ...] = (Device("page-1", "text", "/dev/ttyS0"),)
     scanner: Device | None = None
     lists: tuple[str, ...] = ("sltd",)
+    galleries: tuple[str, ...] = ()
     uplink: str = ""
     state: Path | None = None
     more: str = ""
@@ -158,11 +159,14 @@ def founded(folder: Path, site: Site | None = None, *, names: tuple[str, ...] = 
     country.stick.mkdir()
     country.signs("init", "--country", "UTO", "--name", "Border Guard of Utopia")
     country.run(HEADQUARTERS, "keys", "create", "--out", "keys")
-    country.run(HEADQUARTERS, "publish", "init", "repo", "--keys", "rolekeys", "--list", "sltd")
+    site = site or Site()
+    named = [word for name in dict.fromkeys(("sltd", *site.galleries)) for word in ("--list", name)]
+    country.run(HEADQUARTERS, "publish", "init", "repo", "--keys", "rolekeys", *named)
     (folder / "hq-keys.toml").write_text(country.run(HEADQUARTERS, "keys", "show", "--config", "hq.toml"))
     roots = [word for number in (1, 2) for word in ("--sign", f"authority/offline/root-{number}.pem")]
     country.signs("package", "--headquarters", "hq-keys.toml", "--tuf-root", "repo/metadata/1.root.json", *roots)
-    country.run(PROVISION, "site", "add", SITE, "--config", "site.toml", "--name", "North Gate")
+    keyed = [word for name in site.galleries for word in ("--list", name)]
+    country.run(PROVISION, "site", "add", SITE, "--config", "site.toml", "--name", "North Gate", *keyed)
     called = [word for name in dict.fromkeys(("localhost", *names)) for word in ("--name", name)]
     country.signs("broker", "broker", *called)
     return country
