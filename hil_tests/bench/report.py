@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Law 1: while the box still stands, that is before anything of the test is taken down."""
     report = yield
     wanted = report.failed or (report.when == "call" and bool(item.config.getoption("--keep")))
-    for number, guest in enumerate(item.config.stash[GUESTS] if wanted else []):
+    guests = item.config.stash[GUESTS] if wanted else list[Target]()
+    for number, guest in enumerate(guests):
         folder = FAILED.with_name("failed" if report.failed else "kept") / safe(item.nodeid) / f"box-{number}"
         live = item.config.stash.get(LIVE, None)
         if live is not None:
@@ -159,13 +161,13 @@ def keep_guest(folder: Path, guest: Target) -> list[str]:
     for name in ("serial_log", "log_file"):
         log = getattr(guest, name, None)
         if isinstance(log, Path) and log.is_file():
-            _guarded(folder, "serial.log", lambda log=log: _end(log))
+            _guarded(folder, "serial.log", partial(_end, log))
     screen = getattr(guest, "screen", None)
     if callable(screen):
-        _guarded(folder, "screen", lambda: _seen(screen, folder / "screen.ppm"))
-    if _guarded(folder, "state.txt", lambda: _ask(guest, ("systemctl", "is-system-running"), ASK_S)):
+        _guarded(folder, "screen", partial(_seen, screen, folder / "screen.ppm"))
+    if _guarded(folder, "state.txt", partial(_ask, guest, ("systemctl", "is-system-running"), ASK_S)):
         for name, words in QUESTIONS.items():
-            _guarded(folder, name, lambda words=words: _ask(guest, words, READ_S))
+            _guarded(folder, name, partial(_ask, guest, words, READ_S))
     return sorted(path.name for path in folder.iterdir())
 
 
