@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from edge.core.padding import IMAGE_SIZE
 from edge.core.trusted import ClockState
 from edge.core.verdicts import Outcome
 from edge.journal import AWAITING, CLOSED, Journal, JournalLimits, NewFinger, NewPassage
+from edge.journal.pages import TABLE_LEAF, Pages
 
 DEVICE = "post-7"
 SESSION = "session-0001"
@@ -24,6 +27,20 @@ HQ_KEY = sealing.SealPrivate.from_private_bytes(bytes(range(1, 33)))
 HQ = sealing.Recipient.of(HQ_KEY.public_key())
 SEALER = sealing.make_sealer([HQ], type=wire.BODY_TYPE)
 NAME, NUMBER = "ERIKSSON<<ANNA<MARIA", "L898902C3"  # the specimen of Doc 9303-4
+
+
+def root_page(data: bytes, table: str) -> int:
+    """The number, from 1, of the first page of a table in a journal's file."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.deserialize(data[:18] + b"\1\1" + data[20:])  # what lies in memory has no log beside it
+        return int(db.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()[0])
+
+
+def outbox_leaf(data: bytes, seq: int) -> int:
+    """The number, from 1, of the page on which the outbox row ``seq`` stands."""
+    pages = Pages(lambda at, size: data[at : at + size], len(data))
+    leaves = (n for n in range(1, pages.count + 1) if pages.kind(n) == TABLE_LEAF)
+    return next(n for n in leaves if any(r.rowid == seq and len(r.values) == 10 for r in pages.records(n)))
 
 
 def tokens() -> Callable[[], str]:

@@ -7,13 +7,15 @@ Laws:
    and none is looked for.
 3. Nobody signs what comes out: the bundle says so, and headquarters takes it only from somebody who vouches for it.
 4. Rows of one box go into one bundle. What is lost is named by epoch and numbers.
+5. A row whose epoch its journal no longer tells goes in under each that it may be of: headquarters opens one of them,
+   and the numbers of a journal never repeat, so none takes the place of another row.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,13 +45,17 @@ class RescueError(BorderpostError):
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """``rows`` rows of ``device`` in ``bytes`` bytes, out of ``journals``; ``lost``: what was there and is gone."""
+    """``rows`` rows of ``device`` in ``bytes`` bytes, out of ``journals``; ``lost``: what was there and is gone.
+
+    ``again``: so many of ``rows`` are others once more, under another epoch (law 5), as the import counts them too.
+    """
 
     device: str
     rows: int
     bytes: int
     journals: tuple[str, ...]
     lost: tuple[Lost, ...]
+    again: int = 0
 
 
 def check_target(source: Path, target: Path, *, image: bool = False) -> None:
@@ -119,15 +125,14 @@ def rescue(
             audit_head=opened[0].audit[1],
             epochs=tuple(dict.fromkeys(epoch for one in opened for _, epoch in one.epochs.starts))[:64],
         )  # fmt: skip
-        rows = Limited(
-            _counted(_messages(opened, name, session), progress), max_bytes=MAX_STREAM - (1 << 20), max_items=MAX_ROWS
-        )
+        messages = _Messages(opened, name, session)
+        rows = Limited(_counted(messages, progress), max_bytes=MAX_STREAM - (1 << 20), max_items=MAX_ROWS)
         size = write_out(target, seal_stream(recipients, pack(header, rows, None), header.purpose))
         if not rows.count:
             target.unlink()
             size = 0
         lost = tuple(part for one in opened for part in one.lost())
-    return Rescued(name, rows.count, size, tuple(str(path) for path in journals), lost)
+    return Rescued(name, rows.count, size, tuple(str(path) for path in journals), lost, messages.again)
 
 
 def is_of(device: int, disk: int, blocks: Path) -> bool:
@@ -156,11 +161,23 @@ def _one_box(opened: Sequence[Salvage], device: str) -> str:
     return name
 
 
-def _messages(opened: Sequence[Salvage], device: str, session: str) -> Iterator[bytes]:
-    return (message(device, item, session) for one in opened for item in one.rows())
+class _Messages:
+    """Every row of the journals as MQTT would carry it; ``again`` as in ``Rescued``."""
+
+    def __init__(self, opened: Sequence[Salvage], device: str, session: str) -> None:
+        self._opened, self._device, self._session = opened, device, session
+        self.again = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for one in self._opened:
+            before = 0
+            for item in one.rows():
+                self.again += item.seq == before
+                before = item.seq
+                yield message(self._device, item, self._session)
 
 
-def _counted(messages: Iterator[bytes], progress: Callable[[int], None]) -> Iterator[bytes]:
+def _counted(messages: Iterable[bytes], progress: Callable[[int], None]) -> Iterator[bytes]:
     for number, one in enumerate(messages, 1):
         progress(number)
         yield one

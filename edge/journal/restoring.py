@@ -10,6 +10,9 @@ Laws:
 4. A file is done with only when the notice of it is on disk.
 5. A former version began every file at seq 1, so files of it have numbers that are another row's here. Those rows are
    ``taken``: told with what is left, and they stay in their file for ``borderpost rescue``, which nothing takes away.
+6. One seq is one row here. A row whose epoch the damaged file no longer tells for certain goes in under the likeliest
+   one, counts once, as ``salvaged``, and is ``doubtful`` besides: its file is kept like one of law 5, since
+   ``borderpost rescue`` gives it out under the others too.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -35,13 +40,27 @@ MAX_TOLD: Final = 400  # characters of the ranges in a notice; the rest is a num
 CODE: Final = "journal_set_aside"
 _UNDER_WAY: Final = "restoring"
 _LEFT: Final = "left:"  # before the name of a file: how many of its rows had no room, as told
-_KEPT: Final = "kept:"  # before the name of a file: all that is left of it has numbers that are taken here
+_KEPT: Final = "kept:"  # before the name of a file: nothing is left of it that could still find a place here
 _UNREADABLE: Final = -2  # in place of how many rows had no room
-_NO_ROOM: Final = -1
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 T = TypeVar("T")
 Call = Callable[[Callable[[sqlite3.Connection], T]], T]  # runs an action where the journal may be written
+Row = list[Saved]  # one row, under each epoch that it may be of
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """Of so many rows: ``here`` now, ``doubtful`` of these (law 6), ``taken`` (law 5), ``full``: no room."""
+
+    here: int = 0
+    doubtful: int = 0
+    taken: int = 0
+    full: int = 0
+
+    def __add__(self, more: _Put) -> _Put:
+        return _Put(self.here + more.here, self.doubtful + more.doubtful, self.taken + more.taken,
+                    self.full + more.full)  # fmt: skip
 
 
 def adopt(db: sqlite3.Connection, olds: Sequence[tuple[str, Salvage]], epoch: str) -> None:
@@ -102,7 +121,7 @@ def restore(db: sqlite3.Connection, path: Path, limits: JournalLimits) -> tuple[
 
 def fresh(db: sqlite3.Connection, notice: Notice) -> bool:
     """False if just this was told of the file before."""
-    return _told(db, str(notice.detail["file"])) != str(_left(notice))
+    return _told(db, str(notice.detail["file"])) != _mark(notice)
 
 
 def _told(db: sqlite3.Connection, name: str) -> str:
@@ -127,11 +146,12 @@ def settle(db: sqlite3.Connection, notice: Notice) -> str:
     if notice.code != CODE:
         return ""
     name, left = str(notice.detail["file"]), _left(notice)
-    if left:
-        db.execute("insert or replace into meta values (?, ?)", (f"{_LEFT}{name}", str(left)))
-        if left == notice.detail.get("taken"):
+    if left or "doubtful" in notice.detail:
+        db.execute("insert or replace into meta values (?, ?)", (f"{_LEFT}{name}", _mark(notice)))
+        settled = left == notice.detail.get("taken", 0)
+        if settled:
             db.execute("insert or replace into meta values (?, '')", (f"{_KEPT}{name}",))
-        if left == _UNREADABLE or left == notice.detail.get("taken"):
+        if left == _UNREADABLE or settled:
             done(db, [name])
         return ""
     db.execute("delete from meta where name = ?", (f"{_LEFT}{name}",))
@@ -143,6 +163,12 @@ def _left(notice: Notice) -> int:
     return _UNREADABLE if "unreadable" in notice.detail else int(notice.detail.get("left", 0))
 
 
+def _mark(notice: Notice) -> str:
+    """What is kept of a notice, so that the same is not told twice."""
+    doubtful = notice.detail.get("doubtful", 0)
+    return f"{_left(notice)}+{doubtful}" if doubtful else str(_left(notice))
+
+
 def _keep(db: sqlite3.Connection, names: Sequence[str]) -> None:
     if names:
         db.execute("insert or replace into meta values (?, ?)", (_UNDER_WAY, "\n".join(names)))
@@ -150,7 +176,7 @@ def _keep(db: sqlite3.Connection, names: Sequence[str]) -> None:
         db.execute("delete from meta where name = ?", (_UNDER_WAY,))
 
 
-def restored(call: Call[int], path: Path, limits: JournalLimits, name: str) -> Notice:
+def restored(call: Call[_Put], path: Path, limits: JournalLimits, name: str) -> Notice:
     """Put the un-acked rows of one file beside the new ones, ``BATCH`` of them a ``call``; what came of it."""
     detail: dict[str, str | int] = {"file": name}
     try:
@@ -158,18 +184,17 @@ def restored(call: Call[int], path: Path, limits: JournalLimits, name: str) -> N
     except JournalUnavailableError:  # the disk does not give it, or somebody took it away
         return Notice(CODE, {**detail, "unreadable": 1})
     with old:
-        saved, left, taken = _put_all(call, old, limits, path.parent)
+        put = _put_all(call, old, limits, path.parent)
         lost = old.lost()
         detail |= {
-            "salvaged": saved,
-            "left": left,
+            "salvaged": put.here,
+            "left": put.taken + put.full,
             "lost": sum(part.last - part.first + 1 for part in lost),
             "ranges": told(lost),
             "audit_rows": old.audit[0],
             "audit_head": old.audit[1],
         }
-        if taken:
-            detail["taken"] = taken
+        detail |= {name: count for name, count in (("taken", put.taken), ("doubtful", put.doubtful)) if count}
     return Notice(CODE, detail)
 
 
@@ -183,21 +208,18 @@ def told(lost: tuple[Lost, ...]) -> str:
     return text if len(text) <= MAX_TOLD else text[: MAX_TOLD - 1] + "\u2026"
 
 
-def _put_all(call: Call[int], old: Salvage, limits: JournalLimits, folder: Path) -> tuple[int, int, int]:
-    """How many rows are here now, how many are not, and how many of those because their number is another row's."""
-    rows, put, taken, full = old.saved(), 0, 0, 0
+def _put_all(call: Call[_Put], old: Salvage, limits: JournalLimits, folder: Path) -> _Put:
+    rows = (list(row) for _, row in itertools.groupby(old.saved(), key=attrgetter("item.seq")))
+    found = _Put()
     while batch := list(itertools.islice(rows, BATCH)):
-        missed = _NO_ROOM
-        if not full and _roomy(folder):
-            missed = call(partial(_put_within, batch=batch, limits=limits))
-        if missed == _NO_ROOM:
-            full += len(batch)
+        if found.full or not _roomy(folder):
+            found += _Put(full=len(batch))
         else:
-            put, taken = put + len(batch) - missed, taken + missed
-    return put, full + taken, taken
+            found += call(partial(_put_within, batch=batch, limits=limits))
+    return found
 
 
-def _put_within(db: sqlite3.Connection, batch: list[Saved], limits: JournalLimits) -> int:
+def _put_within(db: sqlite3.Connection, batch: list[Row], limits: JournalLimits) -> _Put:
     """``_put`` within law 3's part of the quota."""
     before = int(db.execute("pragma max_page_count").fetchone()[0])
     pages = max(32, int(limits.quota_bytes / limits.page_size * (1 - SPARE)))
@@ -208,32 +230,36 @@ def _put_within(db: sqlite3.Connection, batch: list[Saved], limits: JournalLimit
         db.execute(f"pragma max_page_count = {before}").fetchall()
 
 
-def _put(db: sqlite3.Connection, batch: list[Saved]) -> int:
-    """How many were not put because their number belongs to another epoch here; _NO_ROOM if none was."""
-    epochs, taken = load(db), 0
+def _put(db: sqlite3.Connection, batch: list[Row]) -> _Put:
+    """What came of the rows of one transaction: all of them, or for want of room none."""
+    epochs, here, doubtful = load(db), 0, 0
     db.execute("begin immediate")
     try:
-        for saved in batch:
-            item = saved.item
-            if epochs.of(item.seq) != item.epoch or item.seq < epochs.starts[0][0]:
-                taken += 1
+        for row in batch:
+            fits = next((s for s in row if epochs.of(s.item.seq) == s.item.epoch), None)
+            if fits is None or fits.item.seq < epochs.starts[0][0]:
                 continue
-            new = db.execute(
-                "insert or ignore into outbox (seq, at, clock, boot, mono_ms, sha256, keep, epoch)"
-                " values (?, ?, ?, ?, ?, ?, ?, ?)",
-                (item.seq, stamp(item.at), str(item.clock), item.boot, item.mono_ms, saved.sha256, saved.keep,
-                 item.epoch),
-            ).rowcount  # fmt: skip
-            if new:
-                db.execute("insert into bodies (seq, body) values (?, ?)", (item.seq, item.body))
+            _put_one(db, fits)
+            here, doubtful = here + 1, doubtful + (len(row) > 1)
         db.execute("commit")
     except sqlite3.Error as error:
         if db.in_transaction:
             db.execute("rollback")
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _FULL:
-            return _NO_ROOM
+            return _Put(full=len(batch))
         raise
-    return taken
+    return _Put(here, doubtful, len(batch) - here)
+
+
+def _put_one(db: sqlite3.Connection, saved: Saved) -> None:
+    item = saved.item
+    new = db.execute(
+        "insert or ignore into outbox (seq, at, clock, boot, mono_ms, sha256, keep, epoch)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+        (item.seq, stamp(item.at), str(item.clock), item.boot, item.mono_ms, saved.sha256, saved.keep, item.epoch),
+    ).rowcount  # fmt: skip
+    if new:
+        db.execute("insert into bodies (seq, body) values (?, ?)", (item.seq, item.body))
 
 
 def _roomy(folder: Path) -> bool:

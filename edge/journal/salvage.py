@@ -7,6 +7,8 @@ Laws:
    headquarters refuses what does not open, and has every true row once.
 3. What headquarters has acked by the journal's own word is not given out; what is unknown is.
 4. Every seq between the lowest and the highest that the file knows is given out, known as done, or named as lost.
+5. A row is sealed to its epoch. Where that is not certain (``placing``) it is given out under every epoch that it may
+   be of, so that the true one is among them: headquarters opens that one alone.
 """
 
 from __future__ import annotations
@@ -17,16 +19,17 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from edge.core.padding import SIZES
 from edge.core.sealing import MAX_RECIPIENTS, sealed_size
 from edge.core.trusted import ClockState
-from edge.core.wire import ranges_of
 from edge.journal.entries import unstamp
 from edge.journal.epochs import FORMER, MAX_SEQ, Epochs
 from edge.journal.model import JournalUnavailableError, OutboxItem
 from edge.journal.pages import INDEX_LEAF, TABLE_LEAF, BrokenCellError, Pages, Record
+from edge.journal.placing import place
 
 MAX_ROWS = 4_000_000  # bodies of one file; some 9 GB
 MAX_WAL = 256 << 20  # bytes of a write-ahead log; beyond it is not looked at
@@ -84,32 +87,41 @@ class Salvage:
     def __init__(self, pages: Pages, handle: int) -> None:
         self._pages, self._handle = pages, handle
         self._found = found = _search(pages)
-        self.epochs = _epochs(found)
         seqs = sorted({*found.rows, *found.bodies})
+        self._known = sorted(found.rows)
         self._first = seqs[0] if seqs else 0
+        self._placed = place(
+            [(seq, found.rows[seq].epoch) for seq in self._known], found.epochs, current=found.meta.get("epoch", ""),
+            named=[name.removeprefix(FORMER) for name in found.meta if name.startswith(FORMER)], lowest=self._first,
+        )  # fmt: skip
+        self.epochs = Epochs(self._placed.starts)
         self.newest = max([found.newest, *seqs[-1:]])
         self.device = found.meta.get("device", "")
         self.devices = {epoch: found.meta.get(FORMER + epoch, self.device) for _, epoch in self.epochs.starts}
         self.store = found.meta.get("store", "")
         self.audit = found.audit
-        self._known = sorted(found.rows)
         self._good: set[int] | None = None
 
     def rows(self) -> Iterator[OutboxItem]:
-        """Every row that headquarters has not acked, with its old epoch and seq, ascending by seq."""
+        """Every row that headquarters has not acked, with its old epoch and seq, ascending by seq.
+
+        One after another under each epoch that it may be of, where that is not certain (law 5).
+        """
         return (saved.item for saved in self.saved())
 
     def saved(self) -> Iterator[Saved]:
         """The same with what else the journal knew of the row."""
         good: set[int] = set()
         for seq in sorted(self._found.bodies):
-            row, epoch = self._found.rows.get(seq), self._epoch(seq)
-            if (row and row.done) or not epoch:
+            row = self._found.rows.get(seq)
+            if row and row.done:
                 continue
-            body = self._body(seq, row)
+            epochs = self._placed.of(seq)
+            body = self._body(seq, row) if epochs else b""
             if body:
                 good.add(seq)
-                yield self._told(seq, row, epoch, body)
+                for epoch in epochs:
+                    yield self._told(seq, row, epoch, body)
         self._good = good
 
     def lost(self) -> tuple[Lost, ...]:
@@ -118,9 +130,13 @@ class Salvage:
             for _ in self.saved():
                 pass
         done = {seq for seq, row in self._found.rows.items() if row.done}
-        have = done | (self._good or set())
-        gone = ranges_of(seq for seq in range(self._first, self.newest + 1) if seq not in have) if self._first else []
-        return tuple(part for low, high in gone for part in self._by_epoch(low, high))
+        have = sorted(done | (self._good or set()))
+        if not self._first:
+            return ()
+        gone = ((low + 1, high - 1) for low, high in pairwise([self._first - 1, *have, self.newest + 1]))
+        return tuple(
+            Lost(*part) for low, high in gone if low <= high for part in self._placed.spans(low, high)
+        )  # fmt: skip
 
     def close(self) -> None:
         """Let go of the file."""
@@ -131,15 +147,6 @@ class Salvage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _epoch(self, seq: int) -> str:
-        row = self._found.rows.get(seq)
-        return (row.epoch if row else "") or (self.epochs.of(seq) if self.epochs.starts else "")
-
-    def _by_epoch(self, low: int, high: int) -> Iterator[Lost]:
-        starts = [first for first, _ in self.epochs.starts if low < first <= high]
-        for first, last in zip([low, *starts], [*(s - 1 for s in starts), high], strict=True):
-            yield Lost(self._epoch(first), first, last)
 
     def _body(self, seq: int, row: _Row | None) -> bytes:
         try:
@@ -155,7 +162,7 @@ class Salvage:
             place = bisect.bisect_left(self._known, seq)
             near = self._found.rows[self._known[max(0, place - 1)]].at if self._known else ""
             row = _Row(near, str(ClockState.UNTRUSTED), "", 0, hashlib.sha256(body).digest(), b"", False, epoch)
-        former = self.devices.get(epoch, self.device)
+        former = self._found.meta.get(FORMER + epoch, self.device)
         former = "" if former == self.device else former
         item = OutboxItem(seq, _time(row.at), ClockState(row.clock), row.boot, row.mono_ms, body, epoch, former)
         return Saved(item, row.sha256, row.keep)
@@ -237,19 +244,6 @@ def _meta(record: Record, found: _Found) -> None:
     match record.values:
         case (str(name), str(value)) if name in ("epoch", "device", "store") or name.startswith(FORMER):
             found.meta[name] = value
-
-
-def _epochs(found: _Found) -> Epochs:
-    """Where epochs begin, by the table and by what the rows themselves say."""
-    starts = dict(found.epochs)
-    stated: dict[str, int] = {name: first for first, name in starts.items()}
-    for seq, row in found.rows.items():
-        if row.epoch and seq < stated.get(row.epoch, MAX_SEQ + 1):
-            starts.pop(stated.get(row.epoch, 0), None)
-            starts[seq], stated[row.epoch] = row.epoch, seq
-    if not starts and "epoch" in found.meta:
-        starts[1] = found.meta["epoch"]
-    return Epochs(tuple(sorted(starts.items())))
 
 
 def _time(text: str) -> datetime:

@@ -69,6 +69,9 @@ def _say(done: Rescued, source: Path, out: Path, names: list[str]) -> None:
     else:
         click.echo(f"nothing rescued: {where} of {done.device} at {source}, and no row in it that headquarters has not"
                    " acked; no bundle was written", err=True)  # fmt: skip
+    if done.again:
+        click.echo(f"{done.again} of them are others once more, under another epoch, as the journal no longer tells"
+                   " theirs: as many stay closed at headquarters, and are no loss")  # fmt: skip
     for part in done.lost:
         click.echo(f"lost: {part.first} to {part.last} of epoch {part.epoch or 'unknown'}")
     if done.rows:

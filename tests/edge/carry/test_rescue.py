@@ -18,6 +18,7 @@ from edge.carry import image
 from edge.carry.acks import apply_acks
 from edge.carry.rescue import RescueError, check_target, find_journals, is_of, rescue
 from edge.core.sealing import public_to_text
+from edge.journal.salvage import salvage
 from edge.verbs.rescue import command
 from hq.carry import acks_file
 from hq.store import View
@@ -84,6 +85,33 @@ def test_a_damaged_journal_gives_what_is_whole_and_names_the_rest(tmp_path: Path
     report = hq.take(tmp_path / "r.sealed", journal_kit.DEVICE)
     assert what(report) == (done.rows, 0, 0, 0)
     assert not any(code == "unopened" for _, code in hq.alarms())  # every row that was given out opens
+    hq.store.close()
+
+
+def test_a_row_whose_epoch_is_not_told_any_more_is_opened_at_headquarters_under_its_own(tmp_path: Path) -> None:
+    journal = kit.filled(tmp_path, 60)
+    journal._token = lambda: "epoch-1"
+    journal.renew_epoch("disk_restored")
+    journal_kit.record(journal, range(1000, 1060))
+    true = {(item.epoch, item.seq) for item in journal.pending_all()}
+    journal.close()
+    path = tmp_path / "journal.sqlite"
+    data = bytearray(path.read_bytes())
+    for page in (journal_kit.root_page(bytes(data), "epochs"), journal_kit.outbox_leaf(bytes(data), 61)):
+        data[(page - 1) * 4096 : page * 4096] = bytes(4096)
+    path.write_bytes(data)
+    with salvage(path) as found:
+        given = [(item.epoch, item.seq) for item in found.rows()]
+    done = rescue([path], tmp_path / "r.sealed", recipients=[journal_kit.HQ], session="session-r", created=kit.NOW)
+    assert (done.rows, done.lost) == (len(given), ())
+    assert done.again == len(given) - len(true) > 0
+    assert set(given) > true
+    hq = Headquarters(tmp_path)
+    report = hq.take(tmp_path / "r.sealed", journal_kit.DEVICE)
+    assert (what(report), report.closed) == ((done.rows, 0, 0, 0), done.again)
+    held = {(epoch, seq) for epoch, seq in given
+            if [*hq.store.held(journal_kit.DEVICE, epoch, seq, seq, closed=False)]}  # fmt: skip
+    assert held == true
     hq.store.close()
 
 
