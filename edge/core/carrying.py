@@ -232,6 +232,8 @@ def _check(data: bytes, running: _Running, verify: Verify | None) -> bool:
         signature = base64.b64decode(mark.signature, validate=True)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError, binascii.Error):
         raise CarryError(Fault.DAMAGED, "a mark is none of this format") from None
+    if base64.b64encode(signature).decode() != mark.signature:  # the last letter has bits that nothing reads
+        raise CarryError(Fault.DAMAGED, "a mark is none of this format")
     if mark.items != running.items or mark.digest != running.digest.hexdigest():
         raise CarryError(Fault.FORGED, "a mark does not fit what stands before it")
     if verify is not None and not verify(running.words(mark.last), signature):
