@@ -44,6 +44,8 @@ RENAMED = {
     "borderpost.sysusers": "usr/lib/sysusers.d/borderpost.conf",
     "borderpost.tmpfiles": "usr/lib/tmpfiles.d/borderpost.conf",
     "journald-borderpost.conf": "usr/lib/systemd/journald.conf.d/borderpost.conf",
+    "system-borderpost.conf": "usr/lib/systemd/system.conf.d/borderpost.conf",
+    "sysctl-borderpost.conf": "usr/lib/sysctl.d/60-borderpost.conf",
     "borderpost-screen.conf": "usr/lib/systemd/system/getty@tty1.service.d/borderpost.conf",
     "borderpost-pty.conf": "usr/share/borderpost/borderpost-pty.conf",
 }

@@ -181,6 +181,44 @@ def test_the_system_s_log_lives_in_memory_and_has_a_limit() -> None:
     assert "RuntimeMaxUse=64M\n" in text
 
 
+def plain(name: str) -> dict[str, str]:
+    """``key = value`` of a file, each key once."""
+    lines = (UNITS / name).read_text("ascii").splitlines()
+    pairs = [tuple(word.strip() for word in line.split("=", 1)) for line in lines if line and line[0] not in "#["]
+    assert len({key for key, _ in pairs}) == len(pairs)
+    return dict(pairs)  # type: ignore[arg-type]
+
+
+def test_a_box_that_hangs_is_reset_by_its_board() -> None:
+    told = plain("system-borderpost.conf")
+    assert told == {"RuntimeWatchdogSec": "30", "RebootWatchdogSec": "2min", "CrashReboot": "yes"}
+    page = (ROOT / "docs" / "technician.md").read_text("utf-8")
+    for key, value in told.items():
+        assert f"`{key}={value}`" in page, key
+
+
+def test_a_kernel_that_is_no_longer_sound_starts_again() -> None:
+    told = plain("sysctl-borderpost.conf")
+    assert told["kernel.panic"] == "10"
+    assert told["kernel.panic_on_oops"] == "1"
+    assert told["-kernel.softlockup_panic"] == told["-kernel.hardlockup_panic"] == "1"
+    assert told["-kernel.hung_task_panic"] == "0"  # a bad stick keeps a task waiting, and takes no box down
+    # Twice the threshold is when a processor is held to be stuck; the kernel allows 60 at most.
+    assert 20 < 2 * int(told["-kernel.watchdog_thresh"]) <= 120
+    page = (ROOT / "docs" / "technician.md").read_text("utf-8")
+    for key, value in told.items():
+        if value != "0":
+            assert f"`{key.lstrip('-')}={value}`" in page, key
+
+
+def test_every_file_of_systemd_s_folder_is_packed_somewhere() -> None:
+    text = (ROOT / "packaging/dist.py").read_text()
+    for path in UNITS.iterdir():
+        assert f'"*{path.suffix}"' in text or f'"{path.name}"' in text, path.name
+    assert '"usr/lib/systemd/system.conf.d/borderpost.conf"' in text
+    assert '"usr/lib/sysctl.d/60-borderpost.conf"' in text
+
+
 def test_the_secret_of_a_box_is_made_once_and_whole(tmp_path: Path) -> None:
     # A stand-in for systemd-creds: this machine's own must not be touched by a test.
     programs = tmp_path / "bin"
