@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
-import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ MODULES = (
 )  # fmt: skip
 META = "linux-image-amd64"  # the cloud flavour has no USB at all
 BUSYBOX = "busybox-static"
-PACKAGE_S = 900.0  # of apt, each call
+Run = Callable[..., str]
 _DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 INIT = """#!/bin/busybox sh
 # The first program: the disk's modules, the disk, and over to its systemd (hil_tests/vm/kernel.py).
@@ -78,16 +77,16 @@ class Kernel:
         return modules.name
 
 
-def make_kernel(folder: Path, suite: str) -> Kernel:
-    """Fetch and unpack Debian's kernel of ``suite`` into ``folder``, which exists and is empty.
+def make_kernel(folder: Path, suite: str, run: Run) -> Kernel:
+    """Fetch and unpack Debian's kernel of ``suite`` into ``folder``, which exists and is empty. ``run`` runs a program or raises.
 
-    Raises CalledProcessError when apt or dpkg-deb cannot, KernelError when a module is missing.
+    Raises KernelError when a module is missing.
     """
     fetched = folder / "fetched"
-    linux, busybox = _fetch(fetched, suite)
+    linux, busybox = _fetch(fetched, suite, run)
     whole = folder / "whole"
-    subprocess.run(["dpkg-deb", "-x", linux, whole], check=True)
-    subprocess.run(["dpkg-deb", "-x", busybox, whole], check=True)
+    for package in (linux, busybox):
+        run("dpkg-deb", "-x", package, whole)
     (image,) = (whole / "boot").glob("vmlinuz-*")
     release = image.name.removeprefix("vmlinuz-")
     source, target = whole / "lib/modules" / release, folder / "lib/modules" / release
@@ -116,7 +115,7 @@ def _busybox(whole: Path) -> bytes:
     raise KernelError(f"{BUSYBOX} has no busybox")
 
 
-def _fetch(folder: Path, suite: str) -> tuple[Path, Path]:
+def _fetch(folder: Path, suite: str, run: Run) -> tuple[Path, Path]:
     """The two packages, by apt with lists and sources of its own: what this computer installs from is left alone."""
     for name in ("lists/partial", "archives/partial", "debs"):
         (folder / name).mkdir(parents=True)
@@ -133,17 +132,12 @@ def _fetch(folder: Path, suite: str) -> tuple[Path, Path]:
     ]  # fmt: skip
     words = [word for option in options for word in ("-o", option)]
 
-    def apt(*more: str) -> str:
-        return subprocess.run(
-            ["apt-get", *words, *more] if more[0] != "show" else ["apt-cache", *words, *more], check=True, text=True,
-            stdout=subprocess.PIPE, cwd=folder / "debs", timeout=PACKAGE_S,
-        ).stdout  # fmt: skip
-
-    apt("-qq", "update")
-    found = re.search(r"^Depends:.*?\b(linux-image-[0-9][^ ,]*)", apt("show", "--no-all-versions", META), re.MULTILINE)
+    run("apt-get", *words, "-qq", "update")
+    shown = run("apt-cache", *words, "show", "--no-all-versions", META)
+    found = re.search(r"^Depends:.*?\b(linux-image-[0-9][^ ,]*)", shown, re.MULTILINE)
     if found is None:
         raise KernelError(f"{META} of {suite} names no kernel")
-    apt("-qq", "download", found[1], BUSYBOX)
+    run("apt-get", *words, "-qq", "download", found[1], BUSYBOX, cwd=folder / "debs")
     (linux,), (busybox,) = (folder / "debs").glob("linux-image-*.deb"), (folder / "debs").glob("busybox*.deb")
     return linux, busybox
 
