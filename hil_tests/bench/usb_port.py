@@ -77,6 +77,11 @@ class UsbDevice:
         return self._bench.share.port
 
     @property
+    def serial(self) -> str:
+        """Its USB serial number."""
+        return self._bench.share.side.identity.serial
+
+    @property
     def plugged(self) -> bool:
         """False after it was pulled, by a hand or by a fault."""
         return bool(self.order(status=True)["plugged"])

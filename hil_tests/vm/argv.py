@@ -9,6 +9,7 @@ Laws:
    QEMU therefore loses what was not flushed, and nothing else (test_power.py shows both).
 4. Nothing leads out of the guest but two ports of this computer, and each connection has a socat of its own that ends
    with it.
+5. The processors stand still until they are told to go: what is there at the first instruction is plugged in before.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def argv(machine: Machine, incoming: str | None = None) -> list[str]:
     """The command; ``incoming``: the shell's command that writes a snapshot's memory to standard output."""
     at = machine.sockets
     words = [
-        "qemu-system-x86_64", "-name", "borderpost", "-nodefaults", "-no-user-config", "-display", "none",
+        "qemu-system-x86_64", "-name", "borderpost", "-nodefaults", "-no-user-config", "-display", "none", "-S",
         "-machine", "q35,vmport=off", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", str(PROCESSORS),
         "-m", str(MEMORY_MIB), "-kernel", str(machine.kernel), "-initrd", str(machine.initrd), "-append", machine.words,
         "-rtc", f"base={machine.rtc or 'utc'}",

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,11 +110,14 @@ class Guest(Target):
         """Run a command inside, as root. ``limit_s`` in seconds of this computer. Raises TargetError."""
         return self.agent.execute(words, stdin=stdin, limit_s=limit_s)
 
-    def boot(self, limit_s: float = BOOT_S) -> float:
-        """Switch it on; the seconds until the agent inside answers."""
+    def boot(self, limit_s: float = BOOT_S, *, plug: Callable[[], None] | None = None) -> float:
+        """Switch it on; the seconds until the agent inside answers. ``plug`` runs before the first instruction does."""
         begun = time.monotonic()
         self._start(None)
         try:
+            if plug is not None:
+                plug()
+            self.qmp.cont()
             self._answering(begun + limit_s)
         except BaseException:
             self.close()
