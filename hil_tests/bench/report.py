@@ -59,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Markers and what is noted."""
+    config.addinivalue_line("markers", "needs(*what): skipped with the reason where the target has no such thing")
     config.addinivalue_line("markers", "long: only with --long (make bench-long)")
     config.stash[GUESTS], config.stash[FIGURES], config.stash[KEPT] = [], {}, []
     target_of(config)  # a bad address is said before anything is built
@@ -124,12 +125,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     if item.path.parent.name == "container":
         pytest.skip("the target is a machine of a laboratory, no container")
-    from hil_tests.bench.ssh import CANNOT
+    from hil_tests.bench.ssh import BY_HAND, CANNOT
 
     for mark in item.iter_markers("needs"):
         for name in mark.args:
-            if name in CANNOT:
-                pytest.skip(f"needs {name}: {CANNOT[name]}")
+            if name not in BY_HAND:
+                pytest.skip(f"needs {name}: {CANNOT.get(name, 'no laboratory with real devices is known to have it')}")
 
 
 @pytest.hookimpl(wrapper=True)

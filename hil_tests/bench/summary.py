@@ -100,7 +100,8 @@ class Story:
         """Take over what was noted while it is there."""
         stash = session.config.stash
         if FIGURES in stash:
-            self._figures, self._kept = dict(stash[FIGURES]), list(stash[KEPT])
+            figures, kept = stash[FIGURES], stash[KEPT]
+            self._figures, self._kept = dict(figures), list(kept)
 
     def told(self) -> dict[str, Any]:
         """Everything for the table, as plain values."""
