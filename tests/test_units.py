@@ -7,7 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
+
+from provisioning.verbs import stick
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = ROOT / "systemd"
@@ -134,6 +137,27 @@ def test_who_looks_into_sticks_may_mount_and_nothing_else() -> None:
     seen = " ".join(unit["BindPaths"] + unit["BindReadOnlyPaths"])
     assert "RootDirectory" in unit
     assert not re.search(r"/var/lib/borderpost(\s|$)|/etc/(\s|$)|credstore", seen)
+
+
+def test_what_udev_gives_to_who_looks_into_sticks_reaches_the_user_that_the_unit_runs_as() -> None:
+    """A process has the groups that its unit names, and the user's own is none of them when Group= is another."""
+    unit = settings("borderpost-stick@.service")
+    groups = {*unit["Group"], *" ".join(unit.get("SupplementaryGroups", [])).split()}
+    lines = [line for line in STICKS.read_text("ascii").splitlines() if line[:1] != "#" and "borderpost-stick" in line]
+    given = [line for line in lines if re.search(r"\b(GROUP|OWNER)=|ch(grp|own)", line)]
+    assert len(given) == 3  # lights, speaker, stick
+    for line in given:
+        owner = re.search(r"OWNER=\"([\w-]+)\"|chown ([\w-]+) ", line)
+        group = re.search(r"GROUP=\"([\w-]+)\"|chgrp ([\w-]+) ", line)
+        assert (owner and (owner[1] or owner[2]) in unit["User"]) or (group and (group[1] or group[2]) in groups), line
+
+
+def test_the_speaker_that_the_unit_may_write_to_alone_is_not_asked_to_be_readable() -> None:
+    unit, (speaker,) = settings("borderpost-stick@.service"), [p for p in stick.command.params if p.name == "speaker"]
+    assert "--speaker" in unit["ExecStart"][0]
+    assert "char-input w" in unit["DeviceAllow"]
+    assert isinstance(speaker.type, click.Path)
+    assert not speaker.type.readable
 
 
 def test_the_daemon_is_fed_by_its_watchdog_and_never_given_up() -> None:

@@ -39,7 +39,8 @@ _EXISTING = click.Path(path_type=Path)
 @click.option("--light", "lights", type=_EXISTING, multiple=True,
               help="A folder of the kernel's LED class; without it those of the board that mean status.")
 @click.option("--bell", type=_EXISTING, help=f"A terminal whose bell rings at the end; with DEVICE {CONSOLE}.")
-@click.option("--speaker", type=_EXISTING, help="The PC speaker's input device.")
+@click.option("--speaker", type=click.Path(readable=False, path_type=Path),  # the unit lets it be written to, not read
+              help="The PC speaker's input device.")
 @click.option("--reader", "readers", multiple=True, metavar="VVVV:PPPP",
               help="A reader that types and may hang on the same hub as the stick.")
 @click.option("--wait", "wait_s", type=click.FloatRange(1, 86_400), default=Limits().outcome_s, show_default=True,
