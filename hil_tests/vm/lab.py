@@ -2,9 +2,7 @@
 
 Laws:
 1. What is plugged in when the mains go is plugged in when they come back, before the first instruction.
-2. A pull is a surprise removal: QEMU takes the device off the bus without a word to the guest. ``pull`` and ``unplug``
-   return when the guest's kernel has seen it; the bus is free at once.
-3. ``close`` leaves no device, no thread and no socket; it may be called at any moment.
+2. ``close`` leaves no device, no thread and no socket; it may be called at any moment.
 """
 
 from __future__ import annotations
@@ -13,183 +11,21 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hil_tests.bench.lab import Cannot
 from hil_tests.bench.readers_side import SERIAL_FAMILIES, ReaderSide
-from hil_tests.bench.sticks import LABEL, make_stick, missing, read_stick
+from hil_tests.bench.sticks import LABEL, make_stick, missing
 from hil_tests.bench.target import TargetError
 from hil_tests.bench.usb_port import UsbDevice, UsbPort
 from hil_tests.vm.argv import USB_IP, USB_PORTS
 from hil_tests.vm.gadget import CompositeStick
 from hil_tests.vm.guest import Guest
 from hil_tests.vm.officer import Officer, Shown, sit_down, wait_seated
+from hil_tests.vm.plugged import SEEN_S, Plugged, VmReader, VmStick
 
-BUS, CARD, INTERFACE = "usb.0", "net0", "eth0"  # QEMU's ids of argv.py, and the guest's name of the card
-SEEN_S = 10.0  # of a box of metal
-BY_ID = "/dev/serial/by-id/usb-QEMU_QEMU_USB_SERIAL_{}-if00-port0"
-# A device's port is the same on the controller's two root hubs; which of them depends on its speed.
-AT_PORT = "for at in /sys/bus/usb/devices/[12]-{0}; do [ -e $at/idVendor ] && echo $at; done; true"
-
-
-class Plugged:
-    """A device and its port; which one is kept while it is out. ``inserted``: it is in, with or without power."""
-
-    def __init__(self, lab: VmLab, name: str, port: int) -> None:
-        self.lab, self.name, self.port = lab, name, port
-        self.inserted = self._on_bus = False
-
-    def put(self) -> None:
-        """Into its port, at once; harmless when it is in. Of a machine that is off it is there at the next power on."""
-        self.inserted = True
-        if self.lab.guest.running() and not self._on_bus:
-            self._attach()
-            self._on_bus = True
-
-    def take(self) -> None:
-        """Out, at once; harmless when it is out."""
-        self.inserted = False
-        if self._on_bus and self.lab.guest.running():
-            self._detach()
-        self.no_power()
-
-    def no_power(self) -> None:
-        """The machine is off."""
-        self._on_bus = False
-
-    def _attach(self) -> None:
-        raise NotImplementedError
-
-    def _detach(self) -> None:
-        raise NotImplementedError
-
-    def path(self) -> str:
-        """Its folder in the guest's /sys; "" when the kernel does not see it."""
-        return self.lab.target.pipe(AT_PORT.format(self.port)).decode().strip()
-
-    def seen(self) -> None:
-        """Wait until the guest's kernel knows it. Raises TargetError."""
-
-        def known() -> bool:
-            """the guest's kernel sees what was plugged in"""
-            return bool(self.path())
-
-        self.lab.target.until(known, SEEN_S)
-
-    def unseen(self) -> None:
-        """Wait until the guest's kernel has let go of it. Raises TargetError."""
-
-        def gone() -> bool:
-            """the guest's kernel sees that it was pulled"""
-            return not self.path()
-
-        self.lab.target.until(gone, SEEN_S)
-
-
-class VmReader(Plugged):
-    """See bench.lab.Reader; ``side`` has the further hands (blocks, noise, raw bytes, fingers)."""
-
-    def __init__(self, lab: VmLab, name: str, port: int, side: ReaderSide, serial: str) -> None:
-        super().__init__(lab, name, port)
-        self.side, self.serial = side, serial
-
-    @property
-    def device(self) -> str:
-        """The name by which a box is configured for it: of its serial number, whatever port it is in."""
-        return BY_ID.format(self.serial)
-
-    @property
-    def tty(self) -> str:
-        """What the kernel calls it now, as ``ttyUSB0``: also of one whose serial number another one has."""
-        return self.lab.target.pipe(f"ls {self.path()}:1.0 | grep -m1 ^tty").decode().strip()
-
-    def present(self, lines: Sequence[str], *, cut: int | None = None) -> None:
-        """See bench.lab.Reader. Raises TargetError when a whole document does not go out."""
-        at = self.side.present(lines, cut=cut, wait_s=5.0 * self.lab.target.slow)
-        if at is None and cut is None and self.inserted:
-            raise TargetError(f"{self.name}: the document was not taken")
-
-    def remove(self) -> None:
-        """See bench.lab.Reader."""
-        self.side.remove()
-
-    def plug(self) -> None:
-        """See bench.lab.Reader."""
-        self.put()
-        self.seen()
-
-    def unplug(self) -> None:
-        """See bench.lab.Reader."""
-        self.take()
-        self.unseen()
-
-    def no_power(self) -> None:
-        """See Plugged: what the adapter has not handed on is lost with it."""
-        super().no_power()
-        self.side.unplug()
-
-    def _attach(self) -> None:
-        qmp, line = self.lab.guest.qmp, f"line-{self.name}"
-        qmp.chardev_add_socket(line, self.side.path)
-        self.side.plug()
-        qmp.device_add("usb-serial", self.name, chardev=line, serial=self.serial, bus=BUS, port=str(self.port))
-
-    def _detach(self) -> None:
-        self.lab.guest.qmp.device_del(self.name)
-        self.lab.guest.qmp.chardev_remove(f"line-{self.name}")
-
-
-class VmStick(Plugged):
-    """See bench.lab.Stick; ``image`` is the stick itself."""
-
-    def __init__(self, lab: VmLab, name: str, port: int, image: Path) -> None:
-        super().__init__(lab, name, port)
-        self.image = image
-
-    def pull(self) -> None:
-        """See bench.lab.Stick."""
-        self.take()
-        self.unseen()
-
-    def contents(self, to: Path) -> Path:
-        """See bench.lab.Stick."""
-        if self.inserted:
-            raise TargetError(f"{self.name} is plugged in: pull it first")
-        return read_stick(self.image, to)
-
-    def _attach(self) -> None:
-        qmp, medium = self.lab.guest.qmp, f"medium-{self.name}"
-        qmp.blockdev_add(medium, self.image)
-        more = {"drive": medium, "serial": f"STICK-{self.name}", "removable": True}
-        qmp.device_add("usb-storage", self.name, bus=BUS, port=str(self.port), **more)
-
-    def _detach(self) -> None:
-        self.lab.guest.qmp.device_del(self.name)
-        self.lab.guest.qmp.blockdev_del(f"medium-{self.name}")
-
-    def disk(self) -> str:
-        """What the kernel calls it now, as ``sda``; "" until it knows its medium."""
-        found = self.lab.target.pipe(f"ls -d {self.path() or '/nowhere'}:1.0/host*/target*/*/block/* 2>/dev/null; true")
-        return found.decode().strip().rpartition("/")[2]
-
-    def visited(self, limit_s: float = 30.0) -> None:
-        """Wait until the box has started its visit and ended it. ``limit_s`` is of metal. Raises TargetError."""
-        names = ("ActiveState", "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic")
-
-        def ended() -> bool:
-            """the stick's unit has run and ended"""
-            disk = self.disk()
-            if not disk:
-                return False
-            unit = f"borderpost-stick@{disk}1.service"
-            said = self.lab.target.run("systemctl", "show", *(f"-p{name}" for name in names), unit)
-            found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-            begun, over = (int(found.get(name, "0") or "0") for name in names[1:])
-            return found.get("ActiveState") in ("inactive", "failed") and over >= begun > 0
-
-        self.lab.target.until(ended, limit_s, every_s=0.5)
+CARD, INTERFACE = "net0", "eth0"  # QEMU's id of the network card (argv.py), and the guest's name for it
 
 
 class VmLab:
@@ -210,7 +46,7 @@ class VmLab:
         self.close()
 
     def close(self) -> None:
-        """Law 3."""
+        """Law 2."""
         for thing in self._things:
             with contextlib.suppress(TargetError):  # a guest that has just died has lost them anyway
                 thing.take()
@@ -234,7 +70,7 @@ class VmLab:
             raise Cannot(f"{family} has no serial line: use attach")
         name = self._name("reader")
         side = ReaderSide(self._folder / name, family, options=options, fragment=fragment, delay_s=delay_s)
-        reader = VmReader(self, name, self._free(port), side, serial)
+        reader = VmReader(self.guest, name, self._free(port), side, serial)
         self._things.append(reader)
         reader.put()
         if self.guest.running():
@@ -252,7 +88,7 @@ class VmLab:
             raise Cannot(reason)
         name = self._name("stick")
         image = make_stick(self.guest.folder / f"{name}.img", folder, label=label, mib=mib)
-        stick = VmStick(self, name, self._free(port), image)
+        stick = VmStick(self.guest, name, self._free(port), image)
         self._things.append(stick)
         stick.put()
         if seen and self.guest.running():
