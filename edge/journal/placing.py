@@ -1,10 +1,11 @@
 """Which epochs a row of a damaged journal may be of, where not every row says it and the table of epochs may be gone.
 
 Laws:
-1. An epoch's start is certain only from the table of epochs, or between two rows that state the same epoch. Everywhere
-   else a row may be of each epoch that the file does not rule out, and every one of them is named.
+1. An epoch's start is certain only from the table of epochs or the audit chain, or between two rows that state the same
+   epoch. Everywhere else a row may be of each epoch that the file does not rule out, and every one of them is named.
 2. No name, and no start, is believed against the rows around it: a name that one row alone states is doubted, so is one
-   between rows that agree on another, and so is a start that the nearest row denies. What is doubted stays a candidate.
+   between rows that agree on another, one that stands alone far from its like, and a start that the nearest row denies.
+   What is doubted stays a candidate.
 3. A name that no box can have given (``wire.Token``) is none.
 Pure.
 """
@@ -25,7 +26,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
 @dataclass(slots=True)
 class _Run:
-    """``first..last`` are of ``epoch`` for certain; ``start``: by the table it begins there; ``rows`` state it."""
+    """``first..last`` are of ``epoch`` for certain; ``start``: by the table it begins there (``last`` is before ``first``
+    where nothing else says so); ``rows`` state it."""
 
     first: int
     last: int
@@ -127,16 +129,19 @@ def _runs(stated: Sequence[tuple[int, str]], table: Mapping[int, str]) -> list[_
             if said:
                 runs[-1].last, runs[-1].rows = seq, runs[-1].rows + 1
         else:
-            runs.append(_Run(seq, seq, name, not said, int(said)))
+            runs.append(_Run(seq, seq if said else seq - 1, name, not said, int(said)))
     return runs
 
 
 def _agreeing(runs: list[_Run]) -> list[_Run]:
-    """Without those that stand between two longer ones of one and the same epoch: an epoch is one range."""
+    """Without those that stand between two longer ones of one and the same epoch, and single rows of one that has a
+    longer run elsewhere: an epoch is one range."""
+    most: dict[str, int] = {}
+    for run in runs:
+        most[run.epoch] = max(run.rows, most.get(run.epoch, 0))
     doubted = {
-        at for at in range(1, len(runs) - 1)
-        if runs[at - 1].epoch == runs[at + 1].epoch and not runs[at].start
-        and runs[at].rows < min(runs[at - 1].rows, runs[at + 1].rows)
+        at for at, run in enumerate(runs)
+        if not run.start and (_between_longer(runs, at) or run.rows == 1 < most[run.epoch])
     }  # fmt: skip
     found: list[_Run] = []
     for run in (one for at, one in enumerate(runs) if at not in doubted):
@@ -145,3 +150,8 @@ def _agreeing(runs: list[_Run]) -> list[_Run]:
         else:
             found.append(run)
     return found
+
+
+def _between_longer(runs: list[_Run], at: int) -> bool:
+    sides = runs[at - 1 : at] + runs[at + 1 : at + 2]
+    return len(sides) == 2 and sides[0].epoch == sides[1].epoch and runs[at].rows < min(s.rows for s in sides)

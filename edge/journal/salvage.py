@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
+
 from edge.core.padding import SIZES
 from edge.core.sealing import MAX_RECIPIENTS, sealed_size
 from edge.core.trusted import ClockState
@@ -69,11 +71,21 @@ class _Row:
     epoch: str
 
 
+class _Renewed(msgspec.Struct):
+    """What the audit chain says of a new epoch (``Writer.renew_epoch``)."""
+
+    before: str
+    epoch: str
+    first: int
+
+
 @dataclass(slots=True)
 class _Found:
     rows: dict[int, _Row] = field(default_factory=dict)
     bodies: dict[int, tuple[int, int]] = field(default_factory=dict)  # seq -> page and offset of its cell
     epochs: dict[int, str] = field(default_factory=dict)
+    renewed: dict[int, str] = field(default_factory=dict)  # the same by the audit chain
+    before: set[str] = field(default_factory=set)  # epochs that ended, by the audit chain
     meta: dict[str, str] = field(default_factory=dict)
     newest: int = 0
     audit: tuple[int, str] = (0, "")
@@ -91,8 +103,9 @@ class Salvage:
         self._known = sorted(found.rows)
         self._first = seqs[0] if seqs else 0
         self._placed = place(
-            [(seq, found.rows[seq].epoch) for seq in self._known], found.epochs, current=found.meta.get("epoch", ""),
-            named=[name.removeprefix(FORMER) for name in found.meta if name.startswith(FORMER)], lowest=self._first,
+            [(seq, found.rows[seq].epoch) for seq in self._known], {**found.epochs, **found.renewed},
+            current=found.meta.get("epoch", ""), lowest=self._first,
+            named=[*(key.removeprefix(FORMER) for key in found.meta if key.startswith(FORMER)), *sorted(found.before)],
         )  # fmt: skip
         self.epochs = Epochs(self._placed.starts)
         self.newest = max([found.newest, *seqs[-1:]])
@@ -232,12 +245,24 @@ def _table(pages: Pages, number: int, found: _Found) -> None:
                     epoch = more[0] if more and isinstance(more[0], str) else ""
                     done = acked is not None or gone is not None
                     found.rows[record.rowid] = _Row(at, clock, boot, mono, digest, keep, done, epoch)
-            case (None, str(), str(), str() | None, str(), str(), str(own)) if len(own) == 64:
+            case (None, str(), str(kind), str() | None as body, str(digest), str(), str(own)) if len(own) == 64:
                 found.audit = max(found.audit, (record.rowid, own))
+                if kind == "epoch_renewed" and body and hashlib.sha256(body.encode()).hexdigest() == digest:
+                    _renewed(body, found)
             case (None, str(epoch), str(at), str()) if len(at) in _STAMPS:
                 found.epochs[record.rowid] = epoch
             case ("outbox", int(newest)) if 0 <= newest <= MAX_SEQ:
                 found.newest = max(found.newest, newest)
+
+
+def _renewed(body: str, found: _Found) -> None:
+    try:
+        said = msgspec.json.decode(body, type=_Renewed)
+    except (msgspec.MsgspecError, RecursionError):
+        return
+    found.before.add(said.before)
+    if 0 < said.first <= MAX_SEQ:
+        found.renewed[said.first] = said.epoch
 
 
 def _meta(record: Record, found: _Found) -> None:

@@ -18,7 +18,7 @@ from edge.core import wire
 from edge.core.acks import AckOutcome
 from edge.core.verdicts import Outcome
 from edge.journal import Journal, JournalUnavailableError, asides, restoring
-from edge.journal.pages import BrokenCellError, Pages, varint
+from edge.journal.pages import INDEX_LEAF, TABLE_LEAF, BrokenCellError, Pages, varint
 from edge.journal.salvage import Lost, salvage
 from edge.journal.writer import Writer
 from hq.store import View
@@ -99,20 +99,25 @@ def test_every_page_that_is_lost_costs_its_own_rows_alone(tmp_path: Path, made: 
     assert sum(cost) <= 2 * (len(pending) + IMAGE_PAGES)
 
 
-@pytest.mark.parametrize("beside", ["epochs", "meta"])
-def test_a_page_that_is_lost_together_with_the_one_that_names_epochs_costs_no_row_its_name(
-    tmp_path: Path, made: tuple[bytes, Told, Told], beside: str
+@pytest.mark.parametrize(("beside", "certain"), [("epochs", True), ("meta", True), ("epochs, audit", False)])
+def test_a_page_that_is_lost_together_with_those_that_name_epochs_costs_no_row_its_name(
+    tmp_path: Path, made: tuple[bytes, Told, Told], beside: str, certain: bool
 ) -> None:
     data, pending, acked = made
-    other = kit.root_page(data, beside) - 1
+    others = [_renewal(data) if one == "audit" else kit.root_page(data, one) - 1 for one in beside.split(", ")]
     for page in range(len(data) // PAGE):
         for junk in (bytes(PAGE), b"\xff" * PAGE):
             path = tmp_path / "damaged.db"
             changed = bytearray(data)
-            for lost in (page, other):
+            for lost in (page, *others):
                 changed[lost * PAGE : (lost + 1) * PAGE] = junk
             path.write_bytes(changed)
-            assert _judged(path, pending, acked, certain=beside == "meta") <= 2
+            assert _judged(path, pending, acked, certain=certain) <= 2
+
+
+def _renewal(data: bytes) -> int:
+    """The page, from 0, on which the audit chain says that the second epoch began."""
+    return data.index(b"epoch_renewed") // PAGE
 
 
 def _judged(path: Path, pending: Told, acked: Told, *, certain: bool = True) -> int:
@@ -162,7 +167,14 @@ def test_any_damage_gives_true_rows_and_never_a_fault(
         own, sealed = bodies[seq]
         # A body whose outbox row is lost cannot be tried: it may be a damaged one, and headquarters refuses it.
         assert body == sealed or len(body) == len(sealed)
-        assert epoch == own or (own, seq) in rows or own.encode() not in left
+        assert epoch == own or (own, seq) in rows or own not in _texts(left)
+
+
+def _texts(data: bytes) -> str:
+    """Every text of every row and index entry that can be read still."""
+    pages = Pages(lambda at, size: data[at : at + size], len(data))
+    leaves = (n for n in range(1, pages.count + 1) if pages.kind(n) in (INDEX_LEAF, TABLE_LEAF))
+    return "\n".join(v for n in leaves for record in pages.records(n) for v in record.values if isinstance(v, str))
 
 
 @settings(max_examples=300)
@@ -225,9 +237,9 @@ def test_the_new_journal_goes_on_with_the_rows_of_the_damaged_one(
     journal.close()
 
 
-def _naming(data: bytes) -> tuple[int, int]:
-    """The pages, from 0, that say when the second epoch began: of the epochs, and of its first rows."""
-    return kit.root_page(data, "epochs") - 1, kit.outbox_leaf(data, SECOND) - 1
+def _naming(data: bytes) -> tuple[int, ...]:
+    """The pages, from 0, that say when the second epoch began: of the epochs, the audit chain, and its first rows."""
+    return kit.root_page(data, "epochs") - 1, _renewal(data), kit.outbox_leaf(data, SECOND) - 1
 
 
 def test_a_row_whose_epoch_nobody_tells_any_more_counts_once_and_its_file_is_kept(
