@@ -5,7 +5,8 @@ Laws:
    (children.py).
 2. The disk is an overlay in the guest's own folder; the image and a snapshot are never written. The overlay outlives
    ``kill``: the next ``boot`` finds what was flushed, and nothing else (argv.py, law 3).
-3. A snapshot is memory, disk and TPM of one moment: processors halted, devices at rest.
+3. A snapshot is memory, disk and TPM of one moment: processors halted, devices at rest. It names the file under its
+   disk, and is not restored over another one: the guest would read files of two systems.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BOOT_S = 300.0  # until the agent answers; 20 s on two idle cores
 UP_S = 300.0  # until every unit is up
 RESTORE_S = 60.0  # 1 s on two idle cores
 STOP_S = 120.0
-MEMORY, OVERLAY, TPM = "memory.zst", "disk.qcow2", "tpm"
+MEMORY, OVERLAY, TPM, UNDER = "memory.zst", "disk.qcow2", "tpm", "under.txt"
 AGENT_PORT = "agent0"
 
 
@@ -170,6 +171,7 @@ class Guest(Target):
             _copy_sparse(self.folder / OVERLAY, folder / OVERLAY)
             assert self._tpm is not None
             self._tpm.copy(folder / TPM)
+            (folder / UNDER).write_text(_identity(self.disk))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -244,6 +246,7 @@ def restore(
     in the snapshot's time.
     """
     end = time.monotonic() + RESTORE_S
+    _check(snapshot)
     shutil.copytree(snapshot / TPM, folder / TPM)
     guest = Guest(image, folder, disk=snapshot / OVERLAY, broker_port=broker_port, usbip_port=usbip_port)
     try:
@@ -264,6 +267,22 @@ def make_overlay(path: Path, backing: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
         raise TargetError(f"{words}: {done.stderr}")
+
+
+def _identity(disk: Path) -> str:
+    """A file, its size in bytes and its time of change in ns."""
+    found = disk.stat()
+    return f"{disk.resolve()}\n{found.st_size} {found.st_mtime_ns}\n"
+
+
+def _check(snapshot: Path) -> None:
+    """Law 3, down to the image. Raises TargetError."""
+    while (snapshot / UNDER).exists():
+        told = (snapshot / UNDER).read_text()
+        under = Path(told.splitlines()[0])
+        if not under.exists() or _identity(under) != told:
+            raise TargetError(f"{under} is another one than when {snapshot} was kept")
+        snapshot = under.parent
 
 
 def _copy_sparse(source: Path, to: Path) -> None:

@@ -79,12 +79,10 @@ class Lines:
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are whole now, without their ends. Raises QmpError at a line over the limit."""
         self._rest += data
-        if len(self._rest) > self._limit + len(data) or (b"\n" not in data and len(self._rest) > self._limit):
+        *lines, rest = bytes(self._rest).split(b"\n") if b"\n" in data else (self._rest,)
+        if max(map(len, (*lines, rest))) > self._limit:
             raise QmpError(f"a line of over {self._limit} bytes")
-        if b"\n" not in data:
-            return []
-        *lines, rest = bytes(self._rest).split(b"\n")
-        self._rest = bytearray(rest)
+        self._rest = bytearray(rest) if lines else self._rest
         return [line for line in map(bytes.strip, lines) if line]
 
 
