@@ -8,6 +8,7 @@ Laws:
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 import time
@@ -25,6 +26,7 @@ from hil_tests.vm.guest import Guest
 from hil_tests.vm.officer import Officer, Shown, sit_down, wait_seated
 from hil_tests.vm.plugged import SEEN_S, Plugged, VmReader, VmStick
 
+FINGER_S = 300.0
 CARD, INTERFACE = "net0", "eth0"  # QEMU's id of the network card (argv.py), and the guest's name for it
 
 
@@ -133,6 +135,19 @@ class VmLab:
 
         self.target.until(attached, SEEN_S)
         return device
+
+    def take_finger(self, scanner: UsbDevice, passage: str, seed: int, *, impression: int = 0) -> dict[str, Any]:
+        """Lay a finger down, have the box take it for a passage, lift it: the box's last word of it. Raises TargetError.
+
+        ``seed`` and ``impression`` are of drivers.virtual.prints.
+        """
+        scanner.finger(seed, impression)
+        try:
+            said = self.target.run("borderpost", "fingers", "take", passage, "--json", limit_s=FINGER_S)
+        finally:
+            scanner.remove()
+        last: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
+        return last
 
     def attached(self, device: UsbDevice) -> bool:
         """Does the guest's kernel have this USB/IP device?"""
