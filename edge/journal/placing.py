@@ -26,8 +26,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
 @dataclass(slots=True)
 class _Run:
-    """``first..last`` are of ``epoch`` for certain; ``start``: by the table it begins there (``last`` is before ``first``
-    where nothing else says so); ``rows`` state it."""
+    """``first..last`` are of ``epoch`` for certain; ``start``: by the table it begins there (where no row says it too
+    ``last`` is before ``first``); ``rows`` state it."""
 
     first: int
     last: int
