@@ -94,7 +94,8 @@ class Headquarters:
 
     def stop_broker(self, *, kill: bool = False) -> None:
         """SIGTERM (or SIGKILL): who is connected sees the connection end, and sessions are forgotten."""
-        self._broker = _ended(self._broker, kill=kill)
+        child, self._broker = self._broker, None
+        _end(child, kill=kill)
 
     def start_collector(self) -> None:
         """``borderpost-hq run``; it is connected when this returns, which needs the broker."""
@@ -104,7 +105,8 @@ class Headquarters:
 
     def stop_collector(self, *, kill: bool = False) -> None:
         """The collector alone: what comes meanwhile is the broker's to hold, or the box's to send again."""
-        self._collector = _ended(self._collector, kill=kill)
+        child, self._collector = self._collector, None
+        _end(child, kill=kill)
 
     def rows(self, *, kind: str = "") -> list[Row]:
         """What the store holds and the collector has looked into, oldest first; with ``kind`` only that."""
@@ -189,7 +191,7 @@ class Headquarters:
         return child
 
 
-def _ended(child: Child | None, *, kill: bool) -> None:
+def _end(child: Child | None, *, kill: bool) -> None:
     if child is not None:
         child.kill() if kill else child.end()
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from machine import Machine
+from hil_tests.container.machine import Machine
 
 UNIT = "/usr/lib/systemd/system/borderpost-stick@.service"
 OURS = "/run/systemd/system/plugged@.service"

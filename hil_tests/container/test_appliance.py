@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Installed
-from machine import Machine, until
+
+from hil_tests.bench.target import until
+from hil_tests.container.machine import Machine
+from hil_tests.container.root import Installed
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 WATCHDOG_S = 30.0

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Installed
+
+from hil_tests.bench import report
 from hil_tests.bench.country import ROOT, SITE, Country, founded
-from machine import Machine, until
-from port import Port, codes
+from hil_tests.bench.target import until
+from hil_tests.container.machine import Machine
+from hil_tests.container.port import Port, codes
+from hil_tests.container.root import Installed
 
 DAEMON = "borderpost.service"
 DEVICE = f"{SITE}-1"
@@ -25,16 +28,17 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
 
 
 @pytest.fixture(scope="module")
-def bare(installed: Installed, country: Country, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    (installed.root / "etc/borderpost").mkdir(exist_ok=True)
-    national = installed.root / "etc/borderpost/national.json"
-    national.write_bytes((country.folder / "authority/national.json").read_bytes())
-    national.chmod(0o644)
+def bare(
+    request: pytest.FixtureRequest, installed: Installed, country: Country, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    installed.obeys(country.national.read_bytes())
     with Machine(installed.root, "borderpost-bare", tmp_path_factory.mktemp("bare") / "console.log") as booted:
         # Of the first screen there is none in a container: a file with its owner and mode takes what is shown.
         booted.pipe("touch /dev/tty1 && chown root:tty /dev/tty1 && chmod 620 /dev/tty1")
         booted.run("systemctl", "restart", DAEMON)
+        report.watch(request.config, booted)
         yield booted
+        report.unwatch(request.config, booted)
 
 
 @pytest.fixture(scope="module")
