@@ -11,6 +11,7 @@ Laws:
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import platform
@@ -123,7 +124,7 @@ def _keys() -> dict[str, str]:
              for word in (str(path.relative_to(root.FILES)).encode(), path.read_bytes())]  # fmt: skip
     keys = {
         "package": digest(packed, RELEASE),
-        "base": digest(root.SUITE, *root.PACKAGES, "|", *root.LEFT_OUT),
+        "base": digest(root.SUITE, *root.PACKAGES, "|", *root.LEFT_OUT, inspect.getsource(root.make_base)),
         "kernel": digest(root.SUITE, (here / "kernel.py").read_bytes()),
     }
     return {**keys, "image": digest(*keys.values(), (here / "root.py").read_bytes(), *files)}

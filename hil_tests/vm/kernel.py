@@ -1,8 +1,8 @@
 """The guest's kernel: Debian's own package, the modules that the bench needs, and an initrd that finds the disk.
 
 Laws:
-1. Nothing is compiled and nothing of this computer's kernel is used: Debian's kernel, Debian's modules, Debian's busybox.
-2. The initrd mounts one disk and hands over to its systemd; everything else (coldplug, modules by alias) is the guest's.
+1. Nothing is compiled, and nothing of this computer's kernel is used: kernel, modules and busybox are Debian's.
+2. The initrd mounts one disk and hands over to its systemd; all else (coldplug, modules by alias) is the guest's.
 3. The same packages give the same bytes: members are sorted and their times are 0.
 """
 
@@ -20,8 +20,8 @@ DISK = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic")
 # On the disk, for udev to find by alias, or for a test to load by name.
 MODULES = (
     *DISK, "virtio_net", "virtio_console", "virtio_rng", "virtio_balloon",
-    "xhci_pci", "usbserial", "ftdi_sio", "cp210x", "cdc_acm", "usb_storage", "uas", "sd_mod", "usbhid", "hid_generic", "evdev",
-    "vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii", "nls_utf8",
+    "xhci_pci", "usbserial", "ftdi_sio", "cp210x", "cdc_acm", "usb_storage", "uas", "sd_mod",
+    "usbhid", "hid_generic", "evdev", "vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii", "nls_utf8",
     "vhci_hcd", "usbip_core", "dummy_hcd", "libcomposite", "usb_f_mass_storage", "usb_f_hid", "usb_f_acm",
     "i6300esb", "pcspkr", "sch_netem", "af_packet",
 )  # fmt: skip
@@ -78,9 +78,9 @@ class Kernel:
 
 
 def make_kernel(folder: Path, suite: str, run: Run) -> Kernel:
-    """Fetch and unpack Debian's kernel of ``suite`` into ``folder``, which exists and is empty. ``run`` runs a program or raises.
+    """Fetch and unpack Debian's kernel of ``suite`` into ``folder``, which exists and is empty.
 
-    Raises KernelError when a module is missing.
+    ``run`` runs a program and gives its standard output, or raises. Raises KernelError when a module is missing.
     """
     fetched = folder / "fetched"
     linux, busybox = _fetch(fetched, suite, run)

@@ -9,9 +9,10 @@ Laws:
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
 
 FILES = Path(__file__).resolve().parent / "guest_files"
 SUITE = "bookworm"
@@ -45,14 +46,18 @@ TRIMMED_GENERATORS = (
     "systemd-sysv-generator", "systemd-veritysetup-generator",
 )  # fmt: skip
 
+_PLAIN = re.compile(r"[\w./-]{1,255}", re.ASCII)
+UNSAFE = "force-unsafe-io"  # a root that is made anew at every failure needs no fsync
+
 Run = Callable[..., str]
 
 
 def make_base(folder: Path, run: Run) -> None:
     """``folder``/base.tar: Debian with PACKAGES, from Debian's archive. ``run`` runs a program or raises."""
     left_out = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    run("mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", "--format=tar", *left_out,
-        "--aptopt=Acquire::Languages none", f"--include={','.join(PACKAGES)}", SUITE, folder / "base.tar")
+    run("mmdebstrap", "--mode=root", "--variant=minbase", "--quiet", "--format=tar", *left_out, f"--dpkgopt={UNSAFE}",
+        "--aptopt=Acquire::Languages none", f"--include={','.join(PACKAGES)}", SUITE,
+        folder / "base.tar")
 
 
 def make_disk(folder: Path, base: Path, modules: Path, package: Path, run: Run) -> Path:
@@ -64,7 +69,8 @@ def make_disk(folder: Path, base: Path, modules: Path, package: Path, run: Run) 
     shutil.copytree(kernel, root / "usr/lib/modules" / kernel.name)
     run("chroot", root, "/sbin/depmod", kernel.name)
     shutil.copyfile(package, root / "borderpost.deb")
-    run("unshare", "-n", "chroot", root, "/usr/bin/dpkg", "-i", "/borderpost.deb", env=ENVIRONMENT)  # law 1
+    run("unshare", "-n", "chroot", root, "/usr/bin/dpkg", f"--{UNSAFE}", "-i", "/borderpost.deb",
+        env=ENVIRONMENT)  # law 1
     (root / "borderpost.deb").unlink()
     _dress(root, run)
     disk = folder / "root.ext4"
@@ -76,6 +82,34 @@ def make_disk(folder: Path, base: Path, modules: Path, package: Path, run: Run) 
 
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+
+
+def lay_down(disk: Path, files: Mapping[str, bytes], work: Path, run: Run) -> None:
+    """Write small files into a disk that no guest has open: ``/etc/borderpost/national.json`` before the first boot.
+
+    They are root's and everybody may read them (0644), as their folders (0755) where those are not there yet; tmpfiles
+    of the product gives /etc/borderpost its own rights at boot. ``work`` is a folder for what goes in between. Raises
+    ValueError for a path that debugfs would take for something else, and what ``run`` raises.
+    """
+    commands: list[str] = []
+    for number, (name, data) in enumerate(sorted(files.items())):
+        path = PurePosixPath(name)
+        if not path.is_absolute() or not _PLAIN.fullmatch(name):
+            raise ValueError(f"no plain path: {name!r}")
+        source = work / f"lay-down-{number}"
+        source.write_bytes(data)
+        commands += [f"mkdir {folder}" for folder in reversed(path.parents[:-1])]  # says so where it is there already
+        commands += [f"rm {path}", f"write {source} {path}", f"set_inode_field {path} mode 0100644"]
+    script = work / "lay-down"
+    script.write_text("".join(f"{line}\n" for line in commands))
+    run("debugfs", "-w", "-f", script, disk)
+    for number, name in enumerate(sorted(files)):  # debugfs ends with 0 whatever happened
+        there = work / f"lay-down-{number}.back"
+        run("debugfs", "-R", f"dump {name} {there}", disk)
+        if there.read_bytes() != files[name]:
+            raise ValueError(f"{name} is not on the disk")
+        there.unlink()
+        (work / f"lay-down-{number}").unlink()
 
 
 def _dress(root: Path, run: Run) -> None:
