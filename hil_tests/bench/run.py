@@ -37,6 +37,7 @@ from benchmarks import machine
 from hil_tests.bench import report, tools
 from hil_tests.bench.live import Live
 from hil_tests.bench.summary import Story, table
+from hil_tests.vm.image import BuildError, Unavailable, image
 
 WORK = report.ROOT / "build" / "bench"
 TIERS = ("hil_tests/vm", "hil_tests/container")
@@ -45,6 +46,7 @@ PYTEST = ("-q", "-rN", "--tb=short", "-o", "console_output_style=classic", "-p",
           "-W", "ignore::pytest.PytestAssertRewriteWarning",  # the plugin is used before pytest sees it
           f"--timeout={TEST_S}")
 INTERRUPTED = 130
+CANNOT_RUN = 2
 
 
 def words() -> argparse.ArgumentParser:
@@ -62,7 +64,7 @@ def words() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run; 0 passed or skipped, 1 something failed, 2 it cannot be run like this, 130 interrupted."""
+    """Run; 0 passed or skipped, 1 a test failed, 2 no test could be run, 130 interrupted."""
     began = time.monotonic()
     given, rest = words().parse_known_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -76,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             code = INTERRUPTED
             live.line("interrupted: everything that this run started has ended")
+        except BuildError as error:
+            code, told["broken"] = CANNOT_RUN, f"package or guest could not be built: {error}"
         told |= story.told() | {"exit": code, "seconds": round(live.seconds(), 1)}
         live.doing("")
     sys.stdout.write(table(told))
@@ -91,7 +95,7 @@ def bench(given: argparse.Namespace, rest: list[str], live: Live, story: Story, 
     with alone(WORK / "run.lock") as free:
         if not free:
             live.line("another run is under way in this checkout: wait for its end")
-            return 2
+            return CANNOT_RUN
         package, reason = (None, laboratory(given, live)) if given.target else prepare(given, live, told)
         if reason:
             told["skipped"] = reason
@@ -124,11 +128,9 @@ def prepare(given: argparse.Namespace, live: Live, told: dict[str, Any]) -> tupl
     if reason:
         return None, reason
     told["programs_s"] = round(live.seconds(), 1)
-    from hil_tests.vm.image import Unavailable, image
-
     live.step("package and guest")
     try:
-        made = image(WORK, say=live.step)
+        made = image(WORK, say=lambda text: live.line(text) if "…" in text else live.step(text))
     except Unavailable as error:
         return None, str(error)
     told |= {"image_s": round(live.seconds() - told["programs_s"], 1), "version": made.version}

@@ -142,6 +142,8 @@ def table(told: dict[str, Any]) -> str:
     line = "=" * WIDTH
     if told.get("skipped"):
         return f"\n{line}\nvirtual bench: SKIPPED, nothing was tested: {told['skipped']}\n{line}\n"
+    if told.get("broken"):
+        return f"\n{line}\nvirtual bench: BROKEN, nothing was tested: {told['broken']}\n{line}\n"
     tests: dict[str, dict[str, Any]] = told["tests"]
     count = Counter(row["outcome"] for row in tests.values())
     ran = count["passed"] + count["failed"]

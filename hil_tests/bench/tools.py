@@ -21,7 +21,7 @@ PROGRAMS = {  # program -> Debian's package
     "qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "mmdebstrap": "mmdebstrap",
     "swtpm": "swtpm", "mosquitto": "mosquitto", "mcopy": "mtools", "mkfs.vfat": "dosfstools", "socat": "socat",
     "zstd": "zstd", "systemd-nspawn": "systemd-container", "usbip": "usbip", "mke2fs": "e2fsprogs",
-    "debugfs": "e2fsprogs", "cpio": "cpio", "nsenter": "util-linux", "ip": "iproute2", "iptables": "iptables",
+    "debugfs": "e2fsprogs", "nsenter": "util-linux", "ip": "iproute2", "iptables": "iptables",
     "openssl": "openssl", "git": "git", "dpkg-deb": "dpkg",
 }
 LABORATORY = {"ssh": "openssh-client", "mosquitto": "mosquitto"}  # all that a box with real devices asks of us

@@ -159,6 +159,24 @@ def test_where_no_guest_can_stand_one_line_says_so_and_nothing_has_failed(
     assert json.loads((tmp_path / "run.json").read_text())["skipped"].startswith("not on PATH: no-such-program;")
 
 
+def test_a_package_that_cannot_be_built_is_no_skip_and_no_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def image(*_: object, **__: object) -> None:
+        raise run.BuildError("pip: no such wheel")
+
+    monkeypatch.setattr(run, "WORK", tmp_path / "work")
+    monkeypatch.setattr(run, "image", image)
+    monkeypatch.setattr(tools, "obstacle", lambda folder: "")
+    monkeypatch.setattr(tools, "PROGRAMS", {})
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        assert run.main([]) == 2
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert "BROKEN, nothing was tested: package or guest could not be built: pip: no such wheel" in capsys.readouterr().out
+
+
 def test_what_cannot_be_installed_here_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with Live() as live:
         assert tools.provide({"sh": "dash"}, live, install=True) == ""
