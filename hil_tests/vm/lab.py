@@ -137,7 +137,7 @@ class VmLab:
         return device
 
     def take_finger(self, scanner: UsbDevice, passage: str, seed: int, *, impression: int = 0) -> dict[str, Any]:
-        """Lay a finger down, have the box take it for a passage, lift it: the box's last word of it. Raises TargetError.
+        """Lay a finger down, have the box take it for a passage, lift it: the box's last word. Raises TargetError.
 
         ``seed`` and ``impression`` are of drivers.virtual.prints.
         """

@@ -143,12 +143,14 @@ class Officer:
 
 
 def sit_down(target: Target) -> None:
-    """Start the officer's view in the guest; it follows the daemon over its restarts, and ends with the boot."""
+    """Start the officer's view in the guest; it follows the daemon over its restarts, and ends with the boot.
+
+    The view opens the port itself: systemd opens a unit's output more than once, and the port has one opener at a time.
+    The empty line ends whatever a power cut tore.
+    """
     target.run(
         "systemd-run", f"--unit={UNIT}", "--quiet", "--property=Restart=always", "--property=RestartSec=1",
-        "--property=StartLimitIntervalSec=0", f"--property=StandardOutput=file:{PORT}",
-        "--property=ExecStartPre=/bin/echo",  # whatever a power cut tore ends here
-        *COMMAND.split(),
+        "--property=StartLimitIntervalSec=0", "sh", "-c", f"exec > {PORT} && echo && exec {COMMAND}",
     )
 
 
