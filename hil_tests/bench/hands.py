@@ -17,13 +17,14 @@ from pathlib import Path
 
 from hil_tests.bench.lab import Cannot
 from hil_tests.bench.ssh import CANNOT, SshTarget
-from hil_tests.bench.target import TargetError
+from hil_tests.bench.target import Target, TargetError
 
 PERSON_S = 300.0  # for a person to do something
 SEEN_S = 60.0  # for the box to see it
 TERMINAL = "/dev/tty"
 BROKER = 8883  # where the box looks for headquarters, on its own 127.0.0.1 (docs/bench.md)
-READERS = "ls -1 /dev/serial/by-id /dev/serial/by-path /dev/input/by-path 2>/dev/null | grep -v :$ | sort -u"
+PORTS = "/dev/serial/by-id/* /dev/serial/by-path/* /dev/input/by-path/*"
+READERS = f'for d in {PORTS}; do [ -e "$d" ] && echo "$d"; done'
 STICKS = "for d in /dev/disk/by-label/*; do case ${d##*/} in [Bb][Oo][Rr][Dd][Ee][Rr][Pp]*) echo $d; esac; done"
 
 Ask = Callable[[str], None]
@@ -46,12 +47,17 @@ def at_terminal(text: str, *, terminal: str = TERMINAL, limit_s: float = PERSON_
 
 @dataclass(slots=True)
 class HandReader:
-    """A real reader. ``names``: how the box calls it, below /dev/serial or /dev/input."""
+    """A real reader. ``names``: how the box calls it, below /dev/serial or /dev/input; ``port`` is the best of them."""
 
     lab: SshLab
     family: str
     serial: str
     names: frozenset[str]
+
+    @property
+    def port(self) -> str:
+        """For the configuration: by its serial number where it has one, otherwise by its socket."""
+        return min(self.names, key=lambda name: ("/by-id/" not in name, name))
 
     def present(self, lines: Sequence[str], *, cut: int | None = None) -> None:
         """See Reader; what the box makes of it is the test's to look up."""
@@ -100,7 +106,8 @@ class SshLab:
     """Hands around a box behind OpenSSH. ``broker_port``: headquarters' here, where a test has one."""
 
     def __init__(self, target: SshTarget, *, ask: Ask = at_terminal, broker_port: int | None = None) -> None:
-        self.target, self.ask, self._broker = target, ask, broker_port
+        self.target: Target = target
+        self.box, self.ask, self._broker = target, ask, broker_port
         self._up = False
         if broker_port is not None:
             self.link(up=True)
@@ -122,7 +129,7 @@ class SshLab:
         before = self._names(READERS)
         self.ask(f"plug a reader of the family {family} into the box (the emulated bench calls it {serial})")
         new = self.seen(READERS, lambda now: bool(now - before), "no new reader") - before
-        own = [name.partition("-if")[0].rpartition("_")[2] for name in new if name.startswith("usb-") and "-if" in name]
+        own = [name.partition("-if")[0].rpartition("_")[2] for name in new if "/usb-" in name and "-if" in name]
         return HandReader(self, family, own[0] if own else min(new), new)
 
     def plug_stick(self, folder: Path) -> HandStick:
@@ -138,9 +145,9 @@ class SshLab:
         if self._broker is None:
             raise Cannot("there is no headquarters on this computer, and the cable carries the bench's own connection")
         if up and not self._up:
-            self.target.forward(BROKER, self._broker)
+            self.box.forward(BROKER, self._broker)
         if self._up and not up:
-            self.target.cancel(BROKER)
+            self.box.cancel(BROKER)
         self._up = up
 
     def cut_power(self) -> None:
@@ -159,4 +166,4 @@ class SshLab:
     def power_on(self) -> float:
         """See Lab."""
         self.ask("put the mains plug back, and switch the box on")
-        return self.target.wait_up()
+        return self.box.wait_up()

@@ -36,6 +36,7 @@ GUESTS = pytest.StashKey[list[Target]]()
 FIGURES = pytest.StashKey[dict[str, str]]()
 LIVE = pytest.StashKey[Live]()
 KEPT = pytest.StashKey[list[tuple[str, Path]]]()  # test, folder
+EMULATED = {"image": "a guest", "stages": "a moment that was kept", "blank": "a blank box of its own"}  # fixtures
 LOG_MOST = 4 << 20  # bytes of a log, its end
 ASK_S = 20.0  # for the first question to a box that may be dead
 READ_S = 60.0  # for each further one
@@ -131,6 +132,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         for name in mark.args:
             if name not in BY_HAND:
                 pytest.skip(f"needs {name}: {CANNOT.get(name, 'no laboratory with real devices is known to have it')}")
+    for name, reason in EMULATED.items():
+        if name in getattr(item, "fixturenames", ()):
+            pytest.skip(f"begins from {reason}: {CANNOT['snapshot']}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -174,7 +174,8 @@ def test_a_package_that_cannot_be_built_is_no_skip_and_no_pass(
         assert run.main([]) == 2
     finally:
         signal.signal(signal.SIGTERM, handler)
-    assert "BROKEN, nothing was tested: package or guest could not be built: pip: no such wheel" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "BROKEN, nothing was tested: package or guest could not be built: pip: no such wheel" in out
 
 
 def test_what_cannot_be_installed_here_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hil_tests.bench import hands
+from hil_tests.bench import hands, laboratory
 from hil_tests.bench.hands import SshLab, at_terminal
 from hil_tests.bench.lab import Cannot
 from hil_tests.bench.ssh import CANNOT, Address, SshTarget, parse
@@ -168,6 +168,7 @@ def test_a_reader_is_there_when_the_box_has_seen_it(box: SshTarget, person: Pers
     person.act = port.touch
     reader = lab.plug_reader("elyctis")
     assert reader.serial == "E12345"
+    assert reader.port == str(port)
     assert "family elyctis" in person.told[-1]
     reader.plug()
     with pytest.raises(TargetError, match="still there"):
@@ -271,6 +272,19 @@ def test_a_test_that_needs_an_emulated_device_says_so_on_a_box_with_real_ones(tm
                           check=False)
     assert done.returncode == 4
     assert "the only kind there is" in done.stderr
+
+
+def test_a_computer_without_the_package_is_no_box_and_is_left_alone(
+    sshd: door.Sshd, person: Person, tmp_path: Path  # type: ignore[name-defined]
+) -> None:
+    if Path("/usr/bin/borderpost").exists():
+        pytest.skip("the package is installed on this computer")
+    opened = laboratory.post(Address(sshd.user, "127.0.0.1", sshd.port), tmp_path / "lab", print,
+                             options=sshd.options, ask=person)
+    with pytest.raises(Cannot, match="has no borderpost: install the package"), opened:
+        pass
+    assert person.told == []
+    assert not (tmp_path / "lab").exists()
 
 
 def free_port() -> int:
