@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,17 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def installed(request: pytest.FixtureRequest) -> Iterator[Installed]:
+def installed(request: pytest.FixtureRequest) -> Installed:
     # The options are not there when pytest was started on a folder above this one.
     asked = request.config.getoption
     package = asked("--package", default="")
     try:
-        there = made(asked("--release", default="12"), Path(asked("--work", default=str(ROOT / "build"))),
-                     Path(package) if package else None)  # fmt: skip
+        return made(asked("--release", default="12"), Path(asked("--work", default=str(ROOT / "build"))),
+                    Path(package) if package else None)  # fmt: skip
     except Unavailable as reason:
         pytest.skip(str(reason))
-    yield there
-    shutil.rmtree(there.root)
 
 
 def national() -> bytes:

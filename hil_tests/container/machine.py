@@ -1,16 +1,19 @@
 """A Debian without a network that boots in a second: systemd-nspawn around a folder, left as it was found.
 
 Laws:
-1. The machine is a copy (``--ephemeral``) with a network of its own that leads nowhere. Of this computer's /dev, /run,
-   /proc and /sys nothing is bound into it but ``ports``: ptys that the test itself has made.
+1. What a machine writes goes into memory (an overlay) and is gone with it; its network leads nowhere. Nothing of this
+   computer's /dev, /run, /proc and /sys is bound into it but ``ports``: ptys that the test itself has made.
 2. It is ended by the id of its process, and dies with the bench. No wait is without a limit.
-3. Commands go into the namespaces of its first process alone, never into this computer's.
+3. One machine at a time on this computer: the control groups of two would be the same ones.
+4. Commands go into the namespaces of its first process alone, never into this computer's.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +24,7 @@ from hil_tests.vm.children import Child, tail
 
 BOOT_S = 60.0
 STOP_S = 20.0
+TURN_S = 600.0  # for the machine of another run to end
 ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
 
@@ -39,32 +43,34 @@ class Machine(Target):
         for pty in self._ports.values():
             if not (pty.startswith("/dev/pts/") and pty[len("/dev/pts/"):].isdecimal()):
                 raise TargetError(f"{pty} is no pty")
-        begun = time.monotonic()
+        self._turn = _turn()
         binds = [f"--bind={pty}:{inside}" for inside, pty in self._ports.items()]
         self._process = Child(
-            ["systemd-nspawn", "-D", self._root, "--register=no", "--keep-unit", "-b", "--ephemeral",
-             "--private-network", "--console=pipe", *binds, "-M", self._name], self.log_file,
+            ["systemd-nspawn", "-D", self._root, "--register=no", "--keep-unit", "-b",
+             "--volatile=overlay", "--private-network", "--console=pipe", *binds, "-M", self._name], self.log_file,
         )  # fmt: skip
         try:
             until(self._find_leader, BOOT_S)
-            copied_s = time.monotonic() - begun
+            begun = time.monotonic()
             until(lambda: self.state() in ("running", "degraded"), BOOT_S)
         except BaseException as error:
             error.add_note(self.run("systemctl", "list-jobs", check=False) if self.leader else "no leader")
             self.__exit__()
             raise
-        self.booted_s = time.monotonic() - begun - copied_s
+        self.booted_s = time.monotonic() - begun
         return self
 
     def __exit__(self, *_: object) -> None:
         """End it: nothing of it is kept."""
         process, self._process, self.leader = self._process, None, 0
-        if process is None:
-            return
-        if process.alive():
-            os.kill(process.pid, signal.SIGTERM)
-        if not process.wait(STOP_S):
-            process.kill()
+        try:
+            if process is not None:
+                if process.alive():
+                    os.kill(process.pid, signal.SIGTERM)
+                if not process.wait(STOP_S):
+                    process.kill()
+        finally:
+            self._turn.close()
 
     def _find_leader(self) -> bool:
         assert self._process is not None
@@ -76,7 +82,7 @@ class Machine(Target):
         return bool(self.leader)
 
     def words(self, *words: str) -> list[str]:
-        """That command, as one of this computer that goes inside (law 3)."""
+        """That command, as one of this computer that goes inside (law 4)."""
         if not self.leader:
             raise TargetError("the machine is not running")
         return ["nsenter", "-t", str(self.leader), "-a", *words]
@@ -96,8 +102,30 @@ class Machine(Target):
         return tail(self.log_file)
 
 
+def _turn() -> socket.socket:
+    """Law 3: a name in the kernel that one process can have, and that ends with it."""
+    mine = socket.socket(socket.AF_UNIX)
+
+    def free() -> bool:
+        """The machine of another run has ended."""
+        try:
+            mine.bind("\0borderpost-bench-machine")
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+        return True
+
+    try:
+        until(free, TURN_S)
+    except BaseException:
+        mine.close()
+        raise
+    return mine
+
+
 def _is_first(pid: str) -> bool:
-    """True for the first process of a machine (law 3): systemd-nspawn has a short-lived child besides."""
+    """True for the first process of a machine (law 4): systemd-nspawn has a short-lived child besides."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

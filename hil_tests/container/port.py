@@ -12,6 +12,7 @@ from hil_tests.container.machine import Machine
 UNIT = "/usr/lib/systemd/system/borderpost-stick@.service"
 OURS = "/run/systemd/system/plugged@.service"
 COMMAND = "/opt/borderpost/current/bin/borderpost-provision stick --folder /media --show 0 --wait 60"
+STICK = "/run/bench-stick"  # a file system in one piece, as a stick is; the machine's own root is an overlay
 OTHER = ("BindsTo=", "After=", "Wants=", "ExecStart=")
 
 
@@ -23,17 +24,17 @@ class Port:
         self._machine = machine
         lines = [line for line in machine.run("cat", UNIT).splitlines() if not line.startswith(OTHER)]
         at = lines.index("[Service]") + 1
-        lines[at:at] = [f"ExecStart={COMMAND}", "BindPaths=/stick:/media"]
+        lines[at:at] = [f"ExecStart={COMMAND}", f"BindPaths={STICK}:/media"]
         machine.write(OURS, "\n".join(lines) + "\n")
         machine.run("systemctl", "daemon-reload")
 
     def plug(self, stick: Path) -> dict[str, Any]:
         """One visit; the stick then holds what the box wrote. The newest RESULT of this box."""
         packed = subprocess.run(["tar", "-C", stick, "-c", "BORDERPOST"], capture_output=True, check=True).stdout
-        self._machine.pipe("rm -rf /stick && mkdir /stick && tar -C /stick -x --no-same-owner && "
-                           "chown -R borderpost-stick: /stick && chmod -R u+rwX /stick", packed)
+        self._machine.pipe(f"rm -rf {STICK} && mkdir {STICK} && tar -C {STICK} -x --no-same-owner && "
+                           f"chown -R borderpost-stick: {STICK} && chmod -R u+rwX {STICK}", packed)
         self._machine.run("systemctl", "start", "plugged@zero.service", check=False)  # /dev/zero for the block device
-        packed = self._machine.pipe("tar -C /stick -c BORDERPOST")
+        packed = self._machine.pipe(f"tar -C {STICK} -c BORDERPOST")
         subprocess.run(["tar", "-C", stick, "-x", "--no-same-owner"], input=packed, check=True)
         results = list(stick.glob("BORDERPOST/out/*/RESULT-*.json"))
         said = [entry["MESSAGE"] for entry in self._machine.log("plugged@zero.service")]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +43,8 @@ class Installed:
 def made(release: str, work: Path, package: Path | None = None) -> Installed:
     """The root of that release under ``work``, with the newest package of dist/ or the one that is named.
 
-    The clean root is made once and kept as an archive. Raises Unavailable.
+    The clean root is made once and kept as an archive, the newest one with a package in it as a folder: machines are
+    booted from it and leave it as it was. Raises Unavailable.
     """
     if os.geteuid() != 0:
         raise Unavailable("a machine is booted by root")
@@ -51,15 +54,31 @@ def made(release: str, work: Path, package: Path | None = None) -> Installed:
     packages = [package] if package else sorted((ROOT / "dist").glob(f"borderpost_*~deb{release}_*.deb"))
     if not packages:
         raise Unavailable(f"there is no package: make dist RELEASE={release}")
-    root = work / f"clean-{release}"
-    shutil.rmtree(root, ignore_errors=True)
+    archive = _archive(release, work)
+    root = work / f"appliance-{release}-{_key(packages[-1], archive)}"
+    said = root.with_name(f"{root.name}.said")
+    if not said.exists():
+        _install(packages[-1], archive, root, said, work.glob(f"appliance-{release}-*"))
+    version = packages[-1].name.split("_")[1].partition("~")[0]
+    return Installed(root, packages[-1], version, said.read_text("utf-8"))
+
+
+def _key(package: Path, archive: Path) -> str:
+    with package.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(str(archive.stat().st_mtime_ns).encode())
+    return digest.hexdigest()[:16]
+
+
+def _install(package: Path, archive: Path, root: Path, said: Path, former: Iterable[Path]) -> None:
+    for old in former:  # one of each release is kept
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
     root.mkdir(parents=True)
-    subprocess.run(["tar", "-xf", _archive(release, work), "-C", root, "--numeric-owner"], check=True)
-    shutil.copy(packages[-1], root / "borderpost.deb")
+    subprocess.run(["tar", "-xf", archive, "-C", root, "--numeric-owner"], check=True)
+    shutil.copy(package, root / "borderpost.deb")
     done = without_network("chroot", root, "dpkg", "-i", "/borderpost.deb")
     (root / "borderpost.deb").unlink()
-    version = packages[-1].name.split("_")[1].partition("~")[0]
-    return Installed(root, packages[-1], version, f"{done.returncode}\n{done.stdout}{done.stderr}")
+    said.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}", "utf-8")  # last: with it the root is whole
 
 
 def _archive(release: str, work: Path) -> Path:

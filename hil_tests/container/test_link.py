@@ -40,6 +40,7 @@ READER = "/dev/ttyUSB0"
 PC = "/run/borderpost/pc"
 LISTED = "L0450817S"  # a number of demo/lists/sltd.csv
 AWAY = 500  # passages without a broker
+UPLINK = "backoff_max_s = 2.0\nkeepalive_s = 5\nconnect_timeout_s = 5.0"
 WORDS = f"""
 [assembly]
 same_document_s = 0
@@ -101,7 +102,7 @@ def scene(
     folder = tmp_path_factory.mktemp("link")
     (folder / "country").mkdir()
     country = founded(folder / "country", Site(
-        host="headquarters", port=PORT, readers=(Device("page-1", "text", READER),), uplink="backoff_max_s = 2.0",
+        host="headquarters", port=PORT, readers=(Device("page-1", "text", READER),), uplink=UPLINK,
         more=WORDS,
     ))  # fmt: skip
     installed.obeys(country.national.read_bytes())
@@ -195,6 +196,26 @@ def test_a_link_that_flaps_costs_nobody_a_passage(scene: Scene, figures: dict[st
     finally:
         scene.cable.link(up=True)
     figures["5 cuts of the link, 40 passages"] = f"{scene.all_there(120):.1f} s after the last until all had arrived"
+
+
+def test_a_dead_cable_is_noticed_and_the_box_comes_back_by_itself(scene: Scene, figures: dict[str, str]) -> None:
+    until(lambda: uplink(scene) == "sending", 20)
+    scene.cable.link(up=False)
+    try:
+        before = sum(scene.headquarters.passages().values())
+        scene.scan(5)
+        noticed = until(lambda: uplink(scene) != "sending", 40)
+        assert sum(scene.headquarters.passages().values()) == before
+    finally:
+        scene.cable.link(up=True)
+    after = scene.all_there(60)
+    figures["a cable pulled"] = f"noticed after {noticed:.0f} s; {after:.1f} s after it was back all had arrived"
+    until(lambda: uplink(scene) == "sending", 20)
+
+
+def uplink(scene: Scene) -> str:
+    """How the daemon says its link is."""
+    return str(json.loads(scene.machine.user("borderpost", "status", "--json"))["uplink"]["state"])
 
 
 def test_500_passages_without_a_broker_come_when_it_is_back(scene: Scene, figures: dict[str, str]) -> None:
