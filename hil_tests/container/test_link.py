@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -99,6 +100,9 @@ class Scene:
 def scene(
     request: pytest.FixtureRequest, installed: Installed, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
+    for program in (*wire.PROGRAMS, "mosquitto"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} not on PATH (Debian: apt install mosquitto iptables iproute2)")
     folder = tmp_path_factory.mktemp("link")
     (folder / "country").mkdir()
     country = founded(folder / "country", Site(
