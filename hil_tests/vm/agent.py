@@ -59,7 +59,8 @@ class Agent:
             self._in_step = False
             self._send(encode(command, arguments, self._asked))
             while True:
-                answer = parse(self._line(end, command))
+                line = self._line(end, command).rpartition(DELIMITER)[2]  # late answers to a sync come with theirs
+                answer = parse(line)
                 if isinstance(answer, Returned | Failed) and answer.ident == self._asked:
                     break
             self._in_step = True

@@ -367,6 +367,18 @@ def test_an_agent_that_comes_late_is_asked_again(folder: Path, monkeypatch: pyte
         assert len(server.asked) == 4
 
 
+def test_every_question_of_an_agent_that_comes_late_is_answered_at_last(folder: Path) -> None:
+    inside = Inside({"exitcode": 0})
+
+    def answer(asked: dict[str, Any]) -> bytes | None:
+        late = b"\xff" + line({"return": 5, "id": None})
+        return inside(asked) + late if asked["execute"] == "guest-sync-delimited" else late + inside(asked)
+
+    with agent(folder, answer) as (_, connected):
+        connected.sync(5)
+        assert connected.execute(("true",)).code == 0
+
+
 def test_a_late_answer_is_not_taken_for_the_next_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hil_tests.vm.agent.RESYNC_S", 0.2)
     held: list[bytes] = []
