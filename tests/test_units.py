@@ -215,7 +215,7 @@ def plain(name: str) -> dict[str, str]:
 
 def test_a_box_that_hangs_is_reset_by_its_board() -> None:
     told = plain("system-borderpost.conf")
-    assert told == {"RuntimeWatchdogSec": "30", "RebootWatchdogSec": "2min", "CrashReboot": "yes"}
+    assert told == {"RuntimeWatchdogSec": "60", "RebootWatchdogSec": "2min", "CrashReboot": "yes"}
     page = (ROOT / "docs" / "technician.md").read_text("utf-8")
     for key, value in told.items():
         assert f"`{key}={value}`" in page, key
