@@ -11,7 +11,6 @@ import contextlib
 import json
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from hil_tests.bench.usb_port import UsbDevice, UsbPort
 from hil_tests.vm.argv import USB_IP, USB_PORTS
 from hil_tests.vm.gadget import CompositeStick
 from hil_tests.vm.guest import Guest
-from hil_tests.vm.officer import Officer, Shown, sit_down, wait_seated
+from hil_tests.vm.officer import Officer, Shown, seated
 from hil_tests.vm.plugged import SEEN_S, Plugged, VmReader, VmStick
 
-FINGER_S = 300.0
+FINGER_S, DESK_S = 300.0, 30.0  # of this computer; of a box of metal
 CARD, INTERFACE = "net0", "eth0"  # QEMU's id of the network card (argv.py), and the guest's name for it
 
 
@@ -173,10 +172,13 @@ class VmLab:
         self.target.run(*rule, "netem", "delay", f"{delay_ms}ms", "loss", f"{loss_percent}%")
 
     def watch_verdicts(self) -> Officer:
-        """Have the box's words shown, and carried out; to be called again after every power on."""
-        since = time.monotonic()
-        sit_down(self.target)
-        wait_seated(self.officer, self.target, since)
+        """The officer, once there is a desk to sit at: it is waited for. Raises TargetError."""
+
+        def ready() -> bool:
+            """the desk is there, and the officer's view of it"""
+            return seated(self.target)
+
+        self.target.until(ready, DESK_S, every_s=0.5)
         return self.officer
 
     @property

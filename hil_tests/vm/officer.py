@@ -1,7 +1,8 @@
 """What the officer saw: every message of the box's desk, carried out of the guest as it is shown.
 
-Inside runs `borderpost counter --json`, the officer's own view, with its output on a virtio port; QEMU appends that to
-a file of this computer, which outlives the guest. So whatever stands in it was shown, and may not be missing later.
+Inside, from the first second of every boot, a unit of the image copies the counter's socket to a virtio port
+(guest_files/etc/bench/verdicts.py); QEMU appends that to a file of this computer, which outlives the guest. So whatever
+stands in it was shown, and may not be missing later.
 
 Laws:
 1. A line counts when it is whole and JSON. What a power cut tore counts as not shown.
@@ -18,11 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hil_tests.bench.target import Target, TargetError, until
+from hil_tests.bench.target import Target, TargetError
 
-PORT = "/dev/virtio-ports/bench.verdicts"
-UNIT = "bench-officer.service"
-COMMAND = "/opt/borderpost/current/bin/borderpost counter --json"
+UNIT = "bench-verdicts.service"
+DESK = "/run/borderpost/counter.sock"
 KEPT = 20_000
 LINE_LIMIT = 1 << 20
 LOOK_S = 0.02  # how late a message's time may be
@@ -142,23 +142,7 @@ class Officer:
                         self._shown.append(Shown(now, message))
 
 
-def sit_down(target: Target) -> None:
-    """Start the officer's view in the guest; it follows the daemon over its restarts, and ends with the boot.
-
-    The view opens the port itself: systemd opens a unit's output more than once, and the port has one opener at a time.
-    The empty line ends whatever a power cut tore.
-    """
-    target.run(
-        "systemd-run", f"--unit={UNIT}", "--quiet", "--property=Restart=always", "--property=RestartSec=1",
-        "--property=StartLimitIntervalSec=0", "sh", "-c", f"exec > {PORT} && echo && exec {COMMAND}",
-    )
-
-
-def wait_seated(officer: Officer, target: Target, since: float, limit_s: float = 30.0) -> float:
-    """Until the desk has greeted the view, after ``since`` (monotonic); the seconds. ``limit_s`` is of metal."""
-
-    def greeted() -> bool:
-        """the desk greets the officer's view"""
-        return any(one.kind == "hello" and one.at >= since for one in officer.everything())
-
-    return until(greeted, limit_s * target.slow)
+def seated(target: Target) -> bool:
+    """Is the desk there, and the officer's view at its port? What is said in between the desk keeps for the view."""
+    there = target.run("sh", "-c", f"test -S {DESK} && echo there; systemctl is-active {UNIT}", check=False)
+    return there.split() == ["there", "active"]
