@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil_tests.vm.parts import BuildError
+
 # The modules that bring up the disk: the initrd holds them and what they ask for.
 DISK = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic")
 # On the disk, for udev to find by alias, or for a test to load by name.
@@ -50,7 +52,7 @@ exec /bin/busybox switch_root /root /sbin/init
 """
 
 
-class KernelError(Exception):
+class KernelError(BuildError):
     """A package is not what it was; its text says what is missing."""
 
 

@@ -92,13 +92,17 @@ def lay_down(disk: Path, files: Mapping[str, bytes], work: Path, run: Run) -> No
     ValueError for a path that debugfs would take for something else, and what ``run`` raises.
     """
     commands: list[str] = []
+    made: set[PurePosixPath] = set()
     for number, (name, data) in enumerate(sorted(files.items())):
         path = PurePosixPath(name)
         if not path.is_absolute() or not _PLAIN.fullmatch(name):
             raise ValueError(f"no plain path: {name!r}")
         source = work / f"lay-down-{number}"
         source.write_bytes(data)
-        commands += [f"mkdir {folder}" for folder in reversed(path.parents[:-1])]  # says so where it is there already
+        for folder in reversed(path.parents[:-1]):  # debugfs 1.47 loses a block when it makes what is there already
+            if folder not in made and "Type: directory" not in run("debugfs", "-R", f"stat {folder}", disk):
+                commands.append(f"mkdir {folder}")
+            made.add(folder)
         commands += [f"rm {path}", f"write {source} {path}", f"set_inode_field {path} mode 0100644"]
     script = work / "lay-down"
     script.write_text("".join(f"{line}\n" for line in commands))
