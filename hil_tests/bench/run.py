@@ -36,7 +36,7 @@ import pytest
 from benchmarks import machine
 from hil_tests.bench import report, tools
 from hil_tests.bench.live import Live
-from hil_tests.bench.summary import Story, table
+from hil_tests.bench.summary import INTERRUPTED, Story, table
 from hil_tests.vm.image import BuildError, Unavailable, image
 
 WORK = report.ROOT / "build" / "bench"
@@ -45,7 +45,6 @@ TEST_S = 900  # of one test with its set-up, unless it says otherwise
 PYTEST = ("-q", "-rN", "--tb=short", "-o", "console_output_style=classic", "-p", "no:cacheprovider", "--color=no",
           "-W", "ignore::pytest.PytestAssertRewriteWarning",  # the plugin is used before pytest sees it
           f"--timeout={TEST_S}")
-INTERRUPTED = 130
 CANNOT_RUN = 2
 
 

@@ -182,8 +182,8 @@ class SshTarget(Target):
         while not self._listens(inside):
             if process.poll() is not None or time.monotonic() - begun > CONNECT_S:
                 self.cancel(inside)
-                said = log.read_text("utf-8", "replace").strip()
-                raise TargetError(f"port {inside} of the box cannot be had: {said}")
+                why = log.read_text("utf-8", "replace").strip()
+                raise TargetError(f"port {inside} of the box cannot be had: {why}")
             time.sleep(0.1)
 
     def cancel(self, inside: int) -> None:

@@ -15,6 +15,7 @@ from hil_tests.bench.report import FIGURES, KEPT, LIVE
 
 PHASES = {"setup": "what it stands on is being made", "call": "runs", "teardown": "is being taken down"}
 WIDTH = 110
+INTERRUPTED = 130  # a run's exit code after Ctrl-C
 CUT = "cut off"  # it began, and the run was interrupted before its end
 
 
@@ -159,7 +160,8 @@ def table(told: dict[str, Any]) -> str:
     if told["long_left"]:
         rows.append(("left to make bench-long", f"{told['long_left']} tests"))
     rows += [(f"  {name}", value) for name, value in told["figures"].items()]
-    out = ["", line, "virtual bench", line, *(f"{name:<52} {value}" for name, value in rows)]
+    title = "virtual bench, INTERRUPTED" if told.get("exit") == INTERRUPTED else "virtual bench"
+    out = ["", line, title, line, *(f"{name:<52} {value}" for name, value in rows)]
     for reason, names in _by_reason(tests).items():
         out += textwrap.wrap(f"skipped ({len(names)}): {reason}", WIDTH, subsequent_indent="    ")
         out += textwrap.wrap(", ".join(names), WIDTH, initial_indent="    ", subsequent_indent="    ")
@@ -169,7 +171,7 @@ def table(told: dict[str, Any]) -> str:
             out += [f"    {kept['folder']}" for kept in told["kept"] if kept["test"] == name]
     slowest = sorted(tests.items(), key=lambda item: -item[1]["seconds"])[:5]
     out += [f"slowest: {row['seconds']:6.1f} s  {name_of(name)}" for name, row in slowest if row["seconds"] >= 1]
-    if tests and not ran:
+    if count["skipped"] and not ran and not count[CUT]:
         out.append("EVERY test was skipped: this run shows nothing")
     return "\n".join([*out, line, ""])
 

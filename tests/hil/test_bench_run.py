@@ -128,6 +128,7 @@ def test_an_interrupt_ends_the_run_with_a_table_and_130(tmp_path: Path, name: si
     made.send_signal(name)
     out, _ = made.communicate(timeout=30)
     assert made.returncode == 130, "".join(said) + out
+    assert "virtual bench, INTERRUPTED" in out
     assert "1 ran, 1 passed" in out
     assert "not reached                                          1 tests" in out
 
