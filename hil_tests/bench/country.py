@@ -61,8 +61,8 @@ class Site:
     """The configuration of every box of the site, as ``borderpost-provision site add`` takes it.
 
     ``uplink`` are lines of [uplink] besides host, port and certificates; ``state`` is a folder for a box that runs
-    without its package (None: where the package has it); ``galleries`` are sealed lists of prints; ``more`` is put at the end. All readers and the scanner (or
-    None) are of one counter.
+    without its package (None: where the package has it); ``galleries`` are sealed lists of prints; ``more`` is put at
+    the end. All readers and the scanner (or None) are of one counter.
     """
 
     host: str = "127.0.0.1"
