@@ -6,7 +6,7 @@ Laws:
    plugged later is out again before a snapshot.
 3. The disk keeps the meaning of a flush: the guest sees a write cache (``write-cache=on``), a flush of the guest is an
    fdatasync of the file, and a cluster that was written but not flushed is not in the map of the qcow2 yet. SIGKILL to
-   QEMU therefore loses what was not flushed, and nothing else (test_power.py shows both).
+   QEMU therefore loses what was not flushed, and nothing else (test_flush.py shows both).
 4. Nothing leads out of the guest but two ports of this computer, and each connection has a socat of its own that ends
    with it.
 5. The processors stand still until they are told to go: what is there at the first instruction is plugged in before.
