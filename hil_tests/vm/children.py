@@ -30,7 +30,7 @@ class Child:
     def __init__(self, words: Sequence[str | os.PathLike[str]], log: Path) -> None:
         self._name, self._log = Path(words[0]).name, log
         with log.open("ab") as out:
-            self._process = _STARTER.submit(_start, [*map(os.fspath, words)], out.fileno()).result()
+            self._process = _STARTER.submit(_start, [os.fspath(word) for word in words], out.fileno()).result()
 
     @property
     def pid(self) -> int:
