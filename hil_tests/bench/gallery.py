@@ -1,6 +1,7 @@
 """A gallery of two wanted fingers that belong to nobody, as headquarters builds, seals and publishes it.
 
-The prints are made by ``drivers.virtual.prints``: a seed is a finger, and its impression 1 is not quite as it was enrolled.
+The prints are made by ``drivers.virtual.prints``: a seed is a finger, and its impression 1 is not quite as it was
+enrolled.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def publish_gallery(country: Country) -> None:
     prints.mkdir()
     (prints / "index.csv").write_text(INDEX)
     for seed in (WANTED, SECOND):
-        words = [sys.executable, "-m", "drivers.virtual.prints", "--seed", str(seed), "--out", str(prints / f"{seed}.png")]
+        to = str(prints / f"{seed}.png")
+        words = [sys.executable, "-m", "drivers.virtual.prints", "--seed", str(seed), "--out", to]
         subprocess.run(words, cwd=ROOT, check=True, timeout=120, capture_output=True)
     run, generation = country.run, ("--list", LIST)
     run(HEADQUARTERS, "lists", "build", "--out", "lists", "--source", "fingers-index:prints/index.csv",

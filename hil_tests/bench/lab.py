@@ -50,7 +50,9 @@ class Stick(Protocol):
 class Lab(Protocol):
     """Everything around one box."""
 
-    target: Target
+    @property
+    def target(self) -> Target:
+        """The box."""
 
     def plug_reader(self, family: str = "text", *, serial: str = "SN0001") -> Reader:
         """A reader of that family, powered on. Raises Cannot."""

@@ -135,6 +135,16 @@ def status(target: Target) -> dict[str, Any]:
     return found
 
 
+def reader_ready(target: Target, name: str, *, state: str = "ready") -> None:
+    """Wait until the box says that of a reader."""
+
+    def there() -> bool:
+        """the box says so of the reader"""
+        return any((one["name"], one["state"]) == (name, state) for one in status(target).get("readers", []))
+
+    target.until(there, 30, every_s=0.5)
+
+
 def zone(number: str, *, name: str = "SPECIMEN<<BENCH") -> Sequence[str]:
     """An invented passport (TD3) of Utopia with that document number (up to nine characters): check digits and all."""
     number = number.ljust(9, "<")

@@ -1,0 +1,91 @@
+"""Boxes for the tests of this folder: each a copy of a moment that was made once (stages.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT)]
+
+from hil_tests.bench import report  # noqa: E402
+from hil_tests.vm.guest import Guest  # noqa: E402
+from hil_tests.vm.image import Image, Unavailable  # noqa: E402
+from hil_tests.vm.image import image as find_image  # noqa: E402
+from hil_tests.vm.stages import Bench, Stages  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For whoever writes a test: what a run need not make again. `make bench` uses neither."""
+    group = parser.getgroup("the virtual bench")
+    group.addoption("--image", type=Path, help="a folder that hil_tests.vm.image made: nothing is built")
+    group.addoption("--moments", type=Path, help="keep the moments in this folder, and use what is there")
+
+
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Image:
+    """The guest's image; the tests are skipped where there can be none."""
+    given: Path | None = request.config.getoption("--image")
+    if given:
+        (package,) = given.glob("borderpost_*.deb")
+        version = package.name.split("_")[1].partition("~")[0]
+        return Image(given, given / "vmlinuz", given / "initrd", given / "root.ext4", version, package, None)
+    try:
+        return find_image(say=say)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def stages(
+    request: pytest.FixtureRequest, image: Image, say: Callable[[str], None], figure: Callable[[str, object], None]
+) -> Iterator[Stages]:
+    """The moments, made when they are first asked for."""
+    kept: Path | None = request.config.getoption("--moments")
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+        made = Stages(image, kept.resolve() if kept else Path(folder), say, partial(_watched, request.config))
+        yield made
+        for name, value in made.figures.items():
+            figure(name, value)
+
+
+@contextlib.contextmanager
+def _watched(config: pytest.Config, guest: Guest) -> Iterator[None]:
+    """Its logs are kept when a test fails; at once where the box would be gone before pytest hears of it."""
+    report.watch(config, guest)
+    try:
+        yield
+    except (Exception, pytest.fail.Exception):
+        name = os.environ.get("PYTEST_CURRENT_TEST", "a-moment").partition(" ")[0]
+        folder = report.FAILED / report.safe(name) / guest.folder.name
+        report.keep_guest(folder, guest)
+        config.stash[report.KEPT].append((name, folder))
+        raise
+    finally:
+        report.unwatch(config, guest)
+
+
+def _opened(request: pytest.FixtureRequest, stages: Stages, moment: Path) -> Iterator[Bench]:
+    name = re.sub(r"[^A-Za-z0-9]+", "-", request.node.name).strip("-")[:60]
+    with stages.opened(moment, name) as bench:
+        yield bench
+
+
+@pytest.fixture
+def blank(request: pytest.FixtureRequest, stages: Stages) -> Iterator[Bench]:
+    """A blank box of the country, on; it waits for a claim. Its headquarters runs."""
+    yield from _opened(request, stages, stages.blank())
+
+
+@pytest.fixture
+def post(request: pytest.FixtureRequest, stages: Stages) -> Iterator[Bench]:
+    """A working post: enrolled, lists taken, its link on its way; nothing is plugged in. Its headquarters runs."""
+    yield from _opened(request, stages, stages.post())
