@@ -21,6 +21,7 @@ from hil_tests.vm.guest import Guest  # noqa: E402
 from hil_tests.vm.image import Image, Unavailable  # noqa: E402
 from hil_tests.vm.image import image as find_image  # noqa: E402
 from hil_tests.vm.stages import Bench, Stages  # noqa: E402
+TEST_S = 900  # moments included, on a busy computer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("the virtual bench")
     group.addoption("--image", type=Path, help="a folder that hil_tests.vm.image made: nothing is built")
     group.addoption("--moments", type=Path, help="keep the moments in this folder, and use what is there")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Emulation is slow: a test has so many seconds that only one which hangs is ended by them."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TEST_S))
 
 
 @pytest.fixture(scope="session")
