@@ -136,17 +136,20 @@ class VmLab:
         return device
 
     def take_finger(self, scanner: UsbDevice, passage: str, seed: int, *, impression: int = 0) -> dict[str, Any]:
-        """Lay a finger down, have the box take it for a passage, lift it: the box's last word. Raises TargetError.
+        """Lay a finger down, have the box take it for a passage, lift it: the box's last word, also of a failure.
 
-        ``seed`` and ``impression`` are of drivers.virtual.prints.
+        ``seed`` and ``impression`` are of drivers.virtual.prints. Raises TargetError when the box refuses to try.
         """
         scanner.finger(seed, impression)
         try:
-            said = self.target.run("borderpost", "fingers", "take", passage, "--json", limit_s=FINGER_S)
+            said = self.target.run("borderpost", "fingers", "take", passage, "--json", check=False, limit_s=FINGER_S)
         finally:
             scanner.remove()
-        last: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
-        return last
+        lines = said.split("\n")
+        told: list[dict[str, Any]] = [json.loads(line) for line in lines if line.startswith('{"type":"fingers"')]
+        if not told:
+            raise TargetError(f"nothing came of the finger: {said}")
+        return told[-1]
 
     def attached(self, device: UsbDevice) -> bool:
         """Does the guest's kernel have this USB/IP device?"""
