@@ -21,6 +21,7 @@ from hil_tests.vm.guest import Guest  # noqa: E402
 from hil_tests.vm.image import Image, Unavailable  # noqa: E402
 from hil_tests.vm.image import image as find_image  # noqa: E402
 from hil_tests.vm.stages import Bench, Stages  # noqa: E402
+
 TEST_S = 900  # moments included, on a busy computer
 
 

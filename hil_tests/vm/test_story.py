@@ -8,6 +8,8 @@ import pytest
 
 from hil_tests.bench import gallery, steps
 from hil_tests.bench.target import DAEMON
+from hil_tests.vm.guest import Guest
+from hil_tests.vm.officer import Officer, Shown
 from hil_tests.vm.stages import READER, SERIAL, Bench, Stages
 
 LINK_S = 180.0  # a connection, TLS and all, on a slow guest
@@ -31,14 +33,20 @@ def _story(bench: Bench, say: Callable[[str], None], figure: Callable[[str, obje
     steps.reader_ready(box, READER.name)
     reader.present(steps.zone(steps.STOLEN))
     (shown,) = officer.wait(1, 60)
-    assert (shown["shown"], shown["recorded"]) == ("HIT", True), shown
+    assert (shown["outcome"], shown["recorded"]) == ("HIT", True), shown
     (row,) = hq.wait_rows(1, LINK_S)
     assert (row.shown, row.device, row.passage) == ("HIT", steps.DEVICE, shown.passage)
     say("a finger of a wanted person")
     scanner = lab.plug_scanner()
-    taken = lab.take_finger(scanner, shown.passage, seed=gallery.WANTED, impression=1)
-    figure("what the finger came to", taken)
-    hq.wait_rows(1, LINK_S, kind="finger")
+    steps.fingers_ready(box)
+    assert steps.ask(box, {"do": "finger", "passage": shown.passage}).get("ok")
+    for number, seed in enumerate((gallery.WANTED, gallery.SECOND)):
+        _until_said(box, officer, lambda one: one["step"] == "place", "finger", number)
+        scanner.finger(seed, 1)
+        (*_, told) = _until_said(box, officer, lambda one: True, "fingers", number)
+        scanner.remove()
+        assert [one["record"] for one in told["candidates"]] == ["W-1"], told.message
+    hq.wait_rows(2, LINK_S, kind="fingers")
     say("the plug is pulled in mid-scan")
     for zone in REST:
         reader.present(zone)
@@ -54,3 +62,15 @@ def _story(bench: Bench, say: Callable[[str], None], figure: Callable[[str, obje
     box.until(lambda: set(hq.passages()) >= seen, 60, every_s=0.5)
     assert max(hq.passages().values()) == 1
     figure("passages shown before the story's power cut, all at headquarters", len(seen))
+
+
+def _until_said(
+    box: Guest, officer: Officer, wanted: Callable[[Shown], bool], kind: str, number: int
+) -> list[Shown]:
+    """Those messages to the officer, once there are more than ``number``."""
+
+    def said() -> list[Shown]:
+        return [one for one in officer.everything() if one.kind == kind and wanted(one)]
+
+    box.until(lambda: len(said()) > number, 30)
+    return said()
