@@ -17,6 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from hil_tests.bench import report  # noqa: E402
+from hil_tests.bench.lab import Cannot  # noqa: E402
+from hil_tests.bench.laboratory import LabBench  # noqa: E402
+from hil_tests.bench.laboratory import post as real_post  # noqa: E402
+from hil_tests.bench.ssh import parse  # noqa: E402
 from hil_tests.vm.guest import Guest  # noqa: E402
 from hil_tests.vm.image import Image, Unavailable  # noqa: E402
 from hil_tests.vm.image import image as find_image  # noqa: E402
@@ -94,7 +98,27 @@ def blank(request: pytest.FixtureRequest, stages: Stages) -> Iterator[Bench]:
     yield from _opened(request, stages, stages.blank())
 
 
+@pytest.fixture(scope="session")
+def laboratory(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]
+) -> Iterator[LabBench]:
+    """The box behind ``--target``, made a post once by a person's hands."""
+    address = parse(report.target_of(request.config))
+    try:
+        with real_post(address, tmp_path_factory.mktemp("laboratory") / "post", say) as bench:
+            report.watch(request.config, bench.target)
+            yield bench
+            report.unwatch(request.config, bench.target)
+    except Cannot as reason:
+        pytest.skip(str(reason))
+
+
 @pytest.fixture
-def post(request: pytest.FixtureRequest, stages: Stages) -> Iterator[Bench]:
-    """A working post: enrolled, lists taken, its link on its way; nothing is plugged in. Its headquarters runs."""
+def post(request: pytest.FixtureRequest) -> Iterator[Bench | LabBench]:
+    """A working post: enrolled, lists taken, its link on its way. Its headquarters runs. An emulated one is restored for
+    the test, and nothing is plugged in; behind ``--target`` it is the one box there is, with its reader."""
+    if report.target_of(request.config):
+        yield request.getfixturevalue("laboratory")
+        return
+    stages: Stages = request.getfixturevalue("stages")
     yield from _opened(request, stages, stages.post())
