@@ -115,8 +115,8 @@ def laboratory(
 
 @pytest.fixture
 def post(request: pytest.FixtureRequest) -> Iterator[Bench | LabBench]:
-    """A working post: enrolled, lists taken, its link on its way. Its headquarters runs. An emulated one is restored for
-    the test, and nothing is plugged in; behind ``--target`` it is the one box there is, with its reader."""
+    """A working post: enrolled, lists taken, its link on its way. Its headquarters runs. An emulated one is restored
+    for the test, and nothing is plugged in; behind ``--target`` it is the one box there is, with its reader."""
     if report.target_of(request.config):
         yield request.getfixturevalue("laboratory")
         return
