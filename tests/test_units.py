@@ -243,30 +243,66 @@ def test_every_file_of_systemd_s_folder_is_packed_somewhere() -> None:
     assert '"usr/lib/sysctl.d/60-borderpost.conf"' in text
 
 
-def test_the_secret_of_a_box_is_made_once_and_whole(tmp_path: Path) -> None:
-    # A stand-in for systemd-creds: this machine's own must not be touched by a test.
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    stub = programs / "systemd-creds"
-    stub.write_text('#!/bin/sh\nfor last; do :; done\n{ echo "$@"; cat; } > "$last"\n')
-    stub.chmod(0o755)
-    folder = tmp_path / "store"
-    folder.mkdir()
+# A stand-in for systemd-creds: this computer's own must not be touched by a test. It runs on the machine $MACHINE, and
+# with $NO_TPM the TPM there does not answer.
+CREDS = """#!/bin/sh
+for last; do :; done
+case $1 in
+decrypt) [ "$(head -n 1 "$3")" = "$MACHINE" ] ;;
+*) [ -z "$NO_TPM" ] || [ "$2" != --with-key=host+tpm2 ] || exit 1
+   { echo "$MACHINE"; echo "$@"; cat; } > "$last" ;;
+esac
+"""
 
-    def make() -> bytes:
+
+class Machines:
+    """One disk, and the machines that it stands in one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store, self._programs = folder / "store", folder / "bin"
+        self.store.mkdir()
+        self._programs.mkdir()
+        (self._programs / "systemd-creds").write_text(CREDS)
+        (self._programs / "systemd-creds").chmod(0o755)
+
+    def boot(self, machine: str, *, tpm: str = "/dev/null", broken: str = "") -> bytes:
         subprocess.run(
-            [str(ROOT / "packaging/box-secret"), str(folder)], check=True, timeout=30,
-            env={"PATH": f"{programs}:/usr/bin:/bin"},
+            [str(ROOT / "packaging/box-secret"), str(self.store), tpm, "0.01"], check=True, timeout=30,
+            env={"PATH": f"{self._programs}:/usr/bin:/bin", "MACHINE": machine, "NO_TPM": broken},
         )
-        return (folder / "box-secret").read_bytes()
+        return (self.store / "box-secret").read_bytes()
 
-    first = make()
-    said, _, secret = first.partition(b"\n")
-    assert said.split()[:3] == [b"encrypt", b"--with-key=auto", b"--name=box-secret"]
+
+def test_the_secret_of_a_box_is_made_once_and_whole(tmp_path: Path) -> None:
+    machines = Machines(tmp_path)
+    first = machines.boot("own")
+    _, said, secret = first.split(b"\n", 2)
+    assert said.split()[:3] == [b"encrypt", b"--with-key=host+tpm2", b"--name=box-secret"]
     assert len(secret) == 32
-    assert (folder / "box-secret").stat().st_mode & 0o777 == 0o600
-    assert make() == first
-    assert [path.name for path in folder.iterdir()] == ["box-secret"]
+    assert (machines.store / "box-secret").stat().st_mode & 0o777 == 0o600
+    assert machines.boot("own") == first
+    assert [path.name for path in machines.store.iterdir()] == ["box-secret"]
+
+
+@pytest.mark.parametrize(("tpm", "broken"), [("/nowhere/tpm", ""), ("/dev/null", "yes")])
+def test_a_machine_without_a_tpm_that_answers_has_a_secret_all_the_same(tmp_path: Path, tpm: str, broken: str) -> None:
+    assert b"--with-key=auto" in Machines(tmp_path).boot("own", tpm=tpm, broken=broken)
+
+
+def test_a_secret_that_does_not_open_here_is_set_aside_and_taken_again_where_it_opens(tmp_path: Path) -> None:
+    machines = Machines(tmp_path)
+    own = machines.boot("own")
+    other = machines.boot("other")
+    assert other != own
+    assert (machines.store / "box-secret.lost-1").read_bytes() == own
+    assert machines.boot("other") == other
+    assert machines.boot("own") == own
+    assert machines.boot("other") == other
+
+
+def test_the_secret_is_looked_at_in_every_boot_and_a_pulled_stick_is_no_failure() -> None:
+    assert "ConditionPathExists" not in settings("borderpost-keys.service")
+    assert settings("borderpost-stick@.service")["SuccessExitStatus"] == ["143 SIGTERM"]
 
 
 # -- what udev starts -------------------------------------------------------------------------------------------------

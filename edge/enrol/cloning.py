@@ -20,6 +20,7 @@ from edge.core import sealing
 from edge.enrol.daemon import Daemon
 from edge.enrol.disk import Disk, read
 from edge.enrol.hardware import Marks, marks
+from edge.enrol.identity import Identity
 from edge.enrol.places import Places
 
 FILE: Final = "boot.sealed"
@@ -68,6 +69,16 @@ def copied(before: BootState | None, now: Marks, epoch: str, newest: int) -> str
     if before.epoch == epoch and newest < before.newest:
         return "journal_restored"
     return ""
+
+
+def tell_of(opened: Identity) -> None:
+    """Say that keys were set aside, or taken out from there again."""
+    if opened.back:
+        log.warning("identity_back", path=opened.back, serial=opened.serial,
+                    advice="nothing, if the disk was moved and is back; else tell headquarters")
+    elif opened.lost:
+        log.error("identity_lost", path=opened.lost,
+                  advice="put the disk back into its own machine, or enrol this box again: a claim stick")
 
 
 def compare(disk: Disk, places: Places, key: bytes, daemon: Daemon) -> None:

@@ -77,8 +77,7 @@ class Enrolment:
             kept.begin(self.disk, self.places)
             self._settle()
             self.identity = identity.open_or_make(self.disk, self.places.identity, self.environ)
-            if self.identity.lost:
-                log.error("identity_lost", path=self.identity.lost, advice="enrol this box again: a claim stick")
+            cloning.tell_of(self.identity)
             if self.by_hand is None:
                 self.config = self._configured()
         except OSError as error:

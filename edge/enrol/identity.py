@@ -5,7 +5,8 @@ Laws:
    ``keys.sealed``, AES-GCM under the box secret; ``secret`` beside it holds the half of that secret that a reset
    destroys. The other half is the systemd credential ``box-secret`` where the unit has one (TPM2, or the host's key).
 2. Keys that do not open are set aside, never written over: the box has another name from then on, and headquarters has
-   to enrol it again; it goes on screening meanwhile.
+   to enrol it again; it goes on screening meanwhile. Where those that are set aside open again (the disk is back in its
+   own machine), they are the box's keys again, unless a reset has destroyed them.
 3. Keys that were sealed without the credential are sealed again as soon as there is one.
 4. ``repr`` shows the serial alone.
 """
@@ -33,6 +34,7 @@ CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # the environment variable that sy
 CREDENTIAL: Final = "box-secret"
 KEYS, SECRET = "keys.sealed", "secret"
 MAX_BYTES: Final = 16_384
+MAX_LOST: Final = 100  # identities set aside that are looked at
 _CONTEXT: Final = b"borderpost identity 1"
 _LABEL: Final = b"borderpost box secret 1"
 
@@ -47,9 +49,10 @@ class _Keys(msgspec.Struct, frozen=True):
 
 
 class Identity:
-    """The opened keys of one box. ``made`` is True if they were made just now, ``lost`` names what was set aside."""
+    """The opened keys of one box. ``made`` is True if they were made just now; ``lost`` names what was set aside,
+    ``back`` what was taken out from there."""
 
-    def __init__(self, keys: _Keys, *, made: bool = False, lost: str = "") -> None:
+    def __init__(self, keys: _Keys, *, made: bool = False, lost: str = "", back: str = "") -> None:
         device = serialization.load_der_private_key(keys.device, password=None)
         assert isinstance(device, ec.EllipticCurvePrivateKey)
         self._device = device
@@ -59,7 +62,7 @@ class Identity:
         )
         self.serial = serial_of(self.spki)
         self.device_key_digest = device_key_digest(self.spki)
-        self.made, self.lost = made, lost
+        self.made, self.lost, self.back = made, lost, back
 
     def __repr__(self) -> str:
         return f"Identity({self.serial})"
@@ -90,12 +93,15 @@ def open_or_make(disk: Disk, folder: Path, environ: Mapping[str, str] | None = N
     """The identity in ``folder``, made there if there is none. Raises OSError where the disk refuses."""
     credential = _credential(environ)
     disk.folder(folder)
-    lost = ""
+    lost = back = ""
     try:
         keys, weak = _opened(folder, credential)
     except IdentityError:
         lost = _set_aside(disk, folder)
         keys, weak = None, False
+    if keys is None:
+        back = _taken_back(disk, folder, credential)
+        keys, weak = _opened(folder, credential) if back else (None, False)
     made = keys is None
     if keys is None:
         keys = _Keys(
@@ -111,7 +117,7 @@ def open_or_make(disk: Disk, folder: Path, environ: Mapping[str, str] | None = N
             disk.write(folder / SECRET, half)
         sealed = sealing.box_seal(_secret(half, credential), msgspec.msgpack.encode(keys), _CONTEXT)
         disk.write(folder / KEYS, sealed)
-    return Identity(keys, made=made, lost=lost)
+    return Identity(keys, made=made, lost=lost, back=back)
 
 
 def open_if_there(folder: Path, environ: Mapping[str, str] | None = None) -> Identity | None:
@@ -180,3 +186,22 @@ def _set_aside(disk: Disk, folder: Path) -> str:
     folder.rename(target)
     disk.folder(folder)
     return target.name
+
+
+def _taken_back(disk: Disk, folder: Path, credential: bytes | None) -> str:
+    """The keys that were set aside and open now, in the place of the empty ``folder``; the name that they had, or "".
+
+    A cut leaves ``folder`` empty or absent: the next start comes here again.
+    """
+    for number in range(1, MAX_LOST + 1):
+        place = folder.with_name(f"{folder.name}.lost-{number}")
+        try:
+            found = _opened(place, credential)[0] if place.is_dir() else None
+        except IdentityError:
+            continue
+        if found is not None:
+            disk.remove_tree(folder)
+            place.rename(folder)
+            disk.sync_folder(folder.parent)
+            return place.name
+    return ""

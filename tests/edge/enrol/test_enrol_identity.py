@@ -75,6 +75,36 @@ def test_keys_that_do_not_open_are_set_aside_not_written_over(tmp_path: Path) ->
     assert open_or_make(Disk(), folder, {}).serial == new.serial
 
 
+def test_keys_set_aside_are_the_box_s_again_where_they_open_again(tmp_path: Path) -> None:
+    folder, here, there = tmp_path / "identity", *(credential(tmp_path / name, name[:1].encode() * 32) for name in "ht")
+    own = open_or_make(Disk(), folder, here)
+    before = tree(folder)
+    away = open_or_make(Disk(), folder, there)
+    assert open_or_make(Disk(), folder, there).serial == away.serial
+    home = open_or_make(Disk(), folder, here)
+    assert (home.serial, home.made, home.lost, home.back) == (own.serial, False, "identity.lost-2", "identity.lost-1")
+    assert tree(folder) == before
+    assert open_or_make(Disk(), folder, here).back == ""
+    assert open_or_make(Disk(), folder, there).serial == away.serial, "and there it is the one that it was there"
+
+
+def test_a_death_at_any_step_of_taking_keys_back_loses_none(tmp_path: Path) -> None:
+    here, there = (credential(tmp_path / name, name[:1].encode() * 32) for name in ("here", "there"))
+
+    def moved(folder: Path) -> str:
+        serial = open_or_make(Disk(), folder, here).serial
+        open_or_make(Disk(), folder, there)
+        return serial
+
+    moved(tmp_path / "measure")
+    for step in deaths(lambda disk: open_or_make(disk, tmp_path / "measure", here)):
+        folder = tmp_path / f"at-{step}" / "identity"
+        folder.parent.mkdir()
+        serial = moved(folder)
+        assert in_child(lambda at=step, to=folder: open_or_make(DyingDisk(at), to, here)) == DyingDisk.CODE
+        assert open_or_make(Disk(), folder, here).serial == serial
+
+
 def test_every_flipped_bit_of_the_sealed_keys_is_noticed(tmp_path: Path) -> None:
     folder = tmp_path / "identity"
     open_or_make(Disk(), folder, {})
