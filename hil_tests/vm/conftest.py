@@ -34,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("the virtual bench")
     group.addoption("--image", type=Path, help="a folder that hil_tests.vm.image made: nothing is built")
     group.addoption("--moments", type=Path, help="keep the moments in this folder, and use what is there")
+    group.addoption("--seed", type=int, help="power cuts: as in the run that printed it; its rounds are gone on with")
+    group.addoption("--rounds", type=int, help="power cuts: so many, whatever --long says")
+    group.addoption("--sabotage", default="", choices=["", "synchronous"], help="power cuts of a box that must fail")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
