@@ -59,15 +59,6 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut_at_random_moments(
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_rounds_of_a_seed_are_the_same_again_and_reach_every_kind() -> None:
-    plans = [planned(7, number) for number in range(1, 101)]
-    assert plans == [planned(7, number) for number in range(1, 101)]
-    assert plans != [planned(8, number) for number in range(1, 101)]
-    assert {plan.kind for plan in plans[:SHORT]} == set(KINDS)
-    assert 0 < sum(plan.cable for plan in plans) < 50
-    assert {plan.left_in for plan in plans if plan.kind != "hits"} == {True, False}
-
-
 def _kept(file: Path) -> list[dict[str, Any]]:
     """The rounds that are whole in the file."""
     if not file.exists():
