@@ -300,6 +300,13 @@ def test_a_secret_that_does_not_open_here_is_set_aside_and_taken_again_where_it_
     assert machines.boot("other") == other
 
 
+def test_the_tpm_may_be_opened_by_who_makes_the_secret() -> None:
+    """/dev/tpmrm0 is of user and group tss, mode 0660 (tpm-udev); the group is there before that package is."""
+    assert settings("borderpost-keys.service")["SupplementaryGroups"] == ["tss"]
+    lines = (UNITS / "borderpost.sysusers").read_text("ascii").splitlines()
+    assert ["g", "tss", "-"] in [line.split() for line in lines]
+
+
 def test_the_secret_is_looked_at_in_every_boot_and_a_pulled_stick_is_no_failure() -> None:
     assert "ConditionPathExists" not in settings("borderpost-keys.service")
     assert settings("borderpost-stick@.service")["SuccessExitStatus"] == ["143 SIGTERM"]
