@@ -180,8 +180,8 @@ def test_the_unit_may_open_every_port_that_is_offered() -> None:
 def test_what_is_plugged_in_after_the_daemon_has_started_may_be_opened_too() -> None:
     unit = (Path(__file__).parents[2] / "systemd" / "borderpost.service").read_text(encoding="utf-8")
     allowed = {line.partition("=")[2] for line in unit.splitlines() if line.startswith("DeviceAllow=")}
-    # systemd looks a name up when the unit starts; before the first such device its kernel module is not loaded, and the
-    # name is passed over. The numbers are Linux's own (Documentation/admin-guide/devices.txt).
+    # systemd looks a name up when the unit starts; before the first such device its kernel module is not loaded, and
+    # the name is passed over. The numbers are Linux's own (Documentation/admin-guide/devices.txt).
     assert {"char-188 rw", "char-166 rw", "char-189 rw"} <= allowed
     assert not {"char-ttyUSB rw", "char-ttyACM rw", "char-usb_device rw"} & allowed
 

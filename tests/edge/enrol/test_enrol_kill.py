@@ -15,6 +15,8 @@ from edge.core.provisioning.envelope import nonce_mark
 from edge.enrol import asking, generations, kept
 from edge.enrol.disk import Disk
 
+pytestmark = pytest.mark.timeout(600)  # a process for every step, and a computer that has other work
+
 MAX_STEPS = 400
 
 
