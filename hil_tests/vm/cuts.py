@@ -37,7 +37,7 @@ LIST = "sltd"
 STAGED = "ls -d /var/lib/borderpost-inbox/[0-9]*/offer.json 2>/dev/null; true"
 STAGED_S = 30.0  # of a box of metal
 UNDER = "under.qcow2"
-WELL: Final = {"BP-102", "BP-103", "BP-104"}  # applied, nothing newer, lists updated
+WELL: Final = {"BP-102", "BP-103", "BP-104", "BP-105"}  # applied, nothing newer, lists updated, rows written
 ARRIVED_S = 240.0  # of this computer: until the box has nothing more for headquarters
 FOLD_S = 120.0
 # Of the box's own account, with the system's Python: nothing of the product says here that the product is well.
@@ -119,6 +119,8 @@ class Chain:
             file, before, after = SABOTAGE[sabotage]
             bench.target.pipe(SPOIL.format(file=file, before=before, after=after), limit_s=300.0)
         self.lane = Lane(bench, begin=begin)
+        told = steps.facts(bench.target)
+        self._newest = {"sequence": int(told["sequence"]), LIST: int(told["lists"][LIST])}  # what headquarters has made
         self._known_lost: set[str] = set()
         self._known_twice: set[str] = set()
         self._seen_conflicts = 0
@@ -142,7 +144,7 @@ class Chain:
         arrived_s = self._arrived(faults)
         lost = wanted - set(self.lane.ledger.look()) - self._known_lost
         after = self._settled()
-        faults += self._whole(before, after, plan, shown)
+        faults += self._whole(before, after, shown)
         twice = {one for one, times in self.lane.ledger.look().items() if times > 1} - self._known_twice
         self._known_lost |= lost
         self._known_twice |= twice
@@ -160,8 +162,10 @@ class Chain:
         stick = None
         if plan.kind == "lists":
             papers.new_lists(self.bench.country, folder)
+            self._newest[LIST] += 1
         elif plan.kind == "stick":
             papers.renewal(self.bench.country, folder, lists=False)
+            self._newest["sequence"] += 1
         lab.link(up=plan.cable)
         hits = plan.kind == "hits"
         with self.lane.steadily(pause_s=PAUSES[plan.kind], hit_every=1 if hits else 4):
@@ -175,11 +179,23 @@ class Chain:
         return stick
 
     def _pulled(self, plan: Plan, stick: VmStick) -> tuple[str, ...]:
-        """The visit of the stick that was there at power on: its codes."""
-        stick.visited(60)
+        """The visit of the stick that was there at power on, until what it brings is in use: the codes of this boot."""
+        box = self.bench.target
+
+        def taken() -> bool:
+            """what the stick brings is in use, and the box has said so"""
+            now = steps.facts(box)
+            name, stands = (LIST, now.get("lists", {}).get(LIST)) if plan.kind == "lists" else (
+                "sequence", now.get("sequence"))
+            return bool(stands == self._newest[name] and said())
+
+        def said() -> tuple[str, ...]:
+            lines = box.run("journalctl", "-b", "-u", steps.STICK_UNITS, "-o", "cat", "--no-pager", check=False)
+            return tuple(sorted({found[1] for line in lines.splitlines() if (found := steps.PART.match(line))}))
+
+        box.until(taken, 2 * steps.VISIT_S, every_s=1.0)
         stick.pull()
-        result = steps.newest_result(stick.contents(self.bench.folder / f"round-{plan.number}-back"))
-        return tuple(sorted({str(part["code"]) for part in result["parts"]}))
+        return said()
 
     def _arrived(self, faults: list[str]) -> float:
         """Until headquarters has acknowledged all that the box has; the seconds. What is in the way is a fault."""
@@ -205,7 +221,7 @@ class Chain:
         steps.reader_ready(box, READER.name)
         return steps.facts(box)
 
-    def _whole(self, before: dict[str, Any], after: dict[str, Any], plan: Plan, shown: set[str]) -> list[str]:
+    def _whole(self, before: dict[str, Any], after: dict[str, Any], shown: set[str]) -> list[str]:
         """What is wrong with a box that is up again: its journal, who it is, its lists."""
         found: list[str] = []
         look = json.loads(self.bench.target.user("python3", "-I", "-c", LOOK))
@@ -215,13 +231,14 @@ class Chain:
             found.append(f"{missing} acknowledged passages are not in the journal")
         if any(before[name] != after.get(name) for name in ("device", "site", "serial", "country", "software")):
             found.append(f"it is another box: {after}")
-        may = {"stick": plan.kind == "stick", "lists": plan.kind == "lists"}
-        if after["sequence"] != before["sequence"] and not (may["stick"] and after["sequence"] > before["sequence"]):
-            found.append(f"number of the envelope {before['sequence']} -> {after['sequence']}")
-        if after["lists"] != before["lists"] and not (may["lists"] and after["lists"][LIST] > before["lists"][LIST]):
+        stands = {"sequence": (before["sequence"], after["sequence"])}
+        stands[LIST] = before["lists"][LIST], after["lists"][LIST]
+        # What an earlier round's stick brought may be taken late: it lay staged when the mains went.
+        for name, (old, new) in stands.items():
+            if not old <= new <= self._newest[name]:
+                found.append(f"{name}: {old} -> {new}, and headquarters has made {self._newest[name]}")
+        if {**before["lists"], LIST: 0} != {**after["lists"], LIST: 0}:
             found.append(f"lists {before['lists']} -> {after['lists']}")
-        if plan.left_in and (after["sequence"], after["lists"]) == (before["sequence"], before["lists"]):
-            found.append("the stick stayed in, and nothing of it was taken")
         return found + self._reads()
 
     def _reads(self) -> list[str]:
