@@ -25,8 +25,9 @@ from hil_tests.vm.stages import Bench
 pytestmark = [pytest.mark.needs("rounds"), pytest.mark.timeout(8 * 3600)]  # each wait of a round has a limit of its own
 SHORT, LONG = 5, 100
 WORK = ROOT / "build" / "bench"
-ON_DISK = frozenset(("state", "keys", "identity", "list", "gallery", "journal", "audit", "software", "tls.ca", "tls.cert",
-                     "tls.key"))  # fmt: skip
+ON_DISK = frozenset(
+    ("state", "keys", "identity", "list", "gallery", "journal", "audit", "software", "tls.ca", "tls.cert", "tls.key")
+)
 
 
 def test_nothing_acknowledged_is_lost_when_the_power_is_cut_at_random_moments(
