@@ -44,12 +44,13 @@ national = "authority/national.json"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A reader or scanner as edge.toml names it: its driver, the port, and further lines of its section."""
+    """A reader or scanner as edge.toml names it: its driver, the port, further lines of its section, its counter."""
 
     name: str
     driver: str
     port: str
     more: str = ""
+    counter: str = "lane-1"
 
     def text(self, kind: str) -> str:
         """Its section; ``kind`` is reader or scanner."""
@@ -62,7 +63,7 @@ class Site:
 
     ``uplink`` are lines of [uplink] besides host, port and certificates; ``state`` is a folder for a box that runs
     without its package (None: where the package has it); ``galleries`` are sealed lists of prints; ``more`` is put at
-    the end. All readers and the scanner (or None) are of one counter.
+    the end. The scanner (or None) is of the first reader's counter.
     """
 
     host: str = "127.0.0.1"
@@ -79,18 +80,21 @@ class Site:
         """The template, with what differs between boxes between ``@``."""
         here = self.state
         place = f'state_dir = "{here}/state"\nsocket = "{here}/counter.sock"\n' if here else ""
-        readers = ", ".join(f'"{one.name}"' for one in self.readers)
         required = ", ".join(f'"{one}"' for one in self.lists)
-        counter = f'[[counter]]\nname = "lane-1"\ndirection = "entry"\nreaders = [{readers}]\n'
-        if self.scanner:
-            counter += f'scanner = "{self.scanner.name}"\n{self.scanner.text("scanner")}'
+        glass = self.scanner
+        counters = ""
+        for counter in dict.fromkeys(one.counter for one in self.readers):
+            readers = ", ".join(f'"{one.name}"' for one in self.readers if one.counter == counter)
+            counters += f'[[counter]]\nname = "{counter}"\ndirection = "entry"\nreaders = [{readers}]\n'
+            if glass and counter == self.readers[0].counter:
+                counters += f'scanner = "{glass.name}"\n{glass.text("scanner")}'
         return (
             f'[box]\ndevice = "@device@"\nsite = "@site@"\n{place}'
             '[headquarters]\nseal_key = "@seal_key@"\nack_key = "@ack_key@"\nescrow_keys = [@escrow_keys@]\n'
             f'[uplink]\nhost = "{self.host}"\nport = {self.port}\n{self.uplink}\n'
             '[uplink.tls]\nca = "ca.pem"\ncert = "device.pem"\nkey = "/run/borderpost/device.key"\n'
             f'[updates]\nroot = "root.json"\n[screening]\nrequired = [{required}]\n'
-            f"{counter}{''.join(one.text('reader') for one in self.readers)}{self.more}\n"
+            f"{counters}{''.join(one.text('reader') for one in self.readers)}{self.more}\n"
         )
 
 
