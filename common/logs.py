@@ -36,10 +36,11 @@ def redactor(allowed: Collection[str]) -> Processor:
     return redact
 
 
-def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
+def set_up(redact: Processor, *, level: str, form: str = "auto", settled: bool = True) -> None:
     """Write events of ``level`` and above to standard error, or where that is the system's journal, to it.
 
-    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines.
+    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines. Not ``settled``:
+    it is called again, and who has logged before that follows.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     journal = None if text else open_journal(os.environ)
@@ -53,5 +54,5 @@ def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=(lambda *_: JournalLogger(journal)) if journal else structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=settled,
     )

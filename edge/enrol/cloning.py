@@ -74,7 +74,7 @@ def copied(before: BootState | None, now: Marks, epoch: str, newest: int) -> str
 def tell_of(opened: Identity) -> None:
     """Say that keys were set aside, or taken out from there again."""
     if opened.back:
-        log.warning("identity_back", path=opened.back, serial=opened.serial,
+        log.warning("identity_back", path=opened.back, device=opened.serial,
                     advice="nothing, if the disk was moved and is back; else tell headquarters")
     elif opened.lost:
         log.error("identity_lost", path=opened.lost,
