@@ -53,8 +53,8 @@ FINE = (  # of fsck.vfat: what a pull in a write may leave, and every kernel rea
 def brought(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two sticks for the post as it is at its moment: a renewal with lists, and lists alone."""
     folder = tmp_path_factory.mktemp("brought")
-    country = Country(stages.post() / "country").copy(folder / "country")
-    return papers.renewal(country, folder / "renewal"), papers.new_lists(country, folder / "lists")
+    one, other = (Country(stages.post() / "country").copy(folder / name) for name in ("one", "other"))
+    return papers.renewal(one, folder / "renewal"), papers.new_lists(other, folder / "lists")
 
 
 def plugged(bench: Bench, folder: Path) -> VmStick:
