@@ -36,11 +36,11 @@ def redactor(allowed: Collection[str]) -> Processor:
     return redact
 
 
-def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
+def set_up(redact: Processor, *, level: str, form: str = "auto", settled: bool = True) -> None:
     """Write events of ``level`` and above to standard error, or where that is the system's journal, to it.
 
-    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines. It may be called
-    again: who has logged before follows.
+    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines. Not ``settled``:
+    it is called again, and who has logged before that follows.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     journal = None if text else open_journal(os.environ)
@@ -55,5 +55,5 @@ def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         # Standard error as it is when a line is written: what it was at this call may be closed by then.
         logger_factory=lambda *_: JournalLogger(journal) if journal else structlog.PrintLogger(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=settled,
     )

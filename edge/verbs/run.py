@@ -48,7 +48,7 @@ def command(
     from edge.secret_memory import guard_process
 
     guard_process()  # lists and keys will be in this memory
-    logs.set_up(config.LogConfig())  # for what is said before there is a configuration
+    logs.set_up(config.LogConfig(), settled=False)  # for what is said before there is a configuration
     places = Places(
         state=state.absolute(), national=national, inbox=inbox or Path(INBOX), facts=facts or Path(FACTS),
         runtime=runtime.absolute(), console=console,
