@@ -53,7 +53,6 @@ def set_up(redact: Processor, *, level: str, form: str = "auto", settled: bool =
             as_line(render) if journal else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        # Standard error as it is when a line is written: what it was at this call may be closed by then.
-        logger_factory=lambda *_: JournalLogger(journal) if journal else structlog.PrintLogger(sys.stderr),
+        logger_factory=(lambda *_: JournalLogger(journal)) if journal else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=settled,
     )
