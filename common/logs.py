@@ -36,11 +36,10 @@ def redactor(allowed: Collection[str]) -> Processor:
     return redact
 
 
-def set_up(redact: Processor, *, level: str, form: str = "auto", settled: bool = True) -> None:
+def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
     """Write events of ``level`` and above to standard error, or where that is the system's journal, to it.
 
-    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines. Not ``settled``:
-    it is called again, and who has logged before that follows.
+    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     journal = None if text else open_journal(os.environ)
@@ -54,5 +53,5 @@ def set_up(redact: Processor, *, level: str, form: str = "auto", settled: bool =
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=(lambda *_: JournalLogger(journal)) if journal else structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=settled,
+        cache_logger_on_first_use=True,
     )

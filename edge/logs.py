@@ -17,6 +17,6 @@ ALLOWED = frozenset({
 redact = logs.redactor(ALLOWED)
 
 
-def set_up(config: LogConfig, *, settled: bool = True) -> None:
-    """Write the box's events as its configuration says; ``settled``: as in common.logs."""
-    logs.set_up(redact, level=config.level, form=config.format, settled=settled)
+def set_up(config: LogConfig) -> None:
+    """Write the box's events as its configuration says."""
+    logs.set_up(redact, level=config.level, form=config.format)

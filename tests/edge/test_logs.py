@@ -94,27 +94,3 @@ def test_every_line_the_box_logs_carries_allowed_keys_only() -> None:
 
 def test_levels_are_those_of_the_standard_library() -> None:
     assert all(hasattr(logging, level.upper()) for level in ("debug", "info", "warning", "error"))
-
-
-def test_what_is_said_before_there_is_a_configuration_is_redacted_json_too(
-    stderr: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from edge.enrol import start
-    from edge.verbs import run
-
-    early = structlog.get_logger("early")
-
-    def prepared(*_: object) -> None:
-        early.error("identity_lost", path="identity.lost-1", surname="ERIKSSON")
-        raise SystemExit(3)
-
-    monkeypatch.setattr("edge.secret_memory.guard_process", lambda: None)
-    monkeypatch.setattr(start, "prepared", prepared)
-    words = ["--config", str(tmp_path / "none.toml"), "--state", str(tmp_path), "--runtime", str(tmp_path)]
-    with pytest.raises(SystemExit):
-        run.command.main(words, standalone_mode=False)
-    line = json.loads(stderr())
-    assert (line["event"], line["path"], line["surname"]) == ("identity_lost", "identity.lost-1", "[not logged]")
-    logs.set_up(LogConfig(level="error"))
-    early.warning("of less weight than the configuration wants")
-    assert stderr() == "", "who logged before the configuration was there follows it"
