@@ -21,6 +21,7 @@ from hil_tests.bench.ssh import Address, SshTarget
 from hil_tests.bench.target import DAEMON
 
 NATIONAL = "/etc/borderpost/national.json"
+TAKEN = "test -e /etc/borderpost/edge.toml || test -e /var/lib/borderpost/config/current"  # also with its daemon down
 READY_S = 60.0
 HOSTS = "grep -qw headquarters /etc/hosts || echo 127.0.0.1 headquarters >> /etc/hosts"
 
@@ -51,7 +52,7 @@ def post(
         box = ends.enter_context(SshTarget(address, options=options))
         if box.code("test", "-x", "/usr/bin/borderpost") != 0:
             raise Cannot(f"{address.host} has no borderpost: install the package (docs/technician.md, section 1)")
-        if steps.facts(box).get("device") or box.code("test", "-e", "/etc/borderpost/edge.toml") == 0:
+        if steps.facts(box).get("device") or box.code("sh", "-c", TAKEN) == 0:
             raise Cannot(f"{address.host} is a post already: take a box that is blank, or reset it (docs/stick.md)")
         say("a reader for the box: its name goes into the site's configuration")
         reader = SshLab(box, ask=ask).plug_reader(family)

@@ -103,6 +103,8 @@ def bench(given: argparse.Namespace, rest: list[str], live: Live, story: Story, 
             shutil.rmtree(WORK / name, ignore_errors=True)
         live.step("collecting the tests")
         code = int(pytest.main(pytest_words(given, rest, package), plugins=[story]))
+        if story.uncollected:
+            return CANNOT_RUN
         return INTERRUPTED if code == pytest.ExitCode.INTERRUPTED else code
 
 

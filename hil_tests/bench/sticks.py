@@ -14,6 +14,7 @@ import os
 import shutil
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 SECTOR = 512
@@ -70,15 +71,27 @@ def put(image: Path, folder: Path) -> None:
         _run("mcopy", "-i", _file_system(image), "-s", "-m", "-o", "-Q", *names, "::")
 
 
-def read_stick(image: Path, to: Path) -> Path:
-    """Copy what is on a stick into a folder that it makes anew, which is returned. Raises StickError (law 3)."""
+def read_stick(image: Path, to: Path, *, repaired: bool = False) -> Path:
+    """Copy what is on a stick into a folder that it makes anew, which is returned. Raises StickError (law 3).
+
+    With ``repaired`` a copy is mended first, as a computer does that offers to check a stick which was pulled.
+    """
+    if repaired:
+        with tempfile.TemporaryDirectory(prefix="stick-", dir=image.parent) as folder:
+            part = _partition(image, Path(folder) / "part")
+            _execute("fsck.vfat", "-a", "-w", str(part))
+            return _read(str(part), to)
+    return _read(_file_system(image), to)
+
+
+def _read(file_system: str, to: Path) -> Path:
     if to.exists():
         shutil.rmtree(to)
     to.mkdir(parents=True)
-    listed = _run("mdir", "-i", _file_system(image), "-b", "::").splitlines()
+    listed = _run("mdir", "-i", file_system, "-b", "::").splitlines()
     names = [name.rstrip("/") for name in listed if name.startswith("::/")]
     if names:
-        _run("mcopy", "-i", _file_system(image), "-s", "-m", "-n", "-Q", *names, str(to))
+        _run("mcopy", "-i", file_system, "-s", "-m", "-n", "-Q", *names, str(to))
     return to
 
 
@@ -90,15 +103,20 @@ def label_of(image: Path) -> str:
 
 def faults(image: Path) -> str:
     """What a check of the file system says of it, "" if it is whole: a stick pulled in a write need not be."""
-    part = image.with_name(image.name + ".part")
+    part = _partition(image, image.with_name(image.name + ".part"))
     try:
-        with image.open("rb") as whole, part.open("wb") as copy:
-            whole.seek(FIRST * SECTOR)
-            shutil.copyfileobj(whole, copy, 1024 * 1024)
         done = _execute("fsck.vfat", "-n", str(part))
         return "" if done.returncode == 0 else done.stdout.decode("utf-8", "replace")
     finally:
         part.unlink(missing_ok=True)
+
+
+def _partition(image: Path, to: Path) -> Path:
+    """The one partition of an image, in a file of its own."""
+    with image.open("rb") as whole, to.open("wb") as copy:
+        whole.seek(FIRST * SECTOR)
+        shutil.copyfileobj(whole, copy, 1024 * 1024)
+    return to
 
 
 def _file_system(image: Path) -> str:

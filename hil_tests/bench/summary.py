@@ -38,6 +38,7 @@ class Story:
         self._figures: dict[str, str] = {}
         self._kept: list[tuple[str, Path]] = []
         self._long_left = 0
+        self.uncollected = False  # a file of tests could not be read
         self._of = 0
 
     @pytest.hookimpl(trylast=True)
@@ -48,6 +49,12 @@ class Story:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Long rounds that were left out."""
         self._long_left += sum(item.get_closest_marker("long") is not None for item in items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Pytest ends as if it had been interrupted when a file cannot be read."""
+        if report.failed:
+            self.uncollected = True
+            self._live.line(f"cannot be read: {report.nodeid}: {last_line(report)}")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """How many there are to run."""
@@ -126,7 +133,7 @@ def skip_reason(report: pytest.TestReport) -> str:
     return " ".join(text.removeprefix("Skipped: ").split())
 
 
-def last_line(report: pytest.TestReport) -> str:
+def last_line(report: pytest.TestReport | pytest.CollectReport) -> str:
     """How it failed, in a line."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message if crash is not None else report.longrepr)

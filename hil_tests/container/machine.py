@@ -45,11 +45,12 @@ class Machine(Target):
                 raise TargetError(f"{pty} is no pty")
         self._turn = _turn()
         binds = [f"--bind={pty}:{inside}" for inside, pty in self._ports.items()]
-        self._process = Child(
-            ["systemd-nspawn", "-D", self._root, "--register=no", "--keep-unit", "-b",
-             "--volatile=overlay", "--private-network", "--console=pipe", *binds, "-M", self._name], self.log_file,
-        )  # fmt: skip
+        words: list[str | os.PathLike[str]] = [
+            "systemd-nspawn", "-D", self._root, "--register=no", "--keep-unit", "-b", "--volatile=overlay",
+            "--private-network", "--console=pipe", *binds, "-M", self._name,
+        ]
         try:
+            self._process = Child(words, self.log_file)
             until(self._find_leader, BOOT_S)
             begun = time.monotonic()
             until(lambda: self.state() in ("running", "degraded"), BOOT_S)

@@ -36,6 +36,16 @@ PAUSES: Final = {"lists": 0.3, "stick": 0.3, "hits": 0.0}  # s between a verdict
 LIST = "sltd"
 STAGED = "ls -d /var/lib/borderpost-inbox/[0-9]*/offer.json 2>/dev/null; true"
 STAGED_S = 30.0  # of a box of metal
+LEAST = 3  # acknowledged before a cut: a round that could lose nothing shows nothing
+# What the box was at, as it is on its disk: asked in the last moment before the mains go.
+AT_WORK = """
+cd /var/lib/borderpost-inbox 2>/dev/null || exit 0
+ls -d .staging-* >/dev/null 2>&1 && echo staging
+for one in [0-9]*; do [ ! -e $one/offer.json ] || [ -e $one/outcome.json ] || { echo taking; break; }; done
+[ ! -e /var/lib/borderpost/config/pending.json ] || echo applying
+systemctl show -p SubState --value borderpost.service | grep -qx start && echo starting
+true
+"""
 UNDER = "under.qcow2"
 WELL: Final = {"BP-102", "BP-103", "BP-104", "BP-105"}  # applied, nothing newer, lists updated, rows written
 ARRIVED_S = 240.0  # of this computer: until the box has nothing more for headquarters
@@ -89,6 +99,7 @@ class Round:
     moment_s: float
     cable: bool
     left_in: bool
+    under_way: str  # what it was at when the mains went: staging, taking, applying, starting, or nothing of these
     acknowledged: int
     lost: int
     twice: int
@@ -129,7 +140,7 @@ class Chain:
         """Work, cut, mains, and what is there then."""
         box, lab = self.bench.target, self.bench.lab
         before, known = steps.facts(box), self.lane.acknowledged()
-        stick = self._worked(plan)
+        stick, under_way = self._worked(plan)
         wanted = self.lane.acknowledged()
         shown = wanted - known
         fold(box)
@@ -141,6 +152,8 @@ class Chain:
         ready = time.monotonic()
         codes = self._pulled(plan, stick) if stick is not None and plan.left_in else ()
         faults = [] if set(codes) <= WELL else [f"the stick's second visit came to {codes}"]
+        if len(shown) < LEAST:
+            faults.append(f"{len(shown)} passages were acknowledged before the cut: it shows nothing")
         arrived_s = self._arrived(faults)
         lost = wanted - set(self.lane.ledger.look()) - self._known_lost
         after = self._settled()
@@ -149,14 +162,14 @@ class Chain:
         self._known_lost |= lost
         self._known_twice |= twice
         return Round(
-            plan.number, plan.kind, plan.begin, round(plan.moment_s, 2), plan.cable, plan.left_in,
+            plan.number, plan.kind, plan.begin, round(plan.moment_s, 2), plan.cable, plan.left_in, under_way,
             len(shown), len(lost), len(twice), (before["sequence"], after.get("sequence", 0)),
             (before["lists"][LIST], after.get("lists", {}).get(LIST, 0)), round(agent_s, 1),
             round(ready - mains, 1), round(arrived_s, 1), codes, tuple(faults),
         )  # fmt: skip
 
-    def _worked(self, plan: Plan) -> VmStick | None:
-        """The work, up to the cut; the stick that was in."""
+    def _worked(self, plan: Plan) -> tuple[VmStick | None, str]:
+        """The work, up to the cut: the stick that was in, and what the box was at."""
         box, lab, folder = self.bench.target, self.bench.lab, self.bench.folder / f"round-{plan.number}"
         shutil.rmtree(folder, ignore_errors=True)
         stick = None
@@ -175,8 +188,9 @@ class Chain:
             if plan.begin == "staged":
                 box.until(lambda: box.pipe(STAGED) not in (staged, b""), STAGED_S, every_s=0.05)
             time.sleep(plan.moment_s)
+            under_way = "" if hits else " ".join(box.pipe(AT_WORK).decode().split())
             lab.cut_power()
-        return stick
+        return stick, under_way
 
     def _pulled(self, plan: Plan, stick: VmStick) -> tuple[str, ...]:
         """The visit of the stick that was there at power on, until what it brings is in use: the codes of this boot."""
@@ -243,13 +257,15 @@ class Chain:
 
     def _reads(self) -> list[str]:
         """What is wrong with its work: a stolen passport must be a recorded hit. A busy disk may take a few tries."""
+        said: dict[str, Any] = {}
         for _ in range(3):
             seen = len(self.lane.officer.verdicts())
             self.lane.scan(1, hit_every=1)
             answer = self.lane.officer.verdicts()[seen]
             if (answer["outcome"], answer["recorded"]) == ("HIT", True):
                 return []
-        return [f"a stolen passport after the cut: {answer.message}"]
+            said = answer.message
+        return [f"a stolen passport after the cut: {said}"]
 
 
 def fold(guest: Guest) -> None:

@@ -3,7 +3,7 @@
 Laws:
 1. Acknowledged is what the officer was shown as recorded, and nothing else; it counts from the moment the lane is made.
 2. A document that met a dead box was not acknowledged: it is nobody's loss.
-3. The hand that lays documents down ends with ``steadily``; no wait is without a limit.
+3. The hand that lays documents down ends with ``steadily``, which raises what it came to; no wait is without a limit.
 """
 
 from __future__ import annotations
@@ -86,14 +86,18 @@ class Lane:
         Returns with the first three verdicts shown. Raises TargetError when there are none.
         """
         over = threading.Event()
+        went_wrong: list[Exception] = []
 
         def lay_down() -> None:
-            while not over.is_set():
-                seen = len(self.officer.verdicts())
-                with contextlib.suppress(VirtualReaderFault):
-                    self.reader.side.present(self._document(hit_every), wait_s=1.0)
-                self._answered(seen, over)
-                over.wait(pause_s)
+            try:
+                while not over.is_set():
+                    seen = len(self.officer.verdicts())
+                    with contextlib.suppress(VirtualReaderFault):
+                        self.reader.side.present(self._document(hit_every), wait_s=1.0)
+                    self._answered(seen, over)
+                    over.wait(pause_s)
+            except Exception as error:  # law 3
+                went_wrong.append(error)
 
         hand = threading.Thread(target=lay_down, name="travellers", daemon=True)
         before = len(self.officer.verdicts())
@@ -104,6 +108,8 @@ class Lane:
         finally:
             over.set()
             hand.join(2 * GIVE_UP_S)
+        if went_wrong:
+            raise TargetError("the hand that lays documents down did not go on") from went_wrong[0]
 
     def all_there(self, limit_s: float) -> float:
         """Every acknowledged passage is at headquarters, each once; the seconds until it was. ``limit_s`` of here."""

@@ -73,7 +73,8 @@ def _line(one: dict[str, Any], rounds: list[dict[str, Any]], wanted: int) -> str
     total = {name: sum(each[name] for each in rounds) for name in ("acknowledged", "lost", "twice")}
     return (
         f"round {one['number']} of {wanted}: {one['kind']}, cut {one['moment_s']:.1f} s after {one['begin']}, "
-        f"{one['acknowledged']} acknowledged, lists {one['lists'][0]} -> {one['lists'][1]}, "
+        f"{one['under_way'] or 'no stick under way'}, {one['acknowledged']} acknowledged, "
+        f"lists {one['lists'][0]} -> {one['lists'][1]}, "
         f"envelope {one['sequence'][0]} -> {one['sequence'][1]}, reads again after {one['ready_s']:.0f} s"
         f"{''.join(f'; FAULT: {what}' for what in one['faults'])}; in all {total['acknowledged']} acknowledged, "
         f"{total['lost']} lost, {total['twice']} twice"
@@ -92,6 +93,7 @@ def _figures(seed: int, rounds: list[dict[str, Any]]) -> dict[str, str]:
             f"{sums['acknowledged']} passages acknowledged, {sums['lost']} lost, {sums['twice']} twice",
         "of these while lists, a stick, hits": f"{len(swapped['lists'])} ({new} new afterwards), "
         f"{len(swapped['stick'])} ({taken} taken afterwards), {len(swapped['hits'])}",
+        "of these in the midst of a stick": str(sum(bool(one["under_way"]) for one in rounds)),
         "mains to a post that reads": f"median {ready[len(ready) // 2]:.0f} s, longest {ready[-1]:.0f} s",
     }
 

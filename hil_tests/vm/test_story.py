@@ -47,7 +47,8 @@ def _story(bench: Bench, say: Callable[[str], None], figure: Callable[[str, obje
         scanner.remove()
         assert [one["record"] for one in told["candidates"]] == ["W-1"], told.message
     hq.wait_rows(2, LINK_S, kind="fingers")
-    say("the plug is pulled in mid-scan")
+    say("the link is out, and the plug is pulled in mid-scan")
+    lab.link(up=False)  # what headquarters has already could not be lost
     for zone in REST:
         reader.present(zone)
     officer.wait(4, 60)

@@ -108,6 +108,17 @@ def test_a_run_tells_every_test_the_figures_and_where_the_logs_of_a_failed_box_l
     assert "PID" in (folder / "processes.txt").read_text()
 
 
+def test_a_file_of_tests_that_cannot_be_read_is_no_interrupt(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "test_broken.py").write_text("import no_such_module_anywhere\n")
+    made = bench(tmp_path)
+    out, _ = made.communicate(timeout=100)
+    assert made.returncode == 2, out
+    assert "cannot be read: " in out
+    assert "no_such_module_anywhere" in out
+    assert "INTERRUPTED" not in out
+
+
 def test_long_rounds_and_parts_are_asked_for(tmp_path: Path) -> None:
     made = bench(tmp_path, "--long", "--keep", "-k", "hundred or good")
     out, _ = made.communicate(timeout=100)

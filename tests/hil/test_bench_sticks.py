@@ -119,3 +119,26 @@ def test_a_size_that_no_stick_has_is_refused(tmp_path: Path, folder: Path, mib: 
     with pytest.raises(StickError, match="MiB"):
         make_stick(tmp_path / "stick.img", folder, mib=mib)
     assert not (tmp_path / "stick.img").exists()
+
+
+@needs_tools
+def test_a_torn_stick_is_read_as_a_computer_reads_it_that_mends_it_first(tmp_path: Path, folder: Path) -> None:
+    """The last file's clusters are free in the table, as when a pull came between its name and its table."""
+    image = make_stick(tmp_path / "stick.img", folder)
+    whole = read_stick(image, tmp_path / "whole")
+    (whole / "RESULT.TXT").write_bytes(b"x" * 5_000)
+    put(image, whole)
+    torn = bytearray(image.read_bytes())
+    reserved, fats, sectors = (int.from_bytes(torn[FIRST * SECTOR + at:][:size], "little")
+                               for at, size in ((14, 2), (16, 1), (36, 4)))  # fmt: skip
+    entry = torn.index(b"RESULT  TXT", FIRST * SECTOR)
+    first = int.from_bytes(torn[entry + 20:][:2], "little") << 16 | int.from_bytes(torn[entry + 26:][:2], "little")
+    for table in range(fats):
+        at = (FIRST + reserved + table * sectors) * SECTOR + 4 * first
+        torn[at:at + 4 * 10] = bytes(4 * 10)
+    image.write_bytes(torn)
+    with pytest.raises(StickError):
+        read_stick(image, tmp_path / "as-it-is")
+    mended = files_of(read_stick(image, tmp_path / "mended", repaired=True))
+    assert {name: mended[name] for name in TREE} == TREE
+    assert image.read_bytes() == bytes(torn), "law 3"
