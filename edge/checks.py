@@ -123,6 +123,7 @@ def _ask(config: Config) -> Mapping[str, Any] | Check:
 
 def _readers(config: Config, said: Mapping[str, Any] | Check, where: str) -> Iterator[Check]:
     from edge.app import mono
+    from edge.checks_twins import twins_here
     from edge.configured import shared_ports
     from edge.devices import make_reader, profiles_of
 
@@ -147,6 +148,7 @@ def _readers(config: Config, said: Mapping[str, Any] | Check, where: str) -> Ite
         if "ttyUSB" in reader.port or "ttyACM" in reader.port:
             yield Check(name, Grade.WARNING, f"{reader.port} may be another device after the next boot",
                         "use the path below /dev/serial/by-id or by-path")
+    yield from twins_here(config.reader)
     for shared in shared_ports(config.reader):
         yield Check(f"reader {shared.second.name}", Grade.ERROR, f"{where}: {shared.found}", shared.advice)
     for problem in profiles.problems:

@@ -133,6 +133,7 @@ REACHES: dict[str, set[str]] = {
     # the part of the composition root that makes readers
     "edge.devices": {"drivers.catalog", "drivers.discovery", "drivers.profiles", "drivers.transport.serial_out"},
     "edge.scanners": {"drivers.catalog", "drivers.discovery", "drivers.named"},
+    "edge.checks_twins": {"drivers.discovery"},  # doctor looks at what is plugged in, and opens nothing
     # verbs that work on a device without the daemon: roots of their own, which make it by name
     "edge.configured": {"drivers.named"},
     "edge.recording": {"drivers.named", "drivers.trace"},

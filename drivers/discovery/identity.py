@@ -126,7 +126,10 @@ def fits_usb(pattern: str, plugged: Plugged) -> bool:
 
 
 def names(port: str, plugged: Plugged, resolved: str = "") -> bool:
-    """Does ``port`` of edge.toml (with ``resolved``, the file its links lead to) mean this device?"""
+    """Does ``port`` of edge.toml (with ``resolved``, the file its links lead to) mean this device?
+
+    Of twins udev gives both the name by their serial number, and makes one link of it: where that leads, counts.
+    """
     if port.startswith(USB):
         try:
             wanted = usb_name(port)
@@ -136,7 +139,9 @@ def names(port: str, plugged: Plugged, resolved: str = "") -> bool:
             plugged.kind in ON_ITS_OWN and plugged.usb_id == f"{wanted.vendor:04x}:{wanted.product:04x}"
             and wanted.serial in ("", plugged.serial) and wanted.place in ("", plugged.usb_place)
         )
-    return plugged.subsystem == "tty" and bool({port, resolved} & {plugged.node, plugged.by_id, plugged.by_path} - {""})
+    if resolved and resolved != port:  # there is such a link
+        return plugged.subsystem == "tty" and resolved == plugged.node
+    return plugged.subsystem == "tty" and bool({port} & {plugged.node, plugged.by_id, plugged.by_path} - {""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,14 @@ def test_a_configured_port_means_the_device_its_links_lead_to():
         assert not names(port, keys)
 
 
+def test_a_link_that_two_devices_could_have_means_the_one_to_which_it_leads():
+    one = made(CDC)
+    twin = replace(one, node="/dev/ttyACM7", usb_place="1-1.3", by_path="/dev/serial/by-path/x:1.3")
+    assert [names(one.by_id, plugged, twin.node) for plugged in (one, twin)] == [False, True]
+    assert [names(one.by_path, plugged, one.node) for plugged in (one, twin)] == [True, False]
+    assert [names(one.by_id, plugged, one.by_id) for plugged in (one, twin)] == [True, True]  # no link that leads on
+
+
 # what a swap looks like
 
 
