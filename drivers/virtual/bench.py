@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.virtual.device import VirtualDevice
-from drivers.virtual.outlet import Job, Outlet, noise, pieces
+from drivers.virtual.outlet import STALL_S, Job, Outlet, noise, pieces
 from drivers.virtual.port import DevicePort, VirtualPort
 
 MAX_ORDER_BYTES = 64 * 1024
@@ -55,14 +55,14 @@ class Bench:
 
     def __init__(
         self, device: VirtualDevice, link: Path, control: Path, *, fragment: int = 0, delay_s: float = 0.0,
-        guard_stdin: bool = False, port: DevicePort | None = None,
+        guard_stdin: bool = False, port: DevicePort | None = None, stall_s: float = STALL_S,
     ) -> None:
         self._device = device
         self._port = port or VirtualPort(link)
         self._control = control
         self._fragment, self._delay_s = fragment, delay_s
         self._guard_stdin = guard_stdin
-        self._outlet = Outlet(self._port.write)
+        self._outlet = Outlet(self._port.write, stall_s)
         self._clients: dict[int, Client] = {}
         self._waiting: tuple[float, Answer] | None = None  # until when, who waits
         self._running = True

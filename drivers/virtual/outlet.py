@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 MAX_JOB_BYTES = 64 * 1024 * 1024
 MAX_JOBS = 256
-STALL_S = 1.0  # a real device does not wait for its host: after this long the rest of a job is lost
+STALL_S = 1.0  # a real device does not wait for its host for long
 
 
 def pieces(data: bytes, fragment: int) -> Iterator[bytes]:
@@ -44,10 +44,10 @@ class Job:
 
 
 class Outlet:
-    """A queue of jobs over a line that may be full."""
+    """A queue of jobs over a line that may be full: after ``stall_s`` seconds of that the rest of a job is lost."""
 
-    def __init__(self, write: Callable[[bytes], int]) -> None:
-        self._write = write
+    def __init__(self, write: Callable[[bytes], int], stall_s: float = STALL_S) -> None:
+        self._write, self._stall_s = write, stall_s
         self._jobs: deque[Job] = deque()
         self._due = 0.0
         self._stalled_since: float | None = None
@@ -92,7 +92,7 @@ class Outlet:
         taken = self._write(job.rest)
         if not taken:
             self._stalled_since = now if self._stalled_since is None else self._stalled_since
-            if now - self._stalled_since > STALL_S:
+            if now - self._stalled_since > self._stall_s:
                 self._finish(False)
             return
         self._stalled_since = None

@@ -18,6 +18,7 @@ from typing import Any
 
 from drivers.virtual.bench import Answer, Bench
 from drivers.virtual.device import VirtualDevice
+from drivers.virtual.outlet import STALL_S
 from drivers.virtual.uru4000_device import Uru4000Device
 from drivers.virtual.usb_keyboard import UsbIdentity, UsbKeyboard
 from drivers.virtual.usb_share import UsbShare
@@ -33,11 +34,12 @@ class UsbBench(Bench):
 
     def __init__(
         self, device: VirtualDevice, control: Path, link: Path, *, port: int = 0, identity: UsbIdentity | None = None,
-        delay_s: float = 0.0, guard_stdin: bool = False, side: UsbSide | None = None,
+        delay_s: float = 0.0, guard_stdin: bool = False, side: UsbSide | None = None, stall_s: float = STALL_S,
     ) -> None:
         self.share = UsbShare(side or UsbKeyboard(identity), link, port=port)
         super().__init__(
-            device, link, control, fragment=8, delay_s=delay_s, guard_stdin=guard_stdin, port=self.share
+            device, link, control, fragment=8, delay_s=delay_s, guard_stdin=guard_stdin, port=self.share,
+            stall_s=stall_s,
         )
 
     def _obey(self, order: dict[str, Any], answer: Answer) -> None:

@@ -39,6 +39,7 @@ BUS_ID_AT = 256  # in the body of the answer, behind the path
 SCANNER, KEYBOARD = "1-1", "1-2"
 KNOWN_KEYBOARD = UsbIdentity(0x0DB5, 0x013A, "KB0001", "borderpost", "virtual keyboard reader")  # ids of our udev rule
 KEY_S = 0.01  # between reports, as with many real ones
+HOST_S = 20.0  # an emulated host may be so late to ask for a report
 
 
 def asked_for(request: bytes) -> str | None:
@@ -150,7 +151,8 @@ class UsbPort:
             self.scanner = self._add(
                 SCANNER, UsbScannerBench(glass, controls[0], folder / "scanner.port"), controls[0])
             wedge = UsbBench(
-                KeyboardDevice(typing), controls[1], folder / "keyboard.port", identity=identity, delay_s=KEY_S)
+                KeyboardDevice(typing), controls[1], folder / "keyboard.port", identity=identity,
+                delay_s=KEY_S, stall_s=HOST_S)
             self.keyboard = self._add(KEYBOARD, wedge, controls[1])
         except BaseException:
             self.close()
