@@ -1,4 +1,4 @@
-"""Makes the helpers in this folder importable and gives hypothesis one profile for every machine."""
+"""Makes the helpers in this folder importable, gives hypothesis one profile, and each test a log of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
@@ -36,6 +37,18 @@ def pytest_collection_finish() -> None:
     """Thousands of tests stay until the end: what stays need not be looked over at every full collection."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, Any, Any]:
+    """What a test or one of its fixtures has the log do ends with the test: structlog has one configuration for the
+    process, and what runs a verb in it sets it up. A fixture for several tests may not configure it for them.
+    """
+    before = structlog.get_config()
+    try:
+        return (yield)
+    finally:
+        structlog.configure(**before)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,13 +18,12 @@ from edge.config import LogConfig
 
 EDGE = Path(logs.__file__).parent
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
+UNTOUCHED = structlog.get_config()  # at collection, before any test
 
 
 @pytest.fixture
-def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
-    before = structlog.get_config()
-    yield lambda: capsys.readouterr().err
-    structlog.configure(**before)
+def stderr(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    return lambda: capsys.readouterr().err
 
 
 def test_a_key_that_is_not_allowed_is_redacted(stderr: Callable[[], str]) -> None:
@@ -90,6 +89,13 @@ def test_every_line_the_box_logs_carries_allowed_keys_only() -> None:
     assert len(found) > 30
     strange = [entry for entry in found if entry[2] not in logs.ALLOWED]
     assert [(file, key) for file, _, key in strange] == [("owner.py", "**")]
+
+
+@pytest.mark.parametrize("level", ["error", "warning"])
+def test_what_one_test_sets_up_does_not_reach_the_next(level: str) -> None:
+    assert structlog.get_config() == UNTOUCHED
+    logs.set_up(LogConfig(level=level))  # type: ignore[arg-type]
+    assert structlog.get_config() != UNTOUCHED
 
 
 def test_levels_are_those_of_the_standard_library() -> None:
