@@ -1,7 +1,9 @@
 """Log lines without personal data.
 
-Law (ARCHITECTURE law 9): an event carries only the keys that its program allows; the value of any other key
-is replaced before it is written. A new key is allowed after thinking about what it may hold.
+Laws:
+1. (ARCHITECTURE law 9) An event carries only the keys that its program allows; the value of any other key is replaced
+   before it is written. A new key is allowed after thinking about what it may hold.
+2. The last ``set_up`` holds for every logger, also for one that has spoken before: none is kept as it was then.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def redactor(allowed: Collection[str]) -> Processor:
 def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
     """Write events of ``level`` and above to standard error, or where that is the system's journal, to it.
 
-    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines.
+    ``form`` is ``json``, ``text``, or ``auto``: text when a person is watching, else JSON lines. It may be called
+    again (law 2): first for what is said before there is a configuration, then as that says.
     """
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     journal = None if text else open_journal(os.environ)
@@ -52,6 +55,7 @@ def set_up(redact: Processor, *, level: str, form: str = "auto") -> None:
             as_line(render) if journal else render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=(lambda *_: JournalLogger(journal)) if journal else structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # Standard error as it is when a line is written: what it was at this call may be closed by then.
+        logger_factory=lambda *_: JournalLogger(journal) if journal else structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,  # law 2
     )

@@ -40,6 +40,7 @@ def command(
     Try it:  borderpost run --config edge.toml
     Then:    borderpost counter --config edge.toml      (in another terminal)
     """
+    from edge import config, logs
     from edge.boot import boot_id
     from edge.core.provisioning.inbox import FACTS, INBOX
     from edge.enrol.places import Places
@@ -47,6 +48,7 @@ def command(
     from edge.secret_memory import guard_process
 
     guard_process()  # lists and keys will be in this memory
+    logs.set_up(config.LogConfig())  # for what is said before there is a configuration
     places = Places(
         state=state.absolute(), national=national, inbox=inbox or Path(INBOX), facts=facts or Path(FACTS),
         runtime=runtime.absolute(), console=console,

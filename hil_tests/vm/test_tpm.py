@@ -33,8 +33,8 @@ def moved(request: pytest.FixtureRequest, stages: Stages) -> Iterator[Bench]:
 
 
 def told(bench: Bench, event: str) -> list[str]:
-    """The lines of this boot that tell of an event, as they stand in the journal: before there is a configuration they
-    are text, and no JSON."""
+    """The lines of this boot that tell of an event, as they stand in the journal: JSON, or text where a box of an older
+    version has no configuration yet."""
     lines = bench.target.run("journalctl", "-b", "-u", DAEMON, "-o", "cat", "--no-pager").splitlines()
     return [line for line in lines if event in line]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from edge import logs
 from edge.config import LogConfig
 
 EDGE = Path(logs.__file__).parent
+PAGE = EDGE.parent / "docs" / "technician.md"
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 UNTOUCHED = structlog.get_config()  # at collection, before any test
 
@@ -100,3 +103,48 @@ def test_what_one_test_sets_up_does_not_reach_the_next(level: str) -> None:
 
 def test_levels_are_those_of_the_standard_library() -> None:
     assert all(hasattr(logging, level.upper()) for level in ("debug", "info", "warning", "error"))
+
+
+def test_what_is_said_before_there_is_a_configuration_is_redacted_json_too(
+    stderr: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge.enrol import start
+    from edge.verbs import run
+
+    early = structlog.get_logger("early")
+
+    def prepared(*_: object) -> None:
+        early.error("identity_lost", path="identity.lost-1", surname="ERIKSSON")
+        raise SystemExit(3)
+
+    monkeypatch.setattr("edge.secret_memory.guard_process", lambda: None)
+    monkeypatch.setattr(start, "prepared", prepared)
+    words = ["--config", str(tmp_path / "none.toml"), "--state", str(tmp_path), "--runtime", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        run.command.main(words, standalone_mode=False)
+    line = json.loads(stderr())
+    assert (line["event"], line["path"], line["surname"]) == ("identity_lost", "identity.lost-1", "[not logged]")
+    logs.set_up(LogConfig(level="error"))
+    early.warning("of less weight than the configuration wants")
+    assert stderr() == "", "who logged before the configuration was there follows it"
+
+
+def test_a_line_goes_where_standard_error_is_when_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = StringIO(), StringIO()
+    monkeypatch.setattr("sys.stderr", first)
+    logs.set_up(LogConfig())
+    box = structlog.get_logger("box")
+    box.info("a")
+    monkeypatch.setattr("sys.stderr", second)
+    told = first.getvalue()
+    first.close()
+    box.info("b")
+    assert [json.loads(text)["event"] for text in (told, second.getvalue())] == ["a", "b"]
+
+
+def test_every_key_that_the_page_names_of_an_event_is_one_that_is_written() -> None:
+    events = PAGE.read_text("utf-8").partition("## 3. Log events")[2].partition("\n## ")[0]
+    lists = re.findall(r"\((`[a-z_]+`(?:, `[a-z_]+`)*)\)", events)
+    named = [key for words in lists for key in re.findall(r"[a-z_]+", words)]
+    assert len(named) > 30
+    assert [key for key in named if key not in logs.ALLOWED] == []
