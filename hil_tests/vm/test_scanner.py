@@ -79,7 +79,8 @@ def test_pulled_in_the_midst_of_an_image_it_is_a_failed_try_and_the_next_finger_
     say("plugged in again")
     lab.attach("scanner")
     back = box.until(lambda: all(one["state"] == "ready" for one in steps.status(box).get("scanners", [{}])), 60)
-    for number, (seed, records) in enumerate(((gallery.STRANGER, []), (gallery.WANTED, ["W-1"]))):
+    # The right index again, which was not taken, and then the left one.
+    for number, (seed, records) in enumerate(((gallery.STRANGER, []), (gallery.SECOND, ["W-1"]))):
         asked(post, shown.passage)
         scanner.finger(seed, 1)
         (*_, candidates) = heard(post, "fingers", lambda one: bool(one["templates"]), but=number)
