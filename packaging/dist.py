@@ -147,6 +147,7 @@ def package_tree(root: Path, tree: Path, version: str, release: str) -> Path:
         put(root / "source/systemd" / name, stage / place)
     put(root / "source/edge/software/trial.py", stage / "usr/lib/borderpost/trial.py")
     put(root / "source/packaging/box-secret", stage / "usr/lib/borderpost/box-secret", 0o755)
+    put(root / "source/packaging/tpm_lockout.py", stage / "usr/lib/borderpost/tpm_lockout.py")
     (stage / "usr/lib/borderpost/base").write_text(f"{BASE}\n")
     (stage / "usr/lib/borderpost/version").write_text(f"{version}\n")
     skeleton = stage / "usr/lib/borderpost/stick-root"

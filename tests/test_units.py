@@ -243,63 +243,6 @@ def test_every_file_of_systemd_s_folder_is_packed_somewhere() -> None:
     assert '"usr/lib/sysctl.d/60-borderpost.conf"' in text
 
 
-# A stand-in for systemd-creds: this computer's own must not be touched by a test. It runs on the machine $MACHINE, and
-# with $NO_TPM the TPM there does not answer.
-CREDS = """#!/bin/sh
-for last; do :; done
-case $1 in
-decrypt) [ "$(head -n 1 "$3")" = "$MACHINE" ] ;;
-*) [ -z "$NO_TPM" ] || [ "$2" != --with-key=host+tpm2 ] || exit 1
-   { echo "$MACHINE"; echo "$@"; cat; } > "$last" ;;
-esac
-"""
-
-
-class Machines:
-    """One disk, and the machines that it stands in one after the other."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store, self._programs = folder / "store", folder / "bin"
-        self.store.mkdir()
-        self._programs.mkdir()
-        (self._programs / "systemd-creds").write_text(CREDS)
-        (self._programs / "systemd-creds").chmod(0o755)
-
-    def boot(self, machine: str, *, tpm: str = "/dev/null", broken: str = "") -> bytes:
-        subprocess.run(
-            [str(ROOT / "packaging/box-secret"), str(self.store), tpm, "0.01"], check=True, timeout=30,
-            env={"PATH": f"{self._programs}:/usr/bin:/bin", "MACHINE": machine, "NO_TPM": broken},
-        )
-        return (self.store / "box-secret").read_bytes()
-
-
-def test_the_secret_of_a_box_is_made_once_and_whole(tmp_path: Path) -> None:
-    machines = Machines(tmp_path)
-    first = machines.boot("own")
-    _, said, secret = first.split(b"\n", 2)
-    assert said.split()[:3] == [b"encrypt", b"--with-key=host+tpm2", b"--name=box-secret"]
-    assert len(secret) == 32
-    assert (machines.store / "box-secret").stat().st_mode & 0o777 == 0o600
-    assert machines.boot("own") == first
-    assert [path.name for path in machines.store.iterdir()] == ["box-secret"]
-
-
-@pytest.mark.parametrize(("tpm", "broken"), [("/nowhere/tpm", ""), ("/dev/null", "yes")])
-def test_a_machine_without_a_tpm_that_answers_has_a_secret_all_the_same(tmp_path: Path, tpm: str, broken: str) -> None:
-    assert b"--with-key=auto" in Machines(tmp_path).boot("own", tpm=tpm, broken=broken)
-
-
-def test_a_secret_that_does_not_open_here_is_set_aside_and_taken_again_where_it_opens(tmp_path: Path) -> None:
-    machines = Machines(tmp_path)
-    own = machines.boot("own")
-    other = machines.boot("other")
-    assert other != own
-    assert (machines.store / "box-secret.lost-1").read_bytes() == own
-    assert machines.boot("other") == other
-    assert machines.boot("own") == own
-    assert machines.boot("other") == other
-
-
 def test_the_tpm_may_be_opened_by_who_makes_the_secret() -> None:
     """/dev/tpmrm0 is of user and group tss, mode 0660 (tpm-udev); the group is there before that package is."""
     assert settings("borderpost-keys.service")["SupplementaryGroups"] == ["tss"]
