@@ -3,35 +3,40 @@
 Laws:
 1. ``call`` ends: with an answer, with what the service refused (FingerError), or with ChildFailedError. Nothing that
    happens to the child raises anything else, and every wait has a limit.
-2. After ChildFailedError the process is gone (SIGKILL, reaped) and another one is loading already. A child that died
-   between two calls costs the next one only the time to load again.
+2. After ChildFailedError the process is gone (SIGKILL, reaped) and another one is loading already; law 6 is the
+   exception. A child that died between two calls costs the next one only the time to load again; one that refused to
+   load meanwhile has the next call told so.
 3. Pipes and process belong to one ``Child``; ``close`` leaves neither zombie nor descriptor.
 4. The thread that starts the process outlives it: the kernel ends a child with the thread that made it. Who starts is
    whoever calls ``start``, or ``call`` after a failure. One request at a time; others wait within their own time.
 5. Of a request and its answer nothing stays here but what the caller holds (``frames``, law 3).
+6. A slow box gets there. Who waits for a process that loads fails after its own time, and the process loads on. It is
+   killed when its limit is over; the next one has twice the limit, up to ``LONGEST_S``. Once one is loaded, the limit
+   is ``start_s`` again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from common.fingers.frames import HEAD, MAX_FRAME, Fault, Ready, Reply, Request, Setup, framed, packed, raw, wipe
+from common.fingers.frames import Fault, Ready, Reply, Request, Setup, framed, packed, raw, wipe
+from common.fingers.pipes import LostError, Pipe
 from common.freed import NO_CACHES
 from edge.core.fingerprints.model import FingerError
 
 MODULE: Final = "common.fingers.child_main"
-START_S: Final = 30.0  # to load everything, on a slow box under load
+START_S: Final = 30.0  # to load everything, and as long a caller waits for that (law 6)
+LONGEST_S: Final = 240.0  # to load everything, at most
 GOODBYE_S: Final = 1.0  # to end by itself once its input is closed
 REAP_S: Final = 5.0  # from SIGKILL to the end: longer only in the kernel's own hands
 MEMORY_MIB: Final = 1536  # LEADER on a rolled finger takes 1.1 GiB
@@ -54,21 +59,26 @@ class Child:
     """See the module. ``services`` maps the name of a service to the options of its factory (msgpack can write them).
 
     ``module`` is started with ``python -m``; ``memory_mib`` limits its private memory (0: not at all);
-    ``no_new_code`` asks for what MemoryDenyWriteExecute gives.
+    ``no_new_code`` asks for what MemoryDenyWriteExecute gives. ``start_s``: the first limit of a process to load
+    (law 6), and how long a ``call`` waits for that.
     """
 
     def __init__(
         self, services: Mapping[str, Any], *, module: str = MODULE, memory_mib: int = MEMORY_MIB,
-        no_new_code: bool = False, start_s: float = START_S,
+        no_new_code: bool = False, start_s: float = START_S, mono: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._services = {name: raw(options) for name, options in services.items()}
         self._module, self._memory_mib, self._no_new_code = module, memory_mib, no_new_code
-        self._start_s = start_s
+        self._start_s, self._mono = start_s, mono
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._given: Pipe  # with a process
+        self._heard: Pipe
         self._ready: Ready | None = None
         self._number = 0
         self._closed = False
+        self._load_until = 0.0
+        self.load_s = start_s  # what the next process has to load, or the one that loads now
         self.starts = 0  # processes begun so far
 
     @property
@@ -82,25 +92,34 @@ class Child:
         return self._lock.locked()
 
     def start(self) -> None:
-        """Begin loading, if it has not begun; waits for nothing. Raises ChildFailedError."""
+        """Begin loading, if it has not begun; waits for nothing.
+
+        Raises ChildFailedError, and FingerError for what a service refused when nobody waited.
+        """
         with self._lock:
             self._start()
 
     def ready(self, timeout_s: float = START_S) -> Ready:
-        """Wait until everything is loaded. Raises FingerError (what a service refused), ChildFailedError."""
-        until = time.monotonic() + timeout_s
+        """Wait until everything is loaded, ``timeout_s`` at most (and REAP_S, where a process is ended).
+
+        Raises FingerError (what a service refused), ChildFailedError: NOT_STARTED also while it still loads (law 6).
+        """
+        until = self._mono() + timeout_s
         with self._held(until):
             return self._loaded(until)
 
     def call(self, service: str, body: object, reply: type[T], timeout_s: float) -> T:
         """One request, and its answer as ``reply``.
 
-        ``timeout_s`` counts from when the child is loaded (which has its own limit) and this call's turn has come.
-        Raises FingerError for what the service refuses, ChildFailedError for everything else.
+        It waits for its turn (``timeout_s + start_s`` at most), then for a child that is loaded (``start_s`` at most,
+        whatever the limit of law 6), then ``timeout_s`` for the answer, and REAP_S where a process is ended.
+        Raises FingerError for what the service refuses, ChildFailedError for everything else: NOT_STARTED where no
+        child was loaded in time.
         """
-        with self._held(time.monotonic() + timeout_s + self._start_s):
-            self._loaded(time.monotonic() + self._start_s)
-            until = time.monotonic() + timeout_s
+        with self._held(self._mono() + timeout_s + self._start_s):
+            self._start()  # before its wait is counted: its own process comes to its limit within that
+            self._loaded(self._mono() + self._start_s)
+            until = self._mono() + timeout_s
             self._number += 1
             answer = bytearray()
             order = packed(body)
@@ -139,7 +158,7 @@ class Child:
 
     @contextlib.contextmanager
     def _held(self, until: float) -> Iterator[None]:
-        if not self._lock.acquire(timeout=max(0.0, until - time.monotonic())):
+        if not self._lock.acquire(timeout=max(0.0, until - self._mono())):
             raise ChildFailedError(Fault.HUNG, "another request holds it")
         try:
             yield
@@ -151,6 +170,7 @@ class Child:
             raise ChildFailedError(Fault.NOT_STARTED, "it was closed")
         if self._process is not None and self._process.poll() is None:
             return
+        self._hear_last()
         self._end(0)
         try:
             self._process = subprocess.Popen(
@@ -160,33 +180,57 @@ class Child:
         except OSError as error:
             raise ChildFailedError(Fault.NOT_STARTED, error.strerror or "") from error
         self.starts += 1
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            os.set_blocking(pipe.fileno(), False)
+        self._load_until = self._mono() + self.load_s
+        self._given, self._heard = Pipe(self._process.stdin, self._mono), Pipe(self._process.stdout, self._mono)
         setup = Setup(os.getpid(), self._memory_mib, self._no_new_code, self._services)
         try:
-            self._write(framed(setup), time.monotonic() + self._start_s)
-        except _LostError as lost:
+            self._given.write(framed(setup), self._mono() + self._start_s)
+        except LostError as lost:
             raise self._failed(lost.fault) from None
 
     def _loaded(self, until: float) -> Ready:
         self._start()
-        if self._ready is None:
-            try:
-                ready = _decoded(self._read(until), Ready)
-            except _LostError as lost:
-                raise self._failed(lost.fault) from None
-            if ready.fault:
-                self._end(0)  # and no other: it would say the same
-            self._told(ready.fault, ready.message, ready.advice)
-            self._ready = ready
-        return self._ready
+        if self._ready is not None:
+            return self._ready
+        try:
+            self._wait_loaded(until)
+            ready = self._heard.read_as(Ready, max(until, self._mono() + GOODBYE_S))
+        except LostError as lost:
+            raise self._failed(lost.fault) from None
+        return self._accepted(ready)
+
+    def _wait_loaded(self, until: float) -> None:
+        """Until the child says anything; law 6. What it says after its limit, and before anybody looked, counts."""
+        try:
+            self._heard.wait(min(until, self._load_until))
+        except LostError:
+            if self._mono() < self._load_until:
+                raise ChildFailedError(Fault.NOT_STARTED, "it is still loading") from None
+            late = f"it was still loading after {self.load_s:.0f} s"
+            self.load_s = max(self.load_s, min(2 * self.load_s, LONGEST_S))
+            self._end(0)
+            self._start()
+            raise ChildFailedError(Fault.NOT_STARTED, late) from None
+
+    def _accepted(self, ready: Ready) -> Ready:
+        if ready.fault:
+            self._end(0)  # and no other: it would say the same
+        self._told(ready.fault, ready.message, ready.advice)
+        self._ready, self.load_s = ready, self._start_s
+        return ready
+
+    def _hear_last(self) -> None:
+        """What a process refused that has ended since, with nobody waiting for it. Raises FingerError."""
+        if self._process is None or self._ready is not None:
+            return
+        with contextlib.suppress(LostError):
+            self._accepted(self._heard.read_as(Ready, self._mono()))
 
     def _exchange(self, request: bytearray, until: float) -> bytearray:
         try:
-            self._write(request, until)
-            return self._read(until)
-        except _LostError as lost:
+            self._given.write(request, until)
+            return self._heard.read(until)
+        except LostError as lost:
             raise self._failed(lost.fault) from None
 
     def _understood(self, answer: bytearray, reply: type[T]) -> T:
@@ -222,9 +266,8 @@ class Child:
         process, self._process, self._ready = self._process, None, None
         if process is None:
             return None
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._given.close()
+        self._heard.close()
         try:
             return process.wait(patience_s or _SETTLE_S)
         except subprocess.TimeoutExpired:
@@ -232,66 +275,6 @@ class Child:
         with contextlib.suppress(subprocess.TimeoutExpired):  # in the kernel's hands: Popen reaps it later
             process.wait(REAP_S)
         return None
-
-    def _write(self, data: bytearray, until: float) -> None:
-        pipe = self._process and self._process.stdin
-        assert pipe
-        left = memoryview(data)
-        while left:
-            _wait(pipe.fileno(), select.POLLOUT, until)
-            try:
-                left = left[os.write(pipe.fileno(), left) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise _LostError(Fault.KILLED) from None
-
-    def _read(self, until: float) -> bytearray:
-        length = int.from_bytes(self._bytes(HEAD, until), "big")
-        if length > MAX_FRAME:
-            raise _LostError(Fault.GARBAGE)
-        return self._bytes(length, until)
-
-    def _bytes(self, count: int, until: float) -> bytearray:
-        pipe = self._process and self._process.stdout
-        assert pipe
-        data = bytearray(count)
-        left = memoryview(data)
-        while left:
-            _wait(pipe.fileno(), select.POLLIN, until)
-            try:
-                came = os.readv(pipe.fileno(), [left])
-            except BlockingIOError:
-                continue
-            except OSError:
-                came = 0
-            if not came:
-                raise _LostError(Fault.KILLED)
-            left = left[came:]
-        return data
-
-
-class _LostError(Exception):
-    """The talk is over; becomes ChildFailedError once the process has been looked at."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.value)
-        self.fault = fault
-
-
-def _wait(descriptor: int, event: int, until: float) -> None:
-    poll = select.poll()
-    poll.register(descriptor, event)
-    left = until - time.monotonic()
-    if left <= 0 or not poll.poll(left * 1000):
-        raise _LostError(Fault.HUNG)
-
-
-def _decoded(frame: bytearray, kind: type[T]) -> T:
-    try:
-        return msgspec.msgpack.decode(frame, type=kind)
-    except msgspec.MsgspecError:
-        raise _LostError(Fault.GARBAGE) from None
 
 
 def _environment() -> dict[str, str]:
