@@ -171,6 +171,7 @@ class Post:
         if self.places.console is not None:
             self.places.console.touch()
         self.boot = "boot-1"
+        self.environ: dict[str, str] = {}  # of the unit: a machine's TPM opens one credential or none
         self.number = 0
         self.wall = NOW
 
@@ -226,7 +227,7 @@ class Life:
     def __init__(self, post: Post, by_hand: Config | None = None) -> None:
         self.post = post
         self._open: list[Callable[[], object]] = []
-        self.box = Enrolment(post.places, disk=post._disk(), boot=post.boot, environ={}, by_hand=by_hand)
+        self.box = Enrolment(post.places, disk=post._disk(), boot=post.boot, environ=post.environ, by_hand=by_hand)
         self.ended = threading.Event()
         self.alarms: list[str] = []
         self.config = self.box.begin()

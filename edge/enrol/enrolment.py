@@ -200,9 +200,7 @@ class Enrolment:
         if self.damage:
             daemon.note("configuration_damaged", {"generation": self.generation})
         self.follow(daemon.state)
-        key = identity.box_secret(self.places.identity, cloning.PURPOSE, self.environ)
-        if key is not None:
-            cloning.compare(self.disk, self.places, key, daemon)
+        cloning.compare(self.disk, self.places, self.identity, daemon, self.environ)
         pending = self.activation.pending() if self.by_hand is None else None
         if pending is not None:
             self._commit(daemon, pending)

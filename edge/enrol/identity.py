@@ -6,7 +6,8 @@ Laws:
    destroys. The other half is the systemd credential ``box-secret`` where the unit has one (TPM2, or the host's key).
 2. Keys that do not open are set aside, never written over: the box has another name from then on, and headquarters has
    to enrol it again; it goes on screening meanwhile. Where those that are set aside open again (the disk is back in its
-   own machine), they are the box's keys again, unless a reset has destroyed them.
+   own machine), they are the box's keys again, unless a reset has destroyed them. What the boot state beside them says
+   is of the time before and goes first, so that no cut leaves it to be believed (``cloning``, law 5).
 3. Keys that were sealed without the credential are sealed again as soon as there is one.
 4. ``repr`` shows the serial alone.
 """
@@ -33,6 +34,7 @@ from edge.enrol.disk import Disk, read
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"  # the environment variable that systemd sets
 CREDENTIAL: Final = "box-secret"
 KEYS, SECRET = "keys.sealed", "secret"
+BOOT: Final = "boot.sealed"  # ``cloning`` keeps it here
 MAX_BYTES: Final = 16_384
 MAX_LOST: Final = 100  # identities set aside that are looked at
 _CONTEXT: Final = b"borderpost identity 1"
@@ -132,6 +134,11 @@ def box_secret(folder: Path, purpose: bytes, environ: Mapping[str, str] | None =
     return hmac.digest(_secret(half, _credential(environ)), purpose, "sha256") if half else None
 
 
+def is_any_lost(folder: Path) -> bool:
+    """Were keys of ``folder`` set aside that are there still?"""
+    return any(folder.parent.glob(f"{folder.name}.lost-*"))
+
+
 def erase(disk: Disk, folder: Path) -> None:
     """Destroy the half of the secret that is here, then the keys: nothing that they sealed can be opened again."""
     for name in (SECRET, KEYS):
@@ -200,6 +207,7 @@ def _taken_back(disk: Disk, folder: Path, credential: bytes | None) -> str:
         except IdentityError:
             continue
         if found is not None:
+            disk.remove(place / BOOT)
             disk.remove_tree(folder)
             place.rename(folder)
             disk.sync_folder(folder.parent)

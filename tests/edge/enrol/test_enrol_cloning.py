@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
 import pytest
-from enrol_kit import Headquarters, Post
+import structlog
+from enrol_kit import Headquarters, Post, codes
+from journal_kit import new_passage
 
-from edge.enrol.cloning import BootState, copied
+from edge.core.provisioning import inbox
+from edge.enrol.cloning import MAX_BYTES, MOVED, BootState, copied, tell_of
+from edge.enrol.disk import Disk
 from edge.enrol.hardware import Marks, inventory, marks
+from edge.enrol.identity import BOOT, is_any_lost, open_or_make
 
+PASSAGES = itertools.count(1)
 HERE = Marks("board", ("card-1", "card-2"), ("disk",))
 
 
@@ -82,3 +89,133 @@ def test_the_inventory_names_the_machine_and_what_is_plugged_in(tmp_path: Path) 
 
 def test_a_machine_that_tells_nothing_has_empty_marks(tmp_path: Path) -> None:
     assert marks(tmp_path / "nothing") == Marks()
+
+
+def tpm(folder: Path, name: str) -> dict[str, str]:
+    """The environment of the unit on a machine whose TPM opens one secret, its own."""
+    place = folder / f"credentials-{name}"
+    place.mkdir(exist_ok=True)
+    (place / "box-secret").write_bytes(name.encode().ljust(32, b"."))
+    return {"CREDENTIALS_DIRECTORY": str(place)}
+
+
+def started(post: Post) -> tuple[str, list[str], str]:
+    """One life with one passage: the epoch that it ended under, its alarms, the id of the passage's message."""
+    with post.process() as life:
+        written = life.journal.record(new_passage(next(PASSAGES))).result(5)
+        return life.journal.epoch, list(life.alarms), written.message_id
+
+
+def test_a_disk_under_another_tpm_and_back_gets_a_new_epoch_each_time_and_an_alarm_once(tmp_path: Path) -> None:
+    post, ids, epochs = Post(tmp_path, Headquarters()), set(), []
+    here, there = tpm(tmp_path, "here"), tpm(tmp_path, "there")
+    for number, place in enumerate((here, there, here, there, here)):
+        post.environ = place
+        epoch, alarms, first = started(post)
+        assert alarms == ([MOVED] if number else [])
+        again, alarms, second = started(post)
+        assert (again, alarms) == (epoch, [])
+        epochs.append(epoch)
+        ids |= {first, second}
+    assert len(set(epochs)) == 5
+    assert len(ids) == 10
+
+
+def test_of_a_copied_disk_both_go_on_and_no_id_is_used_twice(tmp_path: Path) -> None:
+    own, copy = (Post(tmp_path / name, Headquarters()) for name in ("own", "copy"))
+    own.environ, copy.environ = tpm(tmp_path, "own"), tpm(tmp_path, "copy")
+    before = started(own)[2]
+    shutil.copytree(own.places.state, copy.places.state)
+    ids = [before, *(started(post)[2] for post in (own, copy, own, copy))]
+    assert len(set(ids)) == 5
+    shutil.rmtree(own.places.state)
+    shutil.copytree(copy.places.state, own.places.state)  # and the copy comes back, and stays there too
+    ids += [started(post)[2] for post in (own, copy, own, copy)]
+    assert len(set(ids)) == 9
+
+
+@pytest.mark.parametrize("way", [("there",), ("there", "here")])
+def test_a_cut_before_the_comparison_hides_no_move(tmp_path: Path, way: tuple[str, ...]) -> None:
+    post = Post(tmp_path, Headquarters())
+    post.environ = tpm(tmp_path, "here")
+    epochs = [started(post)[0]]
+    for name in way:
+        post.environ = tpm(tmp_path, name)
+        open_or_make(Disk(), post.places.identity, post.environ)  # and the power is gone
+        epoch, alarms, _ = started(post)
+        assert alarms == [MOVED]
+        epochs.append(epoch)
+        assert started(post)[:2] == (epoch, [])
+    assert len(set(epochs)) == len(epochs)
+
+
+@pytest.mark.parametrize("data", [b"", b"not of this box", bytes(MAX_BYTES + 1)])
+def test_a_boot_state_that_does_not_open_is_another_machine_s_once(tmp_path: Path, data: bytes) -> None:
+    post = Post(tmp_path, Headquarters())
+    epoch = started(post)[0]
+    (post.places.identity / BOOT).write_bytes(data)
+    renewed, alarms, _ = started(post)
+    assert (renewed != epoch, alarms) == (True, [MOVED])
+    assert started(post)[:2] == (renewed, [])
+
+
+def test_a_credential_that_comes_later_is_no_other_machine(tmp_path: Path) -> None:
+    post = Post(tmp_path, Headquarters())
+    epoch = started(post)[0]
+    post.environ = tpm(tmp_path, "here")
+    assert started(post)[:2] == (epoch, [])
+    assert started(post)[:2] == (epoch, [])
+
+
+def test_a_box_that_is_enrolled_again_or_reset_under_another_tpm_gives_no_second_alarm(tmp_path: Path) -> None:
+    post = Post(tmp_path, Headquarters())
+    post.environ = tpm(tmp_path, "here")
+    post.enrol()
+    post.environ = tpm(tmp_path, "there")
+    epoch, alarms, _ = started(post)
+    assert alarms == [MOVED]
+    with post.process() as life:
+        again = post.hq.envelope(life.box, 2, post.hq.files(life.box))
+    assert "BP-102" in codes(post.plug({inbox.ENVELOPE: again}))
+    assert started(post)[:2] == (epoch, [])
+    with post.process() as life:
+        token = post.hq.reset_paper(life.box, 3, lose_rows=True)
+    folder, told = post.offer({inbox.RESET: token}), []
+    for _ in range(6):
+        with post.process() as life:
+            life.look()
+            told += life.alarms
+    assert "BP-106" in codes(post.outcome(folder))
+    assert not is_any_lost(post.places.identity)
+    assert started(post)[0] != epoch
+    assert (told, started(post)[1]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("lost", "back", "event", "words"),
+    [
+        ("identity.lost-1", "", "identity_lost", ("if the disk was moved, put it back into its own machine",
+                                                  "enrol this box again: a claim stick",
+                                                  "if the TPM was cleared or replaced, only a claim stick helps")),
+        ("identity.lost-2", "identity.lost-1", "identity_back", ("nothing, if the disk was moved and is back",)),
+    ],
+)
+def test_what_it_says_of_keys_that_were_set_aside(
+    tmp_path: Path, lost: str, back: str, event: str, words: tuple[str, ...]
+) -> None:
+    opened = open_or_make(Disk(), tmp_path / "identity", {})
+    opened.lost, opened.back = lost, back
+    with structlog.testing.capture_logs() as lines:
+        tell_of(opened)
+    (line,) = lines
+    assert (line["event"], line["path"]) == (event, back or lost)
+    assert all(word in line["advice"] for word in words)
+
+
+def test_a_new_epoch_without_a_passage_is_no_journal_that_was_put_back(tmp_path: Path) -> None:
+    post = Post(tmp_path, Headquarters())
+    started(post)
+    (post.places.identity / BOOT).write_bytes(b"not of this box")
+    for alarms in ([MOVED], [], []):
+        with post.process() as life:
+            assert life.alarms == alarms

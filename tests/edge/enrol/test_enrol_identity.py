@@ -93,6 +93,7 @@ def test_a_death_at_any_step_of_taking_keys_back_loses_none(tmp_path: Path) -> N
 
     def moved(folder: Path) -> str:
         serial = open_or_make(Disk(), folder, here).serial
+        (folder / "boot.sealed").write_bytes(b"of before it was moved")
         open_or_make(Disk(), folder, there)
         return serial
 
@@ -103,6 +104,7 @@ def test_a_death_at_any_step_of_taking_keys_back_loses_none(tmp_path: Path) -> N
         serial = moved(folder)
         assert in_child(lambda at=step, to=folder: open_or_make(DyingDisk(at), to, here)) == DyingDisk.CODE
         assert open_or_make(Disk(), folder, here).serial == serial
+        assert not (folder / "boot.sealed").exists()
 
 
 def test_every_flipped_bit_of_the_sealed_keys_is_noticed(tmp_path: Path) -> None:
