@@ -222,12 +222,12 @@ class Engine:
         return applying.apply(self._box, self._daemon, self._carrier, data, visit.key, by_link=by_link)
 
     def _claim(self, visit: Visit) -> list[Part]:
-        """A box that stands at the claim's site already has nothing to ask for; nor has one whose envelope was here."""
+        """A box that was named has nothing to ask for, unless it lost its keys; nor one whose envelope was here."""
         data, box = visit.hatch.read(inbox.CLAIM, MAX_PAPER), self._box
         if data is None or box.trust is None:
             return []
         before = kept.load(box.places)
-        if box.is_enrolled:
+        if not box.may_ask:
             return [] if visit.hatch.has(inbox.ENVELOPE) else [
                 Part(part="claim", code=Code.UP_TO_DATE, grade=Grade.OK, detail="this box is enrolled")]
         claim = asking.judge_claim(data, box.trust, before, self._daemon.clock.now())

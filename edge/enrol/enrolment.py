@@ -204,7 +204,7 @@ class Enrolment:
         pending = self.activation.pending() if self.by_hand is None else None
         if pending is not None:
             self._commit(daemon, pending)
-        if self.is_enrolled and self.by_hand is None:
+        if not self.may_ask and self.by_hand is None:
             with contextlib.suppress(OSError):  # the code is not shown in any case
                 asking.forget(self.disk, self.places)
 
@@ -237,6 +237,12 @@ class Enrolment:
         return self.config is not None
 
     @property
+    def may_ask(self) -> bool:
+        """True for a box that nobody named: no configuration yet, or one for keys that it lost (``identity_lost``)."""
+        lost = self.by_hand is None and validation.is_another_s(self.certificate(), self.identity)
+        return lost or not self.is_enrolled
+
+    @property
     def device(self) -> str:
         """The device id, empty while unprovisioned."""
         return self.config.box.device if self.config else ""
@@ -245,7 +251,7 @@ class Enrolment:
     def site(self) -> str:
         """The site's id, empty where the configuration has words for people there."""
         text = self.config.box.site if self.config else ""
-        return text if is_site(text) else ""
+        return text if validation.is_site(text) else ""
 
     @property
     def sequence(self) -> int:
@@ -257,7 +263,7 @@ class Enrolment:
 
     def code(self) -> str:
         """Of the newest request that nobody answered yet; empty for none, or where it cannot be told."""
-        if self.fault or self.is_enrolled:
+        if self.fault or not self.may_ask:
             return ""
         waiting = asking.waiting(asking.load(self.places, self.identity), kept.load(self.places))
         return asking.code(self.identity, waiting[-1]) if waiting else ""
@@ -317,10 +323,3 @@ SELF_TEST_S: Final = 10.0  # longest write of a journal that works
 def hear(clock: TrustedClock, time: datetime, source: Source, *, lower: bool = False) -> str:
     """What became of a signed word: ``accepted``, ``stale`` or ``too_far``."""
     return str(clock.signed_word(time, source, lower=lower))
-
-
-def is_site(text: str) -> bool:
-    """True if a text is a site's id, and not words for people."""
-    return 2 <= len(text) <= 40 and all(c in "abcdefghijklmnopqrstuvwxyz0123456789-" for c in text)
-
-

@@ -134,6 +134,19 @@ def certificates(files: Mapping[str, bytes], name: str = gen.CERTIFICATE) -> lis
         raise ProvisioningError(Code.BAD_CERTIFICATE, f"{name}: no certificate") from error
 
 
+def is_site(text: str) -> bool:
+    """True if a text is a site's id, and not words for people."""
+    return 2 <= len(text) <= 40 and all(c in "abcdefghijklmnopqrstuvwxyz0123456789-" for c in text)
+
+
+def is_another_s(certificate: x509.Certificate | None, identity: Identity) -> bool:
+    """True for a certificate that is for other keys than this box's; False for none."""
+    if certificate is None:
+        return False
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return certificate.public_key().public_bytes(*form) != identity.spki
+
+
 def check_certificate(
     chain: list[x509.Certificate], files: Mapping[str, bytes], identity: Identity, device: str, now: datetime | None
 ) -> None:
@@ -141,10 +154,7 @@ def check_certificate(
     if not chain:
         raise ProvisioningError(Code.BAD_CERTIFICATE, f"there is no {gen.CERTIFICATE}")
     own = chain[0]
-    spki = own.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    if spki != identity.spki:
+    if is_another_s(own, identity):
         raise ProvisioningError(Code.BAD_CERTIFICATE, "for another key than this box's")
     if [str(n.value) for n in own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)] != [device]:
         raise ProvisioningError(Code.BAD_CERTIFICATE, "its common name is not box.device")

@@ -219,3 +219,28 @@ def test_a_new_epoch_without_a_passage_is_no_journal_that_was_put_back(tmp_path:
     for alarms in ([MOVED], [], []):
         with post.process() as life:
             assert life.alarms == alarms
+
+
+def test_a_box_that_lost_its_keys_answers_a_claim_and_gets_a_name_again(tmp_path: Path) -> None:
+    """It screens on under its old configuration, and shows the code that headquarters signs for."""
+    post = Post(tmp_path, Headquarters())
+    post.environ = tpm(tmp_path, "here")
+    post.enrol()
+    assert codes(post.plug({inbox.CLAIM: post.hq.claim_paper()})) == ["BP-103"], "a box that has its name"
+    with post.process() as life:
+        named, serial = life.box.device, life.box.identity.serial
+        assert life.box.code() == ""
+    post.environ = tpm(tmp_path, "there")
+    again = "claim-nonce-of-another-day"
+    assert "BP-101" in codes(post.plug({inbox.CLAIM: post.hq.claim_paper(nonce=again)}))
+    request = post.request().request
+    for _ in range(2):  # the code stays, also when the process is another
+        with post.process() as life:
+            assert (life.box.device, life.box.may_ask) == (named, True)
+            assert life.box.identity.serial == request.serial != serial
+            code = life.box.code()
+            assert len(code) == 19
+            envelope = post.hq.envelope(life.box, 2, post.hq.files(life.box), nonce=again)
+    assert "BP-102" in codes(post.plug({inbox.ENVELOPE: envelope}))
+    with post.process() as life:
+        assert (life.box.may_ask, life.box.code()) == (False, "")
