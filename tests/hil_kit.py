@@ -14,7 +14,7 @@ def start(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def end(run: subprocess.Popen[str], *, code: int = 0) -> str:
-    said, _ = run.communicate(timeout=110)
+def end(run: subprocess.Popen[str], *, code: int = 0, limit_s: float = 110.0) -> str:
+    said, _ = run.communicate(timeout=limit_s)
     assert run.returncode == code, said
     return said

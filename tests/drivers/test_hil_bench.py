@@ -41,8 +41,9 @@ def test_on_the_virtual_bench(runs, driver):
     assert "skipped" not in said
 
 
+@pytest.mark.timeout(330)  # ten megabytes for each family, beside whatever else runs
 def test_on_recordings():
-    said = end(start("--device", "recordings"))
+    said = end(start("--device", "recordings"), limit_s=300.0)
     assert re.findall(r"recordings:(\w+): \d+ points", said) == list(DRIVERS)
     assert said.count("flood: 10.0 MB") == len(DRIVERS)
     assert "it cannot hold the port for one owner: a recording has no port (test_it_has_one_owner)" in said
