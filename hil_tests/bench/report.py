@@ -28,6 +28,7 @@ from pathlib import Path
 import pytest
 
 from hil_tests.bench.live import Live
+from hil_tests.bench.ssh import parse
 from hil_tests.bench.target import Target
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +72,13 @@ def target_of(config: pytest.Config) -> str:
     text = str(config.getoption("--target"))
     if text and not text.startswith("ssh:"):
         raise pytest.UsageError(f"--target {text}: ssh:USER@HOST[:PORT] is the only kind there is")
-    return text.removeprefix("ssh:")
+    address = text.removeprefix("ssh:")
+    if text:
+        try:
+            parse(address)
+        except ValueError as error:
+            raise pytest.UsageError(f"--target {text}: {error}") from error
+    return address
 
 
 def watch(config: pytest.Config, guest: Target) -> None:

@@ -11,6 +11,7 @@ docs/bench.md is the page for people.
 
 Laws:
 1. Whatever it could not do is in its last lines: a run that skipped everything does not look like one that passed.
+   What cannot be done at all, a misspelt word say, is told before anything is built.
 2. Ctrl-C and SIGTERM end what it started: they become pytest's own interrupt, which takes every fixture down.
 3. One run at a time in a checkout.
 """
@@ -34,7 +35,7 @@ from typing import Any
 import pytest
 
 from benchmarks import machine
-from hil_tests.bench import report, tools
+from hil_tests.bench import asked, report, tools
 from hil_tests.bench.live import Live
 from hil_tests.bench.summary import INTERRUPTED, Story, table
 from hil_tests.vm.image import BuildError, Unavailable, image
@@ -67,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     given, rest = words().parse_known_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    if reason := asked.no_file(given.json) or asked.no_tests(pytest_words(given, rest, None)):
+        sys.stderr.write(f"make bench: nothing was tested: {reason}\n")
+        return CANNOT_RUN
     told: dict[str, Any] = {"machine": machine.machine(), "commit": commit(), "long": given.long,
                             "target": given.target or "bench"}
     with Live(began=began) as live:
@@ -90,15 +94,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def bench(given: argparse.Namespace, rest: list[str], live: Live, story: Story, told: dict[str, Any]) -> int:
     """Everything between the first line and the table; what it learns goes into ``told``."""
-    WORK.mkdir(parents=True, exist_ok=True)
+    try:
+        WORK.mkdir(parents=True, exist_ok=True)
+        (WORK / "run.lock").touch()
+    except OSError as error:
+        if not given.target and os.geteuid() != 0:
+            told["skipped"] = tools.ROOT_WANTED
+            return 0
+        told["broken"] = f"{error.filename}: {error.strerror}"
+        return CANNOT_RUN
     with alone(WORK / "run.lock") as free:
         if not free:
-            live.line("another run is under way in this checkout: wait for its end")
+            told["broken"] = "another run is under way in this checkout: wait for its end"
             return CANNOT_RUN
         package, reason = (None, laboratory(given, live)) if given.target else prepare(given, live, told)
         if reason:
             told["skipped"] = reason
             return 0
+        if given.target and (unreached := asked.no_box(given.target)):
+            told["broken"] = unreached
+            return CANNOT_RUN
         for name in ("failed", "kept"):
             shutil.rmtree(WORK / name, ignore_errors=True)
         live.step("collecting the tests")

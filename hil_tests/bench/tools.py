@@ -28,6 +28,7 @@ LABORATORY = {"ssh": "openssh-client", "mosquitto": "mosquitto"}  # all that a b
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 DISK_LEAST = 5 << 30  # bytes free in the clone: roots, package, image, overlays
 MEMORY_LEAST = 2 << 30  # bytes to be had: a guest of 1 GiB, QEMU's own, headquarters
+ROOT_WANTED = "a Debian root is made, and a container booted, by root: run it with sudo"
 POLICY = Path("/usr/sbin/policy-rc.d")
 APT_S = 900.0
 
@@ -43,7 +44,7 @@ def obstacle(folder: Path) -> str:
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         return f"the guest is a Debian for x86_64; this is {platform.system()} on {platform.machine()}"
     if os.geteuid() != 0:
-        return "a Debian root is made, and a container booted, by root: run it with sudo"
+        return ROOT_WANTED
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < DISK_LEAST:

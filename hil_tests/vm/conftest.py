@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import re
@@ -29,13 +30,20 @@ from hil_tests.vm.stages import Bench, Stages  # noqa: E402
 TEST_S = 900  # moments included, on a busy computer
 
 
+def _some(text: str) -> int:
+    """A number from 1. Raises argparse.ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1")
+    return int(text)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For whoever writes a test: what a run need not make again. `make bench` uses neither."""
     group = parser.getgroup("the virtual bench")
     group.addoption("--image", type=Path, help="a folder that hil_tests.vm.image made: nothing is built")
     group.addoption("--moments", type=Path, help="keep the moments in this folder, and use what is there")
     group.addoption("--seed", type=int, help="power cuts: as in the run that printed it; its rounds are gone on with")
-    group.addoption("--rounds", type=int, help="power cuts: so many, whatever --long says")
+    group.addoption("--rounds", type=_some, help="power cuts: so many, whatever --long says")
     group.addoption("--sabotage", default="", choices=["", "synchronous"], help="power cuts of a box that must fail")
 
 

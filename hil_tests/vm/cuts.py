@@ -31,7 +31,7 @@ from hil_tests.vm.plugged import VmStick
 from hil_tests.vm.stages import READER, Bench
 
 KINDS: Final = ("lists", "stick", "hits")
-SPANS: Final = {"plugged": 30.0, "staged": 10.0, "burst": 8.0}  # after what, in seconds, the cut may come
+SPANS: Final = {"plugged": 16.0, "staged": 6.0, "burst": 8.0}  # after what, in seconds, the cut may come
 PAUSES: Final = {"lists": 0.3, "stick": 0.3, "hits": 0.0}  # s between a verdict and the next document
 LIST = "sltd"
 STAGED = "ls -d /var/lib/borderpost-inbox/[0-9]*/offer.json 2>/dev/null; true"
@@ -40,6 +40,7 @@ LEAST = 3  # acknowledged before a cut: a round that could lose nothing shows no
 # What the box was at, as it is on its disk: asked in the last moment before the mains go.
 AT_WORK = """
 cd /var/lib/borderpost-inbox 2>/dev/null || exit 0
+systemctl is-active 'borderpost-stick@*' | grep -q activating && echo visiting
 ls -d .staging-* >/dev/null 2>&1 && echo staging
 for one in [0-9]*; do [ ! -e $one/offer.json ] || [ -e $one/outcome.json ] || { echo taking; break; }; done
 [ ! -e /var/lib/borderpost/config/pending.json ] || echo applying
@@ -99,7 +100,7 @@ class Round:
     moment_s: float
     cable: bool
     left_in: bool
-    under_way: str  # what it was at when the mains went: staging, taking, applying, starting, or nothing of these
+    under_way: str  # when the mains went, of visiting, staging, taking, applying, starting
     acknowledged: int
     lost: int
     twice: int

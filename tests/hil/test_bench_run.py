@@ -119,6 +119,32 @@ def test_a_file_of_tests_that_cannot_be_read_is_no_interrupt(tmp_path: Path) -> 
     assert "INTERRUPTED" not in out
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (("--bogus",), "unrecognized arguments: --bogus"),
+    (("-k", "no_such_test"), "no test fits that"),
+    (("-k", "hundred"), "long ones run with make bench-long"),
+    (("--target", "nowhere"), "ssh:USER@HOST[:PORT] is the only kind there is"),
+    (("--target", "ssh:"), "is no USER@HOST[:PORT]"),
+    (("--target", "ssh:root@box7:99999"), "is no USER@HOST[:PORT]"),
+    (("--json", "/no/such/folder/run.json"), "/no/such/folder is no folder that can be written to"),
+])
+def test_what_cannot_be_done_is_said_before_anything_is_built(tmp_path: Path, words: Sequence[str], said: str) -> None:
+    made = bench(tmp_path, *words)
+    out, _ = made.communicate(timeout=100)
+    assert made.returncode == 2, out
+    (line,) = out.splitlines()
+    assert line.startswith("make bench: nothing was tested: ")
+    assert said in line
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_box_that_cannot_be_reached_is_said_once(tmp_path: Path) -> None:
+    made = bench(tmp_path, "--target", "ssh:root@localhost:1")
+    out, _ = made.communicate(timeout=100)
+    assert made.returncode == 2, out
+    assert "BROKEN, nothing was tested: no way to root@localhost" in out
+
+
 def test_long_rounds_and_parts_are_asked_for(tmp_path: Path) -> None:
     made = bench(tmp_path, "--long", "--keep", "-k", "hundred or good")
     out, _ = made.communicate(timeout=100)
