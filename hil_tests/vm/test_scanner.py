@@ -2,7 +2,7 @@
 
 Laws:
 1. The cable goes when half of the image is on the wire (``pulled`` of drivers.virtual.uru4000_device), not at a time.
-2. The daemon and its processes for fingers are the same ones afterwards: nothing was restarted to get well.
+2. The daemon is the same one afterwards: it was not restarted to get well.
 """
 
 from __future__ import annotations
