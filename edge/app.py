@@ -113,13 +113,14 @@ class Box:
             device=config.box.device,
             sealer=sealing.make_sealer(recipients, type=BODY_TYPE),
             box_key=self.box_key,
-            token=lambda: secrets.token_urlsafe(12),
-            wall=wall, mono=mono,
+            token=lambda: secrets.token_urlsafe(12), wall=wall, mono=mono,
             limits=JournalLimits.of(config.journal), boot=boot_id(),
             signer=Signer(enrolment.identity.device_key_digest, enrolment.identity.sign) if enrolment else None,
         )
         # Takes the lock of the state folder: a second daemon ends here, before it touches the socket.
         self.journal.start()
+        if enrolment is not None:
+            enrolment.join(self.journal)
         self.screener = screener(config.screening)
         self.lists = ListsInUse(
             Watchlists.open(

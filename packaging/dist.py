@@ -146,7 +146,7 @@ def package_tree(root: Path, tree: Path, version: str, release: str) -> Path:
     for name, place in RENAMED.items():
         put(root / "source/systemd" / name, stage / place)
     put(root / "source/edge/software/trial.py", stage / "usr/lib/borderpost/trial.py")
-    put(root / "source/packaging/box-secret", stage / "usr/lib/borderpost/box-secret", 0o755)
+    put(root / "source/packaging/box_secret.py", stage / "usr/lib/borderpost/box-secret", 0o755)
     put(root / "source/packaging/tpm_lockout.py", stage / "usr/lib/borderpost/tpm_lockout.py")
     (stage / "usr/lib/borderpost/base").write_text(f"{BASE}\n")
     (stage / "usr/lib/borderpost/version").write_text(f"{version}\n")

@@ -260,6 +260,7 @@ class Life:
             alarm=lambda code, **_detail: self.alarms.append(code), judge=judge,
         )
         self.journal = journal
+        self.box.join(journal)
         self.box.up(self.daemon)
         self.watcher = Watcher(self.box, self.daemon, lambda: "a test")
 

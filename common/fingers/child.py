@@ -11,8 +11,8 @@ Laws:
    whoever calls ``start``, or ``call`` after a failure. One request at a time; others wait within their own time.
 5. Of a request and its answer nothing stays here but what the caller holds (``frames``, law 3).
 6. A slow box gets there. Who waits for a process that loads fails after its own time, and the process loads on. It is
-   killed when its limit is over; the next one has twice the limit, up to ``LONGEST_S``. Once one is loaded, the limit
-   is ``start_s`` again.
+   killed when its limit is over; the next one has twice the limit, up to ``LONGEST_S``. What a box was found to need
+   stays its limit: the next start of the process is as slow.
 """
 
 from __future__ import annotations
@@ -179,6 +179,8 @@ class Child:
             )  # fmt: skip
         except OSError as error:
             raise ChildFailedError(Fault.NOT_STARTED, error.strerror or "") from error
+        if self._closed:  # while it was begun: ``close`` may have seen no process yet
+            self._process.kill()
         self.starts += 1
         self._load_until = self._mono() + self.load_s
         self._given, self._heard = Pipe(self._process.stdin, self._mono), Pipe(self._process.stdout, self._mono)
@@ -216,7 +218,7 @@ class Child:
         if ready.fault:
             self._end(0)  # and no other: it would say the same
         self._told(ready.fault, ready.message, ready.advice)
-        self._ready, self.load_s = ready, self._start_s
+        self._ready = ready
         return ready
 
     def _hear_last(self) -> None:

@@ -30,7 +30,7 @@ from edge.enrol import trust as trusting
 from edge.enrol.activation import Pending
 from edge.enrol.carrying import Carrier
 from edge.enrol.daemon import Daemon
-from edge.enrol.enrolment import Enrolment, hear
+from edge.enrol.enrolment import Enrolment
 from edge.enrol.trust import Trust
 
 PART: Final = "envelope"
@@ -72,7 +72,7 @@ def apply(box: Enrolment, daemon: Daemon, carrier: Carrier, data: bytes, visit: 
         raise
     if not changes:
         daemon.note("envelope", {"sequence": header.sequence, "envelope": header.sha256})
-        hear(daemon.clock, header.created, Source.ENVELOPE)
+        daemon.hear(header.created, Source.ENVELOPE)
         after = kept.used(kept.load(box.places), sequence=header.sequence, nonce=header.nonce, envelope=header.sha256)
         kept.save(box.disk, box.places, after)
         return [Part(part=PART, code=Code.APPLIED, grade=Grade.OK, detail=f"number {header.sequence}"), *parts]

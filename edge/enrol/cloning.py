@@ -23,11 +23,11 @@ import structlog
 
 from edge.core import sealing
 from edge.core.provisioning.codes import ProvisioningError
-from edge.enrol.daemon import Daemon
 from edge.enrol.disk import Disk, read
 from edge.enrol.hardware import Marks, marks
 from edge.enrol.identity import BOOT, Identity, box_secret, is_any_lost
 from edge.enrol.places import Places
+from edge.journal import Journal
 
 PURPOSE: Final = b"boot state"  # of the key, see ``identity.box_secret``
 MAX_BYTES: Final = 65_536
@@ -97,14 +97,17 @@ def tell_of(opened: Identity) -> None:
 
 
 def compare(
-    disk: Disk, places: Places, opened: Identity, daemon: Daemon, environ: Mapping[str, str] | None = None
-) -> None:
-    """Compare this start with the last one, act upon it, and keep the state of this one. Raises JournalError's kin."""
+    disk: Disk, places: Places, opened: Identity, journal: Journal, environ: Mapping[str, str] | None = None
+) -> str:
+    """Compare this start with the last one, act upon it, and keep the state of this one.
+
+    Why the journal got a new epoch, as a code; empty if it did not. Raises JournalError's kin.
+    """
     # A box that got its credential since kept its last state without it (``identity``, law 3).
     key, weak = (box_secret(places.identity, PURPOSE, where) for where in (environ, {}))
     if key is None or weak is None:
-        return
-    now, counts = marks(places.system), daemon.journal.counts()
+        return ""
+    now, counts = marks(places.system), journal.counts()
     before, why = None, ""
     try:
         before = last(places, (key, weak))
@@ -114,11 +117,11 @@ def compare(
         why = MOVED
     why = why or copied(before, now, counts.epoch, counts.newest)
     if why:
-        daemon.journal.renew_epoch(why)
-        counts = daemon.journal.counts()  # of the new epoch: a blank box has written nothing under it
-        daemon.alarm(why)
+        journal.renew_epoch(why)
+        counts = journal.counts()  # of the new epoch: a blank box has written nothing under it
         log.error("disk_copied", reason=why, advice="tell headquarters: was the disk moved, copied or put back?")
     try:
         note(disk, places, key, BootState(now, counts.epoch, counts.newest, before.boots + 1 if before else 1))
     except OSError as error:
         log.error("boot_state_not_kept", reason=error.strerror, advice="see `borderpost doctor`, disk")
+    return why

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from edge.clock import TrustedClock
+from edge.clock import Source, TrustedClock
 from edge.config import Config
 from edge.core.errors import BorderpostError
 from edge.core.provisioning.inbox import ListLine
@@ -43,12 +43,21 @@ class Daemon:
     judge: Callable[[Config], list[str]] | None = None
 
     def note(self, kind: str, facts: Mapping[str, str | int]) -> None:
-        """A row of the audit chain; a disk that refuses it is logged, and the journal tries again by itself."""
-        future = self.journal.note(kind, facts)
-        try:
-            future.result(NOTE_S)
-        except (BorderpostError, TimeoutError) as error:
-            log.error("not_noted", reason=type(error).__name__, code=kind, advice="see `borderpost doctor`, journal")
+        """See ``note``."""
+        note(self.journal, kind, facts)
+
+    def hear(self, time: datetime, source: Source, *, lower: bool = False) -> str:
+        """What became of a signed word: ``accepted``, ``stale`` or ``too_far``."""
+        return str(self.clock.signed_word(time, source, lower=lower))
+
+
+def note(journal: Journal, kind: str, facts: Mapping[str, str | int]) -> None:
+    """A row of the audit chain; a disk that refuses it is logged, and the journal tries again by itself."""
+    future = journal.note(kind, facts)
+    try:
+        future.result(NOTE_S)
+    except (BorderpostError, TimeoutError) as error:
+        log.error("not_noted", reason=type(error).__name__, code=kind, advice="see `borderpost doctor`, journal")
 
 
 NOTE_S = 5.0  # longest wait for a row of the audit chain

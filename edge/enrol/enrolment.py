@@ -5,7 +5,8 @@ Laws:
 2. What the last process left is brought to its end before anything is opened (``begin``): a reset, an activation.
 3. A configuration that a person made by hand takes no envelope: it would not be the one in use.
 4. A box that has a configuration screens, whatever is wrong with what is kept here: then it takes no more papers.
-5. A committed configuration that cannot be read any more costs the post what that one brought: the one before runs.
+5. The journal takes nothing before it is known to be this machine's (``join``), whatever is wrong with what is kept.
+6. A committed configuration that cannot be read any more costs the post what that one brought: the one before runs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from cryptography import x509
 from common.settings import ConfigError
 from common.times import rfc3339
 from edge import config as edge_config
-from edge.clock import Source, TrustedClock
+from edge.clock import Source
 from edge.config import Config
 from edge.core.provisioning.codes import ProvisioningError
 from edge.core.provisioning.inbox import BoxFacts
@@ -35,12 +36,14 @@ from edge.enrol.hardware import inventory
 from edge.enrol.identity import Identity
 from edge.enrol.places import Places
 from edge.enrol.trust import Trust
+from edge.journal import Journal
 from edge.journal.lock import take_lock
 from edge.state import State, StateError
 
 ASK_SHARE: Final = 1 / 2   # of the certificate's life that is left, when a stick comes
 LINK_SHARE: Final = 1 / 3  # the same over the link
 MAX_PEM: Final = 64 << 10
+SELF_TEST_S: Final = 10.0  # longest write of a journal that works
 
 log = structlog.get_logger("enrol")
 
@@ -61,6 +64,7 @@ class Enrolment:
         self.generation = 0  # that runs; 0 for none, or one by hand
         self.damage = ""     # why it is not the one in use
         self.fault = ""  # why no paper can be taken: what is kept cannot be read
+        self.moved = ""  # why the journal got a new epoch
         self._not_followed = ""
         self._lock = -1
 
@@ -119,7 +123,7 @@ class Enrolment:
         return self._fallen_back()
 
     def _fallen_back(self) -> Config | None:
-        """Of the newest generation that can be read (law 5); None if there is none."""
+        """Of the newest generation that can be read (law 6); None if there is none."""
         for number in falling_back.candidates(self.places):
             try:
                 falling_back.check(self.places, self.boot, number)
@@ -185,22 +189,28 @@ class Enrolment:
                 log.error("marks_not_kept", reason=error.message, advice=error.advice)
             self._not_followed = error.message
 
+    def join(self, journal: Journal) -> None:
+        """The journal is open, and nothing was written in this process (law 5). Raises JournalError's kin."""
+        if not self.fault:
+            reset.continue_chain(self.places, journal)  # before any other row
+        self.moved = cloning.compare(self.disk, self.places, self.identity, journal, self.environ)
+
     # -- once the daemon runs ------------------------------------------------------------------------------------
 
     def up(self, daemon: Daemon) -> None:
-        """The daemon runs: is this the same machine, does what was applied work; then commit it.
+        """The daemon runs: does what was applied work; then commit it.
 
         Raises BorderpostError where the self-test fails: the process is to end, the next one tries again or goes back.
         """
         if self.damage:
             daemon.alarm("configuration_damaged")
+        if self.moved:
+            daemon.alarm(self.moved)
         if self.fault:
             return
-        reset.continue_chain(self.places, daemon)  # before any other row
         if self.damage:
             daemon.note("configuration_damaged", {"generation": self.generation})
         self.follow(daemon.state)
-        cloning.compare(self.disk, self.places, self.identity, daemon, self.environ)
         pending = self.activation.pending() if self.by_hand is None else None
         if pending is not None:
             self._commit(daemon, pending)
@@ -213,7 +223,7 @@ class Enrolment:
         # Both may be said twice after a power cut; after the commit they could be lost.
         daemon.note("configuration", {"sequence": pending.sequence, "previous": pending.previous,
                                       "envelope": pending.envelope})
-        hear(daemon.clock, datetime.fromisoformat(pending.created), Source.ENVELOPE)
+        daemon.hear(datetime.fromisoformat(pending.created), Source.ENVELOPE)
         self.activation.commit()
         log.info("configuration_in_use", generation=pending.sequence, before=pending.previous)
 
@@ -315,11 +325,3 @@ class Enrolment:
             "pending": describe(self.activation.pending()) if self.by_hand is None else "",
             "code": self.code(), "by_hand": self.by_hand is not None,
         }
-
-
-SELF_TEST_S: Final = 10.0  # longest write of a journal that works
-
-
-def hear(clock: TrustedClock, time: datetime, source: Source, *, lower: bool = False) -> str:
-    """What became of a signed word: ``accepted``, ``stale`` or ``too_far``."""
-    return str(clock.signed_word(time, source, lower=lower))

@@ -33,13 +33,13 @@ from edge.core.provisioning.papers import MAX_STEP, Reset
 from edge.core.provisioning.signing import open_paper
 from edge.core.trusted import Trusted
 from edge.enrol import identity, kept, visits
-from edge.enrol.daemon import Daemon
+from edge.enrol.daemon import note
 from edge.enrol.disk import Disk, read
 from edge.enrol.identity import Identity
 from edge.enrol.kept import Kept
 from edge.enrol.places import Places
 from edge.enrol.trust import Trust
-from edge.journal import JournalError
+from edge.journal import Journal, JournalError
 from edge.journal.reading import ReadOnlyJournal
 
 STAYS: Final = frozenset({"kept.json", "kept.copy.json", "national.json", "visits", "enrolment.lock"})
@@ -120,11 +120,11 @@ def finish(disk: Disk, places: Places) -> bool:
     return True
 
 
-def continue_chain(places: Places, daemon: Daemon) -> None:
+def continue_chain(places: Places, journal: Journal) -> None:
     """Have the first row of a chain that begins after a reset name the end of the one before it."""
     before = kept.load(places)
-    if before.audit_head and not daemon.journal.counts().audit_rows:
-        daemon.note("chain_continued", {
+    if before.audit_head and not journal.counts().audit_rows:
+        note(journal, "chain_continued", {
             "audit_head": before.audit_head, "audit_rows": before.audit_rows, "resets": before.resets,
         })
 

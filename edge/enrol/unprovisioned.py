@@ -73,6 +73,7 @@ class _Blank:
             signer=Signer(enrolment.identity.device_key_digest, enrolment.identity.sign),
         )
         self._journal.start()
+        enrolment.join(self._journal)
         self._daemon = Daemon(
             journal=self._journal, clock=clock, state=self._state, config=None, wall=_wall, token=_token,
             software=version("borderpost"), end=self._crew.ask_to_stop, judge=judge,

@@ -21,7 +21,7 @@ from edge.core.provisioning.signing import open_paper
 from edge.enrol import kept
 from edge.enrol import trust as trusting
 from edge.enrol.daemon import Daemon
-from edge.enrol.enrolment import Enrolment, hear
+from edge.enrol.enrolment import Enrolment
 from edge.enrol.kept import Kept
 from edge.enrol.trust import Trust
 
@@ -43,7 +43,7 @@ def take_time(box: Enrolment, daemon: Daemon, trust: Trust, data: bytes) -> list
     if not by_root and word.number > _seconds(word) + MAX_STEP:
         raise ProvisioningError(Code.NUMBER_LEAP, f"number {word.number} of {word.time:%Y-%m-%d}")
     source = Source.TIME_ROOT if by_root else Source.TIME_COMMAND
-    heard = hear(daemon.clock, word.time, source, lower=word.lower and by_root)
+    heard = daemon.hear(word.time, source, lower=word.lower and by_root)
     if heard == Word.TOO_FAR:
         raise ProvisioningError(Code.TIME_LEAP, f"{word.time:%Y-%m-%d}")
     if heard == Word.STALE:

@@ -3,11 +3,13 @@
 Laws:
 1. Nothing is compiled, and nothing of this computer's kernel is used: kernel, modules and busybox are Debian's.
 2. The initrd mounts one disk and hands over to its systemd; all else (coldplug, modules by alias) is the guest's.
-3. The same packages give the same bytes: members are sorted and their times are 0.
+3. The archive is the one that this computer installs from: a mirror, a proxy's, Debian's own. Its lists are left alone.
+4. The same packages give the same bytes: members are sorted and their times are 0.
 """
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import stat
@@ -118,14 +120,13 @@ def _busybox(whole: Path) -> bytes:
 
 
 def _fetch(folder: Path, suite: str, run: Run) -> tuple[Path, Path]:
-    """The two packages, by apt with lists and sources of its own: what this computer installs from is left alone."""
+    """The two packages, by apt with lists of its own, from where this computer has its Debian (law 3)."""
     for name in ("lists/partial", "archives/partial", "debs"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
-    sources = [f"deb http://deb.debian.org/debian {suite} main",
-               f"deb http://deb.debian.org/debian {suite}-updates main",
-               f"deb http://deb.debian.org/debian-security {suite}-security main"]  # fmt: skip
-    (folder / "sources.list").write_text("".join(f"{line}\n" for line in sources))
+    here = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    lines = sources(run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"), here, suite)
+    (folder / "sources.list").write_text("".join(f"{line}\n" for line in lines))
     options = [
         f"Dir::State={folder}", f"Dir::State::lists={folder}/lists", f"Dir::State::status={folder}/status",
         f"Dir::Cache={folder}", f"Dir::Etc::SourceList={folder}/sources.list", "Dir::Etc::SourceParts=/dev/null",
@@ -142,6 +143,21 @@ def _fetch(folder: Path, suite: str, run: Run) -> tuple[Path, Path]:
     run("apt-get", *words, "-qq", "download", found[1], BUSYBOX, cwd=folder / "debs")
     (linux,), (busybox,) = (folder / "debs").glob("linux-image-*.deb"), (folder / "debs").glob("busybox*.deb")
     return linux, busybox
+
+
+def sources(targets: str, here: str, suite: str) -> list[str]:
+    """apt's lines for the release ``suite``, from the archives of a computer whose release is ``here``.
+
+    ``targets`` has lines of address, release and component, as apt tells them of its own sources. Raises KernelError.
+    """
+    lines = dict.fromkeys(
+        f"deb {words[0]} {suite}{words[1].removeprefix(here)} main"
+        for words in map(str.split, targets.splitlines())
+        if len(words) == 3 and words[2] == "main" and here and words[1] in {here, f"{here}-updates", f"{here}-security"}
+    )
+    if not lines:
+        raise KernelError("apt of this computer knows no archive of Debian: the bench is built on Debian 12 or 13")
+    return list(lines)
 
 
 def _plain(name: str) -> str:

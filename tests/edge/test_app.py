@@ -17,6 +17,10 @@ from box_world import STOLEN, WAIT_S, BoxWorld, Listener, until, zone
 from edge import app, config
 from edge.config import ConfigError
 from edge.core.watch.manifest import DOCUMENTS, folder_name
+from edge.enrol.enrolment import Enrolment
+from edge.enrol.identity import CREDENTIALS
+from edge.enrol.places import Places
+from edge.front import Front
 
 
 @pytest.fixture
@@ -283,3 +287,31 @@ def test_a_required_list_that_is_absent_is_logged_once(world: BoxWorld) -> None:
     until(lambda: [e["generation"] for e in world.events() if e["event"] == "list_in_use"].count(2) >= 1, "the new one")
     told = [(e["list"], e["problem"]) for e in world.events() if e["event"] == "list_problem"]
     assert told == [("nationale", "this required list is absent")]
+
+
+def test_the_journal_of_a_moved_disk_has_its_new_epoch_before_a_counter_takes_anything(world: BoxWorld) -> None:
+    world.publish()
+    configured = config.load(world.config)
+
+    def epoch_on(machine: str) -> str:
+        """Of a box that was built and not started: nobody takes from its counters' inboxes yet."""
+        place = world.folder / machine
+        place.mkdir(exist_ok=True)
+        (place / "box-secret").write_bytes(machine.encode().ljust(32, b"."))
+        places = Places(state=world.state, system=world.folder / "sys", runtime=world.folder / "runtime")
+        enrolment = Enrolment(places, by_hand=configured, environ={CREDENTIALS: str(place)})
+        enrolment.begin()
+        box = app.Box(configured, Front(configured, mono=app.mono, jitter=lambda: 0.5, environ={}), enrolment)
+        box.crew.ask_to_stop()
+        try:
+            return box.journal.epoch
+        finally:
+            assert box.run() == 0
+            enrolment.close()
+            world.socket.unlink()  # nobody ran the desk that would have
+
+    here = epoch_on("here")
+    assert epoch_on("here") == here
+    there = epoch_on("there")
+    assert there != here
+    assert epoch_on("there") == there

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hil_tests.vm import kernel, parts, root
-from hil_tests.vm.kernel import KernelError, closure, cpio, depends
+from hil_tests.vm.kernel import KernelError, closure, cpio, depends, sources
 from hil_tests.vm.parts import BuildError, Workshop, digest
 
 
@@ -34,6 +34,26 @@ def test_a_module_comes_after_what_it_asks_for_and_what_is_built_in_does_not_com
 def test_what_asks_for_nothing_and_what_is_no_module_ask_for_nothing() -> None:
     assert depends(module(b"")) == depends(b"text") == ()
     assert depends(module(b"usb-storage,scsi_mod")) == ("usb_storage", "scsi_mod")
+
+
+def test_the_kernel_comes_from_where_the_computer_has_its_own_packages() -> None:
+    told = """\
+http://mirror.example/debian/ bookworm main
+http://mirror.example/debian/ bookworm main
+http://mirror.example/debian/ bookworm contrib
+http://mirror.example/debian/ bookworm-updates main
+http://mirror.example/debian-security/ bookworm-security main
+http://others.example/apt tool-bookworm main
+http://others.example/ nodistro main
+"""
+    assert sources(told, "bookworm", "trixie") == [
+        "deb http://mirror.example/debian/ trixie main",
+        "deb http://mirror.example/debian/ trixie-updates main",
+        "deb http://mirror.example/debian-security/ trixie-security main",
+    ]
+    for here in ("trixie", ""):
+        with pytest.raises(KernelError, match="no archive of Debian"):
+            sources(told, here, "bookworm")
 
 
 def test_cpio_itself_reads_the_archive(tmp_path: Path) -> None:

@@ -134,6 +134,19 @@ def test_of_a_copied_disk_both_go_on_and_no_id_is_used_twice(tmp_path: Path) -> 
     assert len(set(ids)) == 9
 
 
+def test_a_moved_disk_whose_marks_are_damaged_gets_a_new_epoch_too(tmp_path: Path) -> None:
+    post = Post(tmp_path, Headquarters())
+    post.environ = tpm(tmp_path, "here")
+    before = started(post)[0]
+    for name in ("kept.json", "kept.copy.json"):
+        (post.places.state / name).write_bytes(b"{damaged")
+    post.environ = tpm(tmp_path, "there")
+    with post.process() as life:
+        assert life.box.fault
+        assert life.alarms == [MOVED]
+        assert life.journal.epoch != before
+
+
 @pytest.mark.parametrize("way", [("there",), ("there", "here")])
 def test_a_cut_before_the_comparison_hides_no_move(tmp_path: Path, way: tuple[str, ...]) -> None:
     post = Post(tmp_path, Headquarters())
