@@ -118,6 +118,7 @@ def test_each_process_that_was_too_slow_gives_the_next_one_twice_the_time(gate: 
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
         ended(child.pid)
+        gate.let()
         assert echo(child) == "here"
         assert child.load_s == LONGEST_S, "the next start on such a box is as slow"
 
