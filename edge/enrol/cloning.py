@@ -89,7 +89,8 @@ def tell_of(opened: Identity) -> None:
     """Say that keys were set aside, or taken out from there again."""
     if opened.back:
         log.warning("identity_back", path=opened.back, device=opened.serial,
-                    advice="nothing, if the disk was moved and is back; else tell headquarters")
+                    advice="nothing, if the disk was moved and is back; if the box was enrolled again meanwhile, "
+                           "a claim stick once more; else tell headquarters")
     elif opened.lost:
         log.error("identity_lost", path=opened.lost,
                   advice="if the disk was moved, put it back into its own machine, or enrol this box again: a claim "

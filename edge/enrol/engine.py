@@ -147,7 +147,7 @@ class Engine:
 
     def _outcome(self, visit: Visit, progress: Progress) -> StickOutcome:
         box, daemon = self._box, self._daemon
-        code, grade = (Code.UP_TO_DATE, Grade.OK) if box.is_enrolled else (Code.NO_PAPERS, Grade.REFUSED)
+        code, grade = (Code.NO_PAPERS, Grade.REFUSED) if box.may_ask else (Code.UP_TO_DATE, Grade.OK)
         parts = progress.parts or (Part(part="stick", code=code, grade=grade),)  # where there is nothing else to say
         certificate = box.certificate()
         known = StickOutcome(
@@ -271,7 +271,8 @@ class Engine:
     def _sender(self) -> Sender:
         box = self._box
         return Sender(
-            device=box.device, serial=box.identity.serial, site=box.site, certificate=box.chain(),
+            device=box.device, serial=box.identity.serial, site=box.site,
+            certificate="" if box.may_ask else box.chain(),  # that of keys it lost would make it a forger
             sign=box.identity.sign, software=self._daemon.software, sequence=box.sequence,
         )
 

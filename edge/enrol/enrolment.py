@@ -309,7 +309,7 @@ class Enrolment:
 
     def renewal(self, now: datetime | None, wall: datetime, software: str, share: float = LINK_SHARE) -> bytes | None:
         """``request.json`` for a new certificate once at most ``share`` of the old one's life is left; else None."""
-        if self.by_hand is not None or not self.device or not asking.is_due(self.certificate(), now, share):
+        if self.by_hand is not None or self.may_ask or not asking.is_due(self.certificate(), now, share):
             return None
         return asking.renewal(
             self.identity, device=self.device, site=self.site, kept=kept.load(self.places),

@@ -99,9 +99,9 @@ class VmReader(Plugged):
         return self.guest.pipe(f"ls {self.path()}:1.0 2>/dev/null | grep -m1 ^tty; true").decode().strip()
 
     def present(self, lines: Sequence[str], *, cut: int | None = None) -> None:
-        """See bench.lab.Reader. Raises TargetError when a whole document does not go out."""
+        """See bench.lab.Reader. Raises TargetError when it does not go out."""
         at = self.side.present(lines, cut=cut, wait_s=5.0 * self.guest.slow)
-        if at is None and cut is None and self._on_bus:
+        if at is None and self._on_bus:
             raise TargetError(f"{self.name}: the document was not taken")
 
     def remove(self) -> None:

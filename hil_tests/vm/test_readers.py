@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +50,21 @@ def test_a_reader_comes_goes_in_the_midst_of_a_document_and_comes_back(post: Ben
     daemon = box.pid()
     assert counter_of(post, reader, "R00000001") == "lane-1"
     again = 0.0
-    for round_, cut in enumerate((1, 40, 89), 2):
-        say(f"pulled after {cut} bytes of a document")
+    for round_, (cut, seen) in enumerate(((1, False), (40, False), (89, False), (40, True)), 2):
+        say(f"pulled after {cut} bytes of a document" + ", which the box has seen" * seen)
+        before = _torn(post)
         reader.present(steps.zone("TORN00001"), cut=cut)
+        if seen:
+            box.until(partial(_has_torn, post, before), 30)
         reader.unplug()
         box.until(lambda: _state(post, READER.name) == "absent", 30)
         reader.plug()
         again = box.until(lambda: _state(post, READER.name) == "ready", 60)
         assert counter_of(post, reader, f"R0000000{round_}") == "lane-1"
     shown = [one["document"]["number"] for one in officer.verdicts()]
-    assert shown == [f"R0000000{number}" for number in range(1, 5)], "law 1"
+    assert shown == [f"R0000000{number}" for number in range(1, 6)], "law 1"
     assert box.pid() == daemon, "the daemon lives on"
-    post.hq.wait_rows(4, SHOWN_S * 4, kind="passage")
+    post.hq.wait_rows(5, SHOWN_S * 5, kind="passage")
     figure("a reader plugged in: ready after", f"{first:.1f} s; pulled in mid-document and put back: {again:.1f} s")
 
 
@@ -94,6 +98,17 @@ def _state(bench: Bench, name: str) -> str:
     """What the box says of a reader; "" while it says nothing."""
     found: list[dict[str, Any]] = steps.status(bench.target).get("readers", [])
     return next((str(one["state"]) for one in found if one["name"] == name), "")
+
+
+def _torn(bench: Bench) -> int:
+    """What came to the box from its first reader and made no document: bytes, and frames that broke."""
+    readers = steps.status(bench.target).get("readers", [])
+    return sum(int(one["noise_bytes"]) + int(one["garbled"]) for one in readers)
+
+
+def _has_torn(bench: Bench, before: int) -> bool:
+    """the box has seen the torn bytes"""
+    return _torn(bench) > before
 
 
 @pytest.mark.needs("emulated moment", "verdicts")

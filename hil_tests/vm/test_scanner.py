@@ -2,7 +2,7 @@
 
 Laws:
 1. The cable goes when half of the image is on the wire (``pulled`` of drivers.virtual.uru4000_device), not at a time.
-2. The daemon is the same one afterwards: it was not restarted to get well.
+2. The daemon and its processes for fingers are the same ones afterwards: none was restarted to get well.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ def _scanners(bench: Bench) -> list[str]:
     return [str(one["state"]) for one in steps.status(bench.target).get("scanners", [])]
 
 
+def _processes(bench: Bench) -> tuple[int, ...]:
+    """The daemon, and how often each of its processes for fingers was begun."""
+    fingers = steps.status(bench.target)["fingers"]
+    return (bench.target.pid(), *(int(fingers[name]["starts"]) for name in ("extract", "search")))
+
+
 def test_pulled_in_the_midst_of_an_image_it_is_a_failed_try_and_the_next_finger_is_searched(
     post: Bench, say: Callable[[str], None], figure: Callable[[str, object], None]
 ) -> None:
@@ -66,7 +72,7 @@ def test_pulled_in_the_midst_of_an_image_it_is_a_failed_try_and_the_next_finger_
     reader.present(steps.zone(steps.STOLEN))
     (shown,) = officer.wait(1, 60)
     steps.fingers_ready(box)
-    daemon = box.pid()
+    processes = _processes(post)
     say("a finger, and the cable pulled when half of its image is on the wire")
     asked(post, shown.passage)
     scanner.fault(pulled=1)
@@ -77,7 +83,7 @@ def test_pulled_in_the_midst_of_an_image_it_is_a_failed_try_and_the_next_finger_
     scanner.remove()
     box.until(lambda: not lab.attached(scanner), 30)
     box.until(lambda: _scanners(post) not in ([], ["ready"]), 30)
-    assert box.pid() == daemon, "the daemon lives on"
+    assert _processes(post) == processes, "law 2"
     assert box.show(DAEMON, "SubState") == "running"
     reader.present(steps.zone("K00000009"))
     assert officer.wait(2, 60)[1]["outcome"] == "CLEAR", "documents are screened while there is no scanner"
@@ -92,6 +98,6 @@ def test_pulled_in_the_midst_of_an_image_it_is_a_failed_try_and_the_next_finger_
         (*_, candidates) = heard(post, "fingers", lambda one: bool(one["templates"]), but=number)
         scanner.remove()
         assert [one["record"] for one in candidates["candidates"]] == records, candidates.message
-    assert box.pid() == daemon, "the daemon lives on"
+    assert _processes(post) == processes, "law 2"
     figure("a scanner pulled in the midst of an image", f"told to the officer; ready {back:.0f} s after it was back, "
            "the next two fingers searched")

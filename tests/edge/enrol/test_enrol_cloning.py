@@ -14,6 +14,7 @@ from journal_kit import new_passage
 from edge.core.provisioning import inbox
 from edge.enrol.cloning import MAX_BYTES, MOVED, BootState, copied, tell_of
 from edge.enrol.disk import Disk
+from edge.enrol.engine import Engine
 from edge.enrol.hardware import Marks, inventory, marks
 from edge.enrol.identity import BOOT, is_any_lost, open_or_make
 
@@ -243,6 +244,7 @@ def test_a_box_that_lost_its_keys_answers_a_claim_and_gets_a_name_again(tmp_path
     with post.process() as life:
         named, serial = life.box.device, life.box.identity.serial
         assert life.box.code() == ""
+        assert Engine(life.box, life.daemon)._sender().certificate
     post.environ = tpm(tmp_path, "there")
     again = "claim-nonce-of-another-day"
     assert "BP-101" in codes(post.plug({inbox.CLAIM: post.hq.claim_paper(nonce=again)}))
@@ -253,6 +255,9 @@ def test_a_box_that_lost_its_keys_answers_a_claim_and_gets_a_name_again(tmp_path
             assert life.box.identity.serial == request.serial != serial
             code = life.box.code()
             assert len(code) == 19
+            # It sends its rows as nobody's: under the certificate of keys that it lost headquarters would see a forger.
+            assert life.box.renewal(None, post.wall, "0.0-test") is None
+            assert Engine(life.box, life.daemon)._sender().certificate == ""
             envelope = post.hq.envelope(life.box, 2, post.hq.files(life.box), nonce=again)
     assert "BP-102" in codes(post.plug({inbox.ENVELOPE: envelope}))
     with post.process() as life:
