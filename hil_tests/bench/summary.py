@@ -59,7 +59,7 @@ class Story:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """How many there are to run."""
         self._of = len(session.items)
-        self._live.step(f"{self._of} tests")
+        self._live.step(counted(self._of))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -140,6 +140,11 @@ def last_line(report: pytest.TestReport | pytest.CollectReport) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "failed")[:200]
 
 
+def counted(tests: int) -> str:
+    """How many tests, in words."""
+    return "1 test" if tests == 1 else f"{tests} tests"
+
+
 def minutes(seconds: float | None) -> str:
     """As the table has it."""
     return "none ran" if seconds is None else f"{seconds / 60:.1f} minutes"
@@ -163,9 +168,9 @@ def table(told: dict[str, Any]) -> str:
         ("tests", f"{ran} ran, {count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped"),
     ]
     if (left := told["collected"] - len(tests) + count[CUT]) > 0:
-        rows.append(("not reached", f"{left} tests"))
+        rows.append(("not reached", counted(left)))
     if told["long_left"]:
-        rows.append(("left to make bench-long", f"{told['long_left']} tests"))
+        rows.append(("left to make bench-long", counted(told["long_left"])))
     rows += [(f"  {name}", value) for name, value in told["figures"].items()]
     title = "virtual bench, INTERRUPTED" if told.get("exit") == INTERRUPTED else "virtual bench"
     out = ["", line, title, line, *(f"{name:<52} {value}" for name, value in rows)]

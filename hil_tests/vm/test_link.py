@@ -39,7 +39,7 @@ def test_a_link_that_flaps_ten_times_while_travellers_pass_costs_nobody_a_passag
     took = lane.all_there(ARRIVED_S)
     passed = len(lane.acknowledged())
     assert passed >= 50
-    figure(f"10 cuts of the link, {passed} passages in a guest", f"{took:.1f} s after the last until all had arrived")
+    figure(f"10 cuts of the link, {passed} passages in a guest", f"{took:.2f} s after the last until all had arrived")
 
 
 @pytest.mark.needs("quality")
