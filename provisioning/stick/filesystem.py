@@ -7,6 +7,8 @@ specification", section 3.1 (main boot sector).
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import stat
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Final
 from edge.core.provisioning.codes import Code, ProvisioningError
 
 SECTOR: Final = 512  # bytes
+DIRECT: Final = 4096  # bytes that every device reads past the kernel's caches (open(2), O_DIRECT)
 _SIGNATURE: Final = b"\x55\xaa"
 
 
@@ -56,3 +59,19 @@ def probe(device: Path) -> str:
     if found is None:
         raise ProvisioningError(Code.WRONG_FILE_SYSTEM, "neither FAT nor exFAT")
     return found
+
+
+def answers(device: Path) -> bool:
+    """True while a block device reads its first bytes anew; the kernel's caches go on answering for one that is gone.
+
+    A bad sector elsewhere, or a file of its that cannot be read, makes no difference.
+    """
+    try:
+        handle = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_DIRECT)
+        try:
+            with mmap.mmap(-1, DIRECT) as block:
+                return os.preadv(handle, [block], 0) > 0
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return error.errno == errno.EINVAL  # an image below a file system that has no such reading: nothing to pull

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.core.provisioning.codes import Code, ProvisioningError
-from provisioning.stick.filesystem import probe
+from provisioning.stick.filesystem import answers, probe
 from provisioning.stick.mounting import MountCall, Mounts, first, mount_error, writable
 from provisioning.stick.usb import check_stick, kernel_name
 
@@ -30,7 +30,10 @@ class Medium(Protocol):
         """Let go of it; never raises."""
 
     def there(self) -> bool:
-        """False once it was pulled out."""
+        """False once it was pulled out and the kernel has let go of it: milliseconds later. May be asked often."""
+
+    def answers(self) -> bool:
+        """False from the moment when it was pulled out; it is read for that."""
 
 
 class FolderMedium:
@@ -52,6 +55,10 @@ class FolderMedium:
     def there(self) -> bool:
         """See Medium."""
         return self._folder.is_dir()
+
+    def answers(self) -> bool:
+        """See Medium."""
+        return self.there()
 
 
 class DeviceMedium:
@@ -111,3 +118,7 @@ class DeviceMedium:
     def there(self) -> bool:
         """See Medium."""
         return os.path.lexists(self._sys / "class" / "block" / self._name)
+
+    def answers(self) -> bool:
+        """See Medium."""
+        return self.there() and answers(self._dev / self._name)

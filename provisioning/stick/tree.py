@@ -63,7 +63,7 @@ class Tree:
     layer: Layer
     limits: Limits
     deadline: Deadline
-    there: Callable[[], bool] = lambda: True  # False once the kernel knows that the device is gone
+    there: Callable[[], bool] = lambda: True  # False once the device is gone
     top: int = field(init=False)
     _device: int = field(init=False)
     _count: int = field(init=False, default=0)

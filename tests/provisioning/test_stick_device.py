@@ -13,7 +13,7 @@ from stick_kit import SERIAL, Daemon, Post, codes, make_image, refused, unpack
 
 from edge.core.provisioning.codes import Code, ProvisioningError
 from provisioning.stick import mounting
-from provisioning.stick.filesystem import SECTOR, kind_of, probe
+from provisioning.stick.filesystem import SECTOR, answers, kind_of, probe
 from provisioning.stick.medium import DeviceMedium
 from provisioning.stick.mounting import MountCall
 from provisioning.stick.usb import check_stick, kernel_name
@@ -307,3 +307,27 @@ def test_a_stick_whose_device_is_gone_counts_as_pulled_whatever_the_kernel_still
         outcome = post.visit(medium(Going(image)))
     assert Code.READ_ERROR in refused(outcome)
     assert daemon.seen[1] == {}
+
+
+def test_a_stick_that_reads_no_more_counts_as_pulled_while_the_kernel_still_names_it(rig):
+    post, sys, medium, image = rig
+
+    class Going(NoMounts):
+        def mount(self, call: MountCall) -> None:
+            super().mount(call)
+            image.unlink()
+
+    with Daemon(post).running() as daemon:
+        outcome = post.visit(medium(Going(image)))
+    assert (sys.root / "class/block/sda1").exists()
+    assert Code.READ_ERROR in refused(outcome)
+    assert daemon.seen[1] == {}
+
+
+def test_a_device_answers_while_its_first_bytes_are_read_anew(tmp_path):
+    image = tmp_path / "sda1"
+    assert not answers(image)
+    image.write_bytes(b"")
+    assert not answers(image)
+    image.write_bytes(bytes(SECTOR))
+    assert answers(image)

@@ -210,6 +210,9 @@ def test_a_visit_that_was_begun_before_with_the_same_stick_says_so(post):
         def there(self):
             return True
 
+        def answers(self):
+            return True
+
     clock = iter(range(0, 10**9))
     post.visit(Named(), now=lambda: float(next(clock)), nap=lambda _: None)
     with Daemon(post).running() as daemon:
