@@ -82,7 +82,7 @@ def reached(bench: Bench, condition: str) -> None:
 
 
 def pulled_at(bench: Bench, stick: VmStick, condition: str) -> None:
-    """Law 1: it comes out while the visit stands still at this very moment; the visit goes on at once, and finds out."""
+    """Law 1: it comes out while the visit stands still at this very moment; then the visit goes on, and finds out."""
     bench.target.pipe(HELD.format(condition), limit_s=MOMENT_S * bench.target.slow)
     try:
         stick.take()
