@@ -4,6 +4,9 @@ Laws:
 1. Read-only, nosuid, nodev, noexec and without links first; the same with writing once the answer is there.
 2. In a mount namespace of this process: the unit's PrivateMounts, or one made here when a person runs the command.
 3. The kernel is told the file system; it never guesses.
+4. What is written reaches the stick in the order in which it was written: a FAT's table before the name that stands on
+   it. Without that a stick which is pulled keeps a folder or a file that begins in clusters which the table calls free:
+   the kernel reads no such folder ever again, and makes the stick read-only when such a file is removed.
 
 Flags from mount(2) of Linux 5.10 (MS_NOSYMFOLLOW) and later; the call goes through the C library by ctypes.
 """
@@ -24,6 +27,7 @@ MS_RDONLY: Final = 0x1
 MS_NOSUID: Final = 0x2
 MS_NODEV: Final = 0x4
 MS_NOEXEC: Final = 0x8
+MS_SYNCHRONOUS: Final = 0x10
 MS_REMOUNT: Final = 0x20
 MS_NOSYMFOLLOW: Final = 0x100
 MS_NOATIME: Final = 0x400
@@ -58,8 +62,8 @@ def first(device: Path, target: Path, kind: str) -> MountCall:
 
 
 def writable(before: MountCall) -> MountCall:
-    """The same, to write the answer."""
-    return MountCall(before.source, before.target, before.kind, SAFE | MS_REMOUNT, before.data)
+    """The same, to write the answer (law 4)."""
+    return MountCall(before.source, before.target, before.kind, SAFE | MS_SYNCHRONOUS | MS_REMOUNT, before.data)
 
 
 class Mounts:
