@@ -14,7 +14,6 @@ import os
 import shutil
 import struct
 import subprocess
-import tempfile
 from pathlib import Path
 
 SECTOR = 512
@@ -71,27 +70,15 @@ def put(image: Path, folder: Path) -> None:
         _run("mcopy", "-i", _file_system(image), "-s", "-m", "-o", "-Q", *names, "::")
 
 
-def read_stick(image: Path, to: Path, *, repaired: bool = False) -> Path:
-    """Copy what is on a stick into a folder that it makes anew, which is returned. Raises StickError (law 3).
-
-    With ``repaired`` a copy is mended first, as a computer does that offers to check a stick which was pulled.
-    """
-    if repaired:
-        with tempfile.TemporaryDirectory(prefix="stick-", dir=image.parent) as folder:
-            part = _partition(image, Path(folder) / "part")
-            _execute("fsck.vfat", "-a", "-w", str(part))
-            return _read(str(part), to)
-    return _read(_file_system(image), to)
-
-
-def _read(file_system: str, to: Path) -> Path:
+def read_stick(image: Path, to: Path) -> Path:
+    """Copy what is on a stick into a folder that it makes anew, which is returned. Raises StickError (law 3)."""
     if to.exists():
         shutil.rmtree(to)
     to.mkdir(parents=True)
-    listed = _run("mdir", "-i", file_system, "-b", "::").splitlines()
+    listed = _run("mdir", "-i", _file_system(image), "-b", "::").splitlines()
     names = [name.rstrip("/") for name in listed if name.startswith("::/")]
     if names:
-        _run("mcopy", "-i", file_system, "-s", "-m", "-n", "-Q", *names, str(to))
+        _run("mcopy", "-i", _file_system(image), "-s", "-m", "-n", "-Q", *names, str(to))
     return to
 
 

@@ -150,11 +150,11 @@ class VmStick(Plugged):
         self.take()
         self.unseen()
 
-    def contents(self, to: Path, *, repaired: bool = False) -> Path:
-        """See bench.lab.Stick; ``repaired``: as a computer reads it that mends what a pull tore (sticks.read_stick)."""
+    def contents(self, to: Path) -> Path:
+        """See bench.lab.Stick."""
         if self.inserted:
             raise TargetError(f"{self.name} is plugged in: pull it first")
-        return read_stick(self.image, to, repaired=repaired)
+        return read_stick(self.image, to)
 
     def _attach(self) -> None:
         qmp, medium = self.guest.qmp, f"medium-{self.name}"

@@ -1,4 +1,4 @@
-"""A stick that is pulled at ten moments from the plug to the last write: the box is as it was, or as it is to be.
+"""A stick that is pulled at eleven moments from the plug to the last write: the box is as it was, or as it is to be.
 
 Laws:
 1. Each moment is a thing that the box has just done (or the stick: so many writes reached it), and no time on a clock.

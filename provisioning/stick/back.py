@@ -5,7 +5,10 @@ Laws:
 2. Every file is written beside (``NAME.part``), synced, renamed, and the folder synced: a stick that is pulled holds
    the old file or the new one.
 3. Room for the result is kept; what does not fit beside it is left out, and the result says so.
-4. The folders are opened or made one by one, without links; a name that is no folder is never replaced.
+4. In this order the bytes reach the stick: a FAT's table before the name that stands on it, a folder's new cluster
+   before names that it makes room for; where a name goes, it before its clusters are free. Left to itself the kernel
+   writes names first: a pull leaves a folder that nothing reads, or a file whose removal makes the stick read-only.
+5. The folders are opened or made one by one, without links; a name that is no folder is never replaced.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from edge.core.provisioning.inbox import Part, StickOutcome
 from edge.core.provisioning.papers import ROOT_FOLDER
 from edge.core.provisioning.result_text import result_bytes
 from provisioning.stick.choosing import Problem
-from provisioning.stick.layer import FOLDER, NEW, Layer, opened, write_all
+from provisioning.stick.layer import FOLDER, NEW, opened, write_all
 from provisioning.stick.limits import BLOCK, Deadline
 from provisioning.stick.tree import Tree, fold, reading, stick_error
 
@@ -53,16 +56,15 @@ def write_back(
     with _out_folder(tree, serial) as folder:
         for path in files:
             try:
-                _copy(tree.layer, folder, path, deadline, room)
+                _copy(tree, folder, path, deadline, room)
             except ProvisioningError as error:
                 if error.code is not Code.STICK_FULL:
                     raise
                 outcome = told(Problem("rows" if path.name.endswith(".sealed") else "stick", error.code, path.name))
         name = f"RESULT-{outcome.number}"
         with reading("the result"):
-            _write(tree.layer, folder, f"{name}.json", iter((_pretty(outcome),)))
-            _write(tree.layer, folder, f"{name}.txt", iter((result_bytes(outcome),)))
-            tree.layer.sync(folder)
+            _write(tree, folder, f"{name}.json", iter((_pretty(outcome),)))
+            _write(tree, folder, f"{name}.txt", iter((result_bytes(outcome),)))
             tree.layer.sync(tree.top)
     return outcome
 
@@ -89,12 +91,13 @@ def _made(tree: Tree, name: str, folder: int) -> str:
             break
         if fold(there) == fold(name):
             return there
-    tree.layer.make(name, folder)
-    tree.layer.sync(folder)
+    with tree.medium.in_order():  # law 4
+        tree.layer.make(name, folder)
+        tree.layer.sync(folder)
     return name
 
 
-def _copy(layer: Layer, folder: int, path: Path, deadline: Deadline, room: int) -> None:
+def _copy(tree: Tree, folder: int, path: Path, deadline: Deadline, room: int) -> None:
     try:
         source = open_regular(path)
     except OSError:
@@ -102,9 +105,9 @@ def _copy(layer: Layer, folder: int, path: Path, deadline: Deadline, room: int) 
     with source:
         size = os.fstat(source.fileno()).st_size
         with reading(path.name):
-            if layer.room(folder) < size + room:
+            if tree.layer.room(folder) < size + room:
                 raise ProvisioningError(Code.STICK_FULL, f"{size} bytes do not fit")
-            _write(layer, folder, path.name, _blocks(source.read, deadline))
+            _write(tree, folder, path.name, _blocks(source.read, deadline))
 
 
 def _blocks(read: Callable[[int], bytes], deadline: Deadline) -> Iterator[bytes]:
@@ -119,17 +122,22 @@ def _blocks(read: Callable[[int], bytes], deadline: Deadline) -> Iterator[bytes]
         yield block
 
 
-def _write(layer: Layer, folder: int, name: str, blocks: Iterator[bytes]) -> None:
-    """Law 2. What was written beside is removed if it cannot be finished."""
-    beside = name + PART
+def _write(tree: Tree, folder: int, name: str, blocks: Iterator[bytes]) -> None:
+    """Laws 2 and 4. What was written beside is removed if it cannot be finished."""
+    layer, beside = tree.layer, name + PART
     with contextlib.suppress(FileNotFoundError):
         layer.remove(beside, folder)
+        layer.sync(folder)
     try:
-        with opened(layer, beside, NEW, folder) as out:
+        with contextlib.ExitStack() as held:
+            with tree.medium.in_order():
+                out = held.enter_context(opened(layer, beside, NEW, folder))
             for block in blocks:
                 write_all(layer, out, block)
+            tree.medium.settle()
             layer.sync(out)
         layer.rename(beside, name, folder)
+        layer.sync(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
             layer.remove(beside, folder)

@@ -61,6 +61,18 @@ def probe(device: Path) -> str:
     return found
 
 
+def settle(device: Path) -> None:
+    """Until the tables of the file system on a block device, as the kernel holds them, are on it. Raises OSError.
+
+    That is what a file's own fsync(2) does last on a FAT, after the name that stands on them (Linux, fs/fat/file.c).
+    """
+    handle = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def answers(device: Path) -> bool:
     """True while a block device reads its first bytes anew; the kernel's caches go on answering for one that is gone.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from edge.core.provisioning.codes import Code, ProvisioningError
-from provisioning.stick.filesystem import answers, probe
+from provisioning.stick.filesystem import answers, probe, settle
 from provisioning.stick.mounting import MountCall, Mounts, first, mount_error, writable
 from provisioning.stick.usb import check_stick, kernel_name
 
@@ -25,6 +26,15 @@ class Medium(Protocol):
 
     def writable(self) -> None:
         """The same folder, from now on to be written to. Raises ProvisioningError."""
+
+    def in_order(self) -> AbstractContextManager[None]:
+        """While it is writable: each change reaches it before the next is made, slowly. Raises ProvisioningError."""
+
+    def settle(self) -> None:
+        """Until the file system's tables are on it, as they have become; what stands on them may follow later.
+
+        Raises OSError.
+        """
 
     def close(self) -> None:
         """Let go of it; never raises."""
@@ -48,6 +58,13 @@ class FolderMedium:
 
     def writable(self) -> None:
         """See Medium: the folder is what it is."""
+
+    def in_order(self) -> AbstractContextManager[None]:
+        """See Medium: left to the file system."""
+        return contextlib.nullcontext()
+
+    def settle(self) -> None:
+        """See Medium: left to the file system."""
 
     def close(self) -> None:
         """See Medium."""
@@ -96,10 +113,24 @@ class DeviceMedium:
 
     def writable(self) -> None:
         """See Medium."""
+        self._remount(in_order=False)
+
+    @contextlib.contextmanager
+    def in_order(self) -> Iterator[None]:
+        """See Medium: as the mount option ``sync``."""
+        self._remount(in_order=True)
+        yield
+        self._remount(in_order=False)
+
+    def settle(self) -> None:
+        """See Medium."""
+        settle(self._dev / self._name)
+
+    def _remount(self, *, in_order: bool) -> None:
         if self._mounted is None:
             raise ProvisioningError(Code.READ_ERROR, "it is not mounted")
         try:
-            self._mounts.mount(writable(self._mounted))
+            self._mounts.mount(writable(self._mounted, in_order=in_order))
         except OSError as error:
             found = mount_error(error)
             refused = found.code in (Code.STICK_READ_ONLY, Code.FAULT)

@@ -4,9 +4,6 @@ Laws:
 1. Read-only, nosuid, nodev, noexec and without links first; the same with writing once the answer is there.
 2. In a mount namespace of this process: the unit's PrivateMounts, or one made here when a person runs the command.
 3. The kernel is told the file system; it never guesses.
-4. What is written reaches the stick in the order in which it was written: a FAT's table before the name that stands on
-   it. Without that a stick which is pulled keeps a folder or a file that begins in clusters which the table calls free:
-   the kernel reads no such folder ever again, and makes the stick read-only when such a file is removed.
 
 Flags from mount(2) of Linux 5.10 (MS_NOSYMFOLLOW) and later; the call goes through the C library by ctypes.
 """
@@ -61,9 +58,10 @@ def first(device: Path, target: Path, kind: str) -> MountCall:
     return MountCall(str(device), str(target), kind, SAFE | MS_RDONLY, DATA[kind])
 
 
-def writable(before: MountCall) -> MountCall:
-    """The same, to write the answer (law 4)."""
-    return MountCall(before.source, before.target, before.kind, SAFE | MS_SYNCHRONOUS | MS_REMOUNT, before.data)
+def writable(before: MountCall, *, in_order: bool = False) -> MountCall:
+    """The same, to write the answer; with ``in_order`` each change reaches the medium before the next one is made."""
+    flags = SAFE | MS_REMOUNT | (MS_SYNCHRONOUS if in_order else 0)
+    return MountCall(before.source, before.target, before.kind, flags, before.data)
 
 
 class Mounts:

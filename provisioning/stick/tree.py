@@ -16,7 +16,7 @@ import errno
 import re
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from edge.core.provisioning.codes import Code, ProvisioningError
 from edge.core.provisioning.papers import ROOT_FOLDER
 from provisioning.stick.layer import FOLDER, READ, Layer, opened
 from provisioning.stick.limits import BLOCK, Deadline, Limits
+from provisioning.stick.medium import Medium
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}")
 _CODES: Final = {
@@ -63,7 +64,7 @@ class Tree:
     layer: Layer
     limits: Limits
     deadline: Deadline
-    there: Callable[[], bool] = lambda: True  # False once the device is gone
+    medium: Medium
     top: int = field(init=False)
     _device: int = field(init=False)
     _count: int = field(init=False, default=0)
@@ -144,7 +145,7 @@ class Tree:
 
     def alive(self) -> bool:
         """False if the stick is there no more; what the kernel still holds of its names proves nothing."""
-        if not self.there():
+        if not self.medium.answers():
             return False
         try:
             self.layer.look(ROOT_FOLDER, self.top)

@@ -146,7 +146,7 @@ class _Visit:
     def _open(self) -> None:
         root = self._medium.open()
         deadline = Deadline(self._box.now, self._limits.read_s, "reading the stick")
-        self._tree = Tree(root, self._box.stick_layer, self._limits, deadline, self._medium.answers)
+        self._tree = Tree(root, self._box.stick_layer, self._limits, deadline, self._medium)
 
     def _who(self) -> None:
         box = self._box

@@ -189,8 +189,8 @@ def test_a_stick_is_mounted_read_only_and_so_that_nothing_on_it_can_act(kind):
     assert "umask=0077" in call.data
     assert "errors=remount-ro" in call.data
     again = mounting.writable(call)
-    # MS_SYNCHRONOUS (what is written arrives in that order) and MS_REMOUNT, and no longer read-only: nothing else changes
-    assert again.flags == call.flags & ~1 | 16 | 32
+    assert again.flags == call.flags & ~1 | 32  # MS_REMOUNT, and no longer read-only: nothing else changes
+    assert mounting.writable(call, in_order=True).flags == again.flags | 16  # MS_SYNCHRONOUS
     assert (again.source, again.target, again.kind, again.data) == (call.source, call.target, call.kind, call.data)
 
 
@@ -251,9 +251,10 @@ def test_a_device_is_checked_mounted_remounted_and_let_go(rig):
         outcome = post.visit(medium(mounts))
     assert codes(outcome) == [Code.APPLIED, Code.ROWS_WRITTEN]
     assert (daemon.offers[1].stick, daemon.offers[1].file_system) == ("AA0102", "vfat")
-    first, again, last = mounts.calls
+    first, again, *made, last = mounts.calls
     assert isinstance(first, MountCall)
     assert again == mounting.writable(first)
+    assert made == [mounting.writable(first, in_order=True), again] * 5, "for each name of two folders and three files"
     assert last == "unmount sda1"
     out = Path(first.target) / "BORDERPOST" / "out" / SERIAL
     assert (out / "RESULT-1.txt").exists()
