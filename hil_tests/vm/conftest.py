@@ -22,6 +22,7 @@ from hil_tests.bench.lab import Cannot  # noqa: E402
 from hil_tests.bench.laboratory import LabBench  # noqa: E402
 from hil_tests.bench.laboratory import post as real_post  # noqa: E402
 from hil_tests.bench.ssh import parse  # noqa: E402
+from hil_tests.vm import stuck  # noqa: E402
 from hil_tests.vm.guest import Guest  # noqa: E402
 from hil_tests.vm.image import Image, Unavailable  # noqa: E402
 from hil_tests.vm.image import image as find_image  # noqa: E402
@@ -52,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == Path(__file__).parent and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(TEST_S))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stood(figure: Callable[[str, object], None]) -> Iterator[None]:
+    """What the emulator did is told (stuck.py, law 2)."""
+    yield
+    if stuck.seen:
+        figure(stuck.TELL, f"started again: {len(stuck.seen)} ({'; '.join(stuck.seen)})")
 
 
 @pytest.fixture(scope="session")

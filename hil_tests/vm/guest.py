@@ -29,6 +29,7 @@ from hil_tests.vm.argv import Machine, argv
 from hil_tests.vm.children import Child, tail
 from hil_tests.vm.messages import QmpError
 from hil_tests.vm.qmp import Qmp
+from hil_tests.vm.stuck import LOOK_S, seen, stuck
 from hil_tests.vm.tpm import Tpm
 
 if TYPE_CHECKING:
@@ -215,11 +216,31 @@ class Guest(Target):
     def _answering(self, end: float) -> None:
         """Until the agent has opened its port, and answers."""
         try:
-            self.qmp.wait_event("VSERPORT_CHANGE", end - time.monotonic(), id=AGENT_PORT, open=True)
+            self._opened(end)
             self.agent.sync(max(end - time.monotonic(), 1.0))
         except QmpError as error:
             error.add_note(f"the guest's console:\n{tail(self.serial_log)}\n{tail(self._log)}")
             raise
+
+    def _opened(self, end: float) -> None:
+        """Until the agent has opened its port; a kernel that the emulator left standing is started again (stuck.py)."""
+        begun, again = self._written(), False
+        while True:
+            left = end - time.monotonic()
+            try:
+                limit_s = left if again else min(left, LOOK_S)
+                self.qmp.wait_event("VSERPORT_CHANGE", limit_s, id=AGENT_PORT, open=True)
+                return
+            except QmpError:
+                if again or left <= LOOK_S or not self.running():
+                    raise
+            if said := stuck(tail(self.serial_log, self._written() - begun)):
+                seen.append(said)
+                self.qmp.execute("system_reset")
+                again = True
+
+    def _written(self) -> int:
+        return self.serial_log.stat().st_size if self.serial_log.exists() else 0
 
     def _resume(self, end: float) -> None:
         self.qmp.wait_migrated(end - time.monotonic())
