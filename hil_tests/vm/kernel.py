@@ -125,7 +125,7 @@ def _fetch(folder: Path, suite: str, run: Run) -> tuple[Path, Path]:
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
     here = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    lines = sources(run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"), here, suite)
+    lines = sources(run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"), here, suite)
     (folder / "sources.list").write_text("".join(f"{line}\n" for line in lines))
     options = [
         f"Dir::State={folder}", f"Dir::State::lists={folder}/lists", f"Dir::State::status={folder}/status",
@@ -148,7 +148,7 @@ def _fetch(folder: Path, suite: str, run: Run) -> tuple[Path, Path]:
 def sources(targets: str, here: str, suite: str) -> list[str]:
     """apt's lines for the release ``suite``, from the archives of a computer whose release is ``here``.
 
-    ``targets`` has lines of address, release and component, as apt tells them of its own sources. Raises KernelError.
+    ``targets`` has lines of address, codename and component, as apt tells them of its own sources. Raises KernelError.
     """
     lines = dict.fromkeys(
         f"deb {words[0]} {suite}{words[1].removeprefix(here)} main"

@@ -1,13 +1,15 @@
 """Writing the answer to the stick: ``BORDERPOST/out/<serial>/`` and nothing else.
 
 Laws:
-1. Files go first, smallest first, RESULT-N.json after them, RESULT-N.txt last: where the text is, all of it is.
-2. Every file is written beside (``NAME.part``), synced, renamed, and the folder synced: a stick that is pulled holds
-   the old file or the new one.
+1. Files go first, smallest first, RESULT-N.json after them, RESULT-N.txt last: where the text has a word, all is there.
+2. Every file is written beside (``NAME.part``), synced, renamed, the folder synced, and the file once more: a stick
+   that is pulled holds the old file or the new one, whole, or an empty one where there was none.
 3. Room for the result is kept; what does not fit beside it is left out, and the result says so.
 4. In this order the bytes reach the stick: a FAT's table before the name that stands on it, a folder's new cluster
-   before names that it makes room for; where a name goes, it before its clusters are free. Left to itself the kernel
-   writes names first: a pull leaves a folder that nothing reads, or a file whose removal makes the stick read-only.
+   before names that it makes room for; where a name goes, or stands for something else, it before the clusters are
+   free. A rename moves the name alone: place and length follow when the file itself is synced. Left to itself the
+   kernel writes names first: a pull leaves a folder that nothing reads, or a file whose removal makes the stick
+   read-only.
 5. The folders are opened or made one by one, without links; a name that is no folder is never replaced.
 """
 
@@ -29,7 +31,7 @@ from edge.core.provisioning.inbox import Part, StickOutcome
 from edge.core.provisioning.papers import ROOT_FOLDER
 from edge.core.provisioning.result_text import result_bytes
 from provisioning.stick.choosing import Problem
-from provisioning.stick.layer import FOLDER, NEW, opened, write_all
+from provisioning.stick.layer import FOLDER, NEW, READ, Layer, opened, write_all
 from provisioning.stick.limits import BLOCK, Deadline
 from provisioning.stick.tree import Tree, fold, reading, stick_error
 
@@ -126,8 +128,7 @@ def _write(tree: Tree, folder: int, name: str, blocks: Iterator[bytes]) -> None:
     """Laws 2 and 4. What was written beside is removed if it cannot be finished."""
     layer, beside = tree.layer, name + PART
     with contextlib.suppress(FileNotFoundError):
-        layer.remove(beside, folder)
-        layer.sync(folder)
+        _gone(layer, beside, folder)
     try:
         with contextlib.ExitStack() as held:
             with tree.medium.in_order():
@@ -136,16 +137,25 @@ def _write(tree: Tree, folder: int, name: str, blocks: Iterator[bytes]) -> None:
                 write_all(layer, out, block)
             tree.medium.settle()
             layer.sync(out)
-        layer.rename(beside, name, folder)
-        layer.sync(folder)
+            with contextlib.suppress(OSError):  # none there; if there is, its clusters stay its own while it is open
+                held.enter_context(opened(layer, name, READ, folder))
+            layer.rename(beside, name, folder)
+            layer.sync(folder)
+            layer.sync(out)
     except OSError as error:
         with contextlib.suppress(OSError):
-            layer.remove(beside, folder)
+            _gone(layer, beside, folder)
         raise stick_error(error, name) from error
     except ProvisioningError:
         with contextlib.suppress(OSError):
-            layer.remove(beside, folder)
+            _gone(layer, beside, folder)
         raise
+
+
+def _gone(layer: Layer, name: str, folder: int) -> None:
+    """Remove it, on the stick too, before anything takes its room (law 4). Raises OSError."""
+    layer.remove(name, folder)
+    layer.sync(folder)
 
 
 def _pretty(outcome: StickOutcome) -> bytes:

@@ -1,4 +1,6 @@
-"""Operations on files, one system call each: all that is done to a stick, and to what is staged, goes through here.
+"""Operations on files, one system call each: what is done to a stick's files, and to what is staged, goes through here.
+
+What is done to the stick as a whole (mounts, its device) is medium.py's.
 
 Laws:
 1. Everything but the top folder is named by its parent's descriptor and one plain name; no link is followed.

@@ -28,12 +28,15 @@ class Medium(Protocol):
         """The same folder, from now on to be written to. Raises ProvisioningError."""
 
     def in_order(self) -> AbstractContextManager[None]:
-        """While it is writable: each change reaches it before the next is made, slowly. Raises ProvisioningError."""
+        """While it is writable: each change reaches it before the next is made, slowly. Raises ProvisioningError.
+
+        STICK_READ_ONLY also where the kernel has found a damaged table on it since: it is not written on.
+        """
 
     def settle(self) -> None:
         """Until the file system's tables are on it, as they have become; what stands on them may follow later.
 
-        Raises OSError.
+        Raises ProvisioningError (READ_ERROR).
         """
 
     def close(self) -> None:
@@ -118,13 +121,22 @@ class DeviceMedium:
     @contextlib.contextmanager
     def in_order(self) -> Iterator[None]:
         """See Medium: as the mount option ``sync``."""
-        self._remount(in_order=True)
+        self._again(in_order=True)
         yield
-        self._remount(in_order=False)
+        self._again(in_order=False)
 
     def settle(self) -> None:
-        """See Medium."""
-        settle(self._dev / self._name)
+        """See Medium. The device's node may outlive the stick: then it opens with ENXIO, as a pipe does."""
+        try:
+            settle(self._dev / self._name)
+        except OSError as error:
+            raise ProvisioningError(Code.READ_ERROR, error.strerror or "") from error
+
+    def _again(self, *, in_order: bool) -> None:
+        """Remounted, unless the kernel has made it read-only over a damaged table: that would be taken back."""
+        if self._mounted is not None and self._mounts.read_only(Path(self._mounted.target)):
+            raise ProvisioningError(Code.STICK_READ_ONLY, "the kernel has found its table damaged")
+        self._remount(in_order=in_order)
 
     def _remount(self, *, in_order: bool) -> None:
         if self._mounted is None:

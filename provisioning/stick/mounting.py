@@ -75,6 +75,13 @@ class Mounts:
         words = (call.source.encode(), call.target.encode(), call.kind.encode())
         self._done(lambda: self._libc.mount(*words, ctypes.c_ulong(call.flags), call.data.encode()), call.target)
 
+    def read_only(self, target: Path) -> bool:
+        """True if nothing can be written there now; False also where that cannot be asked: the next call tells."""
+        try:
+            return bool(os.statvfs(target).f_flag & os.ST_RDONLY)
+        except OSError:
+            return False
+
     def unmount(self, target: Path) -> None:
         """Now, or once nobody uses it any more."""
         name = str(target).encode()

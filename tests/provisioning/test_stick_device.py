@@ -1,4 +1,4 @@
-"""A stick as a device: its USB interfaces from fixture trees of sysfs, its first sector, and the mounts as data."""
+"""A stick as a device: its USB interfaces from fixture trees of sysfs, its first sector, the first mount as data."""
 
 from __future__ import annotations
 
@@ -9,44 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stick_kit import SERIAL, Daemon, Post, codes, make_image, refused, unpack
+from stick_device_kit import SysFs
+from stick_kit import make_image
 
 from edge.core.provisioning.codes import Code, ProvisioningError
 from provisioning.stick import mounting
-from provisioning.stick.filesystem import SECTOR, answers, kind_of, probe
-from provisioning.stick.medium import DeviceMedium
-from provisioning.stick.mounting import MountCall
+from provisioning.stick.filesystem import SECTOR, kind_of, probe
 from provisioning.stick.usb import check_stick, kernel_name
-
-
-class SysFs:
-    """A tree of sysfs below ``root``, as Linux 6.1 lays it out for USB disks."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.bus = root / "devices/pci0000:00/0000:00:14.0/usb1"
-        self._write(self.bus, bDeviceClass="09", idVendor="1d6b", idProduct="0002", removable="fixed")
-
-    def device(self, path: str, classes: list[str], ids: str = "0781:5581", **more: str) -> Path:
-        """``path``: port names below the root hub, ``1-2`` or ``1-2/1-2.3``."""
-        folder = self.bus / path
-        vendor, product = ids.split(":")
-        self._write(folder, idVendor=vendor, idProduct=product, **{"bDeviceClass": "00", **more})
-        for number, interface in enumerate(classes):
-            self._write(folder / f"{folder.name}:1.{number}", bInterfaceClass=interface)
-        return folder
-
-    def disk(self, device: Path, name: str = "sda1") -> None:
-        place = device / f"{device.name}:1.0/host6/target6:0:0/6:0:0:0/block/sda/{name}"
-        place.mkdir(parents=True)
-        (self.root / "class/block").mkdir(parents=True, exist_ok=True)
-        (self.root / "class/block" / name).symlink_to(place)
-
-    @staticmethod
-    def _write(folder: Path, **values: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, value in values.items():
-            (folder / name).write_text(value + "\n")
 
 
 @pytest.fixture
@@ -204,132 +173,3 @@ def test_only_fat_and_exfat_can_be_mounted():
 ])
 def test_why_a_mount_failed_is_told_by_code(number, code):
     assert mounting.mount_error(OSError(number, "x")).code is code
-
-
-class NoMounts(mounting.Mounts):
-    """The edge of this part: instead of the kernel, which has no FAT here, the image is unpacked where it would be."""
-
-    def __init__(self, image: Path, *, fails: dict[int, int] | None = None) -> None:
-        self.calls: list[MountCall | str] = []
-        self._image, self._fails = image, fails or {}
-
-    def mount(self, call: MountCall) -> None:
-        self.calls.append(call)
-        if number := self._fails.get(len(self.calls)):
-            raise OSError(number, "refused")
-        if not call.flags & mounting.MS_REMOUNT:
-            Path(call.target).rmdir()
-            unpack(self._image, Path(call.target))
-
-    def unmount(self, target: Path) -> None:
-        self.calls.append(f"unmount {target.name}")
-
-    def alone(self) -> None:
-        self.calls.append("alone")
-
-
-@pytest.fixture
-def rig(tmp_path, sys):
-    """A post with a whole device: sysfs, the image of a stick, what stands for the kernel's mounts."""
-    post = Post(tmp_path)
-    post.full_stick()
-    sys.disk(sys.device("1-2", ["08"], serial="AA0102"))
-    (tmp_path / "dev").mkdir()
-    make_image(tmp_path / "dev" / "sda1", post.stick)
-
-    def medium(mounts: NoMounts, environ=(("INVOCATION_ID", "1"),)) -> DeviceMedium:
-        return DeviceMedium("sda1", runtime=tmp_path / "run", environ=dict(environ), mounts=mounts, sys=sys.root,
-                            dev=tmp_path / "dev")
-
-    return post, sys, medium, tmp_path / "dev" / "sda1"
-
-
-def test_a_device_is_checked_mounted_remounted_and_let_go(rig):
-    post, _, medium, image = rig
-    mounts = NoMounts(image)
-    with Daemon(post).running() as daemon:
-        outcome = post.visit(medium(mounts))
-    assert codes(outcome) == [Code.APPLIED, Code.ROWS_WRITTEN]
-    assert (daemon.offers[1].stick, daemon.offers[1].file_system) == ("AA0102", "vfat")
-    first, again, *made, last = mounts.calls
-    assert isinstance(first, MountCall)
-    assert again == mounting.writable(first)
-    assert made == [mounting.writable(first, in_order=True), again] * 5, "for each name of two folders and three files"
-    assert last == "unmount sda1"
-    out = Path(first.target) / "BORDERPOST" / "out" / SERIAL
-    assert (out / "RESULT-1.txt").exists()
-
-
-def test_by_hand_the_process_goes_into_a_namespace_of_its_own_first(rig):
-    post, _, medium, image = rig
-    mounts = NoMounts(image)
-    with Daemon(post).running():
-        post.visit(medium(mounts, environ=()))
-    assert mounts.calls[0] == "alone"
-
-
-def test_more_than_storage_is_never_mounted_and_the_box_hears_of_it(rig):
-    post, sys, medium, image = rig
-    sys.device("1-2", ["08", "03"], serial="AA0102")
-    mounts = NoMounts(image)
-    with Daemon(post).running() as daemon:
-        outcome = post.visit(medium(mounts))
-    assert refused(outcome) == [Code.MORE_THAN_STORAGE]
-    assert mounts.calls == []
-    assert daemon.seen[1] == {}
-    assert daemon.offers[1].problems == ((Code.MORE_THAN_STORAGE, "interface class 03"),)
-
-
-def test_another_file_system_is_never_mounted(rig):
-    post, _, medium, image = rig
-    image.write_bytes(b"\xeb\x52\x90NTFS    " + bytes(499) + b"\x55\xaa")
-    mounts = NoMounts(image)
-    with Daemon(post).running():
-        assert refused(post.visit(medium(mounts))) == [Code.WRONG_FILE_SYSTEM]
-    assert mounts.calls == []
-
-
-def test_a_stick_with_its_switch_on_read_only_is_told_by_the_light(rig):
-    post, _, medium, image = rig
-    with Daemon(post).running():
-        outcome = post.visit(medium(NoMounts(image, fails={2: errno.EROFS})))
-        assert codes(outcome) == [Code.APPLIED, Code.STICK_READ_ONLY]
-        assert (post.inbox / "1" / "outcome.json").exists()
-
-
-def test_a_stick_whose_device_is_gone_counts_as_pulled_whatever_the_kernel_still_holds(rig):
-    post, sys, medium, image = rig
-
-    class Going(NoMounts):
-        def mount(self, call: MountCall) -> None:
-            super().mount(call)
-            (sys.root / "class/block/sda1").unlink(missing_ok=True)
-
-    with Daemon(post).running() as daemon:
-        outcome = post.visit(medium(Going(image)))
-    assert Code.READ_ERROR in refused(outcome)
-    assert daemon.seen[1] == {}
-
-
-def test_a_stick_that_reads_no_more_counts_as_pulled_while_the_kernel_still_names_it(rig):
-    post, sys, medium, image = rig
-
-    class Going(NoMounts):
-        def mount(self, call: MountCall) -> None:
-            super().mount(call)
-            image.unlink()
-
-    with Daemon(post).running() as daemon:
-        outcome = post.visit(medium(Going(image)))
-    assert (sys.root / "class/block/sda1").exists()
-    assert Code.READ_ERROR in refused(outcome)
-    assert daemon.seen[1] == {}
-
-
-def test_a_device_answers_while_its_first_bytes_are_read_anew(tmp_path):
-    image = tmp_path / "sda1"
-    assert not answers(image)
-    image.write_bytes(b"")
-    assert not answers(image)
-    image.write_bytes(bytes(SECTOR))
-    assert answers(image)
