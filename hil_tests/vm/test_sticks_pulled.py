@@ -250,4 +250,3 @@ def test_pulled_while_an_answer_takes_an_earlier_ones_place_each_file_is_the_old
     assert {name: last.get(name) for name in stood} == stood, "what had been whole was the answer"
     moments = ", ".join(map(str, REPLACED))
     figure(f"a stick pulled at writes {moments} of its answers", f"whole; {over} times there was one to write over")
-
